@@ -1,0 +1,29 @@
+"""The errors a user can cause. Each message says what was expected, what came, and what to do.
+
+They are ``ValueError``s, so library users may catch the builtin; the CLI and the app print them as one line.
+"""
+
+
+class WorkbenchError(ValueError):
+    """Base of every error whose cause is the user's input."""
+
+
+class ImageError(WorkbenchError):
+    """A file is not a picture that can be read safely."""
+
+
+class UnknownNameError(WorkbenchError):
+    """A model, style, class or method was asked for by a name that does not exist."""
+
+    def __init__(self, what: str, name: str, known):
+        known = sorted(known)
+        super().__init__(f"Unknown {what} {name!r}. Known: {', '.join(known) if known else 'none'}.")
+        self.what, self.name, self.known = what, name, known
+
+
+class WeightsError(WorkbenchError):
+    """A weights file or its card is missing, malformed, or the two do not belong together."""
+
+
+class DatasetError(WorkbenchError):
+    """A folder or table of training pictures cannot be used as it is."""

@@ -1,0 +1,1 @@
+"""Trained models at work on real pictures. No training code on this path."""

@@ -1,0 +1,1 @@
+"""What a network looked at, and whether that explanation can be trusted."""

@@ -1,0 +1,1 @@
+"""What is measured: arrays or tensors in, numbers out. No files, no models by name."""

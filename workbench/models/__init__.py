@@ -1,0 +1,11 @@
+"""Networks by name: ``models.create("fsgan_small")``, ``models.names("generator")``,
+``models.load("fsgan_pepper")``.
+
+An *architecture* is built with random weights by :func:`create`; a *model* is an architecture with trained
+weights and a card, loaded by :func:`load`.
+"""
+
+from workbench.models.registry import create, names, register
+from workbench.models.weights import Card, card, load, save, trained
+
+__all__ = ["Card", "card", "create", "load", "names", "register", "save", "trained"]
