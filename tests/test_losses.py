@@ -1,0 +1,296 @@
+"""Every loss: a hand-computed number, gradcheck, shape errors."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.autograd import gradcheck
+
+from workbench import losses
+from workbench.losses.spectral import FLOOR, SpectrumNorm, equal_history
+
+
+def rand(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+# -- content -----------------------------------------------------------------------------------------------
+
+
+def test_content_numbers():
+    target = [torch.full((1, 2, 2, 2), 2.0), torch.full((1, 1, 1, 1), -4.0)]
+    drawn = [torch.full((1, 2, 2, 2), 3.0), torch.full((1, 1, 1, 1), -4.0)]
+    assert losses.content_loss(drawn, target).item() == pytest.approx((1 / 2 + 0) / 2)
+    assert losses.content_loss(target, target).item() == 0
+
+
+def test_content_gradcheck():
+    target = [rand(1, 2, 3, 3, seed=1)]
+    assert gradcheck(lambda f: losses.content_loss([f], target), rand(1, 2, 3, 3).requires_grad_())
+
+
+def test_content_shape_error():
+    with pytest.raises(ValueError, match="equal shapes"):
+        losses.content_loss([torch.zeros(1, 2, 3, 3)], [torch.zeros(1, 2, 4, 4)])
+    with pytest.raises(ValueError, match="equal shapes"):
+        losses.content_loss([], [])
+
+
+# -- total variation ---------------------------------------------------------------------------------------
+
+
+def test_tv_numbers():
+    image = torch.tensor([[0.0, 1.0], [0.0, 3.0]]).view(1, 1, 2, 2)
+    assert losses.total_variation_loss(image).item() == pytest.approx((0 + 2) / 2 + (1 + 3) / 2)
+    assert losses.total_variation_loss(torch.ones(2, 3, 4, 4)).item() == 0
+
+
+def test_tv_gradcheck():
+    assert gradcheck(losses.total_variation_loss, rand(1, 2, 4, 5).requires_grad_())
+
+
+def test_tv_shape_error():
+    with pytest.raises(ValueError, match="H, W ≥ 2"):
+        losses.total_variation_loss(torch.zeros(1, 3, 1, 8))
+
+
+# -- colour ------------------------------------------------------------------------------------------------
+
+
+def test_yuv_of_gray_has_no_chroma():
+    yuv = losses.rgb_to_yuv(torch.full((1, 3, 2, 2), 0.5))
+    assert torch.allclose(yuv[:, 0], torch.full((1, 2, 2), 0.5))
+    assert torch.allclose(yuv[:, 1:], torch.zeros(1, 2, 2, 2), atol=1e-5)  # published constants
+
+
+def test_yuv_agrees_with_opencv():
+    import cv2
+
+    rgb = np.random.default_rng(0).random((5, 7, 3), dtype=np.float32)
+    ours = losses.rgb_to_yuv(torch.from_numpy(rgb).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    theirs = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV) - np.array([0, 0.5, 0.5], np.float32)
+    assert np.abs(ours - theirs).max() < 5e-3  # OpenCV rounds the U and V factors to three digits
+
+
+def test_color_numbers():
+    photo = torch.zeros(1, 3, 8, 8)
+    # a gray shift changes only luma, by L1
+    assert losses.color_loss(photo + 0.25, photo, pool=8).item() == pytest.approx(0.25, abs=1e-6)
+    # pure blue shift of b: Y = .114 b; U = .436 b, V = -.10001 b; Huber/δ is |u| - δ/2 beyond δ, u²/(2δ)
+    # within
+    b = 0.5
+    u, v, delta = 0.436 * b, 0.10001 * b, 0.1
+    expected = 0.114 * b + ((u - delta / 2) + v * v / (2 * delta)) / 2
+    blue = photo.clone()
+    blue[:, 2] = b
+    assert losses.color_loss(blue, photo, pool=1).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_color_ignores_lines_that_keep_the_mean():
+    photo = torch.zeros(1, 3, 8, 8)
+    stripes = photo.clone()
+    stripes[..., ::2], stripes[..., 1::2] = 0.3, -0.3
+    assert losses.color_loss(stripes, photo, pool=8).item() == pytest.approx(0, abs=1e-7)
+    assert losses.color_loss(stripes, photo, pool=1).item() == pytest.approx(0.3, abs=1e-6)
+
+
+def test_color_gradcheck():
+    photo = rand(1, 3, 4, 4, seed=1)
+    assert gradcheck(lambda y: losses.color_loss(y, photo, pool=2), rand(1, 3, 4, 4).requires_grad_())
+
+
+def test_color_shape_error():
+    with pytest.raises(ValueError, match="equal shapes"):
+        losses.color_loss(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 4))
+    with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
+        losses.rgb_to_yuv(torch.zeros(1, 1, 8, 8))
+
+
+# -- colour blocks -----------------------------------------------------------------------------------------
+
+
+def test_region_means_numbers():
+    image = torch.tensor([[1.0, 3.0], [5.0, 9.0]]).view(1, 1, 2, 2)
+    labels = torch.tensor([[[0, 0], [1, 1]]])
+    assert losses.region_means(image, labels).flatten().tolist() == [2, 2, 7, 7]
+    # deviations 1, 1, 2, 2
+    assert losses.color_block_loss(image, labels).item() == pytest.approx(1.5)
+
+
+def test_region_means_keeps_pictures_apart():
+    image = torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2)])
+    labels = torch.zeros(2, 2, 2, dtype=torch.int16)
+    assert torch.equal(losses.region_means(image, labels), image)
+
+
+def test_color_block_agrees_with_scikit_image():
+    from skimage.color import label2rgb
+
+    rng = np.random.default_rng(0)
+    image, labels = rng.random((9, 11, 3)), rng.integers(0, 4, (9, 11))
+    reference = label2rgb(labels, image, kind="avg", bg_label=-1)
+    ours = losses.region_means(torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(labels)[None])
+    assert np.allclose(ours[0].permute(1, 2, 0), reference)
+
+
+def test_color_block_gradcheck():
+    labels = torch.tensor([[[0, 0, 1], [2, 1, 1], [2, 2, 2]]])
+    assert gradcheck(lambda y: losses.color_block_loss(y, labels), rand(1, 2, 3, 3).requires_grad_())
+
+
+def test_color_block_shape_error():
+    with pytest.raises(ValueError, match="labels"):
+        losses.color_block_loss(torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 5, dtype=torch.long))
+
+
+# -- boundary ----------------------------------------------------------------------------------------------
+
+
+def step_image(height=1.0):
+    image = torch.zeros(1, 3, 5, 6, dtype=torch.float64)
+    image[..., 3:] = height
+    return image
+
+
+def test_edge_map_of_a_unit_step():
+    edges = losses.edge_map(step_image())[0, 0, 2]
+    assert edges.tolist() == pytest.approx([0, 0, 1, 1, 0, 0], abs=2e-3)
+
+
+def test_boundary_numbers():
+    photo = step_image(1.0)
+    assert losses.boundary_loss(photo, photo).item() == pytest.approx(0, abs=1e-9)
+    # nothing drawn: two of six columns miss an edge of about 1
+    assert losses.boundary_loss(torch.zeros_like(photo), photo).item() == pytest.approx(2 / 6, abs=1e-3)
+    # an edge invented in a flat photo: the same two columns
+    assert losses.boundary_loss(photo, torch.zeros_like(photo)).item() == pytest.approx(2 / 6, abs=1e-3)
+
+
+def test_boundary_wants_faint_borders_strengthened():
+    faint = step_image(0.2)
+    assert losses.boundary_loss(faint, faint).item() > 0
+    assert losses.boundary_loss(step_image(0.3), faint).item() < losses.boundary_loss(faint, faint).item()
+
+
+def test_boundary_gradcheck():
+    photo = rand(1, 3, 5, 5, seed=1)
+    assert gradcheck(lambda y: losses.boundary_loss(y, photo), rand(1, 3, 5, 5).requires_grad_())
+
+
+def test_boundary_errors():
+    with pytest.raises(ValueError, match="equal shapes"):
+        losses.boundary_loss(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 4))
+    with pytest.raises(ValueError, match="weak"):
+        losses.boundary_loss(step_image(), step_image(), strong=0.1, weak=0.2)
+
+
+def test_smooth_edges_blurs_borders_only():
+    image = torch.zeros(1, 3, 16, 32)
+    image[..., 16:] = 1
+    smoothed = losses.smooth_edges(image)
+    assert torch.equal(smoothed[..., :8], image[..., :8])
+    assert 0 < smoothed[0, 0, 8, 15].item() < 0.5 < smoothed[0, 0, 8, 16].item() < 1
+
+
+# -- adversarial -------------------------------------------------------------------------------------------
+
+
+def test_hinge_numbers():
+    real, fake = [torch.tensor([2.0, 0.5])], [torch.tensor([-2.0, 0.5])]
+    # real: (0 + .5) / 2; fake: (0 + 1.5) / 2
+    assert losses.hinge_discriminator_loss(real, [fake], [1]).item() == pytest.approx(0.25 + 0.75)
+    assert losses.hinge_generator_loss(fake).item() == pytest.approx(0.75)
+    assert losses.least_squares_loss([torch.tensor([0.9, 0.4])], 0.9).item() == pytest.approx(0.125)
+
+
+def test_adversarial_gradcheck():
+    scores = rand(5).requires_grad_()
+    assert gradcheck(lambda s: losses.hinge_discriminator_loss([s], [[s * 2]], [1]), scores)
+    assert gradcheck(lambda s: losses.hinge_generator_loss([s]), scores)
+    assert gradcheck(lambda s: losses.least_squares_loss([s], 0.9), scores)
+
+
+def test_adversarial_errors():
+    with pytest.raises(ValueError, match="one weight"):
+        losses.hinge_discriminator_loss([torch.zeros(1)], [], [1])
+    with pytest.raises(ValueError, match="at least one score"):
+        losses.hinge_generator_loss([])
+
+
+# -- spectral ----------------------------------------------------------------------------------------------
+
+
+def test_log_spectrum_of_a_constant_is_the_floor():
+    spectrum = losses.log_spectrum(torch.full((1, 3, 16, 16), 0.3))
+    assert torch.allclose(spectrum, torch.full_like(spectrum, 0.5 * math.log(FLOOR)))
+
+
+def test_log_spectrum_of_a_cosine_peaks_at_its_frequency():
+    size, cycles = 32, 6
+    wave = torch.cos(2 * math.pi * cycles * torch.arange(size) / size).expand(1, 3, size, size)
+    spectrum = losses.log_spectrum(wave)[0, 0]
+    assert divmod(spectrum.argmax().item(), size // 2 + 1) == (size // 2, cycles)
+    # amplitude 1: |F| = N/2 in each direction under "ortho", Hann of unit RMS has mean (2/3) in 2-D
+    assert spectrum.max().item() == pytest.approx(math.log(size / 2 * (2 / 3)), abs=1e-3)
+
+
+def test_log_spectrum_agrees_with_numpy():
+    image = rand(1, 3, 16, 16).float()
+    luma = losses.rgb_to_yuv(image)[0, 0].numpy()
+    window = np.outer(*(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(16) / 16),) * 2)
+    window /= np.sqrt((window**2).mean())
+    f = np.fft.rfft2((luma - luma.mean()) * window, norm="ortho")
+    reference = np.fft.fftshift(0.5 * np.log(np.abs(f) ** 2 + FLOOR), axes=0)
+    assert np.allclose(losses.log_spectrum(image)[0, 0].numpy(), reference, atol=1e-3)
+
+
+def test_log_spectrum_gradient_is_finite_and_reaches_the_picture():
+    for image in (torch.zeros(1, 3, 16, 16), rand(1, 3, 16, 16).float()):
+        image.requires_grad_()
+        losses.log_spectrum(image).sum().backward()
+        assert torch.isfinite(image.grad).all()
+    assert image.grad.abs().sum() > 0
+
+
+def test_radial_profile_numbers():
+    flat = torch.full((1, 1, 16, 9), 2.5)
+    assert losses.radial_profile(flat, bins=8).tolist() == [[2.5] * 8]
+    spectrum = torch.zeros(1, 1, 16, 9)
+    spectrum[0, 0, 8, 0] = 3  # zero frequency: the first ring of 8 holds radius 0 only
+    assert losses.radial_profile(spectrum, bins=8)[0].tolist() == [3] + [0] * 7
+
+
+class Linear(torch.nn.Module):
+    def forward(self, x):
+        return [x.mean((1, 2, 3))]
+
+
+def test_spectral_style_numbers_and_gradcheck():
+    fake, real = torch.full((2, 1, 16, 9), 0.4), torch.full((2, 1, 16, 9), 1.0)
+    # (0.4 - 0.9)² + |0.4 - 1.0|
+    assert losses.spectral_style_loss(Linear(), fake, real).item() == pytest.approx(0.25 + 0.6, abs=1e-6)
+    real = rand(2, 1, 8, 5, seed=1)
+    assert gradcheck(
+        lambda f: losses.spectral_style_loss(Linear(), f, real), rand(2, 1, 8, 5).requires_grad_()
+    )
+
+
+def test_spectrum_norm_standardises_the_style_set():
+    norm = SpectrumNorm(16)
+    style = 3 + 2 * rand(4096, 1, 16, 9).float()
+    for part in style.split(64):
+        norm.update(part)
+    z = norm(style)
+    assert z.mean().abs() < 0.05
+    assert z.std() == pytest.approx(1, abs=0.1)
+    assert z.abs().max() <= 4
+
+
+def test_equal_history_averages_areas():
+    image = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 3, 4, 4)
+    assert equal_history(image, 2, 2.0)[0, 0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
+    with pytest.raises(ValueError, match="scale"):
+        equal_history(image, 4, 2.0)
+    with pytest.raises(ValueError, match="square"):
+        losses.log_spectrum(torch.zeros(1, 3, 4, 5))

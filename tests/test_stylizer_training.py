@@ -1,0 +1,245 @@
+"""The stylizer's trainer end to end on pictures made here: files, resuming, publishing, errors; and its
+parts.
+"""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from workbench import models
+from workbench.data.scenes import Crops, load_pictures, split
+from workbench.errors import DatasetError, WorkbenchError
+from workbench.metrics import kid
+from workbench.training import teacher
+
+
+def scene(seed: int, size=(200, 176)) -> np.ndarray:
+    """A noisy picture of a few discs on a gradient."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(60, 200, size[0])[:, None, None] * rng.uniform(0.5, 1, 3)
+    picture = np.broadcast_to(ramp, (*size, 3)).astype(np.uint8).copy()
+    for _ in range(5):
+        center = tuple(int(v) for v in rng.integers(20, min(size) - 20, 2))
+        cv2.circle(picture, center, int(rng.integers(8, 40)), rng.integers(0, 255, 3).tolist(), -1)
+    return np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("scenes")
+    for name, first in (("photos", 0), ("style", 100)):
+        (root / name).mkdir()
+        for i in range(12):
+            picture = scene(first + i)
+            if name == "style":
+                picture = cv2.medianBlur(picture, 9)
+            Image.fromarray(picture).save(root / name / f"{i:02d}.png")
+    return root
+
+
+def options(folders, out, **changes) -> dict:
+    common = {"photos": str(folders / "photos"), "style": str(folders / "style"), "out": str(out)}
+    common |= {"batch": 2, "crop": 160, "held_out": 4, "distil_steps": 2, "validate_every": 2, "threads": 1}
+    common |= {"arguments": {"stem": 4, "middle": 4, "trunk": 8, "blocks": 1}}
+    return common | changes
+
+
+def rows(path):
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.fixture(scope="module")
+def trained(folders, tmp_path_factory):
+    from workbench.training.stylizer import StylizerConfig, StylizerTrainer
+
+    out = tmp_path_factory.mktemp("trained")
+    trainer = StylizerTrainer(StylizerConfig(**options(folders, out, steps=4)))
+    trainer.run()
+    return trainer
+
+
+@pytest.mark.slow
+def test_training_writes_what_it_promises(trained):
+    out = trained.out
+    assert json.loads((out / "config.json").read_text())["steps"] == 4
+    assert [int(r["step"]) for r in rows(out / "validation.csv")] == [2, 4]
+    for phase, term in (("distil", "teacher"), ("adversarial", "spectral")):
+        assert all(np.isfinite(float(r[term])) for r in rows(out / f"train_{phase}.csv"))
+    assert len(list((out / "validation").glob("*.jpg"))) == 2
+    assert (out / "best.pt").is_file()
+    moved = trained.generator.out.weight.abs().sum().item()
+    assert moved > 0  # it started at zero
+
+
+@pytest.mark.slow
+def test_a_resumed_training_equals_an_unbroken_one(trained, folders, tmp_path):
+    from workbench.training.stylizer import StylizerConfig, StylizerTrainer
+
+    for steps in (3, 4):  # stopped within the adversarial phase
+        resumed = StylizerTrainer(StylizerConfig(**options(folders, tmp_path, steps=steps)))
+        resumed.run()
+    assert resumed.step == 4
+    for a, b in zip(trained.ema.parameters(), resumed.ema.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_publishing_writes_weights_that_draw_and_measurements_on_unseen_photos(trained):
+    from workbench.inference.stylize import stylize
+    from workbench.training.publish import Publication, publish
+
+    path = publish(trained.out, Publication(name="tiny"), "workbench train stylizer …")
+    card = models.card(path)
+    assert card.training["steps"] in (2, 4)
+    assert not set(trained.validation) & set(trained.test)
+    table = {r["pictures"]: r for r in rows(trained.out / "measured.csv")}
+    assert set(table) == {"photos", "drawn teacher", "tiny", "style against itself"}
+    assert float(table["photos"]["color_drift"]) == 0
+    assert float(table["drawn teacher"]["color_drift"]) > 0
+    assert stylize(Image.fromarray(scene(3)), str(path)).size == (176, 200)
+
+
+def test_publishing_without_a_training_is_refused(tmp_path):
+    from workbench.training.publish import Publication, publish
+
+    with pytest.raises(WorkbenchError, match="Train longer"):
+        publish(tmp_path, Publication(name="none"), "")
+
+
+def test_color_drift_and_region_variation_numbers():
+    from workbench.training.publish import color_drift, region_variation
+
+    gray = np.full((16, 16, 3), 119, np.uint8)
+    assert color_drift(gray, gray) == 0
+    # CIEDE2000 of two grays is |ΔL| / (1 + .015 (L̄ - 50)² / sqrt(20 + (L̄ - 50)²)); L* of 119 and 124 gray
+    light = 116 * np.cbrt(((np.array([119, 124]) / 255 + 0.055) / 1.055) ** 2.4) - 16
+    mean = light.mean() - 50
+    expected = (light[1] - light[0]) / (1 + 0.015 * mean**2 / np.sqrt(20 + mean**2))
+    assert color_drift(gray, np.full_like(gray, 124)) == pytest.approx(expected, rel=1e-3)
+    halves = gray.copy()
+    halves[:, 8:] += 51  # 0.2
+    assert region_variation(halves, np.zeros((16, 16), np.int64)) == pytest.approx(0.1, abs=1e-6)
+
+
+# -- the teacher -------------------------------------------------------------------------------------------
+
+
+def test_teacher_keeps_size_flattens_and_inks():
+    photo = np.full((60, 80, 3), 150, np.uint8)
+    cv2.circle(photo, (40, 30), 15, (60, 90, 120), -1)
+    photo = np.clip(photo + np.random.default_rng(0).normal(0, 8, photo.shape), 0, 255).astype(np.uint8)
+    drawn = teacher.draw(photo)
+    assert drawn.shape == photo.shape
+    assert drawn.dtype == np.uint8
+    corner, border = np.s_[:10, :10], np.s_[30, 25:29]
+    assert drawn[corner].std() < 0.6 * photo[corner].std()
+    assert drawn[border].min() < photo[30, 30:50].min()  # a line darker than the disc itself
+
+
+def test_kuwahara_keeps_a_step_and_removes_noise():
+    step = np.zeros((32, 32, 3))
+    step[:, 16:] = 0.8
+    noisy = np.clip(step + np.random.default_rng(0).normal(0.1, 0.03, step.shape), 0, 1)
+    smooth = teacher.kuwahara(noisy, 4)
+    assert smooth[:, 2:14].std() < 0.5 * noisy[:, 2:14].std()
+    assert smooth[:, 17].mean() - smooth[:, 14].mean() > 0.7  # a Gaussian of that size would leave a ramp
+    flat = np.full((9, 9, 3), 0.4)
+    assert np.allclose(teacher.kuwahara(flat, 3), 0.4, atol=1e-6)
+    with pytest.raises(ValueError, match="radius"):
+        teacher.kuwahara(flat, 0)
+
+
+def test_ink_lies_on_the_dark_side_of_an_edge():
+    luma = np.full((9, 20), 0.2)
+    luma[:, 10:] = 0.9
+    ink = teacher.ink_lines(luma, sigma=1.0, gain=40, threshold=0.005)
+    assert ink[4, 9] == 1
+    assert ink[4, 10:13].max() == 0
+    assert ink[:, :4].max() == 0
+
+
+# -- data --------------------------------------------------------------------------------------------------
+
+
+def test_crops_are_aligned_and_repeatable():
+    picture = scene(0)
+    labels = (picture[..., 0] // 64).astype(np.int16)
+    crops = Crops([(picture, picture, labels)], size=96, scales=(1.0, 1.0), seed=3)
+    first, second, regions = crops.batch(5, 4)
+    assert first.shape == (4, 96, 96, 3)
+    assert regions.shape == (4, 96, 96)
+    assert np.array_equal(first, second)
+    assert np.array_equal(first[..., 0] // 64, regions)
+    assert np.array_equal(first, crops.batch(5, 4)[0])
+    assert not np.array_equal(first, crops.batch(6, 4)[0])
+
+
+def test_crops_resize_what_is_too_small():
+    crops = Crops([(scene(0, (80, 90)),)], size=96, scales=(0.8, 1.2), seed=0)
+    assert crops.batch(0, 3)[0].shape == (3, 96, 96, 3)
+
+
+def test_split_is_disjoint_repeatable_and_checked():
+    names = [f"{i}.png" for i in range(10)]
+    train, held_out = split(names, 4, seed=1)
+    assert sorted(train + held_out) == names
+    assert split(names[::-1], 4, seed=1) == (train, held_out)
+    with pytest.raises(DatasetError, match="hold out"):
+        split(names, 9, seed=1)
+
+
+def test_folders_that_cannot_train_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="there is none"):
+        load_pictures(tmp_path / "nothing", 64)
+    Image.fromarray(scene(0)).save(tmp_path / "one.png")
+    with pytest.raises(DatasetError, match="at least 10"):
+        load_pictures(tmp_path, 64)
+    loaded = load_pictures(tmp_path, 88, least=1)
+    assert loaded["one.png"].shape == (100, 88, 3)
+
+
+# -- KID ---------------------------------------------------------------------------------------------------
+
+
+def test_mmd_numbers():
+    x, y = np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]])
+    # k(a, b) = (ab + 1)³: within x k(1, 0) = 1, within y k(1, 1) = 8, across (8 + 8 + 1 + 1) / 4
+    assert kid.polynomial_mmd(x, y) == pytest.approx(1 + 8 - 2 * 4.5)
+
+
+def test_kid_is_zero_on_one_distribution_and_grows_with_a_shift():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(400, 16)), rng.normal(size=(400, 16))
+    same, near, far = kid.kid(x, y), kid.kid(x, y + 0.5), kid.kid(x, y + 1)
+    assert abs(same.mean) < 4 * same.error
+    assert 10 * abs(same.mean) < near.mean < far.mean
+
+
+def test_kid_agrees_with_torchmetrics():
+    from torchmetrics.image.kid import poly_mmd
+
+    def reference(a, b):
+        def k(p, q):
+            return (p @ q.T / p.shape[1] + 1) ** 3
+
+        from torchmetrics.image.kid import maximum_mean_discrepancy
+
+        return maximum_mean_discrepancy(k(a, a), k(a, b), k(b, b)).item()
+
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(50, 8)), rng.normal(0.3, 1, size=(50, 8))
+    expected = reference(torch.from_numpy(x), torch.from_numpy(y))
+    assert kid.polynomial_mmd(x, y) == pytest.approx(expected, rel=1e-6)
+    assert poly_mmd(torch.from_numpy(x), torch.from_numpy(y)).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_kid_errors_and_views():
+    with pytest.raises(ValueError, match="n, m ≥ 2"):
+        kid.polynomial_mmd(np.zeros((1, 3)), np.zeros((4, 3)))
+    assert kid.views(Image.new("RGB", (300, 40))).shape == (3, 224, 224, 3)

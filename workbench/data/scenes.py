@@ -1,0 +1,102 @@
+"""Unpaired scenes for training a stylizer: photos with their drawn targets and regions, and pictures of the
+style.
+
+Everything is decoded once and kept in memory as uint8 (600 pictures of 432×288 take 0.5 GB with targets and
+regions); a batch is a function of (seed, step), so that a resumed training continues with the batch it would
+have had.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.data.images import list_images, read_image
+from workbench.errors import DatasetError
+
+
+def load_pictures(folder: str | Path, short_side: int, least: int = 10) -> dict[str, NDArray[np.uint8]]:
+    """Pictures of a folder by relative path, shrunk to ``short_side`` where they are larger, RGB (H, W, 3).
+
+    Raises:
+        DatasetError: if the folder holds fewer than ``least`` pictures or one of them cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DatasetError(f"Expected a folder of pictures at {folder} but there is none. Check the path.")
+    files = list_images(folder)
+    if len(files) < least:
+        raise DatasetError(
+            f"Expected at least {least} pictures in {folder} but found {len(files)}. Add more."
+        )
+    pictures = {}
+    for file in files:
+        image = read_image(file)
+        scale = short_side / min(image.size)
+        if scale < 1:
+            image = image.resize([max(short_side, round(side * scale)) for side in image.size], resample=1)
+        pictures[file.relative_to(folder).as_posix()] = np.asarray(image)
+    return pictures
+
+
+def split(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[str]]:
+    """Shuffle ``names`` by ``seed`` and return (training, validation) with ``held_out`` in the latter, each
+    sorted.
+
+    Raises:
+        DatasetError: if fewer than two would be left to train on.
+    """
+    if held_out < 2 or len(names) - held_out < 2:
+        raise DatasetError(
+            f"Cannot hold out {held_out} of {len(names)} pictures: at least 2 must be left on each side."
+        )
+    order = np.random.default_rng(seed).permutation(sorted(names)).tolist()
+    return sorted(order[held_out:]), sorted(order[:held_out])
+
+
+@dataclasses.dataclass(frozen=True)
+class Crops:
+    """Draws random crops of equal windows from aligned arrays.
+
+    Args:
+        layers: for each picture a tuple of arrays with equal height and width: the picture (uint8, 3
+            channels) and whatever is aligned with it (uint8 pictures are resampled by area, integer label
+            maps by nearest).
+        size: side of the crops in pixels.
+        scales: range of random resizing; 0.8 shows 1/0.8 times as much of the picture.
+        seed: of the sequence of batches.
+    """
+
+    layers: list[tuple[NDArray, ...]]
+    size: int
+    scales: tuple[float, float]
+    seed: int
+
+    def batch(self, step: int, count: int) -> tuple[NDArray, ...]:
+        """``count`` crops for ``step``: for each layer one array (count, size, size[, 3]), randomly
+        flipped.
+        """
+        rng = np.random.default_rng((self.seed, step))
+        return tuple(np.stack(parts) for parts in zip(*(self._crop(rng) for _ in range(count)), strict=True))
+
+    def _crop(self, rng: np.random.Generator) -> tuple[NDArray, ...]:
+        layers = self.layers[rng.integers(len(self.layers))]
+        height, width = layers[0].shape[:2]
+        side = min(round(self.size / rng.uniform(*self.scales)), height, width)
+        top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+        flip = rng.random() < 0.5
+        crops = []
+        for layer in layers:
+            crop = layer[top : top + side, left : left + side]
+            if side != self.size:
+                nearest = layer.dtype != np.uint8
+                method = (
+                    cv2.INTER_NEAREST if nearest else cv2.INTER_AREA if side > self.size else cv2.INTER_LINEAR
+                )
+                crop = cv2.resize(crop, (self.size, self.size), interpolation=method)
+            crops.append(crop[:, ::-1] if flip else crop)
+        return tuple(crops)

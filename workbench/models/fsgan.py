@@ -1,0 +1,104 @@
+"""FSGAN's generator: light, fully convolutional, norm-free scene stylizer.
+
+A full-resolution stem keeps lines crisp, a quarter-resolution trunk of residual blocks decides colour blocks,
+bilinear upsampling with additive skips rebuilds the picture, and the output is the photo plus a learned
+change. There is no normalisation layer, so every output pixel depends on a bounded window of the input
+(:attr:`FSGANGenerator.halo`) and a picture processed in tiles equals the picture processed whole.
+
+Source: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4; the
+    paper gives
+losses and properties, not layer sizes, which are this project's. Encoder-trunk-decoder after Johnson et al.
+(2016).
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from workbench.models.registry import register
+
+
+class ResidualBlock(nn.Module):
+    """x + conv3×3(act(conv3×3(x))), no normalisation."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.leaky_relu(self.conv1(x), 0.1))
+
+
+class FSGANGenerator(nn.Module):
+    """Photo in, drawing out, same size.
+
+    Args:
+        stem: channels at full resolution.
+        middle: channels at half resolution.
+        trunk: channels at quarter resolution.
+        blocks: residual blocks in the trunk.
+        upsampling: "bilinear" or "nearest".
+
+    Shapes:
+        input (B, 3, H, W) in [-1, 1], any H and W ≥ 1; output the same, in [-1, 1] in eval mode. In training
+        mode the output is left unclamped so that gradients reach saturated pixels.
+    """
+
+    stride = 4  # input windows must start at multiples of this for tiles to equal the whole
+
+    def __init__(
+        self, stem: int = 16, middle: int = 32, trunk: int = 64, blocks: int = 4, upsampling: str = "bilinear"
+    ):
+        super().__init__()
+        if upsampling not in ("bilinear", "nearest"):
+            raise ValueError(f"Expected `upsampling` to be 'bilinear' or 'nearest' but got {upsampling!r}.")
+        self.upsampling = upsampling
+        self.stem = nn.Conv2d(3, stem, 3, padding=1)
+        self.down1 = nn.Conv2d(stem, middle, 3, stride=2, padding=1)
+        self.down2 = nn.Conv2d(middle, trunk, 3, stride=2, padding=1)
+        self.trunk = nn.Sequential(*(ResidualBlock(trunk) for _ in range(blocks)))
+        self.up1 = nn.Conv2d(trunk, middle, 3, padding=1)
+        self.up2 = nn.Conv2d(middle, stem, 3, padding=1)
+        self.out = nn.Conv2d(stem, 3, 3, padding=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=0.1)
+                nn.init.zeros_(module.bias)
+        for block in self.trunk:  # each block starts near the identity, as without normalisation it must
+            nn.init.normal_(block.conv2.weight, std=1e-3)
+        nn.init.zeros_(self.out.weight)  # step 0 returns the photo
+
+    @property
+    def halo(self) -> int:
+        """Input pixels on each side on which an output pixel can depend, rounded up to a multiple of
+        ``stride``.
+        """
+        # out, up2 at full resolution; up1, bilinear taps and down1 at half; trunk, bilinear taps and down2 at
+        # quarter
+        radius = 1 + (1 + 2) + 2 * (1 + 2) + 4 * 2 * len(self.trunk) + 2 + 1 + 1
+        return -(-radius // self.stride) * self.stride + self.stride
+
+    def _up(self, x: Tensor) -> Tensor:
+        corners = {"align_corners": False} if self.upsampling == "bilinear" else {}
+        return F.interpolate(x, scale_factor=2, mode=self.upsampling, **corners)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or x.shape[1] != 3:
+            raise ValueError(f"Expected a batch of RGB pictures (B, 3, H, W) but got shape {tuple(x.shape)}.")
+        height, width = x.shape[-2:]
+        x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        full = F.leaky_relu(self.stem(x), 0.1)  # (B, stem, H, W)
+        half = F.leaky_relu(self.down1(full), 0.1)  # (B, middle, H/2, W/2)
+        y = self.trunk(F.leaky_relu(self.down2(half), 0.1))  # (B, trunk, H/4, W/4)
+        y = F.leaky_relu(self.up1(self._up(y)) + half, 0.1)
+        y = F.leaky_relu(self.up2(self._up(y)) + full, 0.1)
+        y = (x + self.out(y))[..., :height, :width]
+        return y if self.training else y.clamp(-1, 1)
+
+
+@register("generator")
+def fsgan_small(**kwargs) -> FSGANGenerator:
+    """0.34 M parameters, 8.1 GMACs at 512×512."""
+    return FSGANGenerator(**kwargs)

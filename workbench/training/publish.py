@@ -1,0 +1,195 @@
+"""From the best checkpoint of a stylizer's training to weights with a card, measured on photos that neither
+trained nor chose it.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import logging
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from workbench import losses, models
+from workbench.errors import WorkbenchError
+from workbench.training.stylizer import StylizerConfig, StylizerTrainer
+from workbench.training.validation import StyleJudge, to_tensor
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Publication:
+    """What a card says that the training cannot know."""
+
+    name: str  # file stem and public name
+    title: str = "A style of your own"  # one line for menus
+    description: str = "Scenes redrawn in the style of the pictures it was trained on."
+    photo_source: str = "the user's photos"  # what the photos are and their licence
+    style_source: str = "the user's style pictures"  # what the style pictures are and their licence
+    licence: str = "as the training pictures allow"  # of the weights
+    limitations: str = (
+        "Trained on scenes: faces are redrawn like any other surface, not turned into anime faces. "
+        "Fine texture may be lost, and faint borders may be inked where the photo has none."
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    names = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-image", "opencv-python-headless")
+    return {"python": platform.python_version()} | {n: importlib.metadata.version(n) for n in names}
+
+
+def commit() -> str:
+    """Hash of the code's git commit, with "+" where the tree had changes; empty outside a checkout."""
+    folder = Path(__file__).parent
+    try:
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, text=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+def color_drift(photo: np.ndarray, drawing: np.ndarray, pool: int = 8) -> float:
+    """Mean CIEDE2000 between a photo and its drawing, uint8 (H, W, 3), after averaging ``pool``-pixel
+    squares.
+    """
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    pair = torch.from_numpy(np.stack([photo, drawing])).permute(0, 3, 1, 2).float() / 255
+    low = F.avg_pool2d(pair, pool, ceil_mode=True).permute(0, 2, 3, 1).numpy()
+    return float(deltaE_ciede2000(rgb2lab(low[0]), rgb2lab(low[1])).mean())
+
+
+def region_variation(picture: np.ndarray, labels: np.ndarray) -> float:
+    """Mean absolute deviation from region means in [0, 1] units: 0 is perfectly flat."""
+    y = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+    return losses.color_block_loss(y, torch.from_numpy(labels)[None]).item()
+
+
+def measure(trainer: StylizerTrainer, drawings: dict[str, list[Image.Image]]) -> list[dict]:
+    """One row for each set of drawings of the test photos: KID on two networks, colour drift, flatness.
+
+    Args:
+        trainer: gives the test photos and the style pictures.
+        drawings: sets of pictures by name, each in the order of ``trainer.test``.
+    """
+    from skimage.segmentation import felzenszwalb
+
+    photos = list(trainer.test.values())
+    regions = [felzenszwalb(p, scale=80, sigma=0.8, min_size=40) for p in photos]
+    judges = {v: StyleJudge(trainer.style_pictures, photos, trainer.device, v) for v in ("lite0", "lite1")}
+    rows = []
+    for name, pictures in drawings.items():
+        arrays = [np.asarray(p) for p in pictures]
+        row = {"pictures": name, "photos": len(photos)}
+        for variant, judge in judges.items():
+            value = judge.kid(pictures)
+            row |= {f"kid_{variant}": round(value.mean, 2), f"kid_{variant}_error": round(value.error, 2)}
+        drift = [color_drift(p, a) for p, a in zip(photos, arrays, strict=True)]
+        flat = [region_variation(a, r) for a, r in zip(arrays, regions, strict=True)]
+        row |= {
+            "color_drift": round(float(np.mean(drift)), 2),
+            "region_variation": round(float(np.mean(flat)), 4),
+        }
+        rows.append(row)
+    halves = judges["lite0"].style_halves(), judges["lite1"].style_halves()
+    rows.append(
+        {"pictures": "style against itself", "photos": ""}
+        | {"kid_lite0": round(halves[0].mean, 2), "kid_lite0_error": round(halves[0].error, 2)}
+        | {"kid_lite1": round(halves[1].mean, 2), "kid_lite1_error": round(halves[1].error, 2)}
+        | {"color_drift": "", "region_variation": ""}
+    )
+    return rows
+
+
+def publish(out: str | Path, publication: Publication, command: str) -> Path:
+    """Write ``NAME.safetensors``, its card and ``measured.csv`` into the output folder of a training.
+
+    Args:
+        out: folder of a finished or interrupted training that has validated at least once.
+        publication: what the card says beside the measurements.
+        command: the command that trained it.
+
+    Returns:
+        Path of the weights.
+
+    Raises:
+        WorkbenchError: if the folder holds no validated training.
+    """
+    from workbench.training import teacher
+
+    out = Path(out)
+    if not (out / "best.pt").is_file() or not (out / "config.json").is_file():
+        raise WorkbenchError(f"Expected a validated training in {out} but there is none. Train longer first.")
+    raw = json.loads((out / "config.json").read_text())
+    raw["drawing"] = teacher.TeacherConfig(
+        **raw["drawing"] | {"ink_color": tuple(raw["drawing"]["ink_color"])}
+    )
+    config = dataclasses.replace(StylizerConfig(**raw), out=str(out))
+    trainer = StylizerTrainer(config)
+    trainer.resume()
+    best = torch.load(out / "best.pt", map_location=trainer.device, weights_only=True)
+    rounded = {k: v.half().float() for k, v in best.items()}  # measured as shipped
+    trainer.ema.load_state_dict(rounded)
+    photos = [Image.fromarray(p) for p in trainer.test.values()]
+    taught = [Image.fromarray(teacher.draw(p, config.drawing)) for p in trainer.test.values()]
+    rows = measure(
+        trainer,
+        {"photos": photos, "drawn teacher": taught, publication.name: trainer.stylize(trainer.test.values())},
+    )
+    with (out / "measured.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    mine = next(r for r in rows if r["pictures"] == publication.name)
+    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("photos", "style", "out")}
+    card = models.Card(
+        name=publication.name,
+        kind="stylizer",
+        title=publication.title,
+        description=publication.description,
+        architecture=config.architecture,
+        arguments=config.arguments,
+        preprocessing={"range": [-1, 1], "channels": "RGB"},
+        training={
+            "photos": publication.photo_source,
+            "style": publication.style_source,
+            "recipe": "distilled from a drawn teacher, then adversarial: features, gray patches, spectra",
+            "command": command,
+            "steps": trainer.best["step"],
+            "steps_run": trainer.step,
+            "seconds": round(trainer.seconds),
+            "device": str(trainer.device),
+            "settings": settings,
+            "versions": versions(),
+        },
+        metrics={
+            "split": f"{mine['photos']} held-out photos that neither trained nor chose the weights",
+            "rows": rows,
+        },
+        limitations=publication.limitations,
+        licence=publication.licence,
+        commit=commit(),
+        date=datetime.date.today().isoformat(),
+    )
+    path = models.save(trainer.ema, card, out)
+    network, _ = models.load(path)  # what was written can be read, and draws
+    with torch.inference_mode():
+        network(to_tensor(np.zeros((1, 16, 16, 3), np.uint8)))
+    log.info("published %s", path)
+    return path
