@@ -1,0 +1,76 @@
+"""The bench on tiny inputs: what it counts, not how fast this machine is."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from workbench import bench
+
+
+def test_gmacs_by_hand():
+    assert bench.gmacs(nn.Conv2d(3, 8, 3, padding=1), 10) == pytest.approx(3 * 8 * 9 * 100 / 1e9)
+    depthwise = nn.Conv2d(3, 6, 5, padding=2, groups=3)
+    assert bench.gmacs(depthwise, 10) == pytest.approx(6 * 25 * 100 / 1e9)
+
+
+def test_a_tiny_run_has_every_number_and_reads_as_json_and_as_a_table(monkeypatch):
+    monkeypatch.setattr(bench, "conv_throughput", lambda: 10.0)
+    threads = torch.get_num_threads()
+    result = bench.bench_stylizers(
+        ["fsgan_small", "whitebox"], sizes=(16, 32), threads=1, rounds=2, memory=False
+    )
+    assert torch.get_num_threads() == threads
+    assert [row["name"] for row in result["networks"]] == ["fsgan_small", "whitebox", "animeganv2"]
+    rows = {row["name"]: row for row in json.loads(json.dumps(result))["networks"]}
+    assert rows["animeganv2"]["ratio"] == {"16": 1.0, "32": 1.0}
+    assert rows["whitebox"]["parameters"] == 1_467_075
+    for row in rows.values():
+        assert row["gmacs"]["32"] == pytest.approx(4 * row["gmacs"]["16"])
+        assert len(row["seconds"]["32"]) == 2
+        assert min(row["seconds"]["16"]) > 0
+        assert row["share"]["32"] > 0
+        assert row["layout"] in ("channels_last", "default")
+    lines = bench.table(result)
+    assert len(lines) == 4
+    assert len({len(line) for line in lines}) == 1
+    assert lines[2][:2] == ("whitebox", "1.47")
+
+
+def test_ratio_is_the_median_over_rounds_of_the_reference_by_the_network(monkeypatch):
+    ticks = {"whitebox": iter([9.0, 1.0, 2.0, 4.0]), "animeganv2": iter([9.0, 8.0, 8.0, 8.0])}
+
+    def measure(names, sizes, rounds):
+        rows = []
+        for name in names:
+            warm_up, *seconds = (next(ticks[name]) for _ in range(rounds + 1))
+            assert warm_up == 9.0
+            rows.append(bench.Row(name, 1, "default", {16: 2.0}, {16: seconds}, {}, {}))
+        return rows, 10.0
+
+    monkeypatch.setattr(bench, "_measure", measure)
+    result = bench.bench_stylizers(["whitebox"], sizes=(16,), rounds=3, memory=False)
+    assert result["networks"][0]["ratio"][16] == 4.0  # of 8, 4 and 2
+    assert result["networks"][0]["share"][16] == pytest.approx(2.0 / 2.0 / 10.0)
+
+
+def test_peak_memory_sees_a_large_activation(monkeypatch):
+    class Wide(nn.Module):
+        def forward(self, x):
+            return x.expand(40, *x.shape[1:]).clone()  # 40 × 3 × 512² × 4 bytes = 126 MB
+
+    monkeypatch.setattr(bench, "build", lambda name: Wide())
+    assert bench._extra_memory("wide", 512, "channels_last", 1) == pytest.approx(126, rel=0.2)
+
+
+@pytest.mark.slow
+def test_peak_memory_in_its_own_process():
+    # three float32 maps of 16 channels at full resolution, whatever else: 50 MB
+    assert 50 < bench.peak_memory("fsgan_small", 512, "channels_last", 1) < 500
+    with pytest.raises(RuntimeError, match="Unknown architecture"):
+        bench.peak_memory("no_such_network", 64, "default", 1)
+
+
+def test_throughput_is_positive():
+    assert bench.conv_throughput(seconds=0.01) > 0

@@ -1,0 +1,87 @@
+"""The rebuilt peers against their published sizes, and the guided filter against the definition."""
+
+import pytest
+import torch
+
+from workbench import models
+from workbench.bench import gmacs
+from workbench.models.peers.whitebox import guided_filter
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "millions", "macs"),
+    [
+        ("animeganv2", 2_143_552, 2.14, 26.3),
+        ("cartoongan", 11_129_667, 11.13, 54.4),
+        ("whitebox", 1_467_075, 1.47, 8.2),
+    ],
+)
+def test_parameters_and_gmacs_at_256(name, parameters, millions, macs):
+    network = models.create(name).eval()
+    count = sum(p.numel() for p in network.parameters())
+    assert count == parameters
+    assert round(count / 1e6, 2) == millions
+    assert gmacs(network, 256) == pytest.approx(macs, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["animeganv2", "cartoongan", "whitebox"])
+@pytest.mark.parametrize("size", [(64, 64), (48, 80)])
+def test_output_has_the_size_of_the_input_and_depends_on_it(name, size):
+    torch.manual_seed(0)
+    network = models.create(name).eval()
+    with torch.inference_mode():
+        first, second = network(torch.rand(2, 3, *size) * 2 - 1)
+    assert first.shape == (3, *size)
+    assert torch.isfinite(first).all()
+    assert not torch.equal(first, second)
+
+
+def test_bounded_outputs():
+    torch.manual_seed(0)
+    for name in ("animeganv2", "cartoongan"):
+        with torch.inference_mode():
+            assert models.create(name).eval()(torch.randn(1, 3, 32, 32) * 9).abs().max() <= 1
+
+
+def test_gradients_reach_every_parameter():
+    torch.manual_seed(0)
+    for name in ("animeganv2", "cartoongan", "whitebox"):
+        network = models.create(name)
+        network(torch.rand(1, 3, 32, 32)).square().mean().backward()
+        assert all(p.grad is not None for p in network.parameters())
+        assert any(p.grad.abs().max() > 0 for p in network.parameters())
+
+
+def test_peers_are_listed_as_generators():
+    assert {"animeganv2", "cartoongan", "whitebox"} <= set(models.names("generator"))
+
+
+def test_guided_filter_against_a_loop():
+    torch.manual_seed(0)
+    guide, x = torch.rand(2, 1, 1, 6, 7, dtype=torch.float64)
+    radius, epsilon = 1, 0.01
+    slope, offset = torch.zeros(6, 7, dtype=torch.float64), torch.zeros(6, 7, dtype=torch.float64)
+    windows = {}
+    for i in range(6):
+        for j in range(7):
+            window = (slice(max(i - radius, 0), i + radius + 1), slice(max(j - radius, 0), j + radius + 1))
+            g, p = guide[0, 0][window], x[0, 0][window]
+            slope[i, j] = ((g * p).mean() - g.mean() * p.mean()) / (g.var(correction=0) + epsilon)
+            offset[i, j] = p.mean() - slope[i, j] * g.mean()
+            windows[i, j] = window
+    expected = torch.zeros(6, 7, dtype=torch.float64)
+    for (i, j), window in windows.items():
+        expected[i, j] = slope[window].mean() * guide[0, 0, i, j] + offset[window].mean()
+    torch.testing.assert_close(guided_filter(guide, x, radius, epsilon)[0, 0], expected)
+
+
+def test_guided_filter_as_postprocess_changes_only_what_is_not_flat():
+    torch.manual_seed(0)
+    network = models.create("whitebox").eval()
+    smooth = models.create("whitebox", smooth=True).eval()
+    smooth.load_state_dict(network.state_dict())
+    photo = torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(smooth(photo), guided_filter(photo, network(photo)))
+    flat = torch.full((1, 1, 9, 9), 0.3)
+    torch.testing.assert_close(guided_filter(torch.rand(1, 1, 9, 9), flat), flat)

@@ -1,0 +1,250 @@
+"""What stylization networks cost on this machine: parameters, multiply-accumulates, latency, memory.
+
+All networks are timed in one process, one after the other in every round, so that whatever else the machine
+does falls on all of them alike; compare ratios between rows rather than seconds between machines. Each
+network runs in the memory layout (default or channels_last) that is faster for it. Peers have random weights,
+which costs the same as trained ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import logging
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from workbench import models
+from workbench.models import weights
+
+log = logging.getLogger(__name__)
+
+PEERS = ("animeganv2", "cartoongan", "whitebox")
+REFERENCE = "animeganv2"
+NOTES = (
+    "Latency: median of interleaved rounds in one process, batch 1.\n"
+    "Memory: peak resident memory of one pass above what its own fresh process held before it.\n"
+    "Ratio: images per second against AnimeGANv2's network, median over the rounds.\n"
+    "Share: of the throughput of one 3×3 convolution, 64 to 64 channels, on this machine."
+)
+
+
+@dataclasses.dataclass
+class Row:
+    """One network's costs. Dictionaries are keyed by the side of the square input in pixels."""
+
+    name: str
+    parameters: int
+    layout: str  # "channels_last" or "default": the faster one
+    gmacs: dict[int, float]  # 10⁹ multiply-accumulates of the convolutions
+    seconds: dict[int, list[float]]  # each round's latency
+    ratio: dict[int, float]  # images/s relative to REFERENCE
+    share: dict[int, float]  # of the machine's convolution throughput
+    peak_mb: float | None = None  # extra resident memory at the largest size, 10⁶ bytes
+
+
+def build(name: str) -> nn.Module:
+    """A shipped stylizer, or an architecture with random weights, in eval mode."""
+    if name in weights.trained("stylizer", weights.SHIPPED):
+        return models.load(name, weights.SHIPPED)[0]
+    return models.create(name).eval().requires_grad_(False)
+
+
+def contenders() -> list[str]:
+    """The shipped stylizers (or, without any, the architecture of their family), then the peers."""
+    return [*(weights.trained("stylizer", weights.SHIPPED) or ["fsgan_small"]), *PEERS]
+
+
+def gmacs(network: nn.Module, size: int) -> float:
+    """10⁹ multiply-accumulates of one forward pass at ``size``² (convolutions and matrix products)."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(torch.zeros(1, 3, size, size))
+    return counter.get_total_flops() / 2e9
+
+
+@torch.inference_mode()
+def latency(network: nn.Module, x: torch.Tensor) -> float:
+    """Seconds of one forward pass."""
+    start = time.perf_counter()
+    network(x)
+    return time.perf_counter() - start
+
+
+def conv_throughput(seconds: float = 0.5) -> float:
+    """10⁹ multiply-accumulates a second of a 3×3 convolution (64 to 64 channels at 128², channels_last).
+
+    Averaged over ``seconds``, so that other load on the machine slows it as it slows the networks.
+    """
+    conv = nn.Conv2d(64, 64, 3, padding=1).requires_grad_(False).to(memory_format=torch.channels_last)
+    x = torch.rand(1, 64, 128, 128).contiguous(memory_format=torch.channels_last)
+    latency(conv, x)
+    passes, start = 0, time.perf_counter()
+    while passes == 0 or time.perf_counter() - start < seconds:
+        latency(conv, x)
+        passes += 1
+    return passes * 64 * 64 * 9 * 128 * 128 / 1e9 / (time.perf_counter() - start)
+
+
+def fastest_layout(network: nn.Module, size: int) -> str:
+    """Name of the memory layout in which ``network`` is faster, and bring its weights into it."""
+    times = {}
+    for layout, memory_format in _FORMATS.items():
+        network.to(memory_format=memory_format)
+        x = torch.rand(1, 3, size, size).contiguous(memory_format=memory_format)
+        latency(network, x)
+        times[layout] = min(latency(network, x) for _ in range(2))
+    best = min(times, key=times.get)
+    network.to(memory_format=_FORMATS[best])
+    return best
+
+
+_FORMATS = {"channels_last": torch.channels_last, "default": torch.contiguous_format}
+
+
+def bench_stylizers(
+    names: list[str] | None = None,
+    sizes: tuple[int, ...] = (256, 512),
+    threads: int = 2,
+    rounds: int = 5,
+    memory: bool = True,
+) -> dict:
+    """Measure the networks ``names`` (default :func:`contenders`; :data:`REFERENCE` is always among them).
+
+    Args:
+        sizes: sides of the square inputs in pixels, multiples of 4.
+        threads: CPU threads of each network.
+        rounds: timed passes of every network at every size, after one that is not timed.
+        memory: also measure peak memory at the largest size, each network in its own process.
+
+    Returns:
+        JSON-ready: "machine", "threads", "torch", "date", "rounds", "notes" and "networks", a list of
+        :class:`Row` as dictionaries.
+    """
+    names = list(dict.fromkeys([*(contenders() if names is None else names), REFERENCE]))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        rows, throughput = _measure(names, sizes, rounds)
+    finally:
+        torch.set_num_threads(before)
+    reference = next(row for row in rows if row.name == REFERENCE)
+    for row in rows:
+        for size in sizes:
+            pairs = zip(reference.seconds[size], row.seconds[size], strict=True)
+            row.ratio[size] = statistics.median(theirs / ours for theirs, ours in pairs)
+            row.share[size] = row.gmacs[size] / statistics.median(row.seconds[size]) / throughput
+        if memory:
+            row.peak_mb = peak_memory(row.name, max(sizes), row.layout, threads)
+    return {
+        "machine": {"cpu": _cpu(), "system": platform.platform(), "conv_gmacs_per_s": throughput},
+        "threads": threads,
+        "torch": torch.__version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "rounds": rounds,
+        "notes": NOTES,
+        "networks": [dataclasses.asdict(row) for row in rows],
+    }
+
+
+def _measure(names: list[str], sizes: tuple[int, ...], rounds: int) -> tuple[list[Row], float]:
+    """Rows without ratio, share and memory, and the median of the machine's throughput in the same rounds."""
+    networks, rows, throughput = {}, [], []
+    for name in tqdm(names, desc="set up", disable=None, leave=False):
+        networks[name] = network = build(name)
+        cost = {size: gmacs(network, size) for size in sizes}
+        parameters = sum(p.numel() for p in network.parameters())
+        layout = fastest_layout(network, min(sizes))
+        rows.append(Row(name, parameters, layout, cost, {size: [] for size in sizes}, {}, {}))
+    with tqdm(total=len(sizes) * (rounds + 1) * len(rows), desc="timing", disable=None, leave=False) as bar:
+        for size in sizes:
+            for turn in range(rounds + 1):
+                for row in rows:
+                    x = torch.rand(1, 3, size, size).contiguous(memory_format=_FORMATS[row.layout])
+                    seconds = latency(networks[row.name], x)
+                    if turn:  # the first pass warms up
+                        row.seconds[size].append(seconds)
+                    bar.update()
+                if turn:
+                    throughput.append(conv_throughput())
+    return rows, statistics.median(throughput)
+
+
+def peak_memory(name: str, size: int, layout: str, threads: int) -> float:
+    """Peak resident memory (10⁶ bytes) that one pass adds, measured in a fresh process."""
+    call = [sys.executable, "-m", "workbench.bench", name, str(size), layout, str(threads)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"Measuring the memory of {name} failed: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout)
+
+
+def _extra_memory(name: str, size: int, layout: str, threads: int) -> float:
+    torch.set_num_threads(threads)
+    network = build(name).to(memory_format=_FORMATS[layout])
+
+    def picture(side: int) -> torch.Tensor:
+        return torch.rand(1, 3, side, side).contiguous(memory_format=_FORMATS[layout])
+
+    latency(network, picture(64))  # libraries and kernels are in memory before the measurement starts
+    x = picture(size)
+    held = _resident(reset=True)
+    latency(network, x)
+    return max(_resident(peak=True) - held, 0.0)
+
+
+def _resident(peak: bool = False, reset: bool = False) -> float:
+    """Resident memory now or, with ``peak``, at most since the last ``reset``; 10⁶ bytes.
+
+    Where the system cannot reset its high-water mark, the mark since the start of the process stands for
+    both, and a difference of two such values is a lower bound.
+    """
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5")
+        wanted = "VmHWM:" if peak else "VmRSS:"
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(wanted)) * 1024 / 1e6
+    except OSError:
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def table(result: dict) -> list[tuple[str, ...]]:
+    """Rows of text, the header first."""
+    sizes = list(result["networks"][0]["seconds"])
+    head = ["network", "params M"]
+    head += [f"GMAC {size}²" for size in sizes] + [f"ms {size}²" for size in sizes]
+    head += [f"memory {sizes[-1]}²", f"ratio {sizes[-1]}²", f"share {sizes[-1]}²", "layout"]
+    rows = [tuple(head)]
+    for row in result["networks"]:
+        memory = "-" if row["peak_mb"] is None else f"{row['peak_mb']:.0f} MB"
+        cells = [row["name"], f"{row['parameters'] / 1e6:.2f}"]
+        cells += [f"{row['gmacs'][size]:.2f}" for size in sizes]
+        cells += [f"{1000 * statistics.median(row['seconds'][size]):.0f}" for size in sizes]
+        cells += [memory, f"{row['ratio'][sizes[-1]]:.1f}×", f"{row['share'][sizes[-1]]:.0%}", row["layout"]]
+        rows.append(tuple(cells))
+    return rows
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_extra_memory(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))))

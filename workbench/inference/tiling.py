@@ -1,0 +1,125 @@
+"""A norm-free, fully convolutional generator over pictures of any size: tiles of bounded memory, no seams.
+
+Every output pixel of such a generator depends on a bounded window of its input, ``network.halo`` pixels on
+each side. So a tile that is computed with that much context around it, and starts on the network's grid
+(``network.stride``), holds the numbers that the whole picture would give. All windows of one picture have the
+same shape, so that the backend chooses the same kernels for each.
+
+At the picture's own border the network pads with zeros, which draws a frame. So the picture is first extended
+by its mirror image (``margin``), and the extension is cut off again; at 32 pixels what is left of the frame
+is at most one of 255 levels. The extension exists only as row and column numbers: neither a padded nor a
+float copy of the whole picture is ever made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+TILE = 768  # side of a tile's core: 16 channels of float32 are 46 MiB with the context around it
+MARGIN = 32  # mirrored pixels around the picture
+
+
+def mirrored(length: int, margin: int, stride: int) -> np.ndarray:
+    """Source index of each row (or column) of the extended picture.
+
+    Mirrored about the border pixels by ``margin`` on both sides, and on the far side further up to a multiple
+    of ``stride``. A picture too short to be mirrored is repeated at its edge instead.
+    """
+    before, after = margin, margin + -(length + 2 * margin) % stride
+    mode = "reflect" if length > max(before, after) else "edge"
+    return np.pad(np.arange(length), (before, after), mode=mode)
+
+
+def spans(length: int, tile: int, halo: int, stride: int) -> list[tuple[int, int, int, int]]:
+    """Cut ``length`` (a multiple of ``stride``) into nearly equal tiles with windows of one size around them.
+
+    Returns:
+        ``(start, stop, window_start, window_stop)`` for each tile, all multiples of ``stride``.
+    """
+    count = -(-length // tile)
+    core = -(-length // (count * stride)) * stride
+    window = min(length, core + 2 * halo)
+    cuts = []
+    for start in range(0, length, core):
+        left = min(max(start - halo, 0), length - window)
+        cuts.append((start, min(start + core, length), left, left + window))
+    return cuts
+
+
+@torch.inference_mode()
+def run_tiled(
+    network: nn.Module,
+    pixels: np.ndarray,
+    tile: int = TILE,
+    margin: int = MARGIN,
+    progress: Callable[[float], None] | None = None,
+) -> np.ndarray:
+    """Redraw a whole picture.
+
+    Args:
+        network: generator in eval mode with attributes ``stride`` and ``halo``; (1, 3, H, W) to the same
+            shape, [-1, 1].
+        pixels: (H, W, 3) uint8, any H and W ≥ 1.
+        tile: largest side of a tile, at least ``stride``; memory grows with its square, and small tiles cost
+            time, as each is computed with ``halo`` pixels around it.
+        margin: mirrored pixels around the picture, a multiple of ``stride``.
+        progress: called with the share done, in (0, 1], after each tile; an exception that it raises stops
+            the work.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ValueError: for other shapes or settings, or a network in training mode.
+    """
+    stride, halo = network.stride, network.halo
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
+        raise ValueError(f"Expected pixels (H, W, 3) of uint8 but got {pixels.shape} of {pixels.dtype}.")
+    if network.training:
+        raise ValueError("Expected a network in eval mode but it is in training mode. Call `network.eval()`.")
+    if tile < stride or margin < 0 or margin % stride:
+        raise ValueError(
+            f"Expected a tile of at least {stride} and a margin in multiples of {stride} "
+            f"but got {tile} and {margin}."
+        )
+    height, width = pixels.shape[:2]
+    rows, columns = mirrored(height, margin, stride), mirrored(width, margin, stride)
+    plan = [
+        (y, x)
+        for y in spans(len(rows), tile // stride * stride, halo, stride)
+        for x in spans(len(columns), tile // stride * stride, halo, stride)
+    ]
+    output = np.empty_like(pixels)
+    for done, (y, x) in enumerate(plan, start=1):
+        window = np.take(np.take(pixels, rows[y[2] : y[3]], axis=0), columns[x[2] : x[3]], axis=1)
+        drawn = _redraw(network, window)
+        _paste(output, drawn, y, x, margin)
+        if progress is not None:
+            progress(done / len(plan))
+    return output
+
+
+def _redraw(network: nn.Module, window: np.ndarray) -> np.ndarray:
+    """uint8 (h, w, 3) through the network and back to uint8."""
+    parameter = next(network.parameters(), torch.empty(0))
+    x = torch.from_numpy(window).to(parameter.device, parameter.dtype)
+    x = (
+        x.mul_(2 / 255).sub_(1).permute(2, 0, 1).unsqueeze(0)
+    )  # (1, 3, h, w), channels_last in memory as it came
+    y = network(x)[0].permute(1, 2, 0).float()
+    return y.add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def _paste(output: np.ndarray, drawn: np.ndarray, y, x, margin: int) -> None:
+    """Copy the part of a tile's core that lies within the picture."""
+    height, width = output.shape[:2]
+    top, bottom = max(y[0] - margin, 0), min(y[1] - margin, height)
+    left, right = max(x[0] - margin, 0), min(x[1] - margin, width)
+    if top >= bottom or left >= right:
+        return
+    dy, dx = margin - y[2], margin - x[2]
+    output[top:bottom, left:right] = drawn[top + dy : bottom + dy, left + dx : right + dx]

@@ -1,0 +1,1 @@
+"""Published stylization networks, re-implemented from their papers for comparison. No weights are shipped."""
