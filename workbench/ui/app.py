@@ -1,0 +1,100 @@
+"""The page as a whole, and how it is served."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+import gradio as gr
+
+from workbench import __version__
+from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, about, pictures, read, redraw
+from workbench.ui.theme import CSS, SEAL, page_script, theme
+
+QUEUE_SIZE = 32  # visitors who may wait; the next one is told to come back
+_HOURS = 3600
+
+
+def _own_cache() -> None:
+    """Keep uploads and results in a folder that only this user can read and that goes with the process."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="workbench-")
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Path(os.environ["GRADIO_TEMP_DIR"]).mkdir(parents=True, exist_ok=True)
+
+
+def build_app() -> gr.Blocks:
+    """The whole page, not yet served."""
+    _own_cache()
+    with gr.Blocks(
+        title="Painter Psychology Workbench",
+        analytics_enabled=False,
+        delete_cache=(_HOURS, 6 * _HOURS),
+    ) as blocks:
+        gr.HTML(
+            f'<header class="masthead">{SEAL}<div><h1>Painter Psychology Workbench</h1>'
+            "<p>What a painter’s hand says about mood, and the world redrawn in that hand.</p></div></header>"
+        )
+        with gr.Tabs(overflow_behavior="wrap"):  # all three in sight on a phone too
+            with gr.Tab("Redraw a photo", elem_id="redraw"):
+                redraw.build(blocks)
+            with gr.Tab("Read a painting", elem_id="read"):
+                read.build()
+            with gr.Tab("About the models", elem_id="about"):
+                about.build()
+        gr.HTML(
+            f'<p class="fine">Version {__version__}. Pictures stay on the computer that serves this page, '
+            "for six hours at most.</p>"
+        )
+    return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
+
+
+def launch(
+    host: str = DEFAULT_HOST,
+    port: int | None = DEFAULT_PORT,
+    *,
+    inbrowser: bool = False,
+) -> gr.Blocks:
+    """Build the page and serve it from a thread of its own; return when it answers.
+
+    Args:
+        host: address to listen on; "0.0.0.0" lets other computers in.
+        port: port to listen on; None takes the first free one from 7860 up.
+        inbrowser: open the page in the default browser.
+
+    Returns:
+        The served page: ``local_url`` is its address, ``close()`` stops it, ``block_thread()`` waits.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    blocks = build_app()
+    blocks.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        inbrowser=inbrowser,
+        share=False,
+        theme=theme(),
+        css=CSS,
+        js=page_script(),
+        footer_links=["api"],
+        allowed_paths=[],
+        max_file_size=pictures.MAX_FILE_SIZE,
+        show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
+        run_history=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        ssr_mode=False,
+        pwa=False,
+    )
+    threading.Thread(
+        target=redraw.first_look, name="warm-up", daemon=True
+    ).start()  # before the first visitor comes
+    return blocks

@@ -1,0 +1,191 @@
+"""Tab "Redraw a photo": a photograph in, the same picture in a chosen style out, both to compare."""
+
+from __future__ import annotations
+
+import functools
+import html
+import logging
+import time
+
+import gradio as gr
+from PIL import Image
+
+from workbench.data.images import read_image
+from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.inference.stylize import DEFAULT_STYLE, styles, stylize
+from workbench.ui import pictures
+from workbench.ui.examples import credits, examples
+
+log = logging.getLogger(__name__)
+
+MODELS = "models"  # one queue for everything that runs a network
+
+
+def _run(path, style, strength, progress):
+    """(photo, drawing, path of the drawing as PNG)"""
+    known = styles()
+    if style not in list(known):  # `stylize` would open any weights file by its path: not for visitors
+        raise UnknownNameError("style", style, known)
+    progress(0, desc="Opening the picture")
+    photo = pictures.read_upload(path)
+    drawing = stylize(photo, style, strength, progress=lambda done: progress(0.95 * done, desc="Redrawing"))
+    progress(0.95, desc="Writing the PNG")
+    return photo, drawing, pictures.save_png(drawing, pictures.stem_of(path), style)
+
+
+def stylize_file(image, style, strength, progress=gr.Progress()):  # noqa: B008 (Gradio wants it so)
+    """Redraw a picture. Takes an image file, a style and a strength from 0 to 1; returns a PNG."""
+    with pictures.one_line_errors():
+        return _run(image, style, strength, progress)[2]
+
+
+def redraw(path, style, strength, progress=gr.Progress()):  # noqa: B008
+    """What the page shows: (before and after, download, caption)."""
+    if path is None:  # the box was cleared
+        return None, gr.DownloadButton(value=None, interactive=False), ""
+    with pictures.one_line_errors():
+        start = time.perf_counter()
+        photo, drawing, png = _run(path, style, strength, progress)
+        small = pictures.preview(drawing)
+        before = pictures.save_png(pictures.preview(photo), "before")
+        after = png if small is drawing else pictures.save_png(small, "after")
+        caption = f"{photo.width} × {photo.height} px in {time.perf_counter() - start:.1f} s."
+        if small is not drawing:
+            caption += f" Shown at {small.width} × {small.height} px; the download has every pixel."
+        return (before, after), gr.DownloadButton(value=png, interactive=True), caption
+
+
+def redraw_on_click(path, style, strength, progress=gr.Progress()):  # noqa: B008
+    """As :func:`redraw`, but a missing picture is an error worth telling."""
+    with pictures.one_line_errors():
+        if path is None:
+            pictures.read_upload(path)
+    return redraw(path, style, strength, progress)
+
+
+@functools.cache
+def _first_look(style: str) -> tuple[Image.Image, Image.Image]:
+    photo = read_image(examples()[0].path)
+    return photo, stylize(photo, style)
+
+
+def first_look():
+    """What a visitor sees before doing anything: one example, redrawn once per process."""
+    known = styles()
+    if not examples() or DEFAULT_STYLE not in known:
+        return None, ""
+    try:
+        return _first_look(DEFAULT_STYLE), "An example. Pull the handle; then drop in a photo of your own."
+    except WorkbenchError:  # the visitor asked for nothing yet: told when they do
+        log.exception("the first example could not be redrawn")
+        return None, ""
+
+
+def _about_style(name: str) -> str:
+    style = styles()[name]
+    return f"{style.description} Licence: {style.licence}."
+
+
+def build(blocks: gr.Blocks) -> None:
+    """Add the tab's contents to ``blocks``, which is open."""
+    known = styles()
+    chosen = DEFAULT_STYLE if DEFAULT_STYLE in known else next(iter(known))
+    gr.Markdown(
+        "Drop in a photograph and see it as a comic panel: clear lines, flat colour, your colours kept. "
+        "Pull the handle across the result to compare.",
+        elem_classes="lead",
+    )
+    if not any(style.kind == "network" for style in known.values()):
+        gr.HTML(
+            '<div class="notice" role="status">No trained drawing style is installed, so only the classical '
+            "filters are offered. Put <code>NAME.safetensors</code> and its card <code>NAME.json</code> into "
+            "<code>workbench/weights</code>, or train one with <code>workbench train stylizer</code>, and "
+            "start again.</div>"
+        )
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=4, min_width=300):
+            photo = pictures.picture_input("Your photo", "The photo to redraw")
+            gr.Examples(
+                [[str(e.path)] for e in examples()],
+                inputs=photo,
+                label="Or try one of these",
+                elem_id="redraw-examples",
+                api_visibility="private",
+            )
+        with gr.Column(scale=6, min_width=300):
+            result = gr.ImageSlider(
+                label="Before | after",
+                format="png",
+                interactive=False,
+                max_height=600,
+                buttons=["fullscreen"],
+                elem_id="redraw-result",
+            )
+            with gr.Row(elem_classes="under-result"):
+                caption = gr.Markdown("", elem_classes="fine", elem_id="redraw-caption")
+                download = gr.DownloadButton(
+                    "Download PNG",
+                    interactive=False,
+                    size="md",
+                    scale=0,
+                    min_width=180,
+                    elem_id="redraw-download",
+                )
+    with gr.Row(equal_height=False, elem_classes="controls"):
+        style = pictures.unchecked(
+            gr.Dropdown(
+                [(s.title, name) for name, s in known.items()],
+                value=chosen,
+                label="Style",
+                info=_about_style(chosen),
+                filterable=False,
+                scale=5,
+                min_width=300,
+            )
+        )
+        strength = pictures.unchecked(
+            gr.Slider(
+                0,
+                1,
+                value=1,
+                step=0.05,
+                label="Strength",
+                info="0 leaves the photo as it is, 1 redraws it fully.",
+                buttons=[],
+                scale=4,
+                min_width=260,
+            )
+        )
+        button = gr.Button("Redraw", variant="primary", size="lg", scale=2, min_width=160)
+    gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
+
+    inputs, outputs = [photo, style, strength], [result, download, caption]
+    shared = {"concurrency_id": MODELS, "concurrency_limit": 1, "api_visibility": "private"}
+    style.input(
+        lambda name: gr.Dropdown(info=_about_style(name)),
+        style,
+        style,
+        show_progress="hidden",
+        queue=False,
+        api_visibility="private",
+    )
+    gr.on(
+        [photo.change, style.input, strength.release],
+        redraw,
+        inputs,
+        outputs,
+        trigger_mode="always_last",
+        show_progress_on=result,
+        **shared,
+    )
+    button.click(redraw_on_click, inputs, outputs, show_progress_on=result, **shared)
+    blocks.load(first_look, None, [result, caption], show_progress="hidden", **shared)
+    # the API has an event of its own: one file out, nothing of the page
+    gr.Button(visible=False).click(
+        stylize_file,
+        inputs,
+        gr.File(visible=False, label="PNG"),
+        api_name="stylize",
+        concurrency_id=MODELS,
+        concurrency_limit=1,
+    )
