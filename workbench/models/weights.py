@@ -80,8 +80,8 @@ def card(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> Card:
     path = _locate(name_or_path, folder).with_suffix(".json")
     if not path.is_file():
         raise WeightsError(
-            f"Expected the card {path.name} beside {path.stem}.safetensors but there is none. Weights are only "
-            "loaded with their card: copy it too, or train again with `workbench train`."
+            f"Expected the card {path.name} beside {path.stem}.safetensors but there is none. Weights are "
+            "only loaded with their card: copy it too, or train again with `workbench train`."
         )
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))

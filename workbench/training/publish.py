@@ -8,7 +8,6 @@ import csv
 import dataclasses
 import datetime
 import importlib.metadata
-import json
 import logging
 import platform
 import subprocess
@@ -21,7 +20,9 @@ from PIL import Image
 
 from workbench import losses, models
 from workbench.errors import WorkbenchError
-from workbench.training.stylizer import StylizerConfig, StylizerTrainer
+from workbench.training import teacher
+from workbench.training.stylizer import StylizerTrainer
+from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.validation import StyleJudge, to_tensor
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Publication:
     photo_source: str = "the user's photos"  # what the photos are and their licence
     style_source: str = "the user's style pictures"  # what the style pictures are and their licence
     licence: str = "as the training pictures allow"  # of the weights
+    recipe: str = "distilled from a drawn teacher, then adversarial: features, gray patches, spectra"
     limitations: str = (
         "Trained on scenes: faces are redrawn like any other surface, not turned into anime faces. "
         "Fine texture may be lost, and faint borders may be inked where the photo has none."
@@ -131,16 +133,10 @@ def publish(out: str | Path, publication: Publication, command: str) -> Path:
     Raises:
         WorkbenchError: if the folder holds no validated training.
     """
-    from workbench.training import teacher
-
     out = Path(out)
     if not (out / "best.pt").is_file() or not (out / "config.json").is_file():
         raise WorkbenchError(f"Expected a validated training in {out} but there is none. Train longer first.")
-    raw = json.loads((out / "config.json").read_text())
-    raw["drawing"] = teacher.TeacherConfig(
-        **raw["drawing"] | {"ink_color": tuple(raw["drawing"]["ink_color"])}
-    )
-    config = dataclasses.replace(StylizerConfig(**raw), out=str(out))
+    config = dataclasses.replace(StylizerConfig.read(out / "config.json"), out=str(out))
     trainer = StylizerTrainer(config)
     trainer.resume()
     best = torch.load(out / "best.pt", map_location=trainer.device, weights_only=True)
@@ -169,7 +165,7 @@ def publish(out: str | Path, publication: Publication, command: str) -> Path:
         training={
             "photos": publication.photo_source,
             "style": publication.style_source,
-            "recipe": "distilled from a drawn teacher, then adversarial: features, gray patches, spectra",
+            "recipe": publication.recipe,
             "command": command,
             "steps": trainer.best["step"],
             "steps_run": trainer.step,

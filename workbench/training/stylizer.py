@@ -11,13 +11,9 @@ came closest to the style on held-out photos.
 from __future__ import annotations
 
 import csv
-import dataclasses
-import json
 import logging
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,77 +29,11 @@ from workbench.data.scenes import Crops, load_pictures, split
 from workbench.errors import DatasetError
 from workbench.losses.spectral import SpectrumNorm, equal_history, log_spectrum
 from workbench.models.features import FrozenFeatures
-from workbench.training import teacher
+from workbench.training.stylizer_config import StylizerConfig
+from workbench.training.targets import prepare
 from workbench.training.validation import StyleJudge, contact_sheet, to_picture, to_tensor
 
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class StylizerConfig:
-    """All choices of a training, written as ``config.json`` beside its results."""
-
-    photos: str  # folder of photos
-    style: str  # folder of pictures in the style
-    out: str  # folder for checkpoints, logs, validation pictures and the weights
-    architecture: str = "fsgan_small"  # generator's name in `models.names("generator")`
-    arguments: dict = dataclasses.field(default_factory=dict)  # keyword arguments of the generator
-    distil_steps: int = 1500  # steps of phase 1
-    steps: int = 6000  # steps of both phases together
-    minutes: float = 0.0  # time budget of this run; 0 has none
-    batch: int = 8  # crops a step, each process
-    crop: int = 192  # side of the crops in pixels
-    photo_side: int = 288  # photos are shrunk to this short side
-    style_side: int = 288  # style pictures likewise: strokes and photo details must have comparable size
-    held_out: int = 80  # photos never trained on: half choose the weights, half measure the chosen ones
-    seed: int = 0  # of the split, the batches and the initial weights
-    lr_distil: float = 4e-4  # Adam, phase 1
-    lr: float = 1e-4  # Adam of the generator, phase 2
-    lr_discriminator: float = 2e-4  # Adam of the discriminators
-    ema: float = 0.998  # decay of the averaged generator
-    clip: float = 1.0  # largest gradient norm of the generator
-    noise: float = (
-        0.08  # std of Gaussian noise before the frozen features: invisible tricks do not survive it
-    )
-    w_teacher: float = 10.0  # L1 to the teacher's drawing, phase 2
-    w_content: float = 0.05  # content distance to the photo, deepest features only: texture may go
-    w_picture: float = 0.1  # adversarial, frozen features of the picture; their gradients are large
-    w_gray: float = 3.0  # adversarial, gray patches
-    w_spectral: float = 0.1  # adversarial, spectrum; capped by `spectral_cap`
-    spectral_cap: float = 0.3  # spectral gradient norm at most this part of all the other terms'
-    w_color: float = 3.0  # colours of the photo
-    w_block: float = 8.0  # flat inside regions
-    w_boundary: float = 5.0  # clear borders
-    w_tv: float = 0.5  # total variation
-    validate_every: int = 250  # steps between validations
-    spectrum_size: int = 80  # side of the pictures whose spectra are compared
-    mixed_precision: str = "no"  # "bf16" is three times faster where the processor supports it
-    threads: int = 0  # CPU threads; 0 leaves PyTorch's default
-    drawing: teacher.TeacherConfig = dataclasses.field(default_factory=teacher.TeacherConfig)
-
-
-def _prepare_photo(image: np.ndarray, config: teacher.TeacherConfig) -> tuple[np.ndarray, np.ndarray]:
-    from skimage.segmentation import felzenszwalb
-
-    return teacher.draw(image, config), felzenszwalb(image, scale=80, sigma=0.8, min_size=40).astype(np.int16)
-
-
-def _prepare(
-    photos: dict[str, np.ndarray], config: StylizerConfig, cache: Path
-) -> list[tuple[np.ndarray, ...]]:
-    """(photo, drawing, regions) of every photo; drawings and regions are computed once and cached."""
-    key = json.dumps([dataclasses.asdict(config.drawing), config.photo_side, sorted(photos)], sort_keys=True)
-    if cache.is_file():
-        stored = np.load(cache)
-        if str(stored["key"]) == key:
-            return [(p, stored[f"drawing/{n}"], stored[f"regions/{n}"]) for n, p in photos.items()]
-    with ProcessPoolExecutor() as pool:
-        results = pool.map(partial(_prepare_photo, config=config.drawing), photos.values(), chunksize=4)
-        prepared = list(tqdm(results, total=len(photos), desc="drawing targets", mininterval=2))
-    drawings = {f"drawing/{n}": d for n, (d, _) in zip(photos, prepared, strict=True)}
-    regions = {f"regions/{n}": r for n, (_, r) in zip(photos, prepared, strict=True)}
-    np.savez(cache, key=np.array(key), **drawings, **regions)
-    return [(p, d, r) for p, (d, r) in zip(photos.values(), prepared, strict=True)]
 
 
 class StylizerTrainer:
@@ -157,7 +87,7 @@ class StylizerTrainer:
         train, held_out = split(list(photos), min(config.held_out, len(photos) // 4), config.seed)
         self.validation = {name: photos[name] for name in held_out[::2]}
         self.test = {name: photos[name] for name in held_out[1::2]}
-        prepared = _prepare({name: photos[name] for name in train}, config, self.out / "targets.npz")
+        prepared = prepare({name: photos[name] for name in train}, config, self.out / "targets.npz")
         self.photo_crops = Crops(prepared, config.crop, (0.75, 1.15), config.seed)
         self.style_pictures = list(style.values())
         layers = [(p,) for p in self.style_pictures]
@@ -253,7 +183,7 @@ class StylizerTrainer:
             "content": config.w_content * losses.content_loss(deepest[:1], deepest[1:]),
             "color": config.w_color * losses.color_loss(drawing, x),
             "block": config.w_block * losses.color_block_loss(drawing, labels),
-            "boundary": config.w_boundary * losses.boundary_loss(drawing, x),
+            "boundary": config.w_boundary * losses.boundary_loss(drawing, target),
             "tv": config.w_tv * losses.total_variation_loss(drawing),
         }
         (gradient,) = torch.autograd.grad(sum(terms.values()), drawing, retain_graph=True)
@@ -350,7 +280,7 @@ class StylizerTrainer:
         """
         config = self.config
         (self.out / "validation").mkdir(exist_ok=True)
-        (self.out / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+        config.write(self.out / "config.json")
         self.resume()
         started, before = time.monotonic(), self.seconds
         sums: dict[str, float] = {}
