@@ -1,0 +1,88 @@
+"""What README shows is run: its commands in a folder with pictures, its Python, its client."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("workbench ")]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the pictures that README's commands name."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)).resize((160, 120))
+    (tmp_path / "paintings").mkdir()
+    for name in ("photo.jpg", "painting.jpg", "paintings/one.jpg", "paintings/two.png"):
+        picture.save(tmp_path / name)
+    return tmp_path
+
+
+def test_readme_starts_with_the_two_commands():
+    assert [line.split("#")[0].strip() for line in blocks("sh")[0].splitlines()] == ["make app", "make test"]
+    makefile = (ROOT / "Makefile").read_text()
+    for target in ("app", "test"):
+        assert re.search(rf"^{target}:", makefile, flags=re.M)
+
+
+LONG = {("train", "stylizer"), ("train", "classifier"), ("bench", "stylizers")}
+QUICK = [c for c in commands() if tuple(c[1:3]) not in LONG and "runs/" not in " ".join(c)]
+
+
+@pytest.mark.parametrize("command", QUICK, ids=" ".join)
+def test_quick_commands_run(command, folder):
+    from workbench.cli import app
+
+    result = CliRunner().invoke(app, command[1:])
+    assert result.exit_code == 0, result.output
+    for word in command[1:]:
+        if word.startswith("drawing"):
+            assert Image.open(folder / word).size == (160, 120)
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if tuple(c[1:3]) in LONG], ids=" ".join)
+def test_long_commands_have_the_options_shown(command):
+    from workbench.cli import app
+
+    result = CliRunner(env={"COLUMNS": "300", "TERM": "dumb"}).invoke(app, [*command[1:3], "--help"])
+    assert result.exit_code == 0
+    for option in (word for word in command if word.startswith("--")):
+        assert option in result.output, f"README shows {option}, which {' '.join(command[:3])} does not take"
+
+
+def test_the_python_example_runs(folder, capsys):
+    exec(blocks("python")[0], {})
+    assert (folder / "drawing.png").is_file()
+    assert "{" in capsys.readouterr().out
+
+
+def test_the_client_example_runs_against_the_demo(folder):
+    pytest.importorskip("gradio_client")
+    from workbench.ui import launch
+
+    page = launch(port=None)
+    try:
+        exec(blocks("python")[1].replace("http://127.0.0.1:7860", page.local_url), {})
+    finally:
+        page.close()
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), f"README links to {target}, which is not there"

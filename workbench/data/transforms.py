@@ -1,0 +1,168 @@
+"""Views of a painting for a classifier: the whole picture, and crops at the scale of the brushwork.
+
+A scroll squeezed to a square loses its strokes, a single crop loses the composition; so a picture is read as
+several square views and their logits are averaged. Views are cut straight from the source (never from a giant
+resized scroll), so a 1 × 40,000 picture costs no more than a square one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance
+from torch import Tensor
+
+from workbench.errors import WeightsError
+
+_RESAMPLE = Image.Resampling.BICUBIC
+
+
+@dataclasses.dataclass(frozen=True)
+class Crops:
+    """Square crops along the longer side of a picture scaled to ``short_side``, midway in the other."""
+
+    short_side: (
+        int  # pixels of the shorter side after scaling; native scale when the picture has that already
+    )
+    count: int = 3  # from one end to the other; 1 is the centre
+    size: int = 224  # pixels, at most `short_side`
+
+    def boxes(self, width: int, height: int) -> list[tuple[float, float, float, float]]:
+        """Crop boxes (left, top, right, bottom) in the pixels of a ``width`` × ``height`` source."""
+        side = self.size / self.short_side * min(width, height)
+        ends = np.linspace(0, 1, self.count) if self.count > 1 else [0.5]
+        across = (min(width, height) - side) / 2
+        boxes = []
+        for t in ends:
+            along = float(t) * (max(width, height) - side)
+            left, top = (along, across) if width >= height else (across, along)
+            boxes.append((left, top, min(left + side, width), min(top + side, height)))
+        return boxes
+
+
+@dataclasses.dataclass(frozen=True)
+class Squeeze:
+    """The whole picture squeezed to a square of ``size`` pixels."""
+
+    size: int = 224
+
+    def boxes(self, width: int, height: int) -> list[tuple[float, float, float, float]]:
+        """The picture itself."""
+        return [(0.0, 0.0, float(width), float(height))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """What a classifier sees of a picture, as it stands on the card."""
+
+    kinds: tuple[Crops | Squeeze, ...]
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)  # of RGB in [0, 1]
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    @classmethod
+    def from_card(cls, preprocessing: Mapping) -> Views:
+        """Parse ``preprocessing``: ``mean``, ``std``, ``views`` (``{"kind": "crops" | "squeeze", …}``).
+
+        Raises:
+            WeightsError: anything missing or unknown.
+        """
+        try:
+            kinds = tuple(
+                {"crops": Crops, "squeeze": Squeeze}[v["kind"]](
+                    **{k: int(n) for k, n in v.items() if k != "kind"}
+                )
+                for v in preprocessing["views"]
+            )
+            views = cls(
+                kinds, tuple(map(float, preprocessing["mean"])), tuple(map(float, preprocessing["std"]))
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"Expected mean, std and views in the card's preprocessing but {error!r} is wrong."
+            ) from error
+        if not kinds or len({k.size for k in kinds}) > 1 or any(k.size < 32 for k in kinds) or 0 in views.std:
+            raise WeightsError(
+                "Expected one or more views of one size of at least 32 in the card's preprocessing."
+            )
+        if any(isinstance(k, Crops) and (k.short_side < k.size or k.count < 1) for k in kinds):
+            raise WeightsError("Expected crops no larger than their short side in the card's preprocessing.")
+        return views
+
+    def to_card(self) -> dict:
+        """The inverse of :meth:`from_card`."""
+        views = [{"kind": type(k).__name__.lower(), **dataclasses.asdict(k)} for k in self.kinds]
+        return {"mean": list(self.mean), "std": list(self.std), "views": views}
+
+    def __len__(self) -> int:
+        return sum(k.count if isinstance(k, Crops) else 1 for k in self.kinds)
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """All views of one picture, (V, 3, size, size) float32."""
+        image = shrink(image, _finest(self.kinds))
+        cut = [
+            image.resize((k.size, k.size), _RESAMPLE, box=box)
+            for k in self.kinds
+            for box in k.boxes(*image.size)
+        ]
+        return self.normalise(cut)
+
+    def normalise(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """Equal-sized RGB pictures to (B, 3, H, W) float32: (x / 255 - mean) / std."""
+        x = (
+            torch.from_numpy(np.stack([np.asarray(p) for p in pictures]))
+            .permute(0, 3, 1, 2)
+            .float()
+            .div_(255)
+        )
+        mean, std = (torch.tensor(v)[:, None, None] for v in (self.mean, self.std))
+        return x.sub_(mean).div_(std)
+
+
+def _finest(kinds: Sequence[Crops | Squeeze]) -> int:
+    return max(k.short_side if isinstance(k, Crops) else k.size for k in kinds)
+
+
+def shrink(image: Image.Image, short_side: int) -> Image.Image:
+    """A quick integer box reduction that leaves the shorter side at twice ``short_side`` or more."""
+    factor = min(image.size) // (2 * short_side)
+    return image.reduce(factor) if factor > 1 else image
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomView:
+    """A random training view: a crop near native scale, or (most of) the picture squeezed, and jittered.
+
+    Nothing is rotated, recoloured strongly or cut out: empty paper, ink tone and the way a stroke falls carry
+    the mood.
+    """
+
+    size: int = 224
+    short_side: tuple[int, int] = (256, 384)  # range of scales of the crops, drawn log-uniformly
+    squeezed: float = 0.33  # share of squeezed views
+    keep: float = 0.7  # least share of each side in a squeezed view
+    brightness: float = 0.15  # factors are drawn from 1 ± this
+    contrast: float = 0.15
+    saturation: float = 0.2
+
+    def __call__(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+        """One view (size × size, RGB) of ``image``."""
+        width, height = image.size
+        if rng.random() < self.squeezed:
+            w, h = width * rng.uniform(self.keep, 1), height * rng.uniform(self.keep, 1)
+        else:
+            low, high = np.log(self.short_side)
+            w = h = self.size / np.exp(rng.uniform(low, high)) * min(width, height)
+        left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
+        view = image.resize(
+            (self.size, self.size), _RESAMPLE, box=(left, top, min(left + w, width), min(top + h, height))
+        )
+        for enhance, amount in (
+            (ImageEnhance.Brightness, self.brightness),
+            (ImageEnhance.Contrast, self.contrast),
+            (ImageEnhance.Color, self.saturation),
+        ):
+            view = enhance(view).enhance(1 + rng.uniform(-amount, amount))
+        return view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else view

@@ -1,0 +1,143 @@
+"""Reading a painting: calibrated probabilities over the classes of a model, and where it looked."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench import models
+from workbench.data.transforms import Crops, Views
+from workbench.errors import ImageError, UnknownNameError, WeightsError
+from workbench.interpret.attribution import grad_cam, overlay, upsample
+from workbench.metrics.calibration import apply_temperature
+
+DEFAULT_CLASSIFIER = "mood_lite0"
+_MAX_RATIO = 8.0  # a longer scroll is squeezed to this ratio for the heat map only, to bound its cost
+_cache: dict[str, Classifier] = {}
+_cache_lock = threading.Lock()
+
+
+def classifiers() -> list[str]:
+    """Names of the classifiers that come with the package."""
+    return models.trained("classifier")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a model says of one picture."""
+
+    model: str
+    probabilities: dict[str, float]  # in class order; they sum to 1
+    calibrated: bool  # whether a temperature fitted on pictures of other painters was applied
+
+    @property
+    def top(self) -> str:
+        """The likeliest class."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """Where a model looked for one class."""
+
+    class_name: str
+    heatmap: NDArray[
+        np.float32
+    ]  # (H, W) raw Grad-CAM at picture size, in logit × activation; below 0 spoke against
+    overlay: Image.Image  # RGB, picture size
+
+
+class Classifier:
+    """A trained classifier and its card. Safe to share between threads.
+
+    Example:
+        >>> classifier = Classifier.load()  # doctest: +SKIP
+        >>> classifier.classify(read_image("painting.jpg")).top  # doctest: +SKIP
+        'serenity'
+    """
+
+    def __init__(self, network: torch.nn.Module, card: models.Card):
+        if card.kind != "classifier":
+            raise WeightsError(
+                f"Expected a classifier but {card.name} is a {card.kind}. Choose one of: {classifiers()}."
+            )
+        self.network, self.card = network.eval(), card
+        self.views = Views.from_card(card.preprocessing)
+        self.temperature = float(card.calibration.get("temperature", 1.0))
+        if not self.temperature > 0:
+            raise WeightsError(
+                f"Expected a temperature above 0 on the card of {card.name} but got {self.temperature}."
+            )
+        self._lock = threading.Lock()  # captum hooks the network: one picture at a time
+
+    @classmethod
+    def load(cls, name: str | os.PathLike = DEFAULT_CLASSIFIER) -> Classifier:
+        """The classifier of that name, or of a ``.safetensors`` file with its card beside it. Loaded once.
+
+        Raises:
+            UnknownNameError: no such model. WeightsError: weights or card are missing, damaged or of another
+                kind.
+        """
+        name = str(name)
+        with _cache_lock:
+            if name not in _cache:
+                _cache[name] = cls(*models.load(name))
+            return _cache[name]
+
+    def logits(self, image: Image.Image) -> NDArray[np.float64]:
+        """(C,) logits averaged over the card's views, before calibration."""
+        x = self.views(_rgb(image)).contiguous(memory_format=torch.channels_last)  # (V, 3, S, S)
+        with self._lock, torch.inference_mode():
+            return self.network(x).double().mean(0).numpy()
+
+    def classify(self, image: Image.Image) -> Reading:
+        """Probabilities by the views and the temperature that the card's numbers were measured with."""
+        probabilities = apply_temperature(self.logits(image), self.temperature)
+        named = dict(zip(self.card.class_names, map(float, probabilities), strict=True))
+        return Reading(self.card.name, named, "temperature" in self.card.calibration)
+
+    def explain(self, image: Image.Image, class_name: str | None = None) -> Explanation:
+        """Grad-CAM of one class (by default the likeliest) over the whole picture, at the scale of the crops.
+
+        The network is fully convolutional, so it is shown the whole picture with its proportions kept: every
+        part is seen as in the views that :meth:`classify` averages, and the map has no seams.
+
+        Raises:
+            UnknownNameError: a class the model does not know.
+        """
+        image = _rgb(image)
+        names = self.card.class_names
+        if class_name is None:
+            class_name = self.classify(image).top
+        if class_name not in names:
+            raise UnknownNameError("class", class_name, names)
+        x = self.views.normalise([_moderate(image, self._short_side())])
+        with self._lock:
+            maps = grad_cam(self.network, x, names.index(class_name))
+        heatmap = upsample(maps, (image.height, image.width))[0].numpy()
+        return Explanation(class_name, heatmap, overlay(image, heatmap))
+
+    def _short_side(self) -> int:
+        crops = [k.short_side for k in self.views.kinds if isinstance(k, Crops)]
+        return min(crops) if crops else self.views.kinds[0].size
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if not isinstance(image, Image.Image):
+        raise ImageError(
+            f"Expected a PIL image but got {type(image).__name__}. Open it with `read_image` first."
+        )
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _moderate(image: Image.Image, short_side: int) -> Image.Image:
+    """The whole picture with its shorter side at ``short_side``, its proportions kept to ``_MAX_RATIO``."""
+    scale = short_side / min(image.size)
+    size = [round(min(short_side * _MAX_RATIO, side * scale)) for side in image.size]
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)

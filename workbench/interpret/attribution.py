@@ -1,0 +1,135 @@
+"""Grad-CAM: which parts of a picture spoke for a class.
+
+The map is Σ_k w_k A_k over the channels k of a late feature map A, with w_k the mean over positions of the
+gradient of the class's logit to A_k. Departure from the paper: the negative part is kept unless ``relu`` is
+set, since "this part spoke against" is a finding too, and nothing is scaled: maps scaled min-max each cannot
+be compared with one another.
+
+Source: Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, through captum's ``LayerGradCam``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from captum.attr import LayerGradCam
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+
+def default_layer(network: nn.Module) -> nn.Module:
+    """The module that gives the last feature map: an EfficientNet's head, or else the last convolution.
+
+    Raises:
+        ValueError: a network without any 2-D convolution.
+    """
+    for name in ("bn2", "conv_head"):  # timm's EfficientNets: head convolution, its norm and activation
+        if hasattr(network, "conv_head") and isinstance(getattr(network, name, None), nn.Module):
+            return getattr(network, name)
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    if not convolutions:
+        raise ValueError(
+            "Expected a network with 2-D convolutions but it has none. Grad-CAM needs a feature map."
+        )
+    return convolutions[-1]
+
+
+def grad_cam(
+    network: nn.Module, x: Tensor, target: int, layer: nn.Module | None = None, relu: bool = False
+) -> Tensor:
+    """Raw Grad-CAM map at the resolution of the layer.
+
+    Args:
+        network: in eval mode, (B, 3, H, W) to logits (B, C).
+        x: (B, 3, H, W), preprocessed as the network expects.
+        target: class index in 0 … C-1.
+        layer: module of ``network`` with output (B, K, h, w); by default :func:`default_layer`.
+        relu: keep only what spoke for the class, as in the paper.
+
+    Returns:
+        (B, h, w) float32. The values are in units of logit × activation; they are comparable between pictures
+        and classes of one network and layer. Upsample with :func:`upsample`.
+
+    Raises:
+        ValueError: a network in training mode (dropout and batch statistics would change the map from call to
+            call), an ``x`` or ``target`` that does not fit, or a layer that is not in the network or has no
+            spatial extent.
+    """
+    if network.training:
+        raise ValueError(
+            "Expected a network in eval mode but it is in training mode. Call network.eval() first."
+        )
+    if x.ndim != 4:
+        raise ValueError(f"Expected `x` of shape (B, 3, H, W) but got {tuple(x.shape)}.")
+    layer = default_layer(network) if layer is None else layer
+    if not any(m is layer for m in network.modules()):
+        raise ValueError("Expected `layer` to be a module of the network but it is not part of it.")
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().clone().requires_grad_(True)  # a frozen network still needs a path for the gradient
+        feature, logits = _probe(network, x, layer)
+        if feature is None or feature.ndim != 4 or feature.shape[-1] * feature.shape[-2] < 2:
+            shape = None if feature is None else tuple(feature.shape)
+            raise ValueError(
+                f"Expected a layer with output (B, K, h, w) and h × w of 2 or more but got {shape}."
+            )
+        if not 0 <= target < logits.shape[1]:
+            raise ValueError(f"Expected `target` in 0 … {logits.shape[1] - 1} but got {target}.")
+        maps = LayerGradCam(network, layer).attribute(x, target=int(target), relu_attributions=relu)
+    return maps.detach()[:, 0].float()  # (B, h, w)
+
+
+def _probe(network: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor | None, Tensor]:
+    """Output of ``layer`` and of the network."""
+    seen: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda _module, _args, output: seen.append(output))
+    try:
+        with torch.no_grad():
+            logits = network(x)
+    finally:
+        handle.remove()
+    feature = seen[-1] if seen else None
+    return (feature if isinstance(feature, Tensor) else None), logits
+
+
+def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear (B, h, w) to (B, *size); values stay within the range of ``maps``."""
+    return torch.nn.functional.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[
+        :, 0
+    ]
+
+
+def overlay(
+    picture: Image.Image, heatmap: NDArray, colormap: str = "inferno", opacity: float = 0.6
+) -> Image.Image:
+    """The picture with a heat map over it: the stronger the evidence, the more of the colour.
+
+    Only what spoke for the class is drawn; the greatest value of this map has the brightest colour and
+    ``opacity``, and values at or below 0 leave the picture as it is. For the eye only: numbers belong to the
+    raw map.
+
+    Args:
+        picture: mode RGB, W × H.
+        heatmap: (H, W) raw values.
+        colormap: a perceptually uniform colormap of matplotlib.
+        opacity: of the strongest spot, in (0, 1]. Below 1 the picture is never hidden.
+
+    Returns:
+        RGB, W × H.
+    """
+    from matplotlib import colormaps
+
+    if heatmap.shape != (picture.height, picture.width):
+        raise ValueError(f"Expected a heat map of {(picture.height, picture.width)} but got {heatmap.shape}.")
+    if not 0 < opacity <= 1:
+        raise ValueError(f"Expected `opacity` in (0, 1] but got {opacity}.")
+    heatmap = np.asarray(heatmap, dtype=np.float32)
+    if not np.isfinite(heatmap).all():
+        raise ValueError("Expected finite values in the heat map but got NaN or infinity.")
+    strength = np.clip(heatmap, 0, None)
+    strength /= max(float(strength.max()), 1e-12)
+    index = np.round(255 * strength).astype(np.uint8)
+    table = np.round(255 * colormaps[colormap].resampled(256)(np.arange(256))[:, :3]).astype(np.uint8)
+    color = Image.fromarray(table[index])
+    mask = Image.fromarray(np.round(255 * opacity * np.sqrt(strength)).astype(np.uint8))
+    return Image.composite(color, picture.convert("RGB"), mask)
