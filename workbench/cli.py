@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -188,8 +188,13 @@ def train_stylizer(
     crop: Annotated[int, typer.Option(min=160, help="Side of the crops in pixels.")] = 192,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
     seed: Annotated[int, typer.Option(help="Of the split, the batches and the first weights.")] = 0,
-    mixed_precision: Annotated[str, typer.Option(help="no, fp16 (GPU) or bf16 (new processors too).")] = "no",
+    mixed_precision: Annotated[
+        Literal["no", "bf16"], typer.Option(help="bf16 is faster where the processor has it.")
+    ] = "no",
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes PyTorch's default.")] = 0,
+    keep: Annotated[
+        Literal["best", "last"], typer.Option(help="Weights to keep: best (by KID) or last.")
+    ] = "best",
     title: Annotated[str | None, typer.Option(help="One line for menus.")] = None,
     description: Annotated[str | None, typer.Option(help="A paragraph for the card.")] = None,
     photo_source: Annotated[str | None, typer.Option(help="What the photos are, and their licence.")] = None,
@@ -230,7 +235,7 @@ def train_stylizer(
         f"--name {name} --steps {steps} --distil-steps {distil_steps} --batch {batch} --crop {crop} "
         f"--seed {seed} --mixed-precision {mixed_precision}"
     )
-    typer.echo(str(publish(out, publication, command)))
+    typer.echo(str(publish(out, publication, command, keep)))
 
 
 @train.command("classifier")

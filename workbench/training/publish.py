@@ -119,28 +119,35 @@ def measure(trainer: StylizerTrainer, drawings: dict[str, list[Image.Image]]) ->
     return rows
 
 
-def publish(out: str | Path, publication: Publication, command: str) -> Path:
+def publish(out: str | Path, publication: Publication, command: str, keep: str = "best") -> Path:
     """Write ``NAME.safetensors``, its card and ``measured.csv`` into the output folder of a training.
 
     Args:
         out: folder of a finished or interrupted training that has validated at least once.
         publication: what the card says beside the measurements.
         command: the command that trained it.
+        keep: "best" takes the averaged weights that came closest to the style on the validation photos,
+            "last" the latest ones, for where the eyes and the metric disagree.
 
     Returns:
         Path of the weights.
 
     Raises:
-        WorkbenchError: if the folder holds no validated training.
+        WorkbenchError: if the folder holds no validated training, or ``keep`` is neither.
     """
+    if keep not in ("best", "last"):
+        raise WorkbenchError(f"Expected `keep` to be 'best' or 'last' but got {keep!r}.")
     out = Path(out)
     if not (out / "best.pt").is_file() or not (out / "config.json").is_file():
         raise WorkbenchError(f"Expected a validated training in {out} but there is none. Train longer first.")
     config = dataclasses.replace(StylizerConfig.read(out / "config.json"), out=str(out))
     trainer = StylizerTrainer(config)
     trainer.resume()
-    best = torch.load(out / "best.pt", map_location=trainer.device, weights_only=True)
-    rounded = {k: v.half().float() for k, v in best.items()}  # measured as shipped
+    if keep == "best":
+        chosen = torch.load(out / "best.pt", map_location=trainer.device, weights_only=True)
+    else:
+        chosen = trainer.ema.state_dict()
+    rounded = {k: v.half().float() for k, v in chosen.items()}  # measured as shipped
     trainer.ema.load_state_dict(rounded)
     photos = [Image.fromarray(p) for p in trainer.test.values()]
     taught = [Image.fromarray(teacher.draw(p, config.drawing)) for p in trainer.test.values()]
@@ -167,8 +174,8 @@ def publish(out: str | Path, publication: Publication, command: str) -> Path:
             "style": publication.style_source,
             "recipe": publication.recipe,
             "command": command,
-            "steps": trainer.best["step"],
-            "steps_run": trainer.step,
+            "steps": trainer.best["step"] if keep == "best" else trainer.step,
+            "kept": keep,
             "seconds": round(trainer.seconds),
             "device": str(trainer.device),
             "settings": settings,

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from workbench import losses, models
 from workbench.data.scenes import Crops, load_pictures, split
-from workbench.errors import DatasetError
+from workbench.errors import DatasetError, WorkbenchError
 from workbench.losses.spectral import SpectrumNorm, equal_history, log_spectrum
 from workbench.models.features import FrozenFeatures
 from workbench.training.stylizer_config import StylizerConfig
@@ -47,6 +47,11 @@ class StylizerTrainer:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        if self.accelerator.num_processes > 1:
+            raise WorkbenchError(
+                f"Expected one process but {self.accelerator.num_processes} were launched: discriminators "
+                "are not shared between processes. Start it without a launcher."
+            )
         self.device = self.accelerator.device
         self._load_data()
 
@@ -99,10 +104,9 @@ class StylizerTrainer:
     # -- one step ------------------------------------------------------------------------------------------
 
     def _batches(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Photos, teacher's drawings, regions and style crops of this step and process."""
-        index = self.step * self.accelerator.num_processes + self.accelerator.process_index
-        photo, drawing, regions = self.photo_crops.batch(index, self.config.batch)
-        (style,) = self.style_crops.batch(index, self.config.batch)
+        """Photos, teacher's drawings, regions and style crops of this step."""
+        photo, drawing, regions = self.photo_crops.batch(self.step, self.config.batch)
+        (style,) = self.style_crops.batch(self.step, self.config.batch)
         labels = torch.from_numpy(regions).to(self.device)
         x, target, style = (to_tensor(p, self.device) for p in (photo, drawing, style))
         return x, target, labels, style
@@ -316,8 +320,6 @@ class StylizerTrainer:
         return self.step % self.config.validate_every or self.config.validate_every
 
     def _checkpoint_and_validate(self, means: dict[str, float]) -> None:
-        if not self.accelerator.is_main_process:
-            return
         phase = "distil" if self.step <= self.config.distil_steps else "adversarial"
         self._log(f"train_{phase}.csv", {"step": self.step, "seconds": round(self.seconds), **means})
         row = self.validate() | {"phase": phase, "seconds": round(self.seconds)}

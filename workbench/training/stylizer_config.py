@@ -21,7 +21,7 @@ class StylizerConfig:
     distil_steps: int = 2000  # steps of phase 1
     steps: int = 5000  # steps of both phases together
     minutes: float = 0.0  # time budget of this run; 0 has none
-    batch: int = 8  # crops a step, each process
+    batch: int = 8  # crops a step
     crop: int = 192  # side of the crops in pixels
     photo_side: int = 288  # photos are shrunk to this short side
     style_side: int = 288  # style pictures likewise: strokes and photo details must have comparable size
