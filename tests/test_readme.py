@@ -1,7 +1,10 @@
 """What README shows is run: its commands in a folder with pictures, its Python, its client."""
 
+import csv
+import json
 import re
 import shlex
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +89,50 @@ def test_the_client_example_runs_against_the_demo(folder):
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), f"README links to {target}, which is not there"
+
+
+def table_rows() -> list[list[str]]:
+    """Cells of README's result tables."""
+    lines = [line for line in README.splitlines() if line.startswith("| ")]
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def results(name: str) -> list[dict]:
+    with (ROOT / "reports" / "results" / name).open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_stylizer_table_is_the_measured_one():
+    shown = {cells[0].removesuffix(", untouched"): cells[1:] for cells in table_rows()}
+    for row in results("fsgan_pepper.csv"):
+        kid = [
+            f"{float(row[f'kid_{v}']):.1f} ± {float(row[f'kid_{v}_error']):.1f}" for v in ("lite0", "lite1")
+        ]
+        assert shown[row["pictures"]] == [*kid, row["color_drift"], row["region_variation"]]
+
+
+def test_the_cost_table_is_the_measured_one():
+    measured = json.loads((ROOT / "reports" / "results" / "bench_stylizers.json").read_text())
+    shown = {cells[0]: cells[1:] for cells in table_rows()}
+    for row in measured["networks"]:
+        cells = shown[row["name"]]
+        assert cells[0] == f"{row['parameters'] / 1e6:.2f} M"
+        assert cells[2] == f"{statistics.median(row['seconds']['512']):.3f}"
+        assert cells[4] == f"{row['ratio']['512']:.1f}×"
+
+
+def test_the_mood_table_is_the_measured_one():
+    words = {"macro_f1": "macro-F1", "ece": "ECE", "log_loss": "log-loss"}
+    words["log_loss_votes"] = "log-loss against votes"
+    shown = {cells[0]: cells[1:] for cells in table_rows()}
+    models = ("mood_lite0", "linear_probe_squeezed", "linear_probe_views", "soft_probe_views")
+    checked = 0
+    for row in results("mood_lite0_summary.csv"):
+        if row["model"] in models:
+            interval = "{:.3f} ({:.3f} to {:.3f})".format(
+                *(float(row[k]) for k in ("estimate", "low", "high"))
+            )
+            name = words.get(row["metric"], row["metric"].replace("_", " "))
+            assert shown[name][models.index(row["model"])] == interval
+            checked += 1
+    assert checked == 24

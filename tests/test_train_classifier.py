@@ -55,7 +55,7 @@ def test_what_training_leaves(trained, folder):
     assert card.class_names == ["cold", "warm"]
     assert card.calibration["temperature"] > 0
     assert card.training["pictures"] == 12
-    assert card.training["groups"] == 6
+    assert card.training["painters"] == 6
     rows = list(csv.DictReader(trained.with_name("hue_folds.csv").open()))
     assert len(rows) == 4 * 2 * 2  # the network and three probes, two split seeds, two folds
     assert {"commit", "device", "seconds", "versions", "split_seed", "accuracy"} <= set(rows[0])

@@ -188,17 +188,20 @@ def _agreement(data: Paintings) -> dict[str, str]:
 
 def _metrics(
     summary: Sequence[Mapping], name: str, data: Paintings, config: fitting.ClassifierConfig
-) -> dict[str, str | dict]:
+) -> dict[str, str | dict | list]:
     """The card's metrics: estimate and interval of each, of the model and its baselines, and on what."""
     groups = "painter-grouped" if data.grouped else "ungrouped"
-    found: dict[str, dict] = {}
+    own: dict[str, dict] = {}
+    baselines: dict[str, dict] = {}
     for row in summary:
-        if row["model"] in (name, PROBE_SQUEEZED, PROBE_VIEWS, PROBE_SOFT):
-            values = {k: round(float(row[k]), 4) for k in ("estimate", "low", "high")}
-            found.setdefault(row["model"], {})[row["metric"]] = values
+        if row["model"] == name:
+            own[row["metric"]] = {k: round(float(row[k]), 4) for k in ("estimate", "low", "high")}
+        elif row["model"] in (PROBE_SQUEEZED, PROBE_VIEWS, PROBE_SOFT):
+            words = "{estimate:.3f} ({low:.3f} to {high:.3f})".format(**row)
+            baselines.setdefault(row["model"], {"model": row["model"]})[row["metric"]] = words
     split = (
         f"{groups} {config.folds}-fold cross-validation, {len(config.split_seeds)} split seed(s), "
         f"{len(data)} pictures; 95 % intervals bootstrapped over {len(np.unique(data.groups))} groups, which "
         "raises ECE, so its interval lies high"
     )
-    return {"split": split, **found.pop(name), "baselines": found}
+    return {"split": split, **own, "baselines": list(baselines.values())}

@@ -27,9 +27,9 @@ class Example:
 
 
 _ALL = (
+    Example("skimage", "data/coffee.png", "Coffee", "Rachel Michetti, CC0"),
     Example("sklearn", "datasets/images/china.jpg", "Summer palace", "danielbuechele, CC BY 2.0"),
     Example("sklearn", "datasets/images/flower.jpg", "Dahlia", "vultilion, CC BY 2.0"),
-    Example("skimage", "data/coffee.png", "Coffee", "Rachel Michetti, CC0"),
     Example("skimage", "data/chelsea.png", "Chelsea the cat", "Stéfan van der Walt, CC0"),
     Example("skimage", "data/rocket.jpg", "Rocket at dusk", "SpaceX, public domain"),
     Example("skimage", "data/astronaut.png", "Eileen Collins", "NASA, public domain"),
