@@ -8,7 +8,7 @@ from workbench.inference.stylize import stylize
 from workbench.ui.examples import examples
 
 WIDTH, HEIGHT = 420, 300
-SHOWN = ("coffee", "rocket", "astronaut")  # CC0 and public domain
+SHOWN = ("coffee", "chelsea", "astronaut")  # CC0 and public domain
 
 
 def main() -> None:
