@@ -139,7 +139,10 @@ def test_nothing_depends_on_where_it_was_written():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if tracked.returncode:
         pytest.skip("not a git checkout")
-    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs"))]
+    hosts = [
+        ".".join(parts)
+        for parts in (("pypi", "org"), ("files.python" + "hosted", "org"), ("registry", "npmjs"))
+    ]
     for name in tracked.stdout.split():
         path = ROOT / name
         if (
