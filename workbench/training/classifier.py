@@ -60,7 +60,7 @@ class ClassifierConfig:
     train_views: int = 12  # random views a picture in the bank
     squeezed_views: float = 0.33  # share of them that show the whole picture squeezed
     # (short side, count) of the native-scale crops that are read
-    eval_crops: tuple[tuple[int, int], ...] = ((256, 3), (320, 2))
+    eval_crops: tuple[tuple[int, int], ...] = ((224, 3), (256, 3), (320, 2))
     eval_squeeze: bool = True  # add the whole picture squeezed to a square
     size: int = 224  # pixels of a view
     folds: int = 5  # painter-grouped
