@@ -140,7 +140,7 @@ class RandomView:
     """
 
     size: int = 224
-    short_side: tuple[int, int] = (256, 384)  # range of scales of the crops, drawn log-uniformly
+    short_side: tuple[int, int] = (224, 384)  # range of scales of the crops, drawn log-uniformly
     squeezed: float = 0.33  # share of squeezed views
     keep: float = 0.7  # least share of each side in a squeezed view
     brightness: float = 0.15  # factors are drawn from 1 ± this
