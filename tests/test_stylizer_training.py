@@ -102,9 +102,23 @@ def test_publishing_writes_weights_that_draw_and_measurements_on_unseen_photos(t
     assert not set(trained.validation) & set(trained.test)
     table = {r["pictures"]: r for r in rows(trained.out / "measured.csv")}
     assert set(table) == {"photos", "drawn teacher", "tiny", "style against itself"}
+    assert {"commit", "device", "versions", "seed", "seconds"} <= set(table["photos"])
     assert float(table["photos"]["color_drift"]) == 0
     assert float(table["drawn teacher"]["color_drift"]) > 0
     assert stylize(Image.fromarray(scene(3)), str(path)).size == (176, 200)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_other_networks_is_refused_and_kept(trained, folders):
+    from workbench.training.stylizer import StylizerTrainer
+    from workbench.training.stylizer_config import StylizerConfig
+
+    before = {name: (trained.out / name).read_bytes() for name in ("checkpoint.pt", "config.json")}
+    larger = {"stem": 4, "middle": 4, "trunk": 16, "blocks": 1}
+    other = StylizerTrainer(StylizerConfig(**options(folders, trained.out, steps=6, arguments=larger)))
+    with pytest.raises(WorkbenchError, match="other shapes"):
+        other.run()
+    assert before == {name: (trained.out / name).read_bytes() for name in before}
 
 
 def test_publishing_without_a_training_is_refused(tmp_path):

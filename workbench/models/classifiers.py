@@ -19,8 +19,6 @@ from workbench.errors import WeightsError
 from workbench.models.features import imagenet_state
 from workbench.models.registry import register
 
-MEAN = STD = (0.5, 0.5, 0.5)  # the ImageNet weights expect RGB in [-1, 1]
-
 
 @register("classifier")
 @register_model

@@ -1,14 +1,8 @@
-"""What cross-validation says of a classifier: calibrated scores, intervals over painters, CSV files."""
+"""What cross-validation says of a classifier: calibrated scores, intervals over painters, rows."""
 
 from __future__ import annotations
 
-import csv
-import datetime
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,29 +11,6 @@ from workbench.data.paintings import Paintings
 from workbench.metrics.bootstrap import group_intervals
 from workbench.metrics.calibration import apply_temperature, fit_temperature
 from workbench.metrics.classification import classification_report
-
-
-def provenance(device: str = "cpu") -> dict[str, str]:
-    """Commit of the code (empty outside a repository), device, versions and date, for every row."""
-    try:
-        here = Path(__file__).resolve().parent
-        run = subprocess.run(
-            ["git", "rev-parse", "--short=12", "--verify", "-q", "HEAD"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-        commit = run.stdout.strip()
-    except OSError:
-        commit = ""
-    packages = ("torch", "timm", "scikit-learn", "numpy")
-    return {
-        "commit": commit,
-        "device": f"{device} ({platform.machine()})",
-        "versions": " ".join(f"{p}={version(p)}" for p in packages),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-    }
 
 
 def calibrate_across_folds(folds: Sequence[Mapping], labels: NDArray) -> list[NDArray]:
@@ -154,15 +125,3 @@ def prediction_rows(model: str, folds: Sequence[Mapping], data: Paintings) -> li
                 }
             )
     return rows
-
-
-def write_rows(rows: Sequence[Mapping], path: Path) -> None:
-    """Write ``rows`` as CSV (floats with 4 decimals), whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".csv.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
-    part.replace(path)

@@ -4,13 +4,8 @@ trained nor chose it.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import datetime
-import importlib.metadata
 import logging
-import platform
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +16,7 @@ from PIL import Image
 from workbench import losses, models
 from workbench.errors import WorkbenchError
 from workbench.training import teacher
+from workbench.training.provenance import provenance, write_rows
 from workbench.training.stylizer import StylizerTrainer
 from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.validation import StyleJudge, to_tensor
@@ -43,27 +39,6 @@ class Publication:
         "Trained on scenes: faces are redrawn like any other surface, not turned into anime faces. "
         "Fine texture may be lost, and faint borders may be inked where the photo has none."
     )
-
-
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
-    names = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-image", "opencv-python-headless")
-    return {"python": platform.python_version()} | {n: importlib.metadata.version(n) for n in names}
-
-
-def commit() -> str:
-    """Hash of the code's git commit, with "+" where the tree had changes; empty outside a checkout."""
-    folder = Path(__file__).parent
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
-        )
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, text=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
 
 
 def color_drift(photo: np.ndarray, drawing: np.ndarray, pool: int = 8) -> float:
@@ -155,10 +130,9 @@ def publish(out: str | Path, publication: Publication, command: str, keep: str =
         trainer,
         {"photos": photos, "drawn teacher": taught, publication.name: trainer.stylize(trainer.test.values())},
     )
-    with (out / "measured.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    stamp = provenance(str(trainer.device))
+    run = {"seed": config.seed, "steps": trainer.step, "seconds": round(trainer.seconds)}
+    write_rows([row | run | stamp for row in rows], out / "measured.csv")
     mine = next(r for r in rows if r["pictures"] == publication.name)
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("photos", "style", "out")}
     card = models.Card(
@@ -177,9 +151,9 @@ def publish(out: str | Path, publication: Publication, command: str, keep: str =
             "steps": trainer.best["step"] if keep == "best" else trainer.step,
             "kept": keep,
             "seconds": round(trainer.seconds),
-            "device": str(trainer.device),
+            "device": stamp["device"],
             "settings": settings,
-            "versions": versions(),
+            "versions": stamp["versions"],
         },
         metrics={
             "split": f"{mine['photos']} held-out photos that neither trained nor chose the weights",
@@ -187,8 +161,8 @@ def publish(out: str | Path, publication: Publication, command: str, keep: str =
         },
         limitations=publication.limitations,
         licence=publication.licence,
-        commit=commit(),
-        date=datetime.date.today().isoformat(),
+        commit=stamp["commit"],
+        date=stamp["date"],
     )
     path = models.save(trainer.ema, card, out)
     network, _ = models.load(path)  # what was written can be read, and draws

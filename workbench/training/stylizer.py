@@ -248,21 +248,31 @@ class StylizerTrainer:
             "best": self.best,
         }
 
-    def save_checkpoint(self) -> None:
-        """Write ``checkpoint.pt`` atomically."""
-        partial_file = self.out / "checkpoint.pt.part"
-        torch.save(self._state(), partial_file)
-        partial_file.replace(self.out / "checkpoint.pt")
+    def _save(self, state: dict, name: str) -> None:
+        """Write ``state`` whole or not at all."""
+        partial_file = self.out / f"{name}.part"
+        torch.save(state, partial_file)
+        partial_file.replace(self.out / name)
 
     def resume(self) -> bool:
-        """Continue from ``checkpoint.pt`` in the output folder if there is one."""
+        """Continue from ``checkpoint.pt`` in the output folder if there is one; return whether there was.
+
+        Raises:
+            WorkbenchError: if it belongs to networks of other shapes.
+        """
         file = self.out / "checkpoint.pt"
         if not file.is_file():
             return False
         state = torch.load(file, map_location=self.device, weights_only=True)
-        self.accelerator.unwrap_model(self.generator).load_state_dict(state["generator"])
-        for name in ("ema", "discriminators", "spectrum_norm", "optimizer", "optimizer_d"):
-            getattr(self, name).load_state_dict(state[name])
+        try:
+            self.accelerator.unwrap_model(self.generator).load_state_dict(state["generator"])
+            for name in ("ema", "discriminators", "spectrum_norm", "optimizer", "optimizer_d"):
+                getattr(self, name).load_state_dict(state[name])
+        except (RuntimeError, ValueError) as error:
+            raise WorkbenchError(
+                f"The training in {self.out} has networks of other shapes than asked for now. Give another "
+                "output folder, or the settings in its config.json."
+            ) from error
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
         log.info("resumed at step %d", self.step)
         return True
@@ -279,15 +289,18 @@ class StylizerTrainer:
     def run(self) -> dict:
         """Train until the step or time budget ends; return the best validation row.
 
-        Files written to ``out``: ``config.json``, ``train.csv``, ``validation.csv``, ``validation/*.jpg``,
-        ``checkpoint.pt`` and ``best.pt`` (EMA weights of the best validation).
+        Files written to ``out``: ``config.json``, ``train_PHASE.csv``, ``validation.csv``,
+        ``validation/*.jpg``, ``checkpoint.pt`` and ``best.pt`` (EMA weights of the best validation).
+
+        Raises:
+            WorkbenchError: a checkpoint of other networks, or a loss that became non-finite.
         """
         config = self.config
         (self.out / "validation").mkdir(exist_ok=True)
-        config.write(self.out / "config.json")
         self.resume()
+        config.write(self.out / "config.json")
         started, before = time.monotonic(), self.seconds
-        sums: dict[str, float] = {}
+        recent: list[dict[str, float]] = []  # terms since the last row of the log
         bar = tqdm(total=config.steps, initial=self.step, desc="training", mininterval=5)
         while self.step < config.steps:
             distilling = self.step < config.distil_steps
@@ -297,27 +310,23 @@ class StylizerTrainer:
             torch.manual_seed(1_000_003 * config.seed + self.step)  # a resumed step draws the same noise
             terms = self._distil_step() if distilling else self._adversarial_step()
             if not np.isfinite(sum(terms.values())):
-                raise FloatingPointError(
-                    f"A loss became non-finite at step {self.step}: {terms}. Lower the learning rate."
+                raise WorkbenchError(
+                    f"A loss became non-finite at step {self.step}: {terms}. "
+                    "Lower the learning rate and start again: the last checkpoint is whole."
                 )
             self.step += 1
             bar.update()
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value
+            recent.append(terms)
             self.seconds = before + time.monotonic() - started
             over = bool(config.minutes) and time.monotonic() - started > 60 * config.minutes
             switch = self.step in (config.distil_steps, config.steps)
             if switch or over or self.step % config.validate_every == 0:
-                self._checkpoint_and_validate({k: v / max(1, self._since) for k, v in sums.items()})
-                sums = {}
+                self._checkpoint_and_validate({k: float(np.mean([r[k] for r in recent])) for k in terms})
+                recent = []
             if over:
                 break
         bar.close()
         return self.best
-
-    @property
-    def _since(self) -> int:
-        return self.step % self.config.validate_every or self.config.validate_every
 
     def _checkpoint_and_validate(self, means: dict[str, float]) -> None:
         phase = "distil" if self.step <= self.config.distil_steps else "adversarial"
@@ -333,5 +342,5 @@ class StylizerTrainer:
         )
         if not self.best or row["kid"] < self.best["kid"]:
             self.best = row
-            torch.save(self.ema.state_dict(), self.out / "best.pt")
-        self.save_checkpoint()
+            self._save(self.ema.state_dict(), "best.pt")
+        self._save(self._state(), "checkpoint.pt")

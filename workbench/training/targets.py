@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,8 @@ def prepare(
     photos: dict[str, np.ndarray], config: StylizerConfig, cache: Path
 ) -> list[tuple[np.ndarray, ...]]:
     """(photo, drawing, regions) of every photo; drawings and regions are computed once and cached."""
-    key = json.dumps([dataclasses.asdict(config.drawing), config.photo_side, sorted(photos)], sort_keys=True)
+    contents = {name: zlib.crc32(photo) for name, photo in photos.items()}  # a changed photo is drawn anew
+    key = json.dumps([dataclasses.asdict(config.drawing), contents], sort_keys=True)
     if cache.is_file():
         stored = np.load(cache)
         if str(stored["key"]) == key:

@@ -22,6 +22,7 @@ from workbench.errors import DatasetError
 from workbench.training import classifier as fitting
 from workbench.training import classifier_report as report
 from workbench.training.linear_probe import linear_probe, pooled_features, soft_probe
+from workbench.training.provenance import provenance, write_rows
 
 log = logging.getLogger(__name__)
 
@@ -91,19 +92,19 @@ def main(
     runs = {name: fitting.cross_validate(paintings, bank, features, tail, config, out / "folds")}
     runs |= _probes(paintings, views_features, config)
 
-    stamp = report.provenance()
+    stamp = provenance()
     classes = len(paintings.classes)
-    report.write_rows(
+    write_rows(
         [r for m, folds in runs.items() for r in report.fold_rows(m, folds, paintings, stamp)],
         out / f"{name}_folds.csv",
     )
-    report.write_rows(
+    write_rows(
         [r for m, folds in runs.items() for r in report.prediction_rows(m, folds, paintings)],
         out / f"{name}_predictions.csv",
     )
     tables = {m: report.out_of_fold(folds, paintings.labels, classes) for m, folds in runs.items()}
     summary = report.summarise(tables, paintings, samples)
-    report.write_rows([r | stamp for r in summary], out / f"{name}_summary.csv")
+    write_rows([r | stamp for r in summary], out / f"{name}_summary.csv")
     for row in summary:
         log.info("%(model)s %(metric)s %(estimate).3f (%(low).3f to %(high).3f)", row)
 
