@@ -21,6 +21,7 @@ FLOORS = (
     {"interpret"},
     {"inference"},
     {"training"},
+    {"studies"},
     {"reporting"},
     {"service"},
     {"ui"},
@@ -120,6 +121,7 @@ def test_no_imported_package_is_undeclared():
     metadata = project()
     declared = {canonical(r) for r in metadata["dependencies"]}
     named = {
+        "argon2": "argon2-cffi",
         "cv2": "opencv-python-headless",
         "PIL": "pillow",
         "skimage": "scikit-image",

@@ -4,15 +4,124 @@ Pictures by one painter resemble each other, so they are not independent draws: 
 pictures is too narrow. The cluster bootstrap draws painters with replacement and takes all the pictures of
 each.
 
+:func:`bootstrap` takes any metric. A metric of this package takes ``weights``, so that 2,000 resamples are
+one product of matrices; any other function is called once a resample. Both see the same resamples.
+
 Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_CELLS = 4_000_000  # weights held at once: 32 MB
+
+
+class Interval(NamedTuple):
+    """An estimate on all pictures with its percentile interval over resampled groups."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def bootstrap(
+    metric: Callable,
+    *arrays: ArrayLike,
+    groups: ArrayLike | None = None,
+    samples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval | dict[str, Interval]:
+    """Interval of a metric by resampling groups of pictures.
+
+    Args:
+        metric: called as ``metric(*arrays)``; gives a number, or a mapping of names to numbers. If it has an
+            argument ``weights`` it is asked for many resamples at once, with weights (S, N), and gives (S,).
+        arrays: (N, …) each: probabilities, labels, votes, …
+        groups: (N,) group of each picture, e.g. its painter. None takes every picture for its own group.
+        samples: resamples.
+        level: coverage in (0, 1).
+        seed: of the resampling.
+
+    Returns:
+        An :class:`Interval`, or one for each name. Resamples in which the metric is nan (a class that was not
+        drawn, say) are left out of the percentiles.
+
+    Raises:
+        ValueError: fewer than 2 groups, arrays of different lengths, or a level outside (0, 1).
+    """
+    estimate, draws = bootstrap_draws(metric, *arrays, groups=groups, samples=samples, seed=seed)
+    found = {name: Interval(estimate[name], *percentiles(draws[name], level)) for name in estimate}
+    return found[""] if list(found) == [""] else found
+
+
+def bootstrap_draws(
+    metric: Callable,
+    *arrays: ArrayLike,
+    groups: ArrayLike | None = None,
+    samples: int = 2000,
+    seed: int = 0,
+) -> tuple[dict[str, float], dict[str, NDArray]]:
+    """The numbers behind :func:`bootstrap`: estimates by name, and their (samples,) draws. A metric that
+    gives one number has the name "".
+    """
+    arrays = tuple(np.asarray(a) for a in arrays)
+    if not arrays or samples < 1 or any(len(a) != len(arrays[0]) for a in arrays):
+        raise ValueError(
+            "Expected arrays of one length and 1 sample or more but got "
+            f"{[a.shape for a in arrays]} and {samples}."
+        )
+    codes = _group_codes(np.arange(len(arrays[0])) if groups is None else groups, len(arrays[0]))
+    count = codes.max() + 1
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(count, np.full(count, 1 / count), size=samples)  # (S, G)
+    batched = "weights" in inspect.signature(metric).parameters
+    estimate = {name: float(value) for name, value in _named(metric(*arrays)).items()}
+    draws = {name: np.empty(samples) for name in estimate}
+    step = max(1, _CELLS // len(codes)) if batched else 1
+    for start in range(0, samples, step):
+        weights = times[start : start + step, codes]  # (s, N): a group's pictures come all or not at all
+        if batched:
+            found = metric(*arrays, weights=weights)
+        else:
+            indices = np.repeat(np.arange(len(codes)), weights[0])
+            found = metric(*(a[indices] for a in arrays))
+        for name, value in _named(found).items():
+            draws[name][start : start + step] = value
+    return estimate, draws
+
+
+def percentiles(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """The central ``level`` of draws, nan left out; (nan, nan) if all are."""
+    if not 0 < level < 1:
+        raise ValueError(f"Expected `level` in (0, 1) but got {level}.")
+    draws = np.asarray(draws)
+    draws = draws[~np.isnan(draws)]
+    if not len(draws):
+        return float("nan"), float("nan")
+    low, high = np.percentile(draws, (50 * (1 - level), 50 * (1 + level)))
+    return float(low), float(high)
+
+
+def _named(value) -> Mapping:
+    return value if isinstance(value, Mapping) else {"": value}
+
+
+def _group_codes(groups: ArrayLike, rows: int) -> NDArray:
+    groups = np.asarray(groups)
+    distinct, codes = np.unique(groups, return_inverse=True)
+    if groups.shape != (rows,) or len(distinct) < 2:
+        raise ValueError(
+            f"Expected at least 2 groups in a ({rows},) array but got {len(distinct)} in {groups.shape}: one "
+            "group has no spread to resample."
+        )
+    return codes
 
 
 def resample_groups(groups: ArrayLike, rng: np.random.Generator) -> NDArray:

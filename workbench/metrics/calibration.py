@@ -5,31 +5,71 @@ Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from workbench.metrics.classification import check_probabilities
+from workbench.metrics.checks import as_weights, check_labels, check_probabilities
 
 
-def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
+def expected_calibration_error(
+    probabilities: ArrayLike, labels: ArrayLike, bins: int = 15, weights: ArrayLike | None = None
+):
     """ECE = Σ_b (n_b / N) · |accuracy_b - confidence_b| over equal-width bins of the top probability.
 
     Args:
         probabilities: (N, C), rows sum to 1.
         labels: (N,) true class indices.
         bins: number of bins over [0, 1]. The estimate grows with it on small samples.
+        weights: None, (N,), or (S, N) for S errors at once.
 
     Returns:
-        A number in [0, 1]; 0 is perfect.
+        A number in [0, 1]; 0 is perfect. (S,) for (S, N) weights.
     """
-    labels = np.asarray(labels)
-    p = check_probabilities(probabilities, rows=len(labels))
-    confidence, correct = p.max(1), p.argmax(1) == labels
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(which, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    confidence, correct, which = _binned(probabilities, labels, bins)
+    w = as_weights(weights, len(which))
+    gaps = w @ (np.eye(bins)[which] * (correct - confidence)[:, None])
+    error = np.abs(gaps).sum(-1) / w.sum(-1)
+    return float(error) if w.ndim == 1 else error
+
+
+class ReliabilityBins(NamedTuple):
+    """Equal-width bins of the top probability; nan in a bin that holds no picture."""
+
+    edges: NDArray  # (B + 1,), 0 … 1
+    count: NDArray  # (B,) pictures
+    confidence: NDArray  # (B,) mean top probability
+    accuracy: NDArray  # (B,) share that is right
+
+
+def reliability_bins(probabilities: ArrayLike, labels: ArrayLike, bins: int = 10) -> ReliabilityBins:
+    """What a reliability diagram shows: in each bin, how sure the model was and how often it was right.
+
+    Args:
+        probabilities: (N, C), rows sum to 1.
+        labels: (N,) true class indices.
+        bins: number of bins over [0, 1].
+    """
+    confidence, correct, which = _binned(probabilities, labels, bins)
+    count = np.bincount(which, minlength=bins)
+
+    def mean(values: NDArray) -> NDArray:
+        total = np.bincount(which, weights=values, minlength=bins)
+        return np.divide(total, count, out=np.full(bins, np.nan), where=count > 0)
+
+    return ReliabilityBins(np.linspace(0, 1, bins + 1), count, mean(confidence), mean(correct))
+
+
+def _binned(probabilities: ArrayLike, labels: ArrayLike, bins: int) -> tuple[NDArray, NDArray, NDArray]:
+    """Top probability, whether it is right, and the bin it falls into, (N,) each."""
+    if bins < 1:
+        raise ValueError(f"Expected at least 1 bin but got {bins}.")
+    p = check_probabilities(probabilities, rows=len(np.asarray(labels)))
+    confidence, correct = p.max(1), p.argmax(1) == check_labels(labels, p.shape[1])
+    return confidence, correct, np.minimum((confidence * bins).astype(int), bins - 1)
 
 
 def apply_temperature(logits: ArrayLike, temperature: float) -> NDArray:

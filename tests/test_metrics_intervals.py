@@ -1,0 +1,153 @@
+"""Bootstrap over groups and paired tests against theory, enumeration and published numbers."""
+
+import time
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from scipy.stats import binomtest
+
+from workbench.metrics.bootstrap import bootstrap, bootstrap_draws, group_intervals, percentiles
+from workbench.metrics.checks import weighted_mean
+from workbench.metrics.classification import classification_report
+from workbench.metrics.paired import holm, mcnemar, paired_bootstrap, two_sided_p
+
+
+@pytest.fixture(scope="module")
+def sample():
+    rng = np.random.default_rng(0)
+    p = softmax(rng.normal(size=(400, 5)) * 2, axis=1)
+    y = np.where(rng.random(400) < 0.6, p.argmax(1), rng.integers(5, size=400))
+    return p, y, rng.integers(60, size=400)
+
+
+def plain_mean(values):
+    return values.mean()
+
+
+def test_weighted_and_repeated_resamples_are_the_same_ones():
+    rng = np.random.default_rng(0)
+    values, groups = rng.normal(size=90), rng.integers(12, size=90)
+    weighted, repeated = (
+        bootstrap_draws(metric, values, groups=groups, samples=50)[1][""]
+        for metric in (weighted_mean, plain_mean)
+    )
+    assert weighted == pytest.approx(repeated)
+
+
+def test_interval_of_a_mean_agrees_with_theory():
+    effects = np.random.default_rng(0).normal(size=200)
+    values, groups = np.repeat(effects, 10), np.repeat(np.arange(200), 10)
+    found = bootstrap(weighted_mean, values, groups=groups)
+    assert found.estimate == pytest.approx(values.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * effects.std() / np.sqrt(200), rel=0.08)
+    alone = bootstrap(weighted_mean, values)
+    assert (alone.high - alone.low) / (found.high - found.low) == pytest.approx(1 / np.sqrt(10), rel=0.1)
+
+
+def test_two_groups_give_the_three_possible_resamples():
+    draws = bootstrap_draws(weighted_mean, [0.0, 0.0, 1.0], groups=["a", "a", "b"], samples=4000)[1][""]
+    values, counts = np.unique(draws.round(6), return_counts=True)
+    assert values == pytest.approx([0, 1 / 3, 1], abs=1e-6)
+    assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
+
+
+def test_it_agrees_with_the_loop_over_indices(sample):
+    p, y, groups = sample
+    fast = bootstrap(classification_report, p, y, groups=groups)
+    slow = group_intervals(lambda i: classification_report(p[i], y[i]), groups)
+    for name, (estimate, low, high) in slow.items():
+        assert fast[name].estimate == pytest.approx(estimate)
+        assert (fast[name].low, fast[name].high) == pytest.approx((low, high), abs=0.1 * (high - low))
+
+
+def test_two_thousand_samples_of_a_report_take_about_a_second(sample):
+    p, y, groups = sample
+    start = time.process_time()
+    bootstrap(classification_report, p, y, groups=groups, samples=2000)
+    assert time.process_time() - start < 3  # 0.2 s on an idle core; the loop takes ten times that
+
+
+def test_resamples_without_the_class_are_left_out():
+    def recall(hit, of_class, weights=None):
+        return weighted_mean(hit, of_class if weights is None else weights * of_class)
+
+    found = bootstrap(recall, [1.0, 0.0, 1.0], [1, 0, 0], samples=200)
+    assert found == (1, 1, 1)
+    assert np.isnan(percentiles([np.nan])).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: bootstrap(weighted_mean, [1.0, 2.0], groups=["a", "a"]),
+        lambda: bootstrap(weighted_mean, [1.0, 2.0], groups=["a"]),
+        lambda: bootstrap(plain_mean, [1.0, 2.0], [1.0]),
+        lambda: bootstrap(weighted_mean, [1.0, 2.0], samples=0),
+        lambda: bootstrap(weighted_mean, [1.0, 2.0], level=1.0),
+        lambda: mcnemar([1, 0], [0, 1]),
+        lambda: mcnemar([True], [True, False]),
+        lambda: mcnemar([True], [True], method="chi2"),
+    ],
+)
+def test_what_cannot_be_resampled_or_compared_is_refused(wrong):
+    with pytest.raises(ValueError, match="Expected"):
+        wrong()
+
+
+def test_mcnemar_of_a_published_table():
+    # Bentur et al. 2009 (airway hyper-responsiveness), as in Fagerland et al. 2013: 1 and 7 discordant pairs
+    first = np.array([True] * 1 + [True] * 1 + [False] * 7 + [False] * 12)
+    second = np.array([True] * 1 + [False] * 1 + [True] * 7 + [False] * 12)
+    exact, mid = mcnemar(first, second, "exact"), mcnemar(first, second)
+    assert (exact.only_first, exact.only_second) == (1, 7)
+    assert exact.p == pytest.approx(0.0703, abs=5e-5)
+    assert mid.p == pytest.approx(0.0391, abs=5e-5)
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (3, 3), (0, 5), (12, 4)])
+def test_mcnemar_agrees_with_the_binomial_test(b, c):
+    first, second = np.array([True] * b + [False] * c + [True]), np.array([False] * b + [True] * c + [True])
+    reference = binomtest(b, b + c).pvalue if b + c else 1.0
+    assert mcnemar(first, second, "exact").p == pytest.approx(reference)
+    assert mcnemar(first, second).p <= mcnemar(first, second, "exact").p
+
+
+def test_a_paired_difference_is_narrower_than_either_score(sample):
+    p, y, groups = sample
+    right = (p.argmax(1) == y).astype(float)
+    better = right.copy()
+    better[np.flatnonzero(right == 0)[:40]] = 1
+    found = paired_bootstrap(weighted_mean, better, right, groups=groups)
+    assert found.estimate == pytest.approx(0.1)
+    assert 0 < found.low < 0.1 < found.high
+    assert found.p == pytest.approx(2 / 2001)
+    alone = bootstrap(weighted_mean, right, groups=groups)
+    assert found.high - found.low < alone.high - alone.low
+    back = paired_bootstrap(weighted_mean, right, better, groups=groups)
+    assert back == pytest.approx((-found.estimate, -found.high, -found.low, found.p))
+
+
+def test_p_holds_its_level_where_nothing_differs():
+    rng = np.random.default_rng(0)
+    ps = [
+        paired_bootstrap(
+            weighted_mean, *rng.normal(size=(2, 120)), groups=np.arange(120) // 2, samples=200, seed=i
+        ).p
+        for i in range(300)
+    ]
+    assert 0.02 < np.mean(np.array(ps) < 0.05) < 0.10
+    assert 0.4 < np.mean(ps) < 0.6
+
+
+def test_equal_models_do_not_differ(sample):
+    p, y, groups = sample
+    found = paired_bootstrap(classification_report, p, p, y, groups=groups, samples=100)
+    assert found["accuracy"] == (0, 0, 0, 1)
+    assert np.isnan(two_sided_p(np.array([])))
+
+
+def test_holm_by_hand():
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
+    assert holm({"a": 0.6, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+    assert holm({}) == {}

@@ -1,0 +1,1 @@
+"""Plots of the studies' tables, in one shared style. Tables in, matplotlib figures out."""

@@ -1,0 +1,245 @@
+"""Figures of classifiers: scores with intervals, curves, confusion, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from workbench.plots.checks import check_table, in_order
+from workbench.plots.style import (
+    COLOURS,
+    GRAY,
+    HATCHES,
+    heat_map,
+    interval_points,
+    look,
+    new_figure,
+    percent,
+    pretty,
+    reference_line,
+    styled,
+    whole_numbers,
+)
+
+
+@styled
+def metric_intervals(
+    table,
+    metrics: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
+    """One panel a metric, one row a model: the estimate as a point, its interval as a bar.
+
+    Args:
+        table: columns model, metric, estimate, low, high.
+        metrics: panels, in order; None shows all of the table.
+        models: rows from the top, in order; None shows all of the table.
+        references: metric -> label -> value, drawn as dashed lines: a ceiling, chance, another's number.
+    """
+    frame = check_table(table, ("model", "metric", "estimate", "low", "high"))
+    frame = frame.assign(model=frame["model"].astype(str))
+    models, metrics = in_order(frame["model"], models), in_order(frame["metric"], metrics)
+    if not models or not metrics:
+        raise ValueError("Expected models and metrics of the table but none of those asked for is in it.")
+    columns = min(3, len(metrics))
+    rows = -(-len(metrics) // columns)
+    figure, grid = new_figure(
+        rows,
+        columns,
+        (0.6 + 0.08 * max(map(len, models)) + 2.9 * columns, rows * (1.3 + 0.38 * len(models))),
+        sharey=True,
+    )
+    for axes, metric in zip(grid.flat, metrics, strict=False):
+        own = frame[frame["metric"] == metric].set_index("model").reindex(models)
+        for row, model in enumerate(models):
+            interval_points(axes, [row], *([own.loc[model, c]] for c in ("estimate", "low", "high")), row)
+        for i, (label, value) in enumerate((references or {}).get(metric, {}).items()):
+            reference_line(axes, value, label, index=i)
+        if (references or {}).get(metric):
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize="small")
+        axes.set(title=pretty(metric), ylim=(len(models) - 0.5, -0.5))
+        axes.set_yticks(range(len(models)), [pretty(m) for m in models])
+        axes.grid(False, axis="y")
+    for axes in list(grid.flat)[len(metrics) :]:
+        axes.remove()
+    return figure
+
+
+@styled
+def score_against(
+    table,
+    x: str,
+    y: str = "estimate",
+    band: tuple[str, str] | None = ("low", "high"),
+    series: str | None = None,
+    references: Mapping[str, float] | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
+) -> Figure:
+    """A score against a number (aggregated blocks, epochs, pictures) with the band of its interval.
+
+    Args:
+        table: one row a point, with columns ``x``, ``y``, those of ``band`` and ``series``.
+        x: column of the number.
+        y: column of the score.
+        band: columns of the interval's ends, or None.
+        series: column that tells lines apart, or None for one line.
+        references: label -> value of horizontal dashed lines.
+    """
+    frame = check_table(table, (x, y, *(band or ()), *((series,) if series else ())))
+    figure, grid = new_figure(size=(6.4, 4.0))
+    axes = grid[0, 0]
+    names = in_order(frame[series]) if series else [None]
+    for index, name in enumerate(names):
+        own = (frame if name is None else frame[frame[series] == name]).sort_values(x)
+        style = look(index)
+        if band:
+            axes.fill_between(
+                own[x], own[band[0]], own[band[1]], color=style["color"], alpha=0.16, linewidth=0
+            )
+        axes.plot(own[x], own[y], **style, markersize=6, label=None if name is None else pretty(name))
+    for i, (label, value) in enumerate((references or {}).items()):
+        reference_line(axes, value, label, across=True, index=i + len(names) - 1)
+    if series or references:
+        axes.legend()
+    if frame[x].dtype.kind in "iu":
+        whole_numbers(axes)
+    axes.set(xlabel=xlabel or pretty(x), ylabel=ylabel or pretty(y), title=title)
+    return figure
+
+
+@styled
+def confusion(matrix: ArrayLike, classes: Sequence[str], title: str = "") -> Figure:
+    """Counts and, under them, the share of the row's class; the shade is that share.
+
+    Args:
+        matrix: (C, C) counts, row the true class, column the predicted one.
+        classes: C names.
+    """
+    matrix = np.asarray(matrix)
+    if matrix.shape != (len(classes), len(classes)):
+        raise ValueError(
+            f"Expected a matrix of {len(classes)}×{len(classes)} for the classes but got {matrix.shape}."
+        )
+    support = matrix.sum(1, keepdims=True)
+    shares = np.divide(matrix, support, out=np.full(matrix.shape, np.nan), where=support > 0)
+    texts = [
+        [
+            f"{n:g}" if np.isnan(share) else f"{n:g}\n{100 * share:.0f} %"
+            for n, share in zip(*row, strict=True)
+        ]
+        for row in zip(matrix, shares, strict=True)
+    ]
+    side = 2.2 + 0.75 * len(classes)
+    figure, grid = new_figure(size=(side, side * 0.9))
+    rows = [f"{pretty(c)} ({n:g})" for c, n in zip(classes, support[:, 0], strict=True)]
+    heat_map(grid[0, 0], shares, texts, rows, [pretty(c) for c in classes], top=1.0)
+    grid[0, 0].set(xlabel="predicted", ylabel="true (pictures)", title=title)
+    return figure
+
+
+@styled
+def reliability(
+    edges: ArrayLike, count: ArrayLike, confidence: ArrayLike, accuracy: ArrayLike, title: str = ""
+) -> Figure:
+    """How often a model is right against how sure it is, over the number of pictures in each bin.
+
+    Args:
+        edges: (B + 1,) of the bins.
+        count: (B,) pictures.
+        confidence: (B,) mean top probability, nan where the bin is empty.
+        accuracy: (B,) share that is right, nan where the bin is empty.
+    """
+    edges, count, confidence, accuracy = (np.asarray(v, float) for v in (edges, count, confidence, accuracy))
+    if not len(edges) - 1 == len(count) == len(confidence) == len(accuracy):
+        raise ValueError("Expected one count, confidence and accuracy a bin, and one edge more.")
+    figure, (above, below) = new_figure(2, 1, (4.8, 5.6), sharex=True, gridspec_kw={"height_ratios": (3, 1)})
+    above, below = above[0], below[0]
+    above.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1.3, label="perfectly calibrated")
+    filled = count > 0
+    above.vlines(
+        confidence[filled], confidence[filled], accuracy[filled], colors=COLOURS[1], linewidth=2, label="gap"
+    )
+    above.plot(confidence[filled], accuracy[filled], **look(0), markersize=7, label="model")
+    above.set(ylabel="share that is right", ylim=(0, 1), title=title)
+    above.legend(loc="upper left")
+    bars = below.bar(edges[:-1], count, np.diff(edges), align="edge", color="#b8cfe0", edgecolor="white")
+    below.bar_label(bars, [f"{n:g}" if n else "" for n in count], fontsize="x-small", color="#333333")
+    below.set(xlabel="probability of the class named", ylabel="pictures", xlim=(0, 1))
+    below.margins(y=0.25)
+    return figure
+
+
+@styled
+def roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], title: str = "") -> Figure:
+    """True against false positive rate, one line a class.
+
+    Args:
+        curves: name -> (false positive rate, true positive rate, area).
+    """
+    figure, axes = _curves(curves, title, "AUC")
+    axes.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle=":", label="chance")
+    axes.set(xlabel="false positive rate", ylabel="true positive rate")
+    axes.legend(loc="lower right", fontsize="small")
+    return figure
+
+
+@styled
+def precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], title: str = "") -> Figure:
+    """Precision against recall, one line a class; a line's right end is the class's share, its chance level.
+
+    Args:
+        curves: name -> (recall, precision, average precision).
+    """
+    figure, axes = _curves(curves, title, "AP", steps=True)
+    axes.set(xlabel="recall", ylabel="precision")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
+    return figure
+
+
+@styled
+def per_class(table, title: str = "") -> Figure:
+    """Bars by class, one a metric, with their intervals where the table has them.
+
+    Args:
+        table: columns class, metric, estimate and optionally low and high.
+    """
+    frame = check_table(table, ("class", "metric", "estimate"))
+    classes, metrics = in_order(frame["class"]), in_order(frame["metric"])
+    figure, grid = new_figure(size=(1.6 + 1.15 * len(classes), 3.8))
+    axes, width = grid[0, 0], 0.8 / len(metrics)
+    for index, metric in enumerate(metrics):
+        own = frame[frame["metric"] == metric].set_index("class").reindex(classes)
+        at = np.arange(len(classes)) + (index - (len(metrics) - 1) / 2) * width
+        axes.bar(
+            at, own["estimate"], width * 0.92, color=COLOURS[index % len(COLOURS)], edgecolor="white",
+            hatch=HATCHES[index % len(HATCHES)], label=pretty(metric),
+        )  # fmt: skip
+        if {"low", "high"} <= set(own.columns):
+            axes.vlines(at, own["low"], own["high"], colors="black", linewidth=1.4)
+    axes.set_xticks(range(len(classes)), [pretty(c) for c in classes])
+    axes.set(ylim=(0, 1), title=title)
+    percent(axes)
+    axes.grid(False, axis="x")
+    figure.legend(loc="outside lower center", ncols=len(metrics))
+    return figure
+
+
+def _curves(curves, title: str, area_name: str, steps: bool = False):
+    if not curves:
+        raise ValueError("Expected at least one curve.")
+    figure, grid = new_figure(size=(5.0, 4.8))
+    axes = grid[0, 0]
+    for index, (name, (x, y, area)) in enumerate(curves.items()):
+        style = look(index) | {"marker": None}
+        axes.plot(
+            x, y, **style, label=f"{pretty(name)} ({area_name} {area:.2f})",
+            drawstyle="steps-post" if steps else "default",
+        )  # fmt: skip
+    axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), title=title, aspect="equal")
+    return figure, axes

@@ -1,0 +1,175 @@
+"""One look for every figure: readable in gray, by colour-blind readers, and on a page a column wide.
+
+Series differ in colour, in lightness, in marker and in dashes, so that no one of these is needed alone; a
+shade in a heat map always has its number on it. Figures are made without pyplot, so nothing stays open.
+
+Source: the colours are those of Okabe and Ito, "Color Universal Design", 2008.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Sequence
+
+import matplotlib
+import numpy as np
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import ArrayLike
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#000000", "#CC79A7", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 4)))
+HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "oo", "--")
+SHADES = "Blues"  # light to dark: its order survives print
+GRAY = "#595959"
+
+STYLE = {
+    **seaborn.axes_style("ticks"),
+    **seaborn.plotting_context("notebook", font_scale=0.85),
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    "figure.constrained_layout.use": True,
+    "font.sans-serif": ["DejaVu Sans", "Noto Sans CJK SC", "Liberation Sans"],
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.8,
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "hatch.linewidth": 0.6,
+}
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Draw under :data:`STYLE`, whatever the caller's own settings are, and leave those alone."""
+
+    @functools.wraps(draw)
+    def drawn(*args, **kwargs) -> Figure:
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+class Plot(Figure):
+    """A figure that a notebook shows as the value of a cell, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=self.dpi)
+        return file.getvalue()
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.0), **options
+) -> tuple[Figure, np.ndarray]:
+    """A figure of ``size`` inches and its axes, always an array (rows, columns)."""
+    figure = Plot(figsize=size)
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def look(index: int) -> dict[str, object]:
+    """Colour, marker and dashes of the series number ``index``."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": DASHES[index % len(DASHES)],
+    }
+
+
+def interval_points(
+    axes: Axes,
+    position: ArrayLike,
+    estimate: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    index: int = 0,
+    across: bool = True,
+    label: str | None = None,
+) -> None:
+    """Points with bars from ``low`` to ``high``, lying (``across``) or standing.
+
+    The bars are drawn as given, also where an interval does not hold its estimate.
+    """
+    position, estimate, low, high = (np.asarray(v, dtype=float) for v in (position, estimate, low, high))
+    series = look(index)
+    lines, cap = (axes.hlines, "|") if across else (axes.vlines, "_")
+    lines(position, low, high, colors=series["color"], linewidth=2.2)
+    for end in (low, high):
+        x, y = (end, position) if across else (position, end)
+        axes.plot(
+            x, y, linestyle="none", marker=cap, color=series["color"], markersize=8, markeredgewidth=1.6
+        )
+    x, y = (estimate, position) if across else (position, estimate)
+    axes.plot(
+        x, y, linestyle="none", marker=series["marker"], color=series["color"], markeredgecolor="white",
+        markeredgewidth=0.6, markersize=8, label=label,
+    )  # fmt: skip
+
+
+def reference_line(axes: Axes, value: float, label: str, across: bool = False, index: int = 0) -> None:
+    """A thin dashed line at ``value`` that names itself in the legend: chance, a ceiling, a baseline."""
+    draw = axes.axhline if across else axes.axvline
+    draw(
+        value,
+        color=GRAY,
+        linewidth=1.3,
+        linestyle=DASHES[1:][index % (len(DASHES) - 1)],
+        label=label,
+        zorder=1,
+    )
+
+
+def heat_map(
+    axes: Axes,
+    values: ArrayLike,
+    texts: Sequence[Sequence[str]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    top: float | None = None,
+) -> None:
+    """A grid of shades from 0 to ``top`` with a text in every cell; nan is left white."""
+    values = np.ma.masked_invalid(np.asarray(values, dtype=float))
+    top = float(values.max()) if top is None else top
+    image = axes.imshow(values, cmap=SHADES, vmin=0, vmax=max(top, 1e-9), aspect="auto")
+    for (i, j), value in np.ndenumerate(values.filled(0)):
+        red, green, blue = image.cmap(image.norm(value))[:3]
+        light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
+        axes.text(
+            j, i, texts[i][j], ha="center", va="center", color="black" if light else "white", fontsize="small"
+        )
+    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def percent(axes: Axes, which: str = "y") -> None:
+    """Write an axis of shares in per cent."""
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+
+
+def whole_numbers(axes: Axes, which: str = "x") -> None:
+    """No ticks between whole numbers."""
+    getattr(axes, f"{which}axis").set_major_locator(MaxNLocator(integer=True))
+
+
+def pretty(name: str) -> str:
+    """A column's name as words: ``balanced_accuracy`` is "balanced accuracy"."""
+    return {"ece": "ECE", "f1": "F1", "macro_f1": "macro F1", "roc_auc": "ROC AUC"}.get(
+        str(name), str(name).replace("_", " ")
+    )
