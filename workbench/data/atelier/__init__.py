@@ -1,0 +1,25 @@
+"""The atelier: a procedural painter whose pictures have a known mood, known factors and a known region.
+
+>>> from workbench.data.atelier import paint
+>>> picture = paint("serenity", seed=3)
+>>> picture.image.size, picture.mask.shape
+((256, 256), (256, 256))
+"""
+
+from workbench.data.atelier.dataset import open_dataset, read_mask, write_atelier
+from workbench.data.atelier.factors import FACTORS, MOODS
+from workbench.data.atelier.painting import MOTIFS, AtelierPainting, paint
+from workbench.data.atelier.paper import PAPERS, SEALS
+
+__all__ = [
+    "FACTORS",
+    "MOODS",
+    "MOTIFS",
+    "PAPERS",
+    "SEALS",
+    "AtelierPainting",
+    "open_dataset",
+    "paint",
+    "read_mask",
+    "write_atelier",
+]

@@ -1,0 +1,107 @@
+"""A painter's means of expression as numbers: of a picture, of a collection, of its classes.
+
+    >>> from skimage.data import astronaut
+    >>> values = describe(Image.fromarray(astronaut()))
+    >>> list(values) == list(DESCRIPTORS)
+    True
+
+What each number is, its unit, its range and its source stand in :data:`DESCRIPTORS`, from
+:mod:`workbench.interpret.expression`. Pictures are measured at one size, so lengths are in per cent of the
+short side and nothing depends on how large a file is. A number that does not exist is nan: the straightness
+of lines where there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from workbench.data.paintings import Paintings
+from workbench.errors import DatasetError
+from workbench.interpret.expression import DESCRIPTORS, Descriptor
+from workbench.interpret.marks import Picture
+from workbench.metrics.bootstrap import bootstrap
+
+__all__ = ["DESCRIPTORS", "Descriptor", "class_averages", "describe", "describe_folder"]
+
+
+def describe(image: Image.Image) -> dict[str, float]:
+    """All descriptors of a picture, in the order of :data:`DESCRIPTORS`; about 0.1 s.
+
+    Raises:
+        ImageError: a side is below 16 pixels.
+    """
+    picture = Picture(image)
+    return {name: float(one.measure(picture)) for name, one in DESCRIPTORS.items()}
+
+
+def describe_folder(data: Paintings, progress: Callable[[float], None] | None = None) -> dict[str, NDArray]:
+    """Table of a collection.
+
+    Args:
+        data: N paintings.
+        progress: called with the share done; a bar on the terminal without it.
+
+    Returns:
+        Columns: ``path``, ``label``, ``group`` (N,) strings, and a (N,) float column a descriptor.
+    """
+    rows = []
+    for i in tqdm(range(len(data)), desc="measuring", unit="picture", disable=True if progress else None):
+        rows.append(describe(data.read(i)))
+        if progress:
+            progress((i + 1) / len(data))
+    table = {name: np.array([row[name] for row in rows]) for name in DESCRIPTORS}
+    labels = np.array([data.classes[c] for c in data.labels])
+    return {"path": np.array(data.paths), "label": labels, "group": np.array(data.groups), **table}
+
+
+def class_averages(
+    table: dict[str, NDArray], samples: int = 2000, level: float = 0.95, seed: int = 0
+) -> list[dict]:
+    """Mean of every descriptor in every class, with an interval by resampling groups (painters).
+
+    Args:
+        table: of :func:`describe_folder`. nan entries are left out of the means.
+        samples, level, seed: of the bootstrap.
+
+    Returns:
+        Rows of ``descriptor``, ``class``, ``pictures`` (that have a value), ``mean``, ``low``, ``high`` and
+        ``spread``, the standard deviation of the descriptor over all pictures.
+
+    Raises:
+        DatasetError: the table has fewer than 2 groups.
+    """
+    names = [name for name in table if name in DESCRIPTORS]
+    classes = sorted(set(table["label"].tolist()))
+    if len(set(table["group"].tolist())) < 2:
+        raise DatasetError("Expected pictures of at least 2 painters for intervals but all have the same.")
+    values = np.stack([table[name] for name in names], 1).astype(float)  # (N, D)
+    member = np.array(classes)[None] == table["label"][:, None]  # (N, C)
+
+    def means(values, member, weights=None):
+        weights = np.ones((1, len(values))) if weights is None else weights
+        known = ~np.isnan(values)
+        filled = np.where(known, values, 0)
+        found = {}
+        for c, name in enumerate(classes):
+            share = weights * member[:, c]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean = (share @ filled) / (share @ known)  # (S, D)
+            found |= {(d, name): mean[:, i] for i, d in enumerate(names)}
+        return found if len(weights) > 1 else {k: v.item() for k, v in found.items()}
+
+    found = bootstrap(means, values, member, groups=table["group"], samples=samples, level=level, seed=seed)
+    rows = []
+    for i, name in enumerate(names):
+        for c, label in enumerate(classes):
+            n = int((~np.isnan(values[:, i]) & member[:, c]).sum())
+            mean, low, high = found[name, label]
+            rows.append(
+                {"descriptor": name, "class": label, "pictures": n, "mean": mean, "low": low, "high": high}
+            )
+            rows[-1]["spread"] = float(np.nanstd(values[:, i]))
+    return rows
