@@ -23,8 +23,8 @@ def picture(path, shade=128):
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("calm/a.png", "calm/b.png", "wild/c.png", "wild/d.png"):
-        picture(tmp_path / name)
+    for shade, name in enumerate(("calm/a.png", "calm/b.png", "wild/c.png", "wild/d.png")):
+        picture(tmp_path / name, shade)
     return tmp_path
 
 
@@ -114,6 +114,75 @@ def test_bad_folders(folder, tmp_path):
     picture(folder / "loose.png")
     with pytest.raises(DatasetError, match="lie beside"):
         read_paintings(folder)
+
+
+def test_unreadable_files_are_left_out_only_when_asked(folder, caplog):
+    (folder / "calm" / "0.png").write_bytes(b"not a picture")
+    (folder / "wild" / "e.png").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"2 cannot: calm/0\.png, wild/e\.png"):
+        read_paintings(folder)
+    data = read_paintings(folder, skip_unreadable=True)
+    assert data.paths == ("calm/a.png", "calm/b.png", "wild/c.png", "wild/d.png")
+    assert data.labels.tolist() == [0, 0, 1, 1]
+    assert data.unreadable == ("calm/0.png", "wild/e.png")
+    assert "2 of 6 pictures cannot be read" in caplog.text
+    (folder / "lost").mkdir()
+    (folder / "lost" / "f.png").write_bytes(b"neither")
+    with pytest.raises(DatasetError, match="but lost has none"):
+        read_paintings(folder, skip_unreadable=True)
+
+
+def test_votes_stay_aligned_when_files_are_left_out(folder):
+    (folder / "calm" / "a.png").write_bytes(b"not a picture")
+    picture(folder / "calm" / "e.png", 9)
+    row = {"path": "calm/e.png", "label": "calm", "painter": "x", "votes_wild": "0.25", "votes_calm": "0.75"}
+    data = read_paintings(folder, table(folder, [*ROWS, row]), skip_unreadable=True)
+    assert data.votes == pytest.approx(np.array([[1, 0], [0.5, 0.5], [0, 1], [0.75, 0.25]]))
+    assert data.groups.tolist() == ["calm/b.png", "齐白石", "朱耷", "x"]
+
+
+def test_one_file_in_two_classes_is_refused(folder):
+    picture(folder / "wild" / "copy.png", 0)
+    with pytest.raises(DatasetError, match=r"calm/a\.png is the same file as wild/copy\.png"):
+        read_paintings(folder)
+
+
+def test_equal_files_share_a_group(folder, caplog):
+    picture(folder / "calm" / "copy.png", 0)
+    data = read_paintings(folder)
+    groups = dict(zip(data.paths, data.groups.tolist(), strict=True))
+    assert groups["calm/copy.png"] == groups["calm/a.png"] != groups["calm/b.png"]
+    assert not data.grouped
+    rows = [*ROWS, ROWS[0] | {"path": "calm/copy.png", "painter": "八大"}]
+    data = read_paintings(folder, table(folder, rows))
+    assert len(set(data.groups[[0, 2, 4]])) == 1  # both painters' pictures are united
+    assert "under two groups" in caplog.text
+
+
+def test_the_column_to_group_by(folder):
+    rows = [row | {"album": album} for row, album in zip(ROWS, "xxyy", strict=True)]
+    data = read_paintings(folder, table(folder, rows), group_by="album")
+    assert data.groups.tolist() == ["x", "x", "y", "y"]
+    assert data.grouped_by == "album"
+    assert read_paintings(folder).grouped_by == "painter"
+    with pytest.raises(DatasetError, match="Expected a column school"):
+        read_paintings(folder, group_by="school")
+    (folder / "ratings.csv").unlink()
+    with pytest.raises(DatasetError, match="class folders only"):
+        read_paintings(folder, group_by="album")
+
+
+def test_grouping_by_near_duplicates(folder):
+    noise = np.random.default_rng(0).integers(256, size=(24, 32, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).resize((320, 240))
+    image.save(folder / "wild" / "e.jpg", quality=95)
+    image.transpose(Image.Transpose.ROTATE_90).save(folder / "wild" / "f.jpg", quality=80)
+    data = read_paintings(folder, group_by="near-duplicates")
+    groups = dict(zip(data.paths, data.groups.tolist(), strict=True))
+    assert groups["wild/e.jpg"] == groups["wild/f.jpg"]
+    assert groups["wild/e.jpg"] != groups["calm/a.png"]
+    assert data.grouped_by == "near-duplicates"
+    assert not data.grouped
 
 
 def test_folds_keep_groups_together_and_classes_spread():

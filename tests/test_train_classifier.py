@@ -17,6 +17,7 @@ from workbench.inference.classify import Classifier
 from workbench.training import classifier as fitting
 from workbench.training import classifier_report as report
 from workbench.training.linear_probe import linear_probe, pooled_features, soft_probe
+from workbench.training.soft_targets import soft_targets
 from workbench.training.train_classifier import main
 
 CONFIG = fitting.ClassifierConfig(
@@ -116,7 +117,7 @@ def test_without_tuning_the_model_is_the_probe(folder):
     start = tail[0].weight.clone()
     fitted = fitting.fit_tail(tail, bank, features, data, np.arange(12), config, 0)
     assert torch.equal(fitted[0].weight, start)
-    targets, weights = fitting.targets_and_weights(data, np.arange(12), config)
+    targets, weights = soft_targets(data, np.arange(12), config.hard_share, config.class_weight_power)
     weight, bias = soft_probe(features, targets, weights, config.probe_penalty)
     logits = fitting.predict(fitted, bank, np.arange(12))
     assert logits == pytest.approx((features @ weight.T + bias).numpy(), abs=1e-4)
@@ -137,7 +138,7 @@ def test_weights_balance_the_classes(folder):
     data = read_paintings(folder)
     data = dataclasses.replace(data, labels=np.array([0] * 9 + [1] * 3), votes=np.full((12, 2), 0.5))
     config = dataclasses.replace(CONFIG, class_weight_power=1.0, hard_share=0.5)
-    targets, weights = fitting.targets_and_weights(data, np.arange(12), config)
+    targets, weights = soft_targets(data, np.arange(12), config.hard_share, config.class_weight_power)
     assert float(weights[:9].sum()) == pytest.approx(float(weights[9:].sum()))
     assert float(weights.mean()) == pytest.approx(1)
     assert targets[0].tolist() == [0.75, 0.25]

@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that help is instant.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -28,6 +29,11 @@ train = typer.Typer(help="Fit a stylizer or a classifier to your own pictures.",
 bench = typer.Typer(help="Measure what networks cost on this machine.", no_args_is_help=True)
 app.add_typer(train, name="train")
 app.add_typer(bench, name="bench")
+data_app = typer.Typer(help="Make and check data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+users = typer.Typer(help="Accounts of the served page.", no_args_is_help=True)
+app.add_typer(users, name="users")
 
 
 def _print_version(wanted: bool) -> None:
@@ -85,6 +91,39 @@ def stylize(
             failed.append(f"{one.relative_to(source)}: {error}")
     typer.echo(f"{len(pairs) - len(failed)} of {len(pairs)} pictures written to {target}")
     _report(failed)
+
+
+@app.command()
+def video(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video: MP4, MOV, MKV, WebM, AVI, GIF …")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file ending in .mp4, or a folder.")],
+    style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors file of your own.")] = None,
+    strength: Annotated[float, typer.Option(help="0 is the video as it is, 1 the drawing.")] = 1.0,
+    scale: Annotated[float, typer.Option(help="Of the sides; 0.5 draws a quarter of the pixels.")] = 1.0,
+    runtime: Annotated[str, typer.Option(help="torch, or onnx (needs the extra `export`).")] = "torch",
+    temporal: Annotated[
+        float, typer.Option(help="Against flicker: share of the last frame carried along, below 1.")
+    ] = 0.0,
+) -> None:
+    """Redraw a video as an MP4 that browsers play, with its sound; whole, or not at all."""
+    from tqdm import tqdm
+
+    from workbench.inference.stylize import DEFAULT_STYLE
+    from workbench.inference.video import Progress, stylize_video
+
+    if target.is_dir():
+        target = target / f"{source.stem}.mp4"
+    with tqdm(desc=source.name, unit="frame", disable=None, leave=False) as bar:
+
+        def show(progress: Progress) -> None:
+            bar.total = progress.total
+            bar.update(progress.done - bar.n)
+
+        chosen = {"strength": strength, "scale": scale, "runtime": runtime, "temporal": temporal}
+        done = stylize_video(source, target, style or DEFAULT_STYLE, progress=show, **chosen)
+    typer.echo(f"{done.path} ({done.frames} frames, {done.seconds:.1f} s, sound: {done.audio})")
+    if done.damaged:
+        typer.echo(f"{done.damaged} damaged packets of {source} are left out", err=True)
 
 
 @app.command()
@@ -246,6 +285,9 @@ def train_classifier(
         Path | None,
         typer.Option(help="CSV: path, label, painter, votes_CLASS …; ratings.csv in DATA if there."),
     ] = None,
+    model: Annotated[
+        str, typer.Option(help="Architecture: `workbench models --architectures` names them.")
+    ] = "lite0_classifier",
     name: Annotated[str, typer.Option(help="Name of the weights.")] = "my_classifier",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the pictures.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-validation; painters stay together.")] = 5,
@@ -253,6 +295,27 @@ def train_classifier(
         list[int] | None, typer.Option(help="Cross-validate with this shuffle; may be given several times.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the views, the batches and dropout.")] = 0,
+    transfer: Annotated[
+        Literal["frozen", "partial", "full"] | None, typer.Option(help="Which layers of MODEL are trained.")
+    ] = None,
+    pretrained: Annotated[bool | None, typer.Option(help="Start from ImageNet weights.")] = None,
+    augmentation: Annotated[str | None, typer.Option(help="none, flip, crop, brush, strong …")] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="Epochs without progress before stopping early; 0 is never.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Any other setting, KEY=VALUE in JSON, e.g. 'arguments={\"aggregated\": 3}'."
+        ),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose pictures stay together, or near-duplicates to find them by likeness."
+        ),
+    ] = None,
+    skip_unreadable: Annotated[bool, typer.Option(help="Leave out files that cannot be read.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes PyTorch's default.")] = 0,
     title: Annotated[str | None, typer.Option(help="One line for menus.")] = None,
     description: Annotated[str | None, typer.Option(help="A paragraph for the card.")] = None,
@@ -270,17 +333,192 @@ def train_classifier(
 
     import torch
 
-    from workbench.training.classifier import ClassifierConfig
+    from workbench.training.recipes import config_for
     from workbench.training.train_classifier import main as fit
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if threads:
         torch.set_num_threads(threads)
-    chosen = {"folds": folds, "seed": seed, "split_seeds": tuple(split_seed or [seed])}
-    config = ClassifierConfig(**chosen, **({} if epochs is None else {"epochs": epochs}))
+    named = {
+        "epochs": epochs,
+        "transfer": transfer,
+        "pretrained": pretrained,
+        "augmentation": augmentation,
+        "patience": patience,
+        "seed": seed or None,
+    }
+    given = {k: v for k, v in named.items() if v is not None} | _settings(setting or [])
+    config = config_for(model, {"folds": folds, "split_seeds": tuple(split_seed or [seed]), **given})
     said = {"title": title, "description": description, "licence": licence, "limitations": limitations}
     said = {k: v for k, v in said.items() if v is not None} | {"data_licence": data_licence}
+    said |= {"group_by": group_by, "skip_unreadable": skip_unreadable}
     typer.echo(str(fit(data, out, ratings, name=name, config=config, data_name=data_source, **said)))
+
+
+@data_app.command("atelier")
+def data_atelier(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is not there yet, or is empty.")],
+    n: Annotated[int, typer.Option("--n", help="Pictures, as many of each mood.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of the whole set: the same seed gives the same pictures.")] = 0,
+    size: Annotated[int, typer.Option(help="Side in pixels.")] = 256,
+    painters: Annotated[int, typer.Option(help="Hands among whom the pictures are dealt.")] = 24,
+    seal_cue: Annotated[
+        float, typer.Option(help="Probability that the seal tells the mood; 0.2 is chance, no cue.")
+    ] = 0.2,
+    confound: Annotated[
+        Literal["painter", "paper"] | None, typer.Option(help="Let painters or papers go with moods.")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="Probability that a picture follows the confound.")] = 0.8,
+) -> None:
+    """Paint a labelled set of ink pictures whose moods, factors and mood regions are known.
+
+    The folder holds one sub-folder a mood, ratings.csv (painters, votes, factors) and the masks, and can be
+    given wherever a folder of paintings is asked for.
+    """
+    from workbench.data.atelier import write_atelier
+
+    options = {"seal_cue": seal_cue, "confound": confound, "strength": strength}
+    typer.echo(str(write_atelier(out, n, seed, size, painters, **options)))
+
+
+@data_app.command("check")
+def data_check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder a class, or with a table.")],
+    ratings: Annotated[
+        Path | None,
+        typer.Option(help="CSV: path, label, painter, votes_CLASS …; ratings.csv in DIR if there."),
+    ] = None,
+    near_duplicates: Annotated[
+        bool, typer.Option(help="Also compare every two pictures by features, about 0.15 s a picture.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
+) -> None:
+    """Check a folder of labelled paintings before training on it.
+
+    Finds unreadable files, duplicates and near-duplicates (also across classes and groups), classes and
+    groups too small, and long scrolls. The exit code is 1 if something would spoil a training.
+    """
+    from workbench.data.check import check_dataset, summary
+
+    card = check_dataset(folder, ratings, near_duplicates=near_duplicates, progress=True)
+    typer.echo(json.dumps(card.to_dict(), indent=2, ensure_ascii=False) if as_json else summary(card))
+    if not card.ok:
+        raise typer.Exit(1)
+
+
+_Data = Annotated[
+    Path | None, typer.Option(help="Folder of accounts, jobs and results; a folder of your own by default.")
+]
+
+
+@app.command()
+def serve(
+    data: _Data = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster; none starts one on this machine.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 1,
+    accounts: Annotated[bool, typer.Option("--accounts", help="Only people with an account may in.")] = False,
+    database: Annotated[
+        str | None, typer.Option(help="URL of another database than the folder's own SQLite file.")
+    ] = None,
+) -> None:
+    """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
+    import signal
+
+    from workbench.service.platform import Platform, default_folder
+    from workbench.ui import DEFAULT_HOST, launch
+
+    if address is not None and engine != "ray":
+        raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
+    where = data or default_folder()
+    chosen = {"address": address, "database": database, "accounts": accounts}
+    with Platform(where, engine, workers, **chosen) as platform:
+        if accounts and not platform.accounts.list():
+            raise WorkbenchError(f"There is no account yet. Run: workbench users add NAME --data {where}")
+        try:
+            page = launch(host or DEFAULT_HOST, port, platform=platform)
+        except OSError as error:
+            raise WorkbenchError(f"Cannot listen on {host or DEFAULT_HOST}:{port} ({error}).") from error
+        typer.echo(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)")
+        page.block_thread()
+
+
+@users.command("add")
+def users_add(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+    """Make an account; the password is asked for, or read from a pipe."""
+    with _accounts(data) as accounts:
+        typer.echo(f"{accounts.add(name, _password()).name} added")
+
+
+@users.command("passwd")
+def users_passwd(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+    """Give an account a new password; every session of it ends."""
+    with _accounts(data) as accounts:
+        accounts.set_password(name, _password())
+        typer.echo(f"{name} has a new password")
+
+
+@users.command("remove")
+def users_remove(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+    """Remove an account; its jobs and files go at the server's next start or housekeeping."""
+    with _accounts(data) as accounts:
+        accounts.remove(name)
+        typer.echo(f"{name} removed")
+
+
+@users.command("list")
+def users_list(data: _Data = None) -> None:
+    """List the accounts."""
+    import datetime
+
+    rows = [("name", "since")]
+    with _accounts(data) as accounts:
+        for account in accounts.list():
+            since = datetime.datetime.fromtimestamp(account.created, datetime.UTC)
+            rows.append((account.name, since.date().isoformat()))
+    typer.echo(_table(rows))
+
+
+@contextlib.contextmanager
+def _accounts(data: Path | None):
+    """The accounts of a data folder, whether its server runs or not."""
+    from workbench.service.accounts import Accounts
+    from workbench.service.database import Database
+    from workbench.service.platform import DATABASE, default_folder
+    from workbench.service.storage import Store
+
+    database = Database(Store(data or default_folder()).root / DATABASE)
+    try:
+        yield Accounts(database)
+    finally:
+        database.close()
+
+
+def _password() -> str:
+    """Typed twice without an echo at a terminal; else the first line of the input."""
+    if sys.stdin.isatty():
+        return typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@bench.command("platform")
+def bench_platform(
+    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+        "runs/platform.csv"
+    ),
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
+    workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 2,
+    jobs: Annotated[int, typer.Option(min=20, help="Jobs that are submitted at once.")] = 200,
+) -> None:
+    """Measure the job platform: throughput, what it adds to a picture's time, memory, recovery."""
+    from workbench.service.loadtest import measure
+
+    typer.echo(str(measure(out, engine, workers, jobs)))
 
 
 @bench.command("stylizers")
@@ -364,6 +602,20 @@ def _target_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
             f"{min(taken)} is both an input and an output; inputs are never overwritten. Give another folder."
         )
     return list(zip(found, outputs, strict=True))
+
+
+def _settings(pairs: list[str]) -> dict:
+    """KEY=VALUE pairs with values in JSON; a value that is none is taken as text."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise WorkbenchError(f"Expected KEY=VALUE after --set but got {pair!r}.")
+        try:
+            found[key] = json.loads(value)
+        except json.JSONDecodeError:
+            found[key] = value
+    return found
 
 
 def _report(failed: list[str]) -> None:

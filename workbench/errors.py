@@ -27,3 +27,11 @@ class WeightsError(WorkbenchError):
 
 class DatasetError(WorkbenchError):
     """A folder or table of training pictures cannot be used as it is."""
+
+
+class VideoError(WorkbenchError):
+    """A file is not a video that can be read safely, or a video cannot be written."""
+
+
+class CancelledError(WorkbenchError):
+    """The work was stopped because its owner asked for it. Nothing of it is left behind."""

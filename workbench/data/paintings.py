@@ -13,10 +13,11 @@ import dataclasses
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from workbench.data.images import list_images, read_image
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 GROUP_COLUMNS = ("painter", "group", "artist")
 VOTES = "votes_"
+NEAR_DUPLICATES = "near-duplicates"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Paintings:
     groups: NDArray[np.str_]  # (N,) painter, or the picture's own path where nothing is known
     votes: NDArray[np.float64] | None  # (N, C) vote shares that sum to 1, or None
     grouped: bool  # whether `groups` came with the data
+    grouped_by: str = ""  # the table's column, "near-duplicates", both joined by " and ", or nothing
+    unreadable: tuple[str, ...] = ()  # files that were left out because they cannot be read
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -47,59 +51,123 @@ class Paintings:
         """The picture at ``index``, RGB."""
         return read_image(self.root / self.paths[index])
 
+    def subset(self, indices: ArrayLike) -> Paintings:
+        """The pictures at ``indices``, in that order; the classes stay."""
+        indices = np.asarray(indices, dtype=np.int64)
+        return dataclasses.replace(
+            self,
+            paths=tuple(self.paths[i] for i in indices),
+            labels=self.labels[indices],
+            groups=self.groups[indices],
+            votes=None if self.votes is None else self.votes[indices],
+        )
+
     @property
     def onehot(self) -> NDArray[np.float64]:
         """(N, C) labels as distributions."""
         return np.eye(len(self.classes))[self.labels]
 
 
-def read_paintings(root: str | os.PathLike, ratings: str | os.PathLike | None = None) -> Paintings:
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What a folder and its table name, before anything is refused or read."""
+
+    paintings: Paintings
+    missing: tuple[str, ...] = ()  # rows of the table whose picture is not there
+    loose: tuple[str, ...] = ()  # pictures beside the class folders
+    empty: tuple[str, ...] = ()  # class folders without pictures
+
+
+def read_paintings(
+    root: str | os.PathLike,
+    ratings: str | os.PathLike | None = None,
+    *,
+    skip_unreadable: bool = False,
+    group_by: str | None = None,
+) -> Paintings:
     """Read the list of pictures, not the pixels, and open each file once to be sure that it can be read.
+
+    Equal files of one class are kept in one group whatever the table says, for a split between them leaks.
 
     Args:
         root: folder of the pictures. Without ``ratings``, the table ``ratings.csv`` in it is used if there is
             one, else the names of its sub-folders are the classes.
         ratings: the table described above.
+        skip_unreadable: leave out files that cannot be read (they are logged and named in ``unreadable``)
+            instead of refusing the folder.
+        group_by: the table's column whose equal values stay on one side of a split; by default the first of
+            ``painter``, ``group`` and ``artist`` that it has, else every picture is its own group.
+            ``"near-duplicates"`` adds to that: pictures that look alike share a group
+            (:func:`workbench.data.duplicates.group_near_duplicates`).
 
     Raises:
         DatasetError: no folder, no pictures, a column missing, fewer than two classes, a class with fewer
-            than two pictures, votes that are not shares, or files that cannot be read (the first ones are
-            named).
+            than two pictures, one file in two classes, votes that are not shares, or files that cannot be
+            read (the first ones are named).
+    """
+    near = group_by == NEAR_DUPLICATES
+    listing = list_paintings(root, ratings, None if near else group_by)
+    found = listing.paintings
+    if listing.loose:
+        raise DatasetError(
+            f"Expected one sub-folder a class in {root} but {len(listing.loose)} pictures lie beside them, "
+            f"e.g. {listing.loose[0]}. Move them into the folder of their class."
+        )
+    if listing.empty:
+        raise DatasetError(
+            f"Expected pictures in every class folder but these have none: {', '.join(listing.empty)}."
+        )
+    if not found.grouped and not near:
+        log.warning(
+            "No painters are known: every picture of %s is its own group, so the scores may be too good. "
+            'Give a table with a painter column, or group by "near-duplicates".',
+            root,
+        )
+    _check_names(found)
+    found = _readable(found, skip_unreadable)
+    _check_classes(found)
+    found = _join_equal_files(found)
+    if near:
+        from workbench.data.duplicates import group_near_duplicates
+
+        found = group_near_duplicates(found)
+    return found
+
+
+def list_paintings(
+    root: str | os.PathLike, ratings: str | os.PathLike | None = None, group_by: str | None = None
+) -> Listing:
+    """The pictures that a folder or its table names, unread and unchecked (see :func:`read_paintings`).
+
+    Raises:
+        DatasetError: no folder, a table that cannot be read or lacks a column, a row without a label, or
+            votes that are not shares.
     """
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"Expected a folder of paintings at {root} but there is none. Check the path.")
     table = Path(ratings) if ratings is not None else root / "ratings.csv"
-    tabled = ratings is not None or table.is_file()
-    found = _from_table(root, table) if tabled else _from_folders(root)
-    _check(found)
-    return found
+    if ratings is not None or table.is_file():
+        return _from_table(root, table, group_by)
+    if group_by is not None:
+        raise DatasetError(
+            f"Expected a table with the column {group_by} to group by but {root} has class folders only. "
+            f'Give a table, or group by "{NEAR_DUPLICATES}".'
+        )
+    return _from_folders(root)
 
 
-def _from_folders(root: Path) -> Paintings:
+def _from_folders(root: Path) -> Listing:
     names = [p.relative_to(root).as_posix() for p in list_images(root)]
-    loose = [name for name in names if "/" not in name]
-    if loose:
-        raise DatasetError(
-            f"Expected one sub-folder a class in {root} but {len(loose)} pictures lie beside them, "
-            f"e.g. {loose[0]}. Move them into the folder of their class."
-        )
-    empty = sorted(
-        p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".") and not list_images(p)
-    )
-    if empty:
-        raise DatasetError(
-            f"Expected pictures in every class folder but these have none: {', '.join(empty)}."
-        )
-    log.warning(
-        "No painters are known: every picture of %s is its own group, so the scores may be too good. "
-        "Give a table with a painter column.",
-        root,
-    )
-    return _build(root, names, [n.split("/")[0] for n in names], names, None, grouped=False)
+    loose = tuple(name for name in names if "/" not in name)
+    names = [name for name in names if "/" in name]
+    folders = {p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    labels = [n.split("/")[0] for n in names]
+    paintings = _build(root, names, labels, names, None, "")
+    return Listing(paintings, loose=loose, empty=tuple(sorted(folders - set(labels))))
 
 
-def _from_table(root: Path, table: Path) -> Paintings:
+def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -109,13 +177,18 @@ def _from_table(root: Path, table: Path) -> Paintings:
         raise DatasetError(
             f"Expected a CSV table in UTF-8 at {table} but it cannot be read ({error})."
         ) from error
-    missing = [c for c in ("path", "label") if c not in columns]
-    if missing:
+    lacking = [c for c in ("path", "label") if c not in columns]
+    if lacking:
         raise DatasetError(
-            f"Expected columns path and label in {table.name} but {' and '.join(missing)} is missing. "
+            f"Expected columns path and label in {table.name} but {' and '.join(lacking)} is missing. "
             f"It has: {', '.join(columns) or 'nothing'}."
         )
+    if group_by is not None and group_by not in columns:
+        raise DatasetError(
+            f"Expected a column {group_by} in {table.name} to group by but it has: {', '.join(columns)}."
+        )
     present = [r for r in rows if r["path"] and (root / r["path"]).is_file()]
+    missing = tuple(r["path"] or "" for r in rows if not (r["path"] and (root / r["path"]).is_file()))
     if len(present) < len(rows):
         log.warning(
             "%d of the %d pictures in %s are not there.", len(rows) - len(present), len(rows), table.name
@@ -127,16 +200,11 @@ def _from_table(root: Path, table: Path) -> Paintings:
             f"Expected a label on every row of {table.name} but {len(unlabelled)} have none, "
             f"e.g. {unlabelled[0]}."
         )
-    group = next((c for c in GROUP_COLUMNS if c in columns), None)
-    if group is None:
-        log.warning(
-            "%s has no column of %s: every picture is its own group.", table.name, "/".join(GROUP_COLUMNS)
-        )
+    group = group_by or next((c for c in GROUP_COLUMNS if c in columns), "")
     groups = [(r[group] or "").strip() if group else "" for r in present]
     groups = [g or n for g, n in zip(groups, names, strict=True)]  # an unknown painter is his own
-    return _build(
-        root, names, labels, groups, _votes(present, columns, sorted(set(labels)), table), group is not None
-    )
+    votes = _votes(present, columns, sorted(set(labels)), table)
+    return Listing(_build(root, names, labels, groups, votes, group), missing=missing)
 
 
 def _votes(rows: list[dict], columns: list[str], classes: list[str], table: Path) -> NDArray | None:
@@ -166,42 +234,96 @@ def _votes(rows: list[dict], columns: list[str], classes: list[str], table: Path
     return shares / total
 
 
-def _build(root, names, labels, groups, votes, grouped) -> Paintings:
+def _build(root, names, labels, groups, votes, grouped_by: str) -> Paintings:
     classes = sorted(set(labels))
     index = np.array([classes.index(label) for label in labels], dtype=np.int64)
+    groups = np.array(groups, dtype=np.str_)
     return Paintings(
-        root, tuple(names), tuple(classes), index, np.array(groups, dtype=np.str_), votes, grouped
+        root, tuple(names), tuple(classes), index, groups, votes, bool(grouped_by), grouped_by=grouped_by
     )
 
 
-def _check(data: Paintings) -> None:
+def _check_names(data: Paintings) -> None:
     if not len(data):
         raise DatasetError(
             f"Expected pictures under {data.root} but found none. Check the folder and the table."
-        )
-    if len(data.classes) < 2:
-        raise DatasetError(
-            f"Expected at least 2 classes but got one ({data.classes[0]}). Add pictures of another."
-        )
-    small = [c for c, n in Counter(data.labels.tolist()).items() if n < 2]
-    if small:
-        names = ", ".join(data.classes[c] for c in small)
-        raise DatasetError(
-            f"Expected at least 2 pictures of every class but {names} has one. Add some, or leave it out."
         )
     twice = [name for name, n in Counter(data.paths).items() if n > 1]
     if twice:
         raise DatasetError(
             f"Expected each picture once but {len(twice)} are listed twice, e.g. {twice[0]}. Keep one row."
         )
-    broken = []
-    for name in data.paths:
+
+
+def unreadable_files(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """Those of ``names`` that cannot be read as pictures, with the reason."""
+    broken = {}
+    for name in names:
         try:
-            read_image(data.root / name)
-        except ImageError:
-            broken.append(name)
-    if broken:
+            read_image(root / name)
+        except ImageError as error:
+            broken[name] = str(error)
+    return broken
+
+
+def _readable(data: Paintings, skip: bool) -> Paintings:
+    """Without the files that cannot be read, if ``skip``; else they are refused."""
+    broken = unreadable_files(data.root, data.paths)
+    if not broken:
+        return data
+    some = f"{', '.join(list(broken)[:5])}{', …' if len(broken) > 5 else ''}"
+    if not skip:
         raise DatasetError(
-            f"Expected pictures that can be read but {len(broken)} cannot: {', '.join(broken[:5])}"
-            f"{', …' if len(broken) > 5 else ''}. Replace or remove them."
+            f"Expected pictures that can be read but {len(broken)} cannot: {some}. "
+            "Replace or remove them, or ask to skip them."
         )
+    log.warning("%d of %d pictures cannot be read and are left out: %s", len(broken), len(data), some)
+    kept = data.subset([i for i, name in enumerate(data.paths) if name not in broken])
+    return dataclasses.replace(kept, unreadable=tuple(broken))
+
+
+def _check_classes(data: Paintings) -> None:
+    count = np.bincount(data.labels, minlength=len(data.classes))
+    gone = [c for c, n in zip(data.classes, count, strict=True) if not n]
+    if gone:
+        raise DatasetError(
+            f"Expected pictures that can be read in every class but {', '.join(gone)} has none. "
+            "Replace them, or leave the class out."
+        )
+    if len(data.classes) < 2:
+        raise DatasetError(
+            f"Expected at least 2 classes but got one ({data.classes[0]}). Add pictures of another."
+        )
+    small = [c for c, n in zip(data.classes, count, strict=True) if n < 2]
+    if small:
+        raise DatasetError(
+            f"Expected at least 2 pictures of every class but {', '.join(small)} has one. "
+            "Add some, or leave it out."
+        )
+
+
+def _join_equal_files(data: Paintings) -> Paintings:
+    """Equal files in one group; refused if they bear two labels."""
+    from workbench.data.duplicates import equal_files, file_digests, merge_groups
+
+    equal = equal_files(file_digests(data.root, data.paths))
+    torn = [members for members in equal if len(set(data.labels[list(members)])) > 1]
+    if torn:
+        other = next(i for i in torn[0] if data.labels[i] != data.labels[torn[0][0]])
+        first, second = data.paths[torn[0][0]], data.paths[other]
+        raise DatasetError(
+            f"Expected one class a picture but {len(torn)} lie in two or more, e.g. {first} is the same file "
+            f"as {second}. Keep one copy."
+        )
+    if not equal:
+        return data
+    if data.grouped:
+        apart = sum(len(set(data.groups[list(members)])) > 1 for members in equal)
+        if apart:
+            log.warning("%d pictures are there under two groups: these groups are united.", apart)
+    log.warning(
+        "%d pictures are there more than once, e.g. %s: equal files stay on one side of every split.",
+        len(equal),
+        data.paths[equal[0][0]],
+    )
+    return dataclasses.replace(data, groups=merge_groups(data.groups, equal))

@@ -146,6 +146,7 @@ class RandomView:
     brightness: float = 0.15  # factors are drawn from 1 ± this
     contrast: float = 0.15
     saturation: float = 0.2
+    flip: bool = True  # mirror every second view
 
     def __call__(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
         """One view (size × size, RGB) of ``image``."""
@@ -164,5 +165,7 @@ class RandomView:
             (ImageEnhance.Contrast, self.contrast),
             (ImageEnhance.Color, self.saturation),
         ):
-            view = enhance(view).enhance(1 + rng.uniform(-amount, amount))
-        return view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else view
+            if amount:
+                view = enhance(view).enhance(1 + rng.uniform(-amount, amount))
+        mirrored = self.flip and rng.random() < 0.5
+        return view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else view

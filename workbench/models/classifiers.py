@@ -11,6 +11,8 @@ Sources: Tan and Le, "EfficientNet", ICML 2019, arXiv:1905.11946; timm's ``tf_ef
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import timm
 from timm.models import register_model
 from torch import nn
@@ -36,12 +38,18 @@ def lite0_classifier(
             random.
         kwargs: what ``timm.create_model`` passes along to any of its models (also registered there).
     """
-    kwargs = {k: v for k, v in kwargs.items() if v is not None and k not in _TIMM_META}
-    network = timm.create_model("tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **kwargs)
+    network = timm.create_model(
+        "tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **timm_arguments(kwargs)
+    )
     return imagenet_lite0(network) if pretrained else network
 
 
-_TIMM_META = ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")  # about downloads; there are none here
+_TIMM_META = ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")  # about downloads of the outer name
+
+
+def timm_arguments(kwargs: Mapping) -> dict:
+    """What ``timm.create_model`` adds to a registered factory's arguments, less what concerns its own files."""
+    return {k: v for k, v in kwargs.items() if v is not None and k not in _TIMM_META}
 
 
 def imagenet_lite0(network: nn.Module) -> nn.Module:

