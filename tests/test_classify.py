@@ -6,8 +6,8 @@ from PIL import Image
 from skimage import data as pictures
 
 from workbench import models
-from workbench.errors import ImageError, UnknownNameError, WeightsError
-from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier, Reading, classifiers
+from workbench.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
+from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier, Reading, _moderate, classifiers
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,36 @@ def test_explanation(classifier, cat):
     assert np.isfinite(explanation.heatmap).all()
     other = next(n for n in classifier.card.class_names if n != explanation.class_name)
     assert not np.allclose(classifier.explain(cat, other).heatmap, explanation.heatmap)
+
+
+def test_methods_and_layers(classifier):
+    small = Image.fromarray(pictures.chelsea()).resize((96, 64))
+    name = classifier.card.class_names[0]
+    assert classifier.layers == ["stem", *(f"stage{i}" for i in range(1, 8)), "head"]
+    default, head = classifier.explain(small, name), classifier.explain(small, name, "grad_cam", "head")
+    assert np.array_equal(default.heatmap, head.heatmap)
+    assert (default.method, default.layer, head.layer) == ("grad_cam", None, "head")
+    earlier = classifier.explain(small, name, layer="stage5")
+    assert not np.allclose(earlier.heatmap, default.heatmap)
+    guided = classifier.explain(small, name, method="guided_grad_cam")
+    assert guided.heatmap.min() >= 0
+    assert guided.overlay.size == small.size
+    with pytest.raises(UnknownNameError, match="method 'random'"):
+        classifier.explain(small, name, method="random")  # a control explains nothing
+    with pytest.raises(UnknownNameError, match="layer 'classifier'"):
+        classifier.explain(small, name, layer="classifier")
+    with pytest.raises(WorkbenchError, match="no layer for occlusion"):
+        classifier.explain(small, name, method="occlusion", layer="stage5")
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((451, 300), 48_000), ((3000, 100), 50_000), ((300, 300), 50_000)]
+)
+def test_costly_methods_see_a_moderate_picture(size, expected):
+    shown = _moderate(Image.new("RGB", size), 224, 224 * 224)
+    assert expected * 0.9 < shown.width * shown.height <= 224 * 224 * 1.02
+    assert min(shown.size) <= 224
+    assert _moderate(Image.new("RGB", (448, 224)), 224).size == (448, 224)  # one pass: its full scale
 
 
 def test_unknown_names(classifier, cat):

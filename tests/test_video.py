@@ -1,0 +1,615 @@
+"""A corpus of odd and bad clips, each redrawn right or refused in one line with nothing left behind."""
+
+import os
+import struct
+import subprocess
+import sys
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from clips import counter, decode, make, packets, read_counter
+from stylizers import save_tiny
+
+from workbench import cli
+from workbench.errors import CancelledError, UnknownNameError, VideoError, WorkbenchError
+from workbench.inference.video import Limits, probe, stylize_video
+
+NEGATIVE = "colormatrix_negative"
+
+
+def redraw(source, target=None, **options):
+    """The result, and the frames as they were before the negative."""
+    target = target or source.with_name("out.mp4")
+    result = stylize_video(source, target, options.pop("style", NEGATIVE), **options)
+    times, frames = decode(result.path)
+    return result, times, [255 - f for f in frames]
+
+
+def left_behind(folder, *expected):
+    return sorted(p.name for p in folder.iterdir() if p.name not in expected)
+
+
+def rgba(number, width, height):
+    """Red where opaque, on the right half black but wholly transparent."""
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[:, : width // 2] = 220, 20, 20, 255
+    return pixels
+
+
+# name of the file: how it is made
+GOOD = {
+    "plain.mp4": {},
+    "sound.mp4": {"audio": "aac"},
+    "sound.mkv": {"audio": "aac"},
+    "opus.webm": {"codec": "libvpx-vp9", "audio": "libopus"},
+    "vp8.webm": {"codec": "libvpx"},
+    "mp3.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p", "audio": "libmp3lame"},
+    "pcm.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p", "audio": "pcm_s16le"},
+    "broadcast.ts": {"codec": "mpeg2video", "audio": "aac"},
+    "h264.ts": {"audio": "aac"},
+    "old.mpg": {"codec": "mpeg1video", "audio": "mp2"},
+    "flash.flv": {"codec": "flv", "time_base": Fraction(1, 1000), "pts": range(0, 240, 40)},
+    "windows.wmv": {"codec": "wmv2"},
+    "quick.mov": {"codec": "prores_ks", "pix_fmt": "yuv422p10le", "audio": "pcm_s16le"},
+    "a.gif": {"codec": "gif", "pix_fmt": "rgb8", "time_base": Fraction(1, 100), "pts": [0, 4, 9, 30, 31, 99]},
+    "variable.mp4": {"pts": [0, 1, 5, 6, 20, 21]},
+    "fine.mkv": {"time_base": Fraction(1, 1000), "pts": [0, 7, 40, 41, 500, 501]},
+    "ntsc.mp4": {"time_base": Fraction(1001, 30000), "rate": Fraction(30000, 1001)},
+    "late.mp4": {"pts": [100, 101, 102, 103, 104, 105]},
+    "negative.mkv": {"pts": [-5, -4, -3, 0, 1, 2]},
+    "open_gop.mp4": {"frames": 40, "options": {"g": "10", "bf": "3", "x264-params": "open-gop=1"}},
+    "odd.mkv": {"size": (63, 47), "codec": "ffv1", "pix_fmt": "yuv444p"},
+    "tall.mkv": {"size": (33, 201), "codec": "ffv1", "pix_fmt": "yuv444p"},
+    "ten_bit.mp4": {"pix_fmt": "yuv420p10le"},
+    "sixteen_bit.mkv": {"codec": "ffv1", "pix_fmt": "yuv444p16le"},
+    "grey.mkv": {"codec": "ffv1", "pix_fmt": "gray"},
+    "rgb.nut": {"codec": "rawvideo", "pix_fmt": "rgb24"},
+    "one.mp4": {"frames": 1},
+    "anamorphic.mp4": {"aspect": Fraction(4, 3)},
+    "full_range.mp4": {"colours": (5, 2)},
+    "hd_colours.mp4": {"colours": (1, 1)},
+    "wide_gamut.mp4": {"colours": (9, 1), "pix_fmt": "yuv420p10le"},
+    "no_times.h264": {"format": "h264"},
+    "wrong_suffix.avi": {"format": "matroska"},
+    "no_suffix": {"format": "mp4"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_odd_clips_are_redrawn_with_their_order_times_and_sound(tmp_path, name):
+    source = make(tmp_path / name, **GOOD[name])
+    shown, _ = decode(source) if name != "no_times.h264" else ([Fraction(i, 25) for i in range(6)], None)
+    result, times, frames = redraw(source)
+    count = GOOD[name].get("frames", 6)
+    assert result.frames == len(frames) == count
+    assert [read_counter(f) for f in frames] == list(range(count))
+    assert [t - times[0] for t in times] == [t - shown[0] for t in shown]
+    assert times[0] <= Fraction(1, 20)
+    assert result.damaged == 0
+    info = probe(result.path)
+    assert (info.codec, info.pixel_format.replace("j", "")) == ("h264", "yuv420p")
+    assert info.width % 2 == info.height % 2 == 0
+    assert (info.width, info.height) == (result.width, result.height)
+    assert info.has_audio == ("audio" in GOOD[name])
+    assert left_behind(tmp_path, name) == ["out.mp4"]
+    head = result.path.read_bytes()
+    assert head.index(b"moov") < head.index(b"mdat")  # plays before it has arrived whole
+
+
+def test_sound_is_copied_byte_for_byte_and_in_sync(tmp_path):
+    kinds = {"a.mp4": "aac", "b.webm": "libopus", "c.mkv": "libmp3lame", "d.mkv": "flac", "e.mkv": "ac3"}
+    for name, codec in kinds.items():
+        video = "libvpx-vp9" if name == "b.webm" else "libx264"
+        source = make(tmp_path / name, 30, codec=video, audio=codec)
+        result, _, _ = redraw(source)
+        before, after = packets(source), packets(result.path)
+        assert [data for _, data in after] == [data for _, data in before]
+        assert len(before) > 10
+        gaps = [float(b[0] - a[0]) for a, b in zip(before, after, strict=True)]
+        assert max(map(abs, gaps)) < 0.0015  # Matroska's clock has ticks of 1 ms
+        assert result.audio.startswith("copied")
+
+
+def test_sound_that_mp4_cannot_hold_is_encoded_again_and_said_so(tmp_path):
+    source = make(tmp_path / "a.mov", 30, audio="pcm_s16le")
+    result, _, _ = redraw(source)
+    assert result.audio == "encoded again as AAC, as MP4 players take no pcm_s16le"
+    with av.open(str(result.path)) as file:
+        wave = np.concatenate([f.to_ndarray()[0] for f in file.decode(audio=0)])
+    assert len(wave) == pytest.approx(1.2 * 48_000, abs=2100)
+    middle = wave[12_000:36_000]
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(8000 / 32768 / np.sqrt(2), rel=0.05)
+    assert np.abs(np.fft.rfft(middle)).argmax() == 220  # 440 Hz in half a second
+
+
+def test_picture_and_sound_stay_together_where_a_broadcast_starts_late(tmp_path):
+    source = make(tmp_path / "a.ts", 30, codec="mpeg2video", audio="aac")
+    gap = decode(source)[0][0] - packets(source)[0][0]
+    result, times, _ = redraw(source)
+    assert float(times[0] - packets(result.path)[0][0]) == pytest.approx(float(gap), abs=1e-4)
+    assert times[0] < 1
+
+
+CORNERS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220), "white": (235, 235, 235)}
+
+
+def corners(number, width, height):
+    """Red top left, green top right, blue bottom left, white bottom right."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    halves = (
+        slice(None, height // 2),
+        slice(height // 2, None),
+        slice(None, width // 2),
+        slice(width // 2, None),
+    )
+    top, bottom, left, right = halves
+    for place, colour in zip(
+        ((top, left), (top, right), (bottom, left), (bottom, right)), CORNERS, strict=True
+    ):
+        pixels[place] = CORNERS[colour]
+    return pixels
+
+
+def corner_names(frame):
+    height, width = frame.shape[:2]
+    spots = [frame[y, x] for y in (height // 4, 3 * height // 4) for x in (width // 4, 3 * width // 4)]
+    return [min(CORNERS, key=lambda n: np.abs(np.int16(CORNERS[n]) - s).sum()) for s in spots]
+
+
+@pytest.mark.parametrize(
+    ("turn", "mirrored", "names"),
+    [  # top left, top right, bottom left, bottom right, as a player shows it
+        (0, False, ["red", "green", "blue", "white"]),
+        (90, False, ["green", "white", "red", "blue"]),
+        (180, False, ["white", "blue", "green", "red"]),
+        (-90, False, ["blue", "red", "white", "green"]),
+        (0, True, ["green", "red", "white", "blue"]),
+    ],
+)
+def test_rotated_clips_become_upright(tmp_path, turn, mirrored, names):
+    source = make(tmp_path / "a.mp4", picture=corners, rotate=turn, hflip=mirrored, aspect=Fraction(4, 3))
+    result, _, frames = redraw(source)
+    assert corner_names(frames[0]) == names
+    turned = turn % 180 != 0
+    assert frames[0].shape == ((64, 48, 3) if turned else (48, 64, 3))
+    info, before = probe(result.path), probe(source)
+    assert info.rotation == 0
+    assert (
+        info.sample_aspect_ratio
+        == before.sample_aspect_ratio
+        == (Fraction(3, 4) if turned else Fraction(4, 3))
+    )
+    assert (before.width, before.height) == (info.width, info.height)
+    if not mirrored:
+        assert before.rotation == turn % 360
+
+
+def test_a_phones_matrix_turns_clockwise(tmp_path):
+    """Written by hand into the header as phones do: (x, y) goes to (-y, x)."""
+    source = make(tmp_path / "a.mp4", picture=corners)
+    data = bytearray(source.read_bytes())
+    place = data.index(b"tkhd") + 4 + 40
+    data[place : place + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    source.write_bytes(data)
+    assert corner_names(redraw(source)[2][0]) == ["blue", "red", "white", "green"]
+
+
+@pytest.mark.parametrize(("space", "range_"), [(1, 1), (1, 2), (5, 1), (5, 2), (9, 1), (2, 2)])
+def test_colours_matrix_and_range_are_kept(tmp_path, space, range_):
+    source = make(tmp_path / "a.mp4", picture=corners, colours=(space, range_))
+    result = stylize_video(source, tmp_path / "out.mp4", NEGATIVE, strength=0)
+    with av.open(str(result.path)) as file:
+        frame = next(file.decode(video=0))
+        assert frame.color_range == range_
+        assert frame.colorspace == {5: 6, 2: 6}.get(space, space)
+        matrix = {2: 5}.get(space, space)
+        rgb = frame.reformat(
+            format="rgb24", src_colorspace=matrix, src_color_range=range_, dst_color_range=2
+        ).to_ndarray()
+    for (y, x), colour in zip(((12, 16), (12, 48), (36, 16), (36, 48)), CORNERS.values(), strict=True):
+        assert np.abs(rgb[y, x] - np.int16(colour)).max() <= 6
+
+
+def test_transparent_pixels_are_laid_on_white(tmp_path):
+    source = make(tmp_path / "a.mov", codec="qtrle", pix_fmt="argb", picture=rgba, source="rgba")
+    result = stylize_video(source, tmp_path / "out.mp4", NEGATIVE, strength=0)
+    frame = decode(result.path)[1][0]
+    assert np.abs(frame[24, 16] - np.int16([220, 20, 20])).max() <= 5
+    assert frame[24, 48].min() >= 250
+
+
+def test_odd_sides_repeat_their_last_row_and_column(tmp_path):
+    source = make(tmp_path / "a.mkv", size=(63, 47), codec="ffv1", pix_fmt="yuv444p")
+    result, _, frames = redraw(source)
+    assert (result.width, result.height) == (64, 48)
+    assert np.abs(np.int16(frames[5][-1]) - frames[5][-2]).max() <= 6
+
+
+def test_scale(tmp_path):
+    source = make(tmp_path / "a.mp4", size=(64, 48))
+    for scale, size in ((0.5, (32, 24)), (0.3, (20, 14)), (2, (128, 96)), (0.001, (2, 2))):
+        result, _, frames = redraw(source, scale=scale)
+        assert (result.width, result.height) == size
+        if size[0] > 8:
+            assert [read_counter(f) for f in frames] == list(range(6))
+
+
+def truncated(data):
+    return data[: len(data) // 2]
+
+
+def zeroed(data):
+    middle = len(data) // 2
+    return data[: middle - 600] + bytes(1200) + data[middle + 600 :]
+
+
+def test_a_clip_cut_off_in_the_middle_keeps_what_is_there(tmp_path):
+    source = make(tmp_path / "a.mkv", 60, codec="mjpeg", pix_fmt="yuvj420p", audio="aac")
+    source.write_bytes(truncated(source.read_bytes()))
+    result, _, frames = redraw(source)
+    assert 10 < result.frames < 59
+    assert [read_counter(f) for f in frames] == list(range(result.frames))
+
+
+def test_a_clip_damaged_in_the_middle_goes_on_behind_it(tmp_path):
+    source = make(tmp_path / "a.avi", 60, codec="mjpeg", pix_fmt="yuvj420p")
+    source.write_bytes(zeroed(source.read_bytes()))
+    result, _, frames = redraw(source)
+    shown = [read_counter(f) for f in frames]
+    assert 50 <= result.frames < 60
+    assert result.damaged >= 1
+    assert shown[:16] == list(range(16))
+    assert shown[-10:] == list(range(50, 60))
+
+
+def test_a_change_of_size_in_the_middle(tmp_path):
+    first, second = make(tmp_path / "a.ts"), make(tmp_path / "b.ts", size=(96, 64), pts=range(6, 12))
+    source = tmp_path / "c.ts"
+    source.write_bytes(first.read_bytes() + second.read_bytes())
+    _, _, frames = redraw(source)
+    assert {f.shape for f in frames} == {(48, 64, 3)}
+    assert [read_counter(f) for f in frames] == [0, 1, 2, 3, 4, 5] * 2
+
+
+def gif(width, height):
+    """A GIF of one pixel on a canvas of any size."""
+    return (
+        b"GIF89a"
+        + struct.pack("<HH", width, height)
+        + b"\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+    )
+
+
+def sound_only(path, cover=False):
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("aac", rate=48_000)
+        stream.layout = "mono"
+        if cover:
+            picture = file.add_stream("mjpeg", rate=25)
+            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
+            picture.disposition = av.stream.Disposition.attached_pic
+            frame = av.VideoFrame.from_ndarray(counter(3), "rgb24").reformat(format="yuvj420p")
+            frame.pts = 0
+            file.mux(picture.encode(frame))
+            file.mux(picture.encode(None))
+        from clips import tone
+
+        for packet in tone(stream, 1.0):
+            file.mux(packet)
+    return path
+
+
+def no_frames(path):
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        file.start_encoding()
+    return path
+
+
+def all_damaged(path):
+    make(path, 5, codec="ffv1", pix_fmt="yuv444p", options={"slicecrc": "1"})
+    data = path.read_bytes()
+    start = data.index(b"\x1f\x43\xb6\x75") + 24  # the first Matroska cluster
+    path.write_bytes(data[:start] + bytes(len(data) - start))
+    return path
+
+
+def bad(folder):
+    """name: (path, words of the refusal)"""
+    text = folder / "text.mp4"
+    text.write_text("This is not a video.\n" * 50)
+    movie = make(folder / "movie.mp4", 12)
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nmovie.mp4\n#EXT-X-ENDLIST\n"
+    files = {
+        "empty.mp4": (b"", "is empty"),
+        "noise.mp4": (np.random.default_rng(0).bytes(5000), "is not one"),
+        "cut_header.mp4": (movie.read_bytes()[:40], "is not one"),
+        "no_index.mp4": (movie.read_bytes()[: movie.read_bytes().index(b"moov") - 4], "is not one"),
+        "list.m3u8": (playlist.encode(), "is not one"),
+        "list.mp4": (playlist.encode(), "is not one"),
+        "concat.mp4": (b"ffconcat version 1.0\nfile movie.mp4\n", "is not one"),
+        "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(99), "is a picture"),
+        "picture.mp4": (b"\xff\xd8\xff\xe0" + bytes(99), "is a picture"),
+        "canvas.gif": (gif(65535, 65535), "cannot be|size of the frames|pixels a frame|can be decoded"),
+        "zero.gif": (gif(0, 0), "is not one|size of the frames|can be decoded"),
+        "zip.mp4": (b"PK\3\4" + bytes(500), "is not one"),
+    }
+    cases = {"text.mp4": (text, "is not one")}
+    for name, (data, words) in files.items():
+        (folder / name).write_bytes(data)
+        cases[name] = folder / name, words
+    cases["sound.mp4"] = sound_only(folder / "sound.mp4"), "only sound"
+    cases["sound.aac"] = sound_only(folder / "sound.aac"), "only sound"
+    cases["cover.mp4"] = sound_only(folder / "cover.mp4", cover=True), "only sound"
+    cases["no_frames.mkv"] = no_frames(folder / "no_frames.mkv"), "none can be decoded|is not one"
+    cases["all_damaged.mkv"] = all_damaged(folder / "all_damaged.mkv"), "none can be decoded|cannot be read"
+    cases["folder"] = folder, "is a folder"
+    cases["missing.mp4"] = folder / "missing.mp4", "does not exist"
+    os.mkfifo(folder / "pipe.mp4")
+    cases["pipe.mp4"] = folder / "pipe.mp4", "is not a file"
+    cases["http://127.0.0.1:9/a.mp4"] = "http://127.0.0.1:9/a.mp4", "does not exist"
+    cases["concat:movie.mp4|movie.mp4"] = "concat:movie.mp4|movie.mp4", "does not exist"
+    return cases
+
+
+def test_bad_files_are_refused_in_one_line_and_leave_nothing(tmp_path, capfd):
+    import re
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    cases = bad(tmp_path / "in")
+    assert len(cases) >= 20
+    for name, (path, words) in cases.items():
+        for work in (probe, lambda p: stylize_video(p, tmp_path / "out" / "a.mp4", NEGATIVE)):
+            with pytest.raises(VideoError) as refusal:
+                work(path)
+            message = str(refusal.value)
+            assert "\n" not in message, name
+            assert re.search(words, message), (name, message)
+            assert left_behind(tmp_path / "out") == []
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")  # nor does FFmpeg chatter
+
+
+def test_limits_hold_before_and_while_decoding(tmp_path):
+    source = make(tmp_path / "a.mp4", 30)
+    for limits, words in (
+        (Limits(pixels=64 * 48 - 1), "pixels a frame but a.mp4 has 64×48"),
+        (Limits(frames=29), "at most 29 frames but a.mp4 has 30"),
+        (Limits(seconds=1), "at most 1 seconds"),
+    ):
+        for work in (probe, lambda p, limits: stylize_video(p, tmp_path / "o.mp4", NEGATIVE, limits=limits)):
+            with pytest.raises(VideoError, match=words):
+                work(source, limits=limits)
+    exact = Limits(64 * 48, 30, 1.2)
+    assert stylize_video(source, tmp_path / "o.mp4", NEGATIVE, limits=exact).frames == 30
+    with pytest.raises(VideoError, match="pixels a frame"):
+        stylize_video(source, tmp_path / "o2.mp4", NEGATIVE, limits=exact, scale=1.5)
+    liar = make(tmp_path / "a.ts", 30, codec="mpeg2video")  # counts no frames in a header
+    with pytest.raises(VideoError, match=r"29 frames .* goes on"):
+        stylize_video(liar, tmp_path / "o2.mp4", NEGATIVE, limits=Limits(frames=29))
+    small, large = make(tmp_path / "s.ts"), make(tmp_path / "l.ts", size=(96, 64), pts=range(6, 12))
+    (tmp_path / "grows.ts").write_bytes(small.read_bytes() + large.read_bytes())
+    grown = stylize_video(tmp_path / "grows.ts", tmp_path / "o3.mp4", NEGATIVE, limits=Limits(pixels=4000))
+    assert (grown.frames, grown.damaged) == (6, 6)  # larger ones are never decoded
+    assert not (tmp_path / "o2.mp4").exists()
+
+
+def test_the_target_is_checked_before_any_work(tmp_path):
+    source = make(tmp_path / "a.mp4")
+    data = source.read_bytes()
+    (tmp_path / "link.mp4").symlink_to(source)
+    (tmp_path / "folder.mp4").mkdir()
+    for target, words in (
+        ("out.avi", "ending in .mp4"),
+        ("out", "ending in .mp4"),
+        ("a.mp4", "input video itself"),
+        ("link.mp4", "input video itself"),
+        ("folder.mp4", "is a folder"),
+        ("a.mp4/out.mp4", "cannot be written"),
+    ):
+        with pytest.raises(VideoError, match=words):
+            stylize_video(source, tmp_path / target, NEGATIVE)
+    assert source.read_bytes() == data
+    assert left_behind(tmp_path) == ["a.mp4", "folder.mp4", "link.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"style": "van_gogh"}, UnknownNameError, "van_gogh"),
+        ({"strength": 2}, WorkbenchError, "strength"),
+        ({"scale": 0}, WorkbenchError, "scale"),
+        ({"scale": float("nan")}, WorkbenchError, "scale"),
+        ({"scale": 5}, WorkbenchError, "scale"),
+        ({"temporal": 1}, WorkbenchError, "temporal"),
+        ({"temporal": -0.1}, WorkbenchError, "temporal"),
+        ({"batch": 0}, WorkbenchError, "batch"),
+        ({"runtime": "tpu"}, UnknownNameError, "tpu"),
+        ({"runtime": "onnx"}, WorkbenchError, "is a filter"),
+    ],
+)
+def test_settings_are_checked_before_any_work(tmp_path, options, error, words):
+    source = make(tmp_path / "a.mp4")
+    with pytest.raises(error, match=words):
+        stylize_video(source, tmp_path / "out.mp4", **{"style": NEGATIVE} | options)
+    assert left_behind(tmp_path) == ["a.mp4"]
+
+
+def test_cancelling_leaves_nothing_and_keeps_the_old_file(tmp_path):
+    source = make(tmp_path / "a.mp4", 30, audio="aac")
+    old = tmp_path / "out.mp4"
+    old.write_bytes(b"old")
+    for after in (0, 1, 10):
+        asked = []
+
+        def cancelled(after=after, asked=asked):
+            asked.append(0)
+            return len(asked) > after
+
+        with pytest.raises(CancelledError):
+            stylize_video(source, old, NEGATIVE, cancelled=cancelled)
+        assert len(asked) == after + 1
+        assert old.read_bytes() == b"old"
+        assert left_behind(tmp_path) == ["a.mp4", "out.mp4"]
+
+
+def test_progress_counts_every_frame_and_its_errors_stop_the_work(tmp_path):
+    import threading
+
+    source = make(tmp_path / "a.mp4", 12)
+    seen = []
+    stylize_video(source, tmp_path / "out.mp4", NEGATIVE, progress=seen.append)
+    assert [p.done for p in seen] == list(range(1, 13))
+    assert {p.total for p in seen} == {12}
+    assert seen[-1].eta == 0
+    assert all(p.eta > 0 for p in seen[:-1])
+
+    def stop(progress):
+        if progress.done == 3:
+            raise KeyboardInterrupt
+
+    (tmp_path / "out.mp4").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        stylize_video(source, tmp_path / "out.mp4", NEGATIVE, progress=stop)
+    assert left_behind(tmp_path) == ["a.mp4"]
+    assert not [t for t in threading.enumerate() if t.name in ("decode", "draw")]
+
+
+def test_an_error_while_drawing_comes_through(tmp_path, monkeypatch):
+    from workbench.inference.video import stylizing
+
+    def broken(frames):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(stylizing, "drawer", lambda *_: broken)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        stylize_video(make(tmp_path / "a.mp4"), tmp_path / "out.mp4")
+    assert left_behind(tmp_path) == ["a.mp4"]
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    """A limit on the size of files stands for the disk: writes fail in the middle."""
+    noise = np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8)
+    kind = {"codec": "ffv1", "pix_fmt": "yuv444p", "picture": lambda number, width, height: noise[number]}
+    source = make(tmp_path / "a.mkv", 20, size=(128, 96), **kind)
+    code = f"""
+import resource, signal
+from workbench.errors import VideoError
+from workbench.inference.video import stylize_video
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    stylize_video({str(source)!r}, {str(tmp_path / "out.mp4")!r}, {NEGATIVE!r})
+except VideoError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "cannot be written" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert left_behind(tmp_path) == ["a.mkv"]
+
+
+def test_an_existing_file_is_replaced_at_the_end_only(tmp_path):
+    source, target = make(tmp_path / "a.mp4"), tmp_path / "new" / "out.mp4"
+    stylize_video(source, target, NEGATIVE)
+    target.write_bytes(b"old")
+    seen = []
+    stylize_video(source, target, NEGATIVE, progress=lambda p: seen.append(target.read_bytes()))
+    assert set(seen) == {b"old"}
+    assert probe(target).frames == 6
+    assert left_behind(target.parent) == ["out.mp4"]
+    assert target.stat().st_mode & 0o777 == source.stat().st_mode & 0o777
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return str(save_tiny(tmp_path / "weights", "tiny"))
+
+
+def test_a_network_draws_batches_as_it_draws_pictures(tmp_path, tiny):
+    from workbench.inference import stylize as stylizer
+    from workbench.inference import tiling
+    from workbench.inference.video.drawing import draw_together, drawer
+
+    frames = [np.random.default_rng(i).integers(0, 256, (37, 50, 3), np.uint8) for i in range(5)]
+    network = stylizer._network(tiny)
+    alone = [tiling.run_tiled(network, f) for f in frames]
+    for drawn in (draw_together(network, frames), drawer(tiny)(frames)):
+        assert max(np.abs(a - np.int16(b)).max() for a, b in zip(alone, drawn, strict=True)) <= 1
+    half = drawer(tiny, 0.5)(frames)[2]
+    assert np.abs(half - (alone[2] / 2 + frames[2] / 2)).max() <= 1.5
+    large = np.tile(frames[0], (22, 1, 1))
+    assert (draw_together(network, [large] * 2)[1] == tiling.run_tiled(network, large)).all()
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_network_draws_a_clip(tmp_path, tiny, batch):
+    source = make(tmp_path / "a.mkv", 7, codec="ffv1", pix_fmt="yuv444p")
+    result = stylize_video(source, tmp_path / "out.mp4", tiny, batch=batch)
+    assert result.frames == 7
+    before, after = decode(source)[1], decode(result.path)[1]
+    assert np.abs(np.int16(before[3]) - after[3]).mean() > 5
+
+
+@pytest.mark.slow
+def test_onnx_agrees_with_torch(tiny):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    from workbench.inference.video.drawing import drawer, onnx_network
+
+    for size in ((40, 56), (31, 45)):
+        frames = [np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8) for i in range(3)]
+        pairs = zip(drawer(tiny)(frames), drawer(tiny, runtime="onnx")(frames), strict=True)
+        assert max(np.abs(a - np.int16(b)).max() for a, b in pairs) <= 1
+    assert onnx_network(tiny) is onnx_network(tiny)
+
+
+def test_command_line(tmp_path, capsys):
+    source = make(tmp_path / "a.mkv", audio="aac")
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["video", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    out = tmp_path / "b.mp4"
+    done = run(source, out, "--style", NEGATIVE, "--scale", 0.5, "--temporal", 0.5)
+    assert done == (0, f"{out} (6 frames, 0.2 s, sound: copied (aac))\n", "")
+    assert probe(out).width == 32
+    (tmp_path / "folder").mkdir()
+    assert run(source, tmp_path / "folder", "--style", NEGATIVE)[0] == 0
+    assert (tmp_path / "folder" / "a.mp4").is_file()
+    for arguments, words in (
+        ((source, tmp_path / "b.avi"), "ending in .mp4"),
+        ((tmp_path / "none.mp4", out), "does not exist"),
+        ((source, out, "--style", "van_gogh"), "Unknown style"),
+        ((source, out, "--runtime", "tpu"), "Unknown runtime"),
+    ):
+        code, said, err = run(*arguments)
+        assert (code, said) == (2, "")
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        assert words in err
+
+
+def test_nothing_is_left_where_the_file_cannot_be_opened(tmp_path, monkeypatch):
+    from workbench.inference.video import writing
+
+    source = make(tmp_path / "a.mp4")
+    real = av.open
+
+    def refusing(file, mode="r", **options):
+        if mode == "w":
+            raise PermissionError(13, "Permission denied")
+        return real(file, mode, **options)
+
+    monkeypatch.setattr(writing.av, "open", refusing)
+    with pytest.raises(VideoError, match="Permission denied"):
+        stylize_video(source, tmp_path / "out.mp4", NEGATIVE)
+    assert left_behind(tmp_path) == ["a.mp4"]

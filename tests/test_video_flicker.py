@@ -1,0 +1,254 @@
+"""Warping error, spectra, flow and temporal blending on motion that is known; the study that uses them."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.inference import gram
+from workbench.inference.video.flow import Flow, TemporalBlend
+from workbench.metrics.flicker import flicker_power, temporal_spectrum, visible, warp, warping_error
+
+
+def texture(height=48, width=64, seed=0):
+    rough = np.random.default_rng(seed).uniform(0, 255, (height + 40, width + 40, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(rough, (0, 0), 3)
+    smooth = (smooth - smooth.min()) / np.ptp(smooth) * 255
+    return smooth.astype(np.uint8)
+
+
+def constant(dx, dy, height=48, width=64):
+    return np.broadcast_to(np.float32([dx, dy]), (height, width, 2)).copy()
+
+
+def pan(step=2, count=5):
+    """Frames whose content moves ``step`` pixels to the left, and the flow of each frame back to the last."""
+    scene = texture()
+    frames = [scene[:48, i * step : i * step + 64].copy() for i in range(count)]
+    return frames, [constant(step, 0)] * (count - 1)
+
+
+def test_warp_takes_the_pixel_that_the_flow_points_at():
+    picture = np.arange(12, dtype=np.float32).reshape(3, 4)
+    np.testing.assert_array_equal(warp(picture, constant(1, 0, 3, 4))[:, :3], picture[:, 1:])
+    np.testing.assert_array_equal(warp(picture, constant(0, -1, 3, 4))[1:], picture[:2])
+    np.testing.assert_allclose(warp(picture, constant(0.5, 0, 3, 4))[:, :3], picture[:, :3] + 0.5)
+    np.testing.assert_array_equal(warp(picture, constant(9, 0, 3, 4)), picture[:, [3] * 4])  # border
+    with pytest.raises(ValueError, match="Expected a flow"):
+        warp(picture, constant(0, 0, 4, 4))
+
+
+def test_visible_needs_a_way_back_that_leads_home():
+    forward, backward = constant(2, 0), constant(-2, 0)
+    mask = visible(forward, backward)
+    assert mask[:, :62].all()
+    assert not mask[:, 62:].any()  # leaves the picture
+    assert not visible(forward, constant(0, 0)).any()  # 4 > 0.01 · 4 + 0.5
+    backward[10:20, 30:40] = 3, 3
+    mask = visible(forward, backward)
+    assert not mask[10:20, 28:38].any()
+    assert mask[25:, :60].all()
+
+
+def test_warping_error_by_hand():
+    zero, all_seen = [constant(0, 0, 2, 2)], [np.ones((2, 2), bool)]
+    frames = [np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 3), np.uint8)]
+    assert warping_error(frames, zero, all_seen) == 0
+    frames[1][0, 0] = 4  # one of four pixels: √(16 / 4)
+    assert warping_error(frames, zero, all_seen) == 2
+    hidden = [np.array([[False, True], [True, True]])]
+    assert warping_error(frames, zero, hidden) == 0
+    with pytest.raises(ValueError, match="masks are empty"):
+        warping_error(frames, zero, [np.zeros((2, 2), bool)])
+    with pytest.raises(ValueError, match="T ≥ 2"):
+        warping_error(frames, zero * 2, all_seen)
+
+
+def test_warping_error_follows_the_motion():
+    frames, flows = pan()
+    inside = [np.broadcast_to(np.arange(64) < 62, (48, 64))] * 4
+    assert warping_error(frames, flows, inside) == 0
+    still = warping_error(frames, [constant(0, 0)] * 4, inside)
+    assert still > 5
+    rng = np.random.default_rng(0)
+    noisy = [np.clip(f + rng.normal(0, 3, f.shape), 0, 255).astype(np.uint8) for f in frames]
+    assert warping_error(noisy, flows, inside) == pytest.approx(3 * np.sqrt(2), rel=0.05)
+
+
+def test_spectrum_finds_the_rate_and_its_area_is_the_variance():
+    rate, count = 25.0, 50
+    times = np.arange(count) / rate
+    frames = [np.full((4, 5), 128 + 10 * np.sin(2 * np.pi * 5 * t), np.float32) for t in times]
+    hertz, density = temporal_spectrum(frames, rate)
+    assert hertz[density.argmax()] == 5
+    assert hertz[-1] == 12.5
+    assert len(hertz) == 25
+    assert density.sum() * (hertz[1] - hertz[0]) == pytest.approx(50, rel=0.01)  # 10² / 2
+    assert flicker_power(hertz, density, 8) < 0.01
+    assert flicker_power(hertz, density, 4) == pytest.approx(50, rel=0.02)
+    noise = np.random.default_rng(0).normal(0, 3, (64, 30, 30)).astype(np.float32)
+    hertz, density = temporal_spectrum(list(noise), 64)
+    assert density.sum() * 1 == pytest.approx(9, rel=0.05)
+    assert density[:16].mean() == pytest.approx(density[16:].mean(), rel=0.05)  # white
+    from scipy.signal import periodogram
+
+    _, expected = periodogram(noise.reshape(64, -1), 64, "hann", detrend="constant", axis=0)
+    np.testing.assert_allclose(density[:-1], expected.mean(1)[1:-1], rtol=1e-3)
+    with pytest.raises(ValueError, match="4 frames"):
+        temporal_spectrum(frames[:3], 25)
+
+
+def test_flow_finds_a_shift():
+    frames, _ = pan(step=3)
+    flow = Flow()
+    found = flow.between(flow.grey(frames[1]), flow.grey(frames[0]))
+    assert np.abs(np.median(found[8:-8, 8:-8], axis=(0, 1)) - (3, 0)).max() < 0.3
+    large = cv2.resize(frames[0], (1000, 750))
+    assert max(flow.grey(large).shape) == 384
+    tiny = np.zeros((4, 6), np.uint8)
+    assert flow.between(tiny, tiny).shape == (4, 6, 2)
+
+
+def flickering(frames, seed=0):
+    rng = np.random.default_rng(seed)
+    return [np.clip(np.int16(f) + rng.integers(-12, 13), 0, 255).astype(np.uint8) for f in frames]
+
+
+def test_blending_lowers_flicker_the_more_the_heavier():
+    frames, flows = pan(count=12)
+    inside = [np.broadcast_to(np.arange(64) < 62, (48, 64))] * 11
+    drawings = flickering(frames)
+    errors = []
+    for weight in (0, 0.5, 0.8):
+        blend = TemporalBlend(weight)
+        errors.append(
+            warping_error([blend(f, d) for f, d in zip(frames, drawings, strict=True)], flows, inside)
+        )
+    assert errors[0] == warping_error(drawings, flows, inside)
+    assert errors[0] > 1.3 * errors[1] > 1.3 * 1.2 * errors[2]
+
+
+def test_blending_shows_a_cut_and_newly_seen_things_at_once():
+    first, second = texture(seed=1)[:48, :64], texture(seed=2)[:48, :64]
+    blend = TemporalBlend(0.9)
+    blend(first, 255 - first)
+    after = blend(second, 255 - second)
+    assert np.abs(np.int16(after) - (255 - second)).mean() < 4
+    blend = TemporalBlend(0.9)
+    np.testing.assert_array_equal(blend(first, second), second)  # the first frame of a clip is as drawn
+    smaller = np.zeros((32, 40, 3), np.uint8)
+    np.testing.assert_array_equal(blend(smaller, smaller), smaller)  # another size: another clip
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1, 2, float("nan")])
+def test_a_weight_out_of_range_is_refused(weight):
+    with pytest.raises(WorkbenchError, match="temporal weight"):
+        TemporalBlend(weight)
+
+
+def test_gram_matrix_by_hand():
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # 2 channels, 1 × 2
+    np.testing.assert_allclose(gram.gram(features)[0], np.array([[5, 11], [11, 25]]) / 2)
+
+
+def test_gram_transfer_nears_the_style_and_depends_on_its_seed():
+    photo, style = texture(seed=3)[:48, :64], np.flip(texture(seed=4)[:48, :64], 2).copy()
+    style[..., 0] //= 4
+    stylizer = gram.GramStylizer(style, steps=12)
+    drawn = stylizer(photo, 0)
+    assert drawn.shape == photo.shape
+    assert drawn.dtype == np.uint8
+    np.testing.assert_array_equal(stylizer(photo, 0), drawn)
+    assert np.abs(np.int16(stylizer(photo, 1)) - drawn).mean() > 1
+    start = gram.GramStylizer(style, steps=0)(photo, 0)
+
+    def distance(pixels):
+        features = stylizer._features(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1)
+        pairs = zip(features, stylizer._style, strict=True)
+        return sum(float((gram.gram(f) - g).square().sum() / g.square().sum()) for f, g in pairs)
+
+    assert distance(drawn) < 0.7 * distance(start)
+    with pytest.raises(ValueError, match="noise"):
+        gram.GramStylizer(style, noise=2)
+
+
+def test_synthesised_clips_have_the_flow_that_they_claim():
+    from workbench.studies import video
+
+    for motion in video.SYNTHESISED:
+        clip = video.synthesise(motion, 4)
+        assert len(clip.frames) == 4
+        assert len(clip.flows) == len(clip.masks) == 3
+        assert clip.frames[0].shape == (192, 288, 3)
+        right = warping_error(clip.frames, clip.flows, clip.masks)
+        assert right < 8  # noise of √2 · 2, and the sampling of fine detail
+        if motion != "still":
+            assert warping_error(clip.frames, [-f for f in clip.flows], clip.masks) > 2 * right
+            found = Flow(side=None)
+            greys = [found.grey(f) for f in clip.frames[:2]]
+            gap = np.linalg.norm(found.between(greys[1], greys[0]) - clip.flows[0], axis=-1)
+            assert np.median(gap) < 0.3
+    with pytest.raises(UnknownNameError):
+        video.synthesise("jump")
+
+
+def test_the_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    import pandas as pd
+    from clips import make
+
+    from workbench.studies import video
+
+    def flicker(frames):
+        return flickering(frames)
+
+    monkeypatch.setattr(video, "METHODS", {"photo": list, "flicker": flicker})
+    source = make(tmp_path / "real.mp4", 8)
+    video.run(tmp_path, motions=["still"], frames=6)
+    path = video.run(tmp_path, films=[source], motions=["still", "pan"], frames=6)
+    table = pd.read_csv(path)
+    assert set(zip(table["clip"], table["method"], strict=True)) == {
+        (c, m) for c in ("still", "pan", "real") for m in ("photo", "flicker")
+    }
+    values = table[table["measure"] != "spectrum"].pivot_table("value", ["clip", "method"], "measure")
+    assert (values.xs("photo", level="method")["relative warping error"] == 1).all()
+    assert values.loc[("still", "flicker"), "relative warping error"] > 1.5
+    assert (
+        values.loc[("still", "flicker"), "flicker power"]
+        > 2 * values.loc[("still", "photo"), "flicker power"]
+    )
+    assert (table[table["measure"] == "spectrum"].groupby(["clip", "method"]).size() == 3).all()
+    with path.open(encoding="utf-8") as file:
+        assert next(csv.reader(file))[:6] == ["clip", "method", "frames", "measure", "hertz", "value"]
+    with pytest.raises(UnknownNameError):
+        video.run(tmp_path, methods=["oracle"])
+
+
+def test_plots():
+    from workbench.plots import video as plots
+
+    rows = {name: [texture(seed=i)[:48, :64] for i in range(12)] for name in ("photo", "drawn")}
+    strip = plots.frame_strip(rows)
+    assert len(strip.axes) == 8
+    assert [ax.get_title("left") for ax in strip.axes[:4]] == ["photo", "+3", "+6", "+9"]
+    np.testing.assert_array_equal(strip.axes[3].images[0].get_array(), rows["photo"][9])
+    assert plots.time_slices(rows).axes[0].images[0].get_array().shape == (12, 64, 3)
+    table = [
+        {"clip": c, "method": m, "measure": k, "hertz": h, "value": v}
+        for c in ("still", "pan")
+        for m, v in (("photo", 1.0), ("drawn", 2.0))
+        for k, h in (("relative warping error", ""), ("spectrum", 1.0), ("spectrum", 2.0))
+    ]
+    bars = plots.measure_bars(table, "relative warping error", "Title", 1.0)
+    assert sorted(p.get_width() for p in bars.axes[0].patches) == [1, 1, 2, 2]
+    lines = plots.spectra(table).axes[0].lines
+    assert [list(line.get_ydata()) for line in lines] == [[1, 1], [2, 2]]
+    for bad in ([], [{"clip": "a"}]):
+        with pytest.raises(ValueError, match="Expected a table"):
+            plots.spectra(bad)
+    with pytest.raises(ValueError, match="Expected a table"):
+        plots.measure_bars(table, "speed", "Title")
+    with pytest.raises(ValueError, match="rows of frames"):
+        plots.frame_strip({})

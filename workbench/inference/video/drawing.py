@@ -1,0 +1,142 @@
+"""Batches of frames through a style, on PyTorch or ONNX Runtime."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.inference import filters, tiling
+from workbench.inference import stylize as stylizer
+
+RUNTIMES = ("torch", "onnx")
+
+_exported: weakref.WeakKeyDictionary[nn.Module, nn.Module] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+Drawer = Callable[[Sequence[NDArray[np.uint8]]], list[NDArray[np.uint8]]]
+
+
+def drawer(style: str, strength: float = 1.0, runtime: str = "torch") -> Drawer:
+    """The function that draws frames of one size, each (H, W, 3) uint8, in ``style``.
+
+    Whatever is wrong with the style shows here, before the work. Networks are loaded once for all callers.
+
+    Args:
+        style: as in :func:`workbench.inference.stylize.stylize`.
+        strength: 1 is the drawing, 0 the photo.
+        runtime: "torch", or "onnx" for ONNX Runtime: the network is exported once a process, which compares
+            the two on photographs.
+
+    Raises:
+        UnknownNameError: no such style or runtime.
+        WeightsError: the user's weights cannot be used.
+        WorkbenchError: ``strength`` outside [0, 1], or "onnx" for a filter or without its packages.
+    """
+    if runtime not in RUNTIMES:
+        raise UnknownNameError("runtime", runtime, RUNTIMES)
+    style, strength = str(style), stylizer._checked_strength(strength)
+    draw = stylizer._drawer(style)
+    if style in filters.FILTERS:
+        if runtime == "onnx":
+            raise WorkbenchError(
+                f"Expected a network for the runtime onnx but {style} is a filter. Use the runtime torch."
+            )
+
+        def one_by_one(frames):
+            return [draw(frame, None) for frame in frames]
+
+        drawn = one_by_one
+    else:
+        network = stylizer._network(style) if runtime == "torch" else onnx_network(style)
+        drawn = functools.partial(draw_together, network)
+    if strength == 0:
+        return list
+    if strength == 1:
+        return drawn
+
+    def blended(frames):
+        pairs = zip(drawn(frames), frames, strict=True)
+        return [cv2.addWeighted(drawing, strength, photo, 1 - strength, 0) for drawing, photo in pairs]
+
+    return blended
+
+
+@torch.inference_mode()
+def draw_together(network: nn.Module, frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Draw frames of one size: small ones in one pass, as many as a tile has pixels; large ones in tiles.
+
+    The pixels equal those of :func:`workbench.inference.tiling.run_tiled` but for the rounding of a batch.
+
+    Args:
+        network: generator in eval mode with ``stride`` and ``halo``.
+        frames: each (H, W, 3) uint8.
+
+    Returns:
+        As many frames of the same shape.
+    """
+    height, width = frames[0].shape[:2]
+    rows = tiling.mirrored(height, tiling.MARGIN, network.stride)
+    columns = tiling.mirrored(width, tiling.MARGIN, network.stride)
+    together = tiling.TILE**2 // (len(rows) * len(columns))
+    if together < 2:
+        return [tiling.run_tiled(network, frame) for frame in frames]
+    drawings = []
+    for start in range(0, len(frames), together):
+        batch = np.stack(frames[start : start + together])
+        window = np.take(np.take(batch, rows, axis=1), columns, axis=2)
+        x = torch.from_numpy(window).float().mul_(2 / 255).sub_(1).permute(0, 3, 1, 2)
+        y = network(x).permute(0, 2, 3, 1).add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8).numpy()
+        margin = tiling.MARGIN
+        drawings += list(y[:, margin : margin + height, margin : margin + width])
+    return drawings
+
+
+class OnnxNetwork(nn.Module):
+    """A generator that runs in ONNX Runtime, with the attributes that tiling needs."""
+
+    def __init__(self, session: Any, halo: int, stride: int):
+        super().__init__()
+        self.session, self.halo, self.stride = session, halo, stride
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] to the same."""
+        return torch.from_numpy(self.session.run(None, {"picture": x.contiguous().numpy()})[0])
+
+
+def onnx_network(style: str) -> OnnxNetwork:
+    """The network of ``style`` in ONNX Runtime, exported and compared with PyTorch's once a process.
+
+    Raises:
+        WorkbenchError: the extra ``export`` is not installed, or the two disagree.
+    """
+    network = stylizer._network(style)
+    with _lock:
+        if network not in _exported:
+            _exported[network] = _export(style, network)
+        return _exported[network]
+
+
+def _export(style: str, network: nn.Module) -> OnnxNetwork:
+    from workbench.inference.export import export
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = export(style, Path(folder) / "network.onnx").path
+        runtime: Any = importlib.import_module("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        session = runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return OnnxNetwork(session, network.halo, network.stride)

@@ -1,0 +1,252 @@
+"""How much do drawings of a video flicker, and what steadies them?
+
+Each clip is drawn frame by frame by each method and judged against the clip itself: the warping error along
+the motion relative to the photo's own, the power of fast changes, the temporal spectrum, and the sharpness,
+which a blur would lower together with the flicker. Synthesised clips have known motion, so their flow and
+their masks are exact; for real clips both come from optical flow of the photographs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import UnknownNameError
+from workbench.inference.video.drawing import draw_together, drawer
+from workbench.inference.video.flow import Flow, TemporalBlend
+from workbench.inference.video.reading import reading
+from workbench.metrics import flicker
+from workbench.studies.runner import Runs
+
+SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
+RATE = 25.0  # frames a second of synthesised clips
+NOISE = 2.0  # standard deviation of their sensor noise in levels of 255: no camera is without
+STYLE = "fsgan_pepper"
+
+Frames = list[NDArray[np.uint8]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """Frames with their motion."""
+
+    frames: Frames
+    flows: list[NDArray[np.float32]]  # the i-th from frame i + 1 back to frame i
+    masks: list[NDArray[np.bool_]]  # where its points are seen in both
+    rate: float  # frames a second
+
+
+# Motion of the camera after t seconds: degrees of turn, zoom, shift in pixels. Amounts are those of a hand.
+_MOTIONS: dict[str, Callable[[float], tuple[float, float, float, float]]] = {
+    "still": lambda t: (0.0, 1.0, 0.0, 0.0),
+    "pan": lambda t: (0.0, 1.0, 32.5 * t, 7.5 * t),
+    "turn and zoom": lambda t: (6.0 * t, 1.0 + 0.12 * t, 0.0, 0.0),
+}
+SYNTHESISED = tuple(_MOTIONS)
+
+
+def synthesise(motion: str, frames: int = 12, seed: int = 0) -> Clip:
+    """A photograph under a moving camera with sensor noise; its flow is known exactly.
+
+    Args:
+        motion: one of :data:`SYNTHESISED`.
+        frames: at least 2, at :data:`RATE`.
+        seed: of the noise.
+
+    Raises:
+        UnknownNameError: no such motion.
+    """
+    if motion not in _MOTIONS:
+        raise UnknownNameError("motion", motion, _MOTIONS)
+    scene, rng = _scene(), np.random.default_rng(seed)
+    matrices = [_camera(*_MOTIONS[motion](i / RATE), scene.shape[1::-1]) for i in range(frames)]
+    pictures = []
+    for matrix in matrices:
+        options = {"flags": cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REFLECT}
+        clean = cv2.warpAffine(scene, matrix[:2], SIZE, **options)
+        noisy = clean + rng.normal(0, NOISE, clean.shape)
+        pictures.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    flows = [_known_flow(before, after) for before, after in itertools.pairwise(matrices)]
+    return Clip(pictures, flows, [_inside(flow) for flow in flows], RATE)
+
+
+def film(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
+    """The first frames of a video, scaled to about as many pixels as synthesised ones, with optical flow.
+
+    Args:
+        path: any video that the workbench reads.
+        frames: at most.
+        every: keep every n-th frame.
+
+    Raises:
+        VideoError: it cannot be read.
+    """
+    with reading(path) as reader:
+        sides = reader.layout.width * reader.layout.height
+    scale = min(1.0, float(np.sqrt(SIZE[0] * SIZE[1] / sides)))
+    with reading(path, scale=scale) as reader:
+        rate = float(reader.layout.rate) / every
+        kept = (f.pixels for i, f in zip(range(frames * every), reader, strict=False) if i % every == 0)
+        pictures = list(kept)
+    flow, flows, masks = Flow(side=None), [], []
+    greys = [flow.grey(p) for p in pictures]
+    for before, after in itertools.pairwise(greys):
+        back, forth = flow.between(after, before), flow.between(before, after)
+        flows.append(back)
+        masks.append(flicker.visible(back, forth))
+    return Clip(pictures, flows, masks, rate)
+
+
+def _scene() -> NDArray[np.float32]:
+    """A photograph of a palace in a landscape that a package carries, larger than what the camera sees."""
+    from sklearn.datasets import load_sample_image
+
+    photo = load_sample_image("china.jpg")
+    return cv2.resize(photo, (480, 320), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _camera(turn: float, zoom: float, right: float, down: float, size: Sequence[int]) -> NDArray[np.float64]:
+    """3×3: pixel of the frame to place in the scene; it starts a little left of and above the middle."""
+    middle = np.array([size[0] / 2 - 24, size[1] / 2 - 6])
+    a = np.radians(turn)
+    linear = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) / zoom
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = middle + np.array([right, down]) - linear @ (np.array(SIZE) / 2)
+    return matrix
+
+
+def _known_flow(before: NDArray, after: NDArray) -> NDArray[np.float32]:
+    """From the later frame back to the earlier: where the scene point of each pixel was."""
+    matrix = np.linalg.inv(before) @ after
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    places = np.stack([x, y, np.ones_like(x)], -1) @ matrix.T
+    return (places[..., :2] - np.stack([x, y], -1)).astype(np.float32)
+
+
+def _inside(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
+    height, width = flow.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    x, y = x + flow[..., 0], y + flow[..., 1]
+    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+
+
+def _network(frames: Frames) -> Frames:
+    return drawer(STYLE)(frames)
+
+
+def _nearest(frames: Frames) -> Frames:
+    """The same weights with the other upsampling, which they were not trained with."""
+    return draw_together(_nearest_network(), frames)
+
+
+@functools.cache
+def _nearest_network():
+    from workbench import models
+    from workbench.models import weights
+
+    trained, card = models.load(STYLE, weights.SHIPPED)
+    network = models.create(card.architecture, **card.arguments | {"upsampling": "nearest"})
+    network.load_state_dict(trained.state_dict())
+    return network.eval().requires_grad_(False)
+
+
+def _steadied(weight: float) -> Callable[[Frames], Frames]:
+    def draw(frames: Frames) -> Frames:
+        blend = TemporalBlend(weight)
+        return [blend(photo, drawing) for photo, drawing in zip(frames, _network(frames), strict=True)]
+
+    return draw
+
+
+def _gram(frames: Frames) -> Frames:
+    """Each frame optimised by itself towards the look of a drawing by :data:`STYLE` of another photo."""
+    stylizer = _gram_stylizer()
+    return [stylizer(frame, seed) for seed, frame in enumerate(frames)]
+
+
+@functools.cache
+def _gram_stylizer():
+    from skimage import data
+
+    from workbench.inference.gram import GramStylizer
+
+    coffee = cv2.resize(data.coffee(), SIZE, interpolation=cv2.INTER_AREA)
+    return GramStylizer(_network([coffee])[0], steps=25)
+
+
+# What is compared. A further stylizer is one more entry: frames of one size in, as many drawings out.
+METHODS: dict[str, Callable[[Frames], Frames]] = {
+    "photo": list,
+    STYLE: _network,
+    f"{STYLE}, nearest": _nearest,
+    f"{STYLE}, temporal 0.5": _steadied(0.5),
+    f"{STYLE}, temporal 0.8": _steadied(0.8),
+    "gram": _gram,
+}
+
+
+def measure(clip: Clip, drawings: Frames) -> list[dict]:
+    """Rows (measure, hertz, value) of one method on one clip; ``hertz`` is empty but for the spectrum."""
+    error, own = (flicker.warping_error(f, clip.flows, clip.masks) for f in (drawings, clip.frames))
+    gaps = [np.abs(np.int16(d) - p).mean() for d, p in zip(drawings, clip.frames, strict=True)]
+    rows = {
+        "warping error": error,  # levels of 255
+        "relative warping error": error / own,
+        "sharpness": _sharpness(drawings) / _sharpness(clip.frames),
+        "change": float(np.mean(gaps)),
+    }
+    frequencies, density = flicker.temporal_spectrum(drawings, clip.rate)
+    rows["flicker power"] = flicker.flicker_power(frequencies, density, clip.rate / 4)  # levels²
+    table = [{"measure": name, "hertz": "", "value": float(value)} for name, value in rows.items()]
+    spectrum = zip(frequencies, density, strict=True)
+    return table + [{"measure": "spectrum", "hertz": float(f), "value": float(d)} for f, d in spectrum]
+
+
+def _sharpness(frames: Frames) -> float:
+    """Mean length of the gradient of brightness."""
+    greys = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY).astype(np.float32) for f in frames]
+    return float(np.mean([np.hypot(*np.gradient(g)).mean() for g in greys]))
+
+
+def run(
+    out: str | Path,
+    films: Iterable[str | Path] = (),
+    motions: Sequence[str] = SYNTHESISED,
+    methods: Sequence[str] | None = None,
+    frames: int = 12,
+) -> Path:
+    """Do what is not done yet of every method on every clip.
+
+    Args:
+        out: folder; gets ``video.csv`` with a row a measurement: clip, method, frames, measure, hertz, value.
+        films: real clips.
+        motions: of :data:`SYNTHESISED`.
+        methods: of :data:`METHODS`; default all.
+        frames: of each clip, at least 4.
+
+    Raises:
+        UnknownNameError: no such method or motion.
+    """
+    methods = list(METHODS) if methods is None else list(methods)
+    for name in methods:
+        if name not in METHODS:
+            raise UnknownNameError("method", name, METHODS)
+    sources = {**{m: functools.partial(synthesise, m) for m in motions}}
+    sources |= {Path(path).stem: functools.partial(film, path) for path in films}
+    clip = functools.lru_cache(maxsize=1)(lambda name, count: sources[name](frames=count))
+
+    def one(clip_name: str, method: str, frames: int) -> list[dict]:
+        shown = clip(clip_name, frames)
+        return measure(shown, METHODS[method](shown.frames))
+
+    plan = [{"clip": c, "method": m, "frames": frames} for c in sources for m in methods]
+    runs = Runs(Path(out) / "video.csv", ("clip", "method", "frames"))
+    return runs.do(plan, lambda clip, method, frames: one(clip, method, frames), desc="video")
