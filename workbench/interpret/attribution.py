@@ -17,33 +17,83 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from workbench.errors import WorkbenchError
+
+
+class AttributionError(WorkbenchError):
+    """An explanation was asked for that would be meaningless, or that does not fit the network."""
+
 
 def default_layer(network: nn.Module) -> nn.Module:
-    """The module that gives the last feature map: an EfficientNet's head, or else the last convolution.
+    """The module that gives the last feature map: an EfficientNet's head, the last stage of a ResNet or of a
+    row of blocks, or else the last convolution. Of ``lite_statistics`` it is the fifth stage of its first
+    network: the other networks' evidence does not show in its map.
 
     Raises:
-        ValueError: a network without any 2-D convolution.
+        AttributionError: a network without any 2-D convolution.
     """
     for name in ("bn2", "conv_head"):  # timm's EfficientNets: head convolution, its norm and activation
         if hasattr(network, "conv_head") and isinstance(getattr(network, name, None), nn.Module):
             return getattr(network, name)
+    if isinstance(getattr(network, "statistics", None), nn.ModuleList):
+        # its linear layer reads every stage: a middle one has the evidence of itself and all deeper ones
+        return network.statistics[0].network.blocks[4]
+    if isinstance(getattr(network, "layer4", None), nn.Module):  # a ResNet: after the shortcut and its ReLU
+        return network.layer4
+    if isinstance(getattr(network, "blocks", None), nn.Sequential):  # its convolutions may sit in a branch
+        return network.blocks[-1]
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     if not convolutions:
-        raise ValueError(
+        raise AttributionError(
             "Expected a network with 2-D convolutions but it has none. Grad-CAM needs a feature map."
         )
     return convolutions[-1]
 
 
+def check_request(network: nn.Module, x: Tensor, target: int | Tensor) -> None:
+    """Refuse what no method could explain.
+
+    Raises:
+        AttributionError: a network in training mode (dropout and batch statistics would change the map from
+            call to call), or an ``x`` or ``target`` of another shape than (B, 3, H, W) and int or (B,).
+    """
+    if any(module.training for module in network.modules()):
+        raise AttributionError(
+            "Expected a network in eval mode but it is in training mode. Call network.eval() first."
+        )
+    if x.ndim != 4:
+        raise AttributionError(f"Expected `x` of shape (B, 3, H, W) but got {tuple(x.shape)}.")
+    if isinstance(target, Tensor) and target.shape != x.shape[:1]:
+        raise AttributionError(
+            f"Expected one class or one a picture ({len(x)}) as `target` but got {tuple(target.shape)}."
+        )
+
+
+def check_classes(target: int | Tensor, classes: int) -> None:
+    """Refuse a class that the network does not have.
+
+    Raises:
+        AttributionError: outside 0 … classes - 1.
+    """
+    found = target.tolist() if isinstance(target, Tensor) else [target]
+    wrong = [t for t in found if not 0 <= t < classes]
+    if wrong:
+        raise AttributionError(f"Expected `target` in 0 … {classes - 1} but got {wrong[0]}.")
+
+
 def grad_cam(
-    network: nn.Module, x: Tensor, target: int, layer: nn.Module | None = None, relu: bool = False
+    network: nn.Module,
+    x: Tensor,
+    target: int | Tensor,
+    layer: nn.Module | None = None,
+    relu: bool = False,
 ) -> Tensor:
     """Raw Grad-CAM map at the resolution of the layer.
 
     Args:
         network: in eval mode, (B, 3, H, W) to logits (B, C).
         x: (B, 3, H, W), preprocessed as the network expects.
-        target: class index in 0 … C-1.
+        target: class index in 0 … C-1, or one a picture (B,).
         layer: module of ``network`` with output (B, K, h, w); by default :func:`default_layer`.
         relu: keep only what spoke for the class, as in the paper.
 
@@ -52,30 +102,24 @@ def grad_cam(
         and classes of one network and layer. Upsample with :func:`upsample`.
 
     Raises:
-        ValueError: a network in training mode (dropout and batch statistics would change the map from call to
-            call), an ``x`` or ``target`` that does not fit, or a layer that is not in the network or has no
-            spatial extent.
+        AttributionError: a network in training mode, an ``x`` or ``target`` that does not fit, or a layer
+            that is not in the network or has no spatial extent.
     """
-    if network.training:
-        raise ValueError(
-            "Expected a network in eval mode but it is in training mode. Call network.eval() first."
-        )
-    if x.ndim != 4:
-        raise ValueError(f"Expected `x` of shape (B, 3, H, W) but got {tuple(x.shape)}.")
+    check_request(network, x, target)
     layer = default_layer(network) if layer is None else layer
     if not any(m is layer for m in network.modules()):
-        raise ValueError("Expected `layer` to be a module of the network but it is not part of it.")
+        raise AttributionError("Expected `layer` to be a module of the network but it is not part of it.")
     with torch.inference_mode(False), torch.enable_grad():
         x = x.detach().clone().requires_grad_(True)  # a frozen network still needs a path for the gradient
         feature, logits = _probe(network, x, layer)
         if feature is None or feature.ndim != 4 or feature.shape[-1] * feature.shape[-2] < 2:
             shape = None if feature is None else tuple(feature.shape)
-            raise ValueError(
+            raise AttributionError(
                 f"Expected a layer with output (B, K, h, w) and h × w of 2 or more but got {shape}."
             )
-        if not 0 <= target < logits.shape[1]:
-            raise ValueError(f"Expected `target` in 0 … {logits.shape[1] - 1} but got {target}.")
-        maps = LayerGradCam(network, layer).attribute(x, target=int(target), relu_attributions=relu)
+        check_classes(target, logits.shape[1])
+        target = target if isinstance(target, Tensor) else int(target)
+        maps = LayerGradCam(network, layer).attribute(x, target=target, relu_attributions=relu)
     return maps.detach()[:, 0].float()  # (B, h, w)
 
 

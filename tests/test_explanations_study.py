@@ -1,0 +1,156 @@
+"""The studies of layers and explanations on small inputs, and their figures."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from workbench.data.paintings import read_paintings
+from workbench.plots import explanations as plots
+from workbench.studies import explanations_hold, what_layers_see
+from workbench.studies.quick_networks import (
+    Pooled,
+    _fitted,
+    detail_network,
+    painted,
+    predictions,
+    share_right,
+)
+from workbench.training.linear_probe import STRENGTH
+
+
+@pytest.mark.slow
+def test_the_planted_seal_is_caught():
+    """A network taught the seal looks at it, and gradients and Grad-CAM show that; controls do not."""
+    train, test = painted(100, 96, sealed=True), painted(15, 96, first=5000, sealed=True)
+    network = detail_network(train.x, train.seals)
+    found = predictions(network, test.x)
+    bare = painted(15, 96, first=5000, sealed=True, stamped=False)
+    right, without = (share_right(p, test.seals) for p in (found, predictions(network, bare.x)))
+    assert right > 0.5
+    assert without < right - 0.2
+    area = float(test.masks.double().mean())
+    assert 0 < area < 0.02
+    rows = explanations_hold._inside(
+        network, test.x, found, test.masks, explanations_hold.Settings(seeds=(0,), batch=15)
+    )
+    mass = {}
+    for row in rows:
+        if row["measure"] == "mass":
+            mass.setdefault(row["method"], []).append(row["value"])
+    mean = {method: np.nanmean(values) for method, values in mass.items()}
+    assert mean["integrated_gradients"] > 5 * area
+    assert mean["grad_cam"] > 2 * area
+    assert mean["random"] < 4 * area
+    assert mean["chance"] == pytest.approx(area)
+
+
+def row(case, method, measure, estimate, low, high, part=""):
+    return dict(
+        zip(
+            ("case", "method", "measure", "part", "estimate", "low", "high"),
+            (case, method, measure, part, estimate, low, high),
+            strict=True,
+        )
+    )
+
+
+TABLE = [
+    row("seal", "occlusion", "mass", 0.3, 0.2, 0.4),
+    row("seal", "edges", "mass", 0.05, 0.04, 0.06),
+    row("seal", "random", "mass", 0.01, 0.0, 0.03),
+    row("seal", "chance", "mass", 0.01, 0.01, 0.01),
+    row("no cue", "occlusion", "mass", 0.02, 0.01, 0.03),
+    row("no cue", "edges", "mass", 0.05, 0.04, 0.06),
+    row("no cue", "random", "mass", 0.01, 0.0, 0.03),
+    row("seal", "occlusion", "cascade", 0.4, 0.3, 0.5, "1 logits"),
+    row("seal", "occlusion", "cascade", 0.1, 0.0, 0.2, "2 stem"),
+    row("seal", "edges", "cascade", 1.0, 1.0, 1.0, "1 logits"),
+    row("seal", "edges", "cascade", 1.0, 1.0, 1.0, "2 stem"),
+]
+
+
+def test_caught_by_hand():
+    assert explanations_hold.caught(TABLE) == {"occlusion": True, "edges": False, "random": False}
+
+
+def test_figures_show_what_the_table_says():
+    figure = plots.faithfulness_plot(TABLE)
+    (axes,) = [a for a in figure.axes if a.get_visible()]
+    assert [t.get_text() for t in axes.get_yticklabels()] == [
+        "occlusion", "edges (control)", "random (control)", "chance"
+    ]  # fmt: skip
+    drawn = {float(x) for line in axes.lines for x in line.get_xdata()}
+    assert {r["estimate"] for r in TABLE if r["measure"] == "mass"} <= drawn
+    curves = {line.get_label(): list(line.get_ydata()) for line in plots.cascade_plot(TABLE).axes[0].lines}
+    assert curves["occlusion"] == [1, 0.4, 0.1]
+    assert curves["edges (control)"] == [1, 1, 1]
+    labels = [t.get_text() for t in plots.seal_plot(TABLE).axes[0].get_legend().get_texts()]
+    assert labels == ["taught the seal", "taught the mood", "the seal's area"]
+    with pytest.raises(ValueError, match="Expected a table"):
+        plots.faithfulness_plot([])
+
+
+def test_the_heat_map_keeps_the_order_of_layers():
+    rows = [
+        {
+            "part": "probe", "weights": "imagenet", "kind": "descriptor", "layer": f"block{i}",
+            "characteristic": c, "score": 0.05 * i - 0.1,
+        }
+        for i in range(11) for c in ("warmth", "blank")
+    ]  # fmt: skip
+    axes = plots.layer_heat_map(rows).axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == [str(i) for i in range(11)]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["warmth", "blank"]
+    assert [t.get_text() for t in axes.texts][:3] == ["-.10", "-.05", ".00"]
+    alike = [
+        {"part": "similarity", "layer": a, "characteristic": b, "score": 1.0 if a == b else 0.25}
+        for a in ("block0", "block10") for b in ("block0", "block10")
+    ]  # fmt: skip
+    assert [t.get_text() for t in plots.similarity_map(alike).axes[0].texts] == ["1.00", ".25", ".25", "1.00"]
+    tests = [
+        {"part": "test", "choice": c, "seed": s, "score": v + s / 10}
+        for c, v in (("recommended", 0.5), ("random", 0.4)) for s in (0, 1)
+    ]  # fmt: skip
+    texts = [t.get_text() for t in plots.block_choices(tests).axes[0].texts]
+    assert texts == ["0.550", "0.450"]
+
+
+def test_a_fitted_head_is_scikit_learns():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(40, 3, 4, 4, generator=generator)
+    features = x.mean((2, 3)).double().numpy()
+    labels = (features[:, 0] > 0).astype(int)
+    for classes in (labels, labels + (features[:, 1] > 0)):
+        network = _fitted(Pooled(torch.nn.Sequential(torch.nn.Identity()), 3, len(set(classes))), x, classes)
+        reference = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH)).fit(features, classes)
+        expected = reference.decision_function(features)
+        with torch.no_grad():
+            logits = network(x).double().numpy()
+        found = logits[:, 1] - logits[:, 0] if expected.ndim == 1 else logits
+        assert found == pytest.approx(expected, abs=1e-3)
+        assert not network.training
+
+
+def test_some_paintings_are_the_same_for_a_seed(tmp_path):
+    from PIL import Image
+
+    for i in range(12):
+        path = tmp_path / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (32, 32), (20 * i, 0, 0)).save(path)
+    data = read_paintings(tmp_path)
+    few = what_layers_see.some(data, 6, 1)
+    assert len(few) == 6
+    assert few.paths == what_layers_see.some(data, 6, 1).paths
+    assert [data.labels[data.paths.index(p)] for p in few.paths] == few.labels.tolist()
+    assert what_layers_see.some(data, 20, 1) is data
+
+
+def test_the_recommendation_is_read_from_the_table():
+    rows = [{"part": "recommendation", "layer": f"block{i}"} for i in (12, 3)] + [
+        {"part": "probe", "layer": "x"}
+    ]
+    assert what_layers_see.recommended(rows) == [3, 12]

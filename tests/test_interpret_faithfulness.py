@@ -1,0 +1,118 @@
+"""The table of faithfulness: what is in it, its intervals, and that it tells good maps from controls."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from workbench.interpret.attribution import AttributionError
+from workbench.interpret.faithfulness import MEASURES, Settings, faithfulness, measure, summarise, verdict
+
+
+class RedSquare(nn.Module):
+    """Class 1 if there is much red anywhere, by a convolution, ReLU and a mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3, padding=1)
+        self.act = nn.ReLU()
+        self.head = nn.Linear(2, 2)
+        with torch.no_grad():
+            self.conv.weight.zero_()
+            self.conv.weight[0, 0] = 1 / 9
+            self.conv.weight[0, 1:] = -1 / 9
+            self.conv.weight[1] = 0.01
+            self.conv.bias.zero_()
+            self.head.weight.copy_(torch.tensor([[-60.0, 0.0], [60.0, 0.1]]))
+            self.head.bias.copy_(torch.tensor([1.0, -1.0]))
+
+    def forward(self, x):
+        return self.head(self.act(self.conv(x)).mean((2, 3)))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    generator = torch.Generator().manual_seed(0)
+    x = 0.3 * torch.rand(6, 1, 32, 32, generator=generator).expand(6, 3, 32, 32).clone()
+    masks = torch.zeros(6, 32, 32, dtype=torch.bool)
+    for i in range(6):
+        top, left = 2 + 3 * i, 20 - 3 * i
+        masks[i, top : top + 8, left : left + 8] = True
+    x[:, 0][masks] = 1.0
+    settings = Settings(seeds=(0, 1), costly=2, steps=4, samples=8, batch=4, points=2)
+    network = RedSquare().eval()
+    with torch.no_grad():
+        target = network(x).argmax(1)
+    assert target.tolist() == [1] * 6
+    return measure(network, x, target, masks, settings)
+
+
+def test_every_measure_of_every_method(rows):
+    found = {(r["method"], r["measure"], r["part"], r["picture"], r["seed"]) for r in rows}
+    assert len(found) == len(rows)  # nothing twice
+    for method in ("grad_cam", "guided_grad_cam", "integrated_gradients", "occlusion", "random", "edges"):
+        for name in ("deletion", "insertion", "infidelity", "pointing", "mass"):
+            assert {p for m, n, _, p, _ in found if (m, n) == (method, name)} == set(range(6))
+        assert {p for m, n, _, p, _ in found if (m, n) == (method, "sensitivity")} == {0, 1}
+        assert len({o for m, n, o, _, _ in found if (m, n) == (method, "agreement")}) == 5
+        assert len({o for m, n, o, _, _ in found if (m, n) == (method, "cascade")}) == 2
+    assert {s for m, n, _, _, s in found if (m, n) == ("random", "deletion")} == {0, 1}
+    assert {s for m, n, _, _, s in found if (m, n) == ("edges", "deletion")} == {0}
+    area = [r["value"] for r in rows if r["method"] == "chance" and r["measure"] == "mass"]
+    assert area == [1 / 16] * 6
+
+
+def test_the_table_tells_maps_from_controls(rows):
+    table = {(r["method"], r["measure"]): r for r in summarise(rows) if r["measure"] in MEASURES}
+    for method in ("grad_cam", "integrated_gradients", "occlusion"):
+        assert table[method, "mass"]["estimate"] > 5 * table["chance", "mass"]["estimate"]
+        assert table[method, "pointing"]["estimate"] > 0.9
+        assert table[method, "infidelity"]["estimate"] < table["random", "infidelity"]["estimate"]
+        assert table[method, "insertion"]["vs_random_low"] > 0
+        assert table[method, "deletion"]["vs_random_high"] < 0
+    assert table["edges", "randomisation"]["estimate"] == table["random", "randomisation"]["estimate"] == 1
+    assert table["random", "sensitivity"]["estimate"] == 0
+    for row in table.values():
+        assert not row["low"] > row["estimate"]
+        assert not row["estimate"] > row["high"]
+    line = verdict(list(table.values()), "occlusion")
+    assert line.startswith("Occlusion beats random maps on 5 of 5 measures (deletion, insertion,")
+    assert "not measured" in verdict([], "occlusion")
+
+
+def test_means_and_paired_differences_by_hand():
+    def row(method, picture, seed, value):
+        return {
+            "method": method, "measure": "mass", "part": "", "picture": picture, "seed": seed, "value": value
+        }  # fmt: skip
+
+    rows = [row("a", 0, 0, 0.5), row("a", 1, 0, 0.7), row("a", 2, 0, float("nan"))]
+    rows += [row("random", p, s, 0.1 * (p + s)) for p in range(3) for s in range(2)]
+    first, second = summarise(rows)
+    assert first["estimate"] == pytest.approx(0.6)
+    assert (first["low"], first["high"]) == (0.5, 0.7)
+    assert first["vs_random"] == pytest.approx(((0.5 - 0.05) + (0.7 - 0.15)) / 2)
+    assert (first["pictures"], first["seeds"]) == (3, 1)
+    assert second["estimate"] == pytest.approx(0.15)
+    assert np.isnan(second["vs_random"])
+    assert second["seeds"] == 2
+    grouped = summarise(rows, groups=["x", "x", "x"])[0]
+    assert grouped["low"] == grouped["high"] == pytest.approx(0.6)  # one painter: nothing to resample
+
+
+def test_without_masks_or_costly_measures():
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    settings = Settings(methods=("grad_cam", "random"), seeds=(0,), costly=0, steps=2, samples=2)
+    table = faithfulness(RedSquare().eval(), x, torch.tensor([0, 1]), settings=settings)
+    assert {r["measure"] for r in table} == {"deletion", "insertion", "infidelity", "agreement"}
+    with pytest.raises(AttributionError, match="masks of shape"):
+        measure(RedSquare().eval(), x, torch.tensor([0, 1]), torch.ones(2, 8, 8, dtype=torch.bool))
+    with pytest.raises(AttributionError, match="not part"):
+        measure(
+            RedSquare().eval(),
+            x,
+            torch.tensor([0, 1]),
+            settings=dataclasses.replace(settings, options={"grad_cam": {}}, layer=nn.Conv2d(1, 1, 1)),
+        )

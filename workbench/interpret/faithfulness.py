@@ -1,0 +1,292 @@
+"""How far each attribution method can be trusted on one network: every measure, against two controls.
+
+:func:`measure` gives one row a picture, :func:`summarise` the table with intervals over pictures and seeds
+and the paired difference to a random map. No measure decides alone: a constant map is perfectly stable, an
+edge detector points well at a painted subject, and only a map that changes with the weights can explain them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from workbench.interpret.attribution import AttributionError
+from workbench.interpret.localisation import (
+    mask_area,
+    pointing_game,
+    rank_correlation,
+    relevance_mass,
+)
+from workbench.interpret.methods import METHODS, attribute, methods
+from workbench.interpret.perturbation import deletion_insertion, infidelity, sensitivity
+from workbench.interpret.randomisation import cascade
+from workbench.metrics.bootstrap import resample_groups
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """One way to judge maps."""
+
+    title: str
+    better: int  # 1: higher is better, -1: lower is
+    question: str
+
+
+MEASURES: dict[str, Measure] = {
+    "randomisation": Measure(
+        "map kept without weights",
+        -1,
+        "Is the map the same when every weight is redrawn? (|rank correlation|)",
+    ),
+    "deletion": Measure("deletion", -1, "Does the class go when what the map marks is taken out first?"),
+    "insertion": Measure("insertion", 1, "Does the class come when what the map marks is shown first?"),
+    "infidelity": Measure("infidelity", -1, "Does the map predict the change of the logit when squares go?"),
+    "sensitivity": Measure("sensitivity", -1, "How much does the map change under invisible noise?"),
+    "pointing": Measure("pointing game", 1, "Is the map's strongest place inside the true region?"),
+    "mass": Measure("relevance mass", 1, "How much of the positive relevance is inside the true region?"),
+}
+LISTED = ("cascade", "agreement")  # measures with one row a part: layers randomised, the other method
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is measured, and at which cost."""
+
+    methods: tuple[str, ...] = tuple(methods(controls=True))
+    layer: str | None = None  # of layered methods; None is the last feature map
+    seeds: tuple[int, ...] = (0, 1, 2)  # of random maps, squares, noise and new weights
+    fill: str = "blur"  # of deletion, insertion and infidelity
+    steps: int = 8  # of deletion and insertion
+    samples: int = 12  # squares a picture, of infidelity
+    noises: int = 2  # a picture, of sensitivity
+    radius: float = 0.02  # of that noise
+    points: int = 4  # of the cascade
+    costly: int = 8  # pictures of sensitivity and cascade, which repeat the method; 0 leaves both out
+    batch: int = 8  # pictures at a time
+    options: Mapping[str, Mapping] = dataclasses.field(  # of methods
+        default_factory=lambda: {"integrated_gradients": {"steps": 12}}
+    )
+
+
+def measure(
+    network: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    masks: Tensor | None = None,
+    settings: Settings | None = None,
+) -> list[dict]:
+    """Every measure of every method on every picture.
+
+    Args:
+        network: in eval mode.
+        x: (N, 3, H, W), preprocessed.
+        target: (N,) classes to explain, as a rule the predicted ones.
+        masks: (N, H, W) bool true regions, if they are known: pointing game and relevance mass need them.
+        settings: see :class:`Settings`.
+
+    Returns:
+        Rows of method, measure, part ("" but for :data:`LISTED`), picture (0 … N-1), seed, value. What does
+        not depend on a seed has the first one only. With masks, the method ``chance`` has their area.
+
+    Raises:
+        AttributionError, UnknownNameError: what :func:`~workbench.interpret.methods.attribute` refuses.
+    """
+    settings = settings or Settings()
+    if masks is not None and masks.shape != (len(x), *x.shape[2:]):
+        raise AttributionError(
+            f"Expected masks of shape {(len(x), *x.shape[2:])} but got {tuple(masks.shape)}."
+        )
+    rows: list[dict] = []
+    for start in range(0, len(x), settings.batch):
+        part = slice(start, start + settings.batch)
+        truth = None if masks is None else masks[part]
+        costly = settings.costly - start
+        for method, name, other, seed, values in _batch(
+            network, x[part], target[part], truth, settings, costly
+        ):
+            keys = {"method": method, "measure": name, "part": other}
+            for i, value in enumerate(values):
+                rows.append({**keys, "picture": start + i, "seed": seed, "value": float(value)})
+    return rows
+
+
+def _explain(
+    method: str, network: nn.Module, x: Tensor, target: Tensor, settings: Settings, seed: int
+) -> Tensor:
+    layer = settings.layer if METHODS[method].layered else None
+    return attribute(method, network, x, target, layer, seed, **settings.options.get(method, {}))
+
+
+def _batch(
+    network: nn.Module, x: Tensor, target: Tensor, masks: Tensor | None, settings: Settings, costly: int
+) -> Iterator[tuple[str, str, str, int, NDArray]]:
+    """(method, measure, part, seed, values) of one batch; ``costly`` is how many of its pictures get all."""
+    first = settings.seeds[0]
+    maps = {m: _explain(m, network, x, target, settings, first) for m in settings.methods}
+    drawn = (
+        {first: maps}
+        | {  # only the random map has more than one seed
+            seed: {"random": _explain("random", network, x, target, settings, seed)}
+            for seed in settings.seeds[1:]
+            if "random" in maps
+        }
+    )
+    for seed, several in drawn.items():
+        for method, found in several.items():
+            gone, come = deletion_insertion(network, x, target, found, settings.fill, steps=settings.steps)
+            yield method, "deletion", "", seed, gone
+            yield method, "insertion", "", seed, come
+            if masks is not None:
+                yield method, "pointing", "", seed, pointing_game(found, masks)
+                yield method, "mass", "", seed, relevance_mass(found, masks)
+    if masks is not None:
+        for name in ("pointing", "mass"):
+            yield "chance", name, "", first, mask_area(masks)
+    for seed in settings.seeds:
+        judged = infidelity(
+            network, x, target, {**maps, **drawn.get(seed, {})}, settings.fill, settings.samples, seed
+        )
+        for method, values in judged.items():
+            yield method, "infidelity", "", seed, values
+    for method, found in maps.items():
+        for other, compared in maps.items():
+            if other != method:
+                yield method, "agreement", other, first, rank_correlation(found, compared)
+    if costly > 0:
+        yield from _costly(network, x[:costly], target[:costly], settings)
+
+
+def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
+    """The measures that make a method's map many times over."""
+    for method in settings.methods:
+        values = sensitivity(
+            lambda inputs, classes, method=method: _explain(
+                method, network, inputs, classes, settings, settings.seeds[0]
+            ),
+            x,
+            target,
+            settings.radius,
+            settings.noises,
+            settings.seeds[0],
+        )
+        yield method, "sensitivity", "", settings.seeds[0], values
+        seeds = settings.seeds if not METHODS[method].control else settings.seeds[:1]
+        for seed in seeds:
+            levels = cascade(
+                lambda changed, method=method: _explain(
+                    method, changed, x, target, settings, settings.seeds[0]
+                ),
+                network,
+                seed,
+                settings.points,
+            )
+            for place, (name, values) in enumerate(levels.items(), start=1):
+                yield method, "cascade", f"{place} {name}", seed, values
+            yield method, "randomisation", "", seed, np.abs(values)
+
+
+def _interval(values: NDArray, groups: NDArray, samples: int, rng: np.random.Generator) -> tuple[float, ...]:
+    """Mean, low and high of (P, S) values of P pictures and S seeds, both resampled; NaN is left out."""
+    if np.isnan(values).all():
+        return (float("nan"),) * 3
+    draws = np.full(samples, np.nan)
+    many = len(np.unique(groups)) > 1
+    for i in range(samples):
+        rows = resample_groups(groups, rng) if many else np.arange(len(groups))
+        columns = rng.integers(values.shape[1], size=values.shape[1])
+        chosen = values[np.ix_(rows, columns)]
+        if not np.isnan(chosen).all():
+            draws[i] = np.nanmean(chosen)
+    return float(np.nanmean(values)), *map(float, np.nanpercentile(draws, (2.5, 97.5)))
+
+
+def summarise(
+    rows: Iterable[Mapping], groups: ArrayLike | None = None, samples: int = 500, seed: int = 0
+) -> list[dict]:
+    """The table of a network: one row a method, measure and part.
+
+    Args:
+        rows: from :func:`measure`.
+        groups: (N,) group of each picture (its painter); by default each is its own.
+        samples: bootstrap samples over groups of pictures and over seeds.
+        seed: of the resampling.
+
+    Returns:
+        Rows of method, measure, part, estimate, low, high (95 %), vs_random, vs_random_low, vs_random_high
+        (the paired difference to the random map, where there is one), pictures and seeds.
+    """
+    values: dict[tuple[str, str, str], dict[tuple[int, int], float]] = {}
+    for row in rows:
+        key = (row["method"], row["measure"], row["part"])
+        values.setdefault(key, {})[(int(row["picture"]), int(row["seed"]))] = float(row["value"])
+    rng, table = np.random.default_rng(seed), []
+    for (method, name, part), cells in values.items():
+        pictures, array = _array(cells)
+        own = np.asarray(pictures if groups is None else np.asarray(groups)[pictures])
+        estimate, low, high = _interval(array, own, samples, rng)
+        row = {
+            "method": method,
+            "measure": name,
+            "part": part,
+            "estimate": estimate,
+            "low": low,
+            "high": high,
+        }
+        control = values.get(("random", name, part))
+        difference = (float("nan"),) * 3
+        if control is not None and method not in ("random", "chance") and name != "agreement":
+            others, baseline = _array(control)
+            if others == pictures:
+                paired = array.mean(1, keepdims=True) - baseline.mean(1, keepdims=True)
+                difference = _interval(paired, own, samples, rng)
+        for suffix, number in zip(("", "_low", "_high"), difference, strict=True):
+            row[f"vs_random{suffix}"] = number
+        table.append({**row, "pictures": len(pictures), "seeds": array.shape[1]})
+    return table
+
+
+def _array(cells: Mapping[tuple[int, int], float]) -> tuple[list[int], NDArray]:
+    pictures, seeds = sorted({p for p, _ in cells}), sorted({s for _, s in cells})
+    return pictures, np.array([[cells.get((p, s), np.nan) for s in seeds] for p in pictures])
+
+
+def faithfulness(
+    network: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    masks: Tensor | None = None,
+    groups: ArrayLike | None = None,
+    settings: Settings | None = None,
+) -> list[dict]:
+    """:func:`measure` and :func:`summarise` in one call: the table of this network on these pictures."""
+    return summarise(measure(network, x, target, masks, settings), groups)
+
+
+def verdict(table: Sequence[Mapping], method: str) -> str:
+    """One line on how far ``method`` can be trusted, from the rows of :func:`summarise` (or of its CSV).
+
+    It passes a measure where the interval of its paired difference to random maps lies on the good side.
+    """
+    title = METHODS[method].title if method in METHODS else method
+    own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
+    if not own:
+        return f"{title}: not measured on this model. Compare several methods before you believe it."
+    judged = [name for name in ("deletion", "insertion", "infidelity", "pointing", "mass") if name in own]
+    passed = [name for name in judged if _better(own[name], MEASURES[name].better)]
+    text = f"{title} beats random maps on {len(passed)} of {len(judged)} measures"
+    if passed:
+        text += f" ({', '.join(MEASURES[name].title for name in passed)})"
+    if "randomisation" in own:
+        kept = float(own["randomisation"]["estimate"])
+        much = "stays much the same" if kept > 0.5 else "is another"
+        text += f"; without the trained weights its map {much} (rank correlation {kept:.2f})"
+    return text + "."
+
+
+def _better(row: Mapping, sign: int) -> bool:
+    low, high = float(row["vs_random_low"]), float(row["vs_random_high"])
+    return low > 0 if sign > 0 else high < 0

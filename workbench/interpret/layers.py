@@ -1,0 +1,130 @@
+"""The parts of a classifier by name: its stages, its residual blocks, and what they put out for a picture.
+
+A timm EfficientNet has ``stem``, ``stage1`` … ``stage7`` and ``head``; a timm ResNet has ``stem`` and
+``stage1`` … ``stage4``; their MAFR variants have the same. lite0 and ResNet-50 have 16 residual blocks,
+``block0`` (the shallowest) … ``block15``, which is how MAFR's ``aggregated`` counts them. Any other
+convolutional network is divided at its own top-level modules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from workbench.errors import UnknownNameError
+from workbench.interpret.attribution import AttributionError, check_request
+
+
+def stages(network: nn.Module) -> dict[str, nn.Module]:
+    """Named stages from the shallow end; each puts out a feature map (B, K, h, w).
+
+    Raises:
+        AttributionError: a network without any 2-D convolution.
+    """
+    if isinstance(getattr(network, "statistics", None), nn.ModuleList):  # lite_statistics: several of them
+        parts = zip(network.variants, network.statistics, strict=True)
+        return {f"{v}.{name}": m for v, part in parts for name, m in stages(part.network).items()}
+    if hasattr(network, "conv_stem") and hasattr(network, "blocks"):  # timm's EfficientNets
+        found = {"stem": getattr(network, "bn1", network.conv_stem)}
+        found |= {f"stage{i}": stage for i, stage in enumerate(network.blocks, start=1)}
+        return found | ({"head": network.bn2} if hasattr(network, "bn2") else {})
+    if hasattr(network, "layer1") and hasattr(network, "layer4"):  # ResNets
+        stem = next((n for n in ("maxpool", "act1", "relu", "bn1", "conv1") if hasattr(network, n)), None)
+        found = {"stem": getattr(network, stem)} if stem else {}
+        return found | {f"stage{i}": getattr(network, f"layer{i}") for i in range(1, 5)}
+    return _by_structure(network)
+
+
+def _by_structure(network: nn.Module) -> dict[str, nn.Module]:
+    """Top-level modules that hold a convolution; a Sequential of several such modules is opened."""
+    found: dict[str, nn.Module] = {}
+    for name, module in network.named_children():
+        if not _convolves(module):
+            continue
+        parts = [(f"{name}.{key}", part) for key, part in module.named_children() if _convolves(part)]
+        if isinstance(module, (nn.Sequential, nn.ModuleList)) and len(parts) > 1:
+            found.update(parts)
+        else:
+            found[name] = module
+    if not found:
+        raise AttributionError("Expected a network with 2-D convolutions but it has none.")
+    return found
+
+
+def _convolves(module: nn.Module) -> bool:
+    return any(isinstance(part, nn.Conv2d) for part in module.modules())
+
+
+def blocks(network: nn.Module) -> dict[str, nn.Module]:
+    """The residual blocks ``block0`` … from the shallow end; a network without any has its stages here."""
+    if hasattr(network, "conv_stem") and hasattr(network, "blocks"):
+        found = [block for stage in network.blocks for block in stage]
+    elif hasattr(network, "layer1") and hasattr(network, "layer4"):
+        found = [block for i in range(1, 5) for block in getattr(network, f"layer{i}")]
+    else:
+        return stages(network)
+    return {f"block{i}": block for i, block in enumerate(found)}
+
+
+def find(network: nn.Module, name: str) -> nn.Module:
+    """The stage or block of that name, or the module at that dotted path.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    known = {**blocks(network), **stages(network)}
+    if name in known:
+        return known[name]
+    with contextlib.suppress(AttributeError):
+        if name:
+            return network.get_submodule(name)
+    raise UnknownNameError("layer", name, known)
+
+
+@contextlib.contextmanager
+def recording(modules: Mapping[str, nn.Module], pooled: bool = False) -> Iterator[dict[str, Tensor]]:
+    """Keep the outputs of ``modules`` while a network runs; with ``pooled``, their means over positions."""
+    seen: dict[str, Tensor] = {}
+
+    def keep(name: str):
+        def hook(_module, _args, output):
+            if not isinstance(output, Tensor) or output.ndim != 4:
+                shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+                raise AttributionError(
+                    f"Expected layer {name} to put out (B, K, h, w) but it puts out {shape}. Choose another."
+                )
+            seen[name] = output.mean((2, 3)) if pooled else output.clone()  # later layers may work in place
+
+        return hook
+
+    handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@torch.no_grad()
+def activations(network: nn.Module, x: Tensor, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Feature maps (B, K, h, w) of every named module in one pass, copied.
+
+    Raises:
+        AttributionError: training mode, a wrong ``x``, or a module without a feature map.
+    """
+    check_request(network, x, 0)
+    with recording(modules) as seen:
+        network(x)
+    return {name: seen[name] for name in modules if name in seen}
+
+
+@torch.no_grad()
+def pooled_activations(network: nn.Module, x: Tensor, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Means over positions (B, K) of every named module's feature map, in one pass."""
+    check_request(network, x, 0)
+    with recording(modules, pooled=True) as seen:
+        network(x)
+    return {name: seen[name] for name in modules if name in seen}

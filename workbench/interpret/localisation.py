@@ -1,0 +1,77 @@
+"""Where a map points, against a region known to be true; and whether two maps agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import Tensor
+from torch.nn import functional as F
+
+from workbench.interpret.attribution import AttributionError
+
+
+def _check(maps: Tensor, masks: Tensor) -> None:
+    if maps.ndim != 3 or maps.shape != masks.shape or masks.dtype != torch.bool:
+        raise AttributionError(
+            f"Expected maps (B, H, W) and boolean masks alike but got {tuple(maps.shape)} and "
+            f"{tuple(masks.shape)} {masks.dtype}."
+        )
+
+
+def pointing_game(maps: Tensor, masks: Tensor) -> NDArray[np.float64]:
+    """1 where the greatest value of a map lies inside its mask, else 0: (B,). By chance: the mask's area.
+
+    Args:
+        maps: (B, H, W) raw.
+        masks: (B, H, W) bool, the true region.
+
+    Source: Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016 (there with a
+    tolerance of 15 pixels, here with none).
+    """
+    _check(maps, masks)
+    best = maps.flatten(1).argmax(1, keepdim=True)
+    return masks.flatten(1).gather(1, best)[:, 0].double().numpy()
+
+
+def relevance_mass(maps: Tensor, masks: Tensor) -> NDArray[np.float64]:
+    """Share of the positive relevance that lies inside the mask, in [0, 1]: (B,). By chance: the mask's area.
+
+    NaN for a map without any positive value.
+
+    Source: Arras et al., "CLEVR-XAI", Information Fusion 2022.
+    """
+    _check(maps, masks)
+    positive = maps.double().clamp(min=0)
+    total = positive.sum((1, 2))
+    inside = (positive * masks).sum((1, 2))
+    return torch.where(total > 0, inside / total, torch.nan).numpy()
+
+
+def mask_area(masks: Tensor) -> NDArray[np.float64]:
+    """Share of the pixels inside each mask: (B,)."""
+    return masks.flatten(1).double().mean(1).numpy()
+
+
+def cells(maps: Tensor, count: int = 14) -> Tensor:
+    """Means of a map over ``count`` × ``count`` cells: methods of different grain become comparable."""
+    return F.adaptive_avg_pool2d(maps[:, None].double(), count)[:, 0]
+
+
+def rank_correlation(a: Tensor, b: Tensor, count: int = 14) -> NDArray[np.float64]:
+    """Spearman's correlation of two maps over cells, in [-1, 1]: (B,). 0 where a map is constant.
+
+    Args:
+        a: (B, H, W) raw.
+        b: (B, H, W) raw.
+        count: cells a side.
+    """
+    if a.shape != b.shape or a.ndim != 3:
+        raise AttributionError(
+            f"Expected two stacks of maps (B, H, W) alike but got {tuple(a.shape)} and {tuple(b.shape)}."
+        )
+    ranks = [rankdata(cells(m, min(count, *m.shape[1:])).flatten(1).numpy(), axis=1) for m in (a, b)]
+    first, second = (r - r.mean(1, keepdims=True) for r in ranks)
+    scale = np.sqrt((first**2).sum(1) * (second**2).sum(1))
+    return np.divide((first * second).sum(1), scale, out=np.zeros(len(scale)), where=scale > 0)

@@ -1,0 +1,272 @@
+"""Attribution methods behind one interface: a network, pictures, a class and perhaps a layer give raw maps.
+
+>>> maps = attribute("occlusion", network, x, target=2)  # (B, H, W)  # doctest: +SKIP
+
+Two controls stand beside the methods and know nothing of the network: ``random`` and ``edges``. Whatever a
+method is praised for, it should do better than these (Adebayo et al., "Sanity Checks for Saliency Maps",
+NeurIPS 2018). Values are never scaled: maps scaled min-max each cannot be compared with one another.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import warnings
+from collections.abc import Callable
+
+import torch
+from captum.attr import GuidedGradCam, IntegratedGradients, Occlusion
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from workbench.errors import UnknownNameError
+from workbench.interpret import layers
+from workbench.interpret.attribution import (
+    AttributionError,
+    check_classes,
+    check_request,
+    default_layer,
+    grad_cam,
+    upsample,
+)
+
+FILLS = ("mean", "blur", "zero")
+_SMOOTH = ("gelu", "silu", "swish", "mish", "softplus", "celu", "selu", "leakyrelu", "prelu", "tanh")
+
+
+def filled(x: Tensor, fill: str = "mean") -> Tensor:
+    """What "nothing to see here" looks like: a stand-in for the pixels that a method takes away.
+
+    Args:
+        x: (B, 3, H, W).
+        fill: ``mean``, each picture's own mean colour; ``blur``, the picture blurred so that only layout and
+            tone stay; ``zero``, the middle of the network's input range.
+
+    Returns:
+        (B, 3, H, W).
+    """
+    if fill == "mean":
+        return x.mean((2, 3), keepdim=True).expand_as(x)
+    if fill == "zero":
+        return torch.zeros_like(x)
+    if fill != "blur":
+        raise UnknownNameError("fill", fill, FILLS)
+    from torchvision.transforms.functional import gaussian_blur
+
+    size = 2 * (min(x.shape[-2:]) // 8) + 1  # a quarter of the shorter side
+    return gaussian_blur(x, [size, size], [size / 4, size / 4])
+
+
+def _grad_cam(network, x, target, layer, _seed) -> Tensor:
+    maps = grad_cam(network, x, target, layer)
+    if not maps.any():
+        raise AttributionError(
+            "The Grad-CAM map is zero everywhere: nothing of this layer reaches the class. That is so for an "
+            "untrained network whose last batch norm starts at zero. Train it, or choose another layer."
+        )
+    return maps
+
+
+class _ClippedReLU(nn.ReLU):
+    """ReLU6 as a kind of ``nn.ReLU``: captum's guided backpropagation guides no other module."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.hardtanh(x, 0.0, 6.0)
+
+
+def guidable(network: nn.Module) -> nn.Module:
+    """A copy of ``network`` whose every ReLU and ReLU6 can be guided.
+
+    Raises:
+        AttributionError: activations other than ReLU, for which guided backpropagation is not defined and
+            would silently be the plain gradient.
+    """
+    smooth = {
+        type(m).__name__
+        for m in network.modules()
+        if type(m).__name__ == "ELU" or any(word in type(m).__name__.lower() for word in _SMOOTH)
+    }
+    if smooth:
+        raise AttributionError(
+            f"Expected a network with ReLU activations but it has {', '.join(sorted(smooth))}: guided "
+            "backpropagation would be the plain gradient. Use grad_cam, integrated_gradients or occlusion."
+        )
+    copied = copy.deepcopy(network)
+    for module in copied.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.ReLU6):
+                setattr(module, name, _ClippedReLU().eval())
+            elif isinstance(child, nn.ReLU):
+                child.inplace = False  # captum's hooks need the value
+    if not any(isinstance(m, nn.ReLU) for m in copied.modules()):
+        raise AttributionError(
+            "Expected a network with ReLU modules but it has none: guided backpropagation would be the plain "
+            "gradient. Use grad_cam, integrated_gradients or occlusion."
+        )
+    return copied
+
+
+def _guided_grad_cam(network, x, target, layer, _seed) -> Tensor:
+    layer = default_layer(network) if layer is None else layer
+    _grad_cam(network, x, target, layer, _seed)  # for its refusals
+    name = next(n for n, m in network.named_modules() if m is layer)
+    copied = guidable(network)
+    guided = GuidedGradCam(copied, copied.get_submodule(name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # captum tells of hooks that it removes itself
+        parts = guided.attribute(x, target=target, interpolate_mode="bilinear")
+    return parts.abs().sum(1)  # the sign of a colour's gradient is no evidence for or against
+
+
+def _integrated_gradients(network, x, target, _layer, _seed, fill="mean", steps=16) -> Tensor:
+    method = IntegratedGradients(network)
+    batch = max(len(x), 8 * 224 * 224 // (x.shape[-1] * x.shape[-2]))  # bounds the memory
+    parts = method.attribute(
+        x, baselines=filled(x, fill), target=target, n_steps=steps, internal_batch_size=batch
+    )
+    return parts.sum(1)
+
+
+def _occlusion(network, x, target, _layer, _seed, fill="mean", window=None, stride=None) -> Tensor:
+    window = window or max(1, round((x.shape[-1] * x.shape[-2]) ** 0.5 / 4))
+    window = min(window, *x.shape[-2:])
+    stride = stride or max(1, window // 2)
+    with torch.no_grad():
+        parts = Occlusion(network).attribute(
+            x,
+            sliding_window_shapes=(x.shape[1], window, window),
+            strides=(x.shape[1], stride, stride),
+            baselines=filled(x, fill),
+            target=target,
+        )
+    return parts.mean(1)
+
+
+def _random(_network, x, _target, _layer, seed, grid=7) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(len(x), grid, grid, generator=generator)
+
+
+def _edges(_network, x, _target, _layer, _seed) -> Tensor:
+    gray = x.mean(1, keepdim=True)
+    sobel = torch.tensor([[1.0, 2.0, 1.0], [0.0, 0.0, 0.0], [-1.0, -2.0, -1.0]]) / 8
+    kernels = torch.stack([sobel, sobel.T])[:, None].to(x)  # (2, 1, 3, 3)
+    return F.conv2d(F.pad(gray, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """One way to make a map."""
+
+    title: str  # for menus and plots
+    description: str  # one line for people
+    units: str  # of the raw values
+    function: Callable[..., Tensor]
+    layered: bool = False  # whether it looks at a layer
+    control: bool = False  # whether it knows nothing of the network
+    source: str = ""
+
+
+METHODS: dict[str, Method] = {
+    "grad_cam": Method(
+        "Grad-CAM",
+        "Which places of a layer's feature map spoke for the class, or against it.",
+        "logit × activation",
+        _grad_cam,
+        layered=True,
+        source="Selvaraju et al., ICCV 2017",
+    ),
+    "guided_grad_cam": Method(
+        "Guided Grad-CAM",
+        "The fine lines, by guided backpropagation, within what Grad-CAM marks. Networks with ReLU only.",
+        "logit × activation × guided gradient, summed over |colours|",
+        _guided_grad_cam,
+        layered=True,
+        source="Selvaraju et al., ICCV 2017; Springenberg et al., ICLR workshop 2015",
+    ),
+    "integrated_gradients": Method(
+        "Integrated gradients",
+        "Each pixel's share of the difference between this picture's logit and its mean colour's.",
+        "logit; the map sums to the difference",
+        _integrated_gradients,
+        source="Sundararajan et al., ICML 2017",
+    ),
+    "occlusion": Method(
+        "Occlusion",
+        "How far the logit falls when a square is painted over with the picture's mean colour.",
+        "logit",
+        _occlusion,
+        source="Zeiler and Fergus, ECCV 2014",
+    ),
+    "random": Method(
+        "Random map", "Smooth noise, a control.", "none", _random, control=True, source="a control"
+    ),
+    "edges": Method(
+        "Edge detector",
+        "Where the picture has edges, whatever the network is: a control.",
+        "gradient of gray value, a pixel",
+        _edges,
+        control=True,
+        source="Adebayo et al., NeurIPS 2018",
+    ),
+}
+
+
+def methods(controls: bool = False) -> list[str]:
+    """Names of the methods, and of the controls if asked for."""
+    return [name for name, method in METHODS.items() if controls or not method.control]
+
+
+def attribute(
+    method: str,
+    network: nn.Module,
+    x: Tensor,
+    target: int | Tensor,
+    layer: nn.Module | str | None = None,
+    seed: int = 0,
+    size: tuple[int, int] | None = None,
+    **options,
+) -> Tensor:
+    """Raw maps of one method at the size of the pictures.
+
+    Args:
+        method: a name in :data:`METHODS`.
+        network: in eval mode, (B, 3, H, W) to logits (B, C).
+        x: (B, 3, H, W), preprocessed as the network expects.
+        target: class index, or one a picture (B,).
+        layer: for layered methods, a module or its name (see :mod:`workbench.interpret.layers`); by default
+            the last feature map.
+        seed: of the random control; nothing else is random.
+        size: (H, W) of the maps, by default that of ``x``; coarser maps are enlarged bilinearly.
+        options: ``fill`` (:data:`FILLS`) and ``steps`` of integrated gradients; ``fill``, ``window`` and
+            ``stride`` (pixels; by default a quarter of the picture's side, and half of that) of occlusion;
+            ``grid`` of random.
+
+    Returns:
+        (B, H, W) float32, in the units that the method's entry states.
+
+    Raises:
+        UnknownNameError: no such method, layer or fill.
+        AttributionError: training mode, an ``x`` or ``target`` that does not fit, a layer for a method that
+            has none, a layer without spatial extent, guided backpropagation on another activation than ReLU,
+            or a Grad-CAM that is zero everywhere.
+    """
+    if method not in METHODS:
+        raise UnknownNameError("method", method, METHODS)
+    entry = METHODS[method]
+    check_request(network, x, target)
+    if isinstance(layer, str):
+        layer = layers.find(network, layer)
+    if layer is not None and not entry.layered:
+        layered = ", ".join(name for name, m in METHODS.items() if m.layered)
+        raise AttributionError(
+            f"Expected no layer for {method}, which looks at the input. Layers are for {layered}."
+        )
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().clone()
+        if not entry.control:
+            with torch.no_grad():
+                check_classes(target, network(x[:1]).shape[1])
+        x.requires_grad_(not entry.control)
+        maps = entry.function(network, x, target, layer, seed, **options).detach().float()
+    return upsample(maps, size or tuple(x.shape[-2:]))

@@ -1,0 +1,222 @@
+"""Faithfulness by changing the picture: deletion and insertion, infidelity, sensitivity.
+
+What is taken out is replaced by a stated fill, and always in whole cells: single pixels taken out here and
+there would make a texture that no network has ever seen, and would judge fine-grained maps by that.
+
+Sources: Petsiuk et al., "RISE", BMVC 2018 (deletion, insertion); Samek et al., IEEE TNNLS 2017 (regions);
+Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019, through captum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from captum.metrics import infidelity as captum_infidelity
+from captum.metrics import sensitivity_max
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from workbench.interpret.attribution import AttributionError, check_classes, check_request
+from workbench.interpret.localisation import cells
+from workbench.interpret.methods import filled
+
+_BATCH = 64  # pictures a forward pass: bounds the memory
+
+
+def _check(network: nn.Module, x: Tensor, target: Tensor, maps: Tensor) -> None:
+    check_request(network, x, target)
+    if maps.shape != (len(x), *x.shape[2:]):
+        raise AttributionError(
+            f"Expected maps of shape {(len(x), *x.shape[2:])} but got {tuple(maps.shape)}."
+        )
+
+
+def _logits(network: nn.Module, x: Tensor) -> Tensor:
+    return torch.cat([network(part) for part in x.split(_BATCH)])
+
+
+def removal_order(maps: Tensor, count: int) -> Tensor:
+    """(B, count²) rank of each cell, 0 for the most relevant; equal cells in reading order."""
+    relevance = cells(maps, count).flatten(1)
+    order = relevance.argsort(dim=1, descending=True, stable=True)
+    return order.argsort(dim=1)
+
+
+@torch.no_grad()
+def deletion_insertion(
+    network: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    maps: Tensor,
+    fill: str = "blur",
+    count: int = 8,
+    steps: int = 8,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Areas under the curves of the class's probability while the most relevant cells go, or come, first.
+
+    Args:
+        network: in eval mode.
+        x: (B, 3, H, W).
+        target: (B,) classes.
+        maps: (B, H, W) raw.
+        fill: what a missing cell shows, see :func:`~workbench.interpret.methods.filled`.
+        count: cells a side.
+        steps: points of a curve after the first.
+
+    Returns:
+        deletion (B,), low for a faithful map, and insertion (B,), high for one; both in [0, 1], the mean
+        probability by the trapezoid rule over the share of the cells.
+
+    Raises:
+        AttributionError: training mode, or shapes that do not fit.
+    """
+    _check(network, x, target, maps)
+    count = min(count, *x.shape[2:])
+    ranks, empty = removal_order(maps, count), filled(x, fill)
+    curves = []
+    for start, other in ((x, empty), (empty, x)):
+        points = []
+        for step in range(steps + 1):
+            taken = (ranks < round(count**2 * step / steps)).view(-1, 1, count, count).to(x.dtype)
+            taken = F.interpolate(taken, x.shape[2:], mode="nearest")
+            p = _logits(network, taken * other + (1 - taken) * start).softmax(1)
+            points.append(p.gather(1, target[:, None])[:, 0].double())
+        curves.append(torch.trapezoid(torch.stack(points), dx=1 / steps, dim=0).numpy())
+    return curves[0], curves[1]
+
+
+class _Replay:
+    """Remembers what a function gave: all maps are judged by the same perturbations, at the cost of one."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]):
+        self.function, self.calls, self.position = function, [], 0
+
+    def __call__(self, masks: Tensor) -> Tensor:
+        if self.position == len(self.calls):
+            self.calls.append((masks, self.function(masks)))
+        seen, result = self.calls[self.position]
+        if not torch.equal(seen, masks):
+            raise RuntimeError("The perturbations differ between two maps.")
+        self.position += 1
+        return result
+
+
+@torch.no_grad()
+def infidelity(
+    network: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    maps: Mapping[str, Tensor],
+    fill: str = "blur",
+    samples: int = 16,
+    seed: int = 0,
+) -> dict[str, NDArray[np.float64]]:
+    """Share of the logit's change under random removals that each map leaves unexplained.
+
+    A random square (a quarter to a half of each side) is filled in; a faithful map's sum over it predicts how
+    far the logit falls. Each map is first scaled by the factor that suits it best (captum's ``normalize``),
+    and the mean squared error is divided by that of an all-zero map: 0 predicts every change, 1 none.
+
+    Args:
+        network: in eval mode.
+        x: (B, 3, H, W).
+        target: (B,) classes.
+        maps: name -> (B, H, W) raw.
+        fill: of the squares.
+        samples: squares a picture.
+        seed: of the squares.
+
+    Returns:
+        name -> (B,) in [0, 1].
+    """
+    for found in maps.values():
+        _check(network, x, target, found)
+    check_classes(target, network(x[:1]).shape[1])
+    empty, shape = filled(x, fill), x.shape[2:]
+
+    def forward(masks: Tensor) -> Tensor:  # (B · n, 1, H, W), n copies of a picture side by side
+        n = len(masks) // len(x)
+        copies = [t.repeat_interleave(n, 0) for t in (x, empty)]
+        return _logits(network, masks * copies[0] + (1 - masks) * copies[1]).double()
+
+    def judge(found: Tensor, normalize: bool) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+
+        def remove(masks: Tensor) -> tuple[Tensor, Tensor]:
+            kept = masks.clone()
+            for mask in kept:
+                size = [int(s * (0.25 + 0.25 * torch.rand((), generator=generator))) or 1 for s in shape]
+                top, left = (
+                    int(torch.randint(s - k + 1, (), generator=generator))
+                    for s, k in zip(shape, size, strict=True)
+                )
+                mask[:, top : top + size[0], left : left + size[1]] = 0
+            return masks - kept, kept
+
+        replay.position = 0
+        whole = torch.ones(len(x), 1, *shape, dtype=x.dtype)
+        return captum_infidelity(
+            replay,
+            remove,
+            whole,
+            found[:, None].to(x.dtype),
+            target=target,
+            n_perturb_samples=samples,
+            normalize=normalize,
+        )
+
+    replay = _Replay(forward)
+    change = judge(torch.zeros(len(x), *shape), normalize=False).double()  # mean squared change of the logit
+    result = {}
+    for name, found in maps.items():
+        scaled = found / found.abs().amax((1, 2), keepdim=True).clamp(
+            min=1e-30
+        )  # float32 squares must not vanish
+        error = judge(scaled, normalize=True).double()
+        share = torch.where(change > 0, error / change, torch.ones_like(change))
+        result[name] = share.clamp(0, 1).numpy()
+    return result
+
+
+def sensitivity(
+    explain: Callable[[Tensor, Tensor], Tensor],
+    x: Tensor,
+    target: Tensor,
+    radius: float = 0.02,
+    samples: int = 3,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """The most a map changes under invisible noise, relative to the map: (B,), 0 or more.
+
+    Args:
+        explain: pictures (B, 3, H, W) and classes (B,) to maps (B, H, W).
+        x: pictures.
+        target: (B,).
+        radius: of the uniform noise, in the units of ``x`` (.02 is 2.5 gray levels of 255 for mean and
+            standard deviation .5).
+        samples: noises a picture.
+        seed: of the noise.
+
+    A map that does not look at the network at all may have 0: stability alone is no merit.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(inputs, perturb_radius):
+        return inputs + perturb_radius * (2 * torch.rand(inputs.shape, generator=generator) - 1)
+
+    def explained(inputs, target):  # captum wants a tuple for a tuple
+        return (explain(inputs[0], target),) if isinstance(inputs, tuple) else explain(inputs, target)
+
+    result = sensitivity_max(
+        explained,
+        x,
+        perturb_func=noise,
+        perturb_radius=radius,
+        n_perturb_samples=samples,
+        max_examples_per_batch=len(x),
+        target=target,
+    )
+    return result.double().numpy()

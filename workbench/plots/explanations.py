@@ -1,0 +1,217 @@
+"""Figures of what layers know and how far explanations can be trusted, drawn from the studies' tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from workbench.plots.checks import check_table, in_order
+from workbench.plots.style import heat_map, interval_points, look, new_figure, pretty, reference_line, styled
+
+_MEASURES = {  # title and whether more is better
+    "insertion": ("insertion", True),
+    "deletion": ("deletion", False),
+    "infidelity": ("infidelity", False),
+    "randomisation": ("kept without\nthe weights", False),
+    "sensitivity": ("sensitivity\nto noise", False),
+    "pointing": ("pointing game", True),
+    "mass": ("relevance mass", True),
+}
+_METHODS = ("grad_cam", "guided_grad_cam", "integrated_gradients", "occlusion", "edges", "random", "chance")
+_NAMES = {
+    "grad_cam": "Grad-CAM",
+    "guided_grad_cam": "guided Grad-CAM",
+    "edges": "edges (control)",
+    "random": "random (control)",
+    "chance": "chance",
+}
+
+
+def _name(method: str) -> str:
+    return _NAMES.get(method, pretty(method))
+
+
+@styled
+def layer_heat_map(table, kind: str = "descriptor", weights: str = "imagenet", title: str = "") -> Figure:
+    """What each layer knows of each characteristic: layers across, characteristics down.
+
+    Args:
+        table: columns part, weights, kind, layer, characteristic, score; the rows of part ``probe``.
+        kind: "descriptor" (R², shades from 0) or "mood" (balanced accuracy, shades from chance, .5).
+        weights: whose features, "imagenet" or "random".
+    """
+    frame = check_table(table, ("part", "weights", "kind", "layer", "characteristic", "score"))
+    frame = frame[(frame["part"] == "probe") & (frame["weights"] == weights) & (frame["kind"] == kind)]
+    frame = check_table(frame, ("score",))
+    layers, names = in_order(frame["layer"]), in_order(frame["characteristic"])
+    values = frame.pivot_table(index="characteristic", columns="layer", values="score").reindex(names)[layers]
+    values = values.to_numpy(dtype=float)
+    chance = 0.5 if kind == "mood" else 0.0
+    texts = [[_short(v) for v in row] for row in values]
+    figure, grid = new_figure(size=(2.4 + 0.48 * len(layers), 1.5 + 0.34 * len(names)))
+    heat_map(
+        grid[0, 0],
+        np.where(np.isnan(values), np.nan, np.clip(values - chance, 0, None)),
+        texts,
+        [pretty(n) for n in names],
+        [n.removeprefix("block") for n in layers],
+        top=1 - chance,
+    )
+    what = "balanced accuracy (chance .5)" if kind == "mood" else "R² of a linear probe"
+    grid[0, 0].set(xlabel="block, from the shallow end", title=title or what)
+    return figure
+
+
+def _short(value: float) -> str:
+    if np.isnan(value):
+        return ""
+    return f"{value:.2f}".replace("0.", ".") if value > -0.995 else "<-1"
+
+
+@styled
+def similarity_map(table, title: str = "How alike layers see the pictures (RSA)") -> Figure:
+    """Similarity of layers, from the rows of part ``similarity``."""
+    frame = check_table(table, ("part", "layer", "characteristic", "score"))
+    frame = check_table(frame[frame["part"] == "similarity"], ("score",))
+    layers = in_order(frame["layer"])
+    values = frame.pivot_table(index="layer", columns="characteristic", values="score").reindex(layers)[
+        layers
+    ]
+    values = values.to_numpy(dtype=float)
+    names = [n.removeprefix("block") for n in layers]
+    figure, grid = new_figure(size=(1.8 + 0.46 * len(layers), 1.5 + 0.36 * len(layers)))
+    heat_map(grid[0, 0], np.clip(values, 0, 1), [[_short(v) for v in r] for r in values], names, names, top=1)
+    grid[0, 0].set(title=title, xlabel="block", ylabel="block")
+    return figure
+
+
+@styled
+def block_choices(table, title: str = "MAFR with the blocks that ...") -> Figure:
+    """Balanced accuracy of the recommended, the deepest and random blocks: a point a seed and the mean.
+
+    Args:
+        table: columns part, choice, seed, score; the rows of part ``test`` are drawn.
+    """
+    frame = check_table(table, ("part", "choice", "seed", "score"))
+    frame = check_table(frame[frame["part"] == "test"], ("choice", "score"))
+    choices = in_order(frame["choice"])
+    figure, grid = new_figure(size=(6.0, 1.3 + 0.55 * len(choices)))
+    axes = grid[0, 0]
+    for place, choice in enumerate(choices):
+        own = frame.loc[frame["choice"] == choice, "score"].astype(float)
+        series = {k: v for k, v in look(place).items() if k != "linestyle"}
+        axes.plot(own, np.full(len(own), place), linestyle="none", alpha=0.5, markersize=5, **series)
+        axes.plot(own.mean(), place, linestyle="none", markersize=11, markeredgecolor="white", **series)
+        axes.annotate(
+            f"{own.mean():.3f}", (own.mean(), place), (0, 10), textcoords="offset points", ha="center"
+        )
+    axes.set_yticks(range(len(choices)), [pretty(c) for c in choices])
+    axes.set(xlabel="balanced accuracy (small: a split seed, large: the mean)", title=title)
+    axes.set_ylim(len(choices) - 0.4, -0.6)
+    return figure
+
+
+@styled
+def faithfulness_plot(table, title: str = "") -> Figure:
+    """Every measure of every method in one figure: a panel a measure, a row a method, a series a case.
+
+    Args:
+        table: columns case, method, measure, part, estimate, low, high.
+    """
+    frame = check_table(table, ("case", "method", "measure", "part", "estimate", "low", "high"))
+    frame = frame[frame["measure"].isin(list(_MEASURES)) & (frame["method"].astype(str) != "")]
+    frame = check_table(frame, ("case",))
+    cases = in_order(frame["case"])
+    measures, rows = in_order(frame["measure"], _MEASURES), in_order(frame["method"], _METHODS)
+    columns = min(4, len(measures))
+    lines = -(-len(measures) // columns)
+    figure, grid = new_figure(
+        lines, columns, size=(1.6 + 2.35 * columns, 0.9 + lines * (0.9 + 0.36 * len(rows))), sharey=True
+    )
+    for axes, measure in zip(grid.flat, measures, strict=False):
+        name, more = _MEASURES[measure]
+        for index, case in enumerate(cases):
+            own = frame[(frame["measure"] == measure) & (frame["case"] == case)]
+            if not len(own):
+                continue
+            place = [rows.index(m) + 0.62 * ((index + 0.5) / len(cases) - 0.5) for m in own["method"]]
+            interval_points(
+                axes,
+                place,
+                *(own[c].astype(float) for c in ("estimate", "low", "high")),
+                index=index,
+                label=case,
+            )
+        axes.set_title(f"{name} {'→ better' if more else '← better'}", fontsize="small")
+        axes.set_yticks(range(len(rows)), [_name(m) for m in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+    for axes in list(grid.flat)[len(measures) :]:
+        axes.set_visible(False)
+    handles = {
+        label: handle
+        for axes in grid.flat
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    if title:
+        figure.suptitle(title, fontsize="medium", fontweight="bold")
+    return figure
+
+
+@styled
+def cascade_plot(table, title: str = "Maps of an ever more randomised network") -> Figure:
+    """Rank correlation with the original map while parts are randomised from the logits down, a panel a case.
+
+    Args:
+        table: columns case, method, measure, part, estimate; the rows of measure ``cascade`` are drawn.
+    """
+    frame = check_table(table, ("case", "method", "measure", "part", "estimate"))
+    frame = check_table(frame[frame["measure"] == "cascade"], ("case",))
+    cases, names = in_order(frame["case"]), in_order(frame["method"], _METHODS)
+    figure, grid = new_figure(1, len(cases), size=(1.4 + 3.1 * len(cases), 3.9), sharey=True)
+    for axes, case in zip(grid[0], cases, strict=True):
+        for index, method in enumerate(names):
+            own = frame[(frame["case"] == case) & (frame["method"] == method)]
+            parts = sorted(own["part"], key=lambda p: int(str(p).split()[0]))
+            values = own.set_index("part")["estimate"].astype(float).reindex(parts)
+            axes.plot(range(len(parts) + 1), [1.0, *values], label=_name(method), markersize=6, **look(index))
+        labels = [str(p).split(maxsplit=1)[1] for p in parts]
+        axes.set_xticks(range(len(parts) + 1), ["none", *labels], rotation=30, ha="right")
+        axes.set_title(case)
+        axes.axhline(0, color="#595959", linewidth=1)
+    grid[0, 0].set_ylabel("rank correlation")
+    figure.supxlabel("randomised from the logits down to", fontsize="small")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right center")
+    figure.suptitle(title, fontsize="medium", fontweight="bold")
+    return figure
+
+
+@styled
+def seal_plot(table, title: str = "How much of the relevance lies on the planted seal") -> Figure:
+    """Relevance mass inside the seal: of the network that needs it, and of one that does not.
+
+    Args:
+        table: columns case, method, measure, estimate, low, high, with the cases ``seal`` and ``no cue``.
+    """
+    frame = check_table(table, ("case", "method", "measure", "estimate", "low", "high"))
+    frame = check_table(
+        frame[(frame["measure"] == "mass") & frame["case"].isin(["seal", "no cue"])], ("case",)
+    )
+    rows = in_order(frame.loc[frame["method"] != "chance", "method"], _METHODS)
+    figure, grid = new_figure(size=(7.2, 1.5 + 0.5 * len(rows)))
+    axes = grid[0, 0]
+    labels = {"seal": "taught the seal", "no cue": "taught the mood"}
+    for index, (case, label) in enumerate(labels.items()):
+        own = frame[(frame["case"] == case) & frame["method"].isin(rows)]
+        place = [rows.index(m) + (index - 0.5) * 0.3 for m in own["method"]]
+        values = (own[c].astype(float) for c in ("estimate", "low", "high"))
+        interval_points(axes, place, *values, index=index, label=label)
+    area = frame.loc[frame["method"] == "chance", "estimate"]
+    if len(area):
+        reference_line(axes, float(pd.to_numeric(area).iloc[0]), "the seal's area")
+    axes.set_yticks(range(len(rows)), [_name(m) for m in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set(xlabel="share of the positive relevance inside the seal", title=title)
+    axes.legend(loc="lower right")
+    return figure

@@ -1,0 +1,129 @@
+"""Classifiers in seconds: ImageNet features as they are, and a linear layer fitted on them, as one network.
+
+For studies that need a network whose truth is known, not a good one. The atelier's pictures come with their
+regions, so what the network ought to look at is known as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from workbench import models
+from workbench.data.atelier import MOODS, SEALS, paint
+from workbench.data.transforms import Squeeze, Views
+from workbench.training.linear_probe import STRENGTH
+
+
+@dataclasses.dataclass(frozen=True)
+class Painted:
+    """N pictures of the atelier, ready for a network."""
+
+    x: Tensor  # (N, 3, S, S)
+    moods: NDArray[np.int64]  # (N,) index into MOODS
+    seals: NDArray[np.int64] | None  # (N,) index into the kinds of seals
+    masks: Tensor  # (N, S, S) bool: where the mood is, or the seal if there are seals
+
+
+def painted(n: int, size: int, first: int = 0, sealed: bool = False, stamped: bool = True) -> Painted:
+    """Paint ``n`` pictures, moods in turn, with the seeds ``first`` … ``first + n - 1``.
+
+    Args:
+        n: pictures.
+        size: pixels of a side, after painting at 256.
+        first: seed of the first.
+        sealed: each bears a seal of a kind that has nothing to do with its mood (both are drawn evenly and
+            apart), and ``masks`` are the seals'.
+        stamped: False leaves the seals out and the rest as it was, for comparison.
+    """
+    views, kinds = Views((Squeeze(size),)), list(SEALS)
+    parts, masks, moods, seals = [], [], [], []
+    for i in tqdm(range(n), desc="painting", unit="picture", disable=None):
+        mood, kind = i % len(MOODS), (i // len(MOODS)) % len(kinds)
+        picture = paint(MOODS[mood], first + i, seal=kinds[kind] if sealed and stamped else None)
+        parts.append(views(picture.image))
+        mask = picture.seal_mask if sealed and stamped else picture.mask
+        masks.append(np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST)))
+        moods.append(mood)
+        seals.append(kind)
+    return Painted(
+        torch.cat(parts),
+        np.array(moods),
+        np.array(seals) if sealed else None,
+        torch.from_numpy(np.stack(masks)),
+    )
+
+
+class Pooled(nn.Module):
+    """A trunk, global pooling and a linear layer: (B, 3, H, W) to logits (B, C).
+
+    Args:
+        trunk: to a feature map (B, K, h, w).
+        features: K.
+        classes: C.
+        peak: the greatest value of each channel instead of the mean: something small is not drowned.
+    """
+
+    def __init__(self, trunk: nn.Sequential, features: int, classes: int, peak: bool = False):
+        super().__init__()
+        self.trunk, self.peak = trunk, peak
+        self.classifier = nn.Linear(features, classes)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """(B, K)."""
+        found = self.trunk(x)
+        return found.amax((2, 3)) if self.peak else found.mean((2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.pooled(x))
+
+
+def mood_network(x: Tensor, labels: ArrayLike) -> Pooled:
+    """All of EfficientNet-lite0, mean pooling, and a linear layer fitted to ``labels``, in eval mode."""
+    lite0 = models.create("lite0_classifier", pretrained=True)
+    trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks, lite0.conv_head, lite0.bn2)
+    return _fitted(Pooled(trunk, lite0.num_features, len(set(np.asarray(labels)))), x, labels)
+
+
+def detail_network(x: Tensor, labels: ArrayLike, stages: int = 3) -> Pooled:
+    """The first stages of EfficientNet-lite0, peak pooling, and a linear layer: it can see a small seal."""
+    lite0 = models.create("lite0_classifier", pretrained=True)
+    trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks[:stages])
+    with torch.no_grad():
+        features = trunk.eval()(x[:1]).shape[1]
+    return _fitted(Pooled(trunk, features, len(set(np.asarray(labels))), peak=True), x, labels)
+
+
+def _fitted(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> Pooled:
+    network.eval().requires_grad_(False)
+    features = np.concatenate([network.pooled(part).double().numpy() for part in x.split(batch)])
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=2000))
+    scaler, linear = (step for _, step in probe.fit(features, np.asarray(labels)).steps)
+    weight, bias = linear.coef_ / scaler.scale_, linear.intercept_
+    if len(weight) == 1:  # two classes: scikit-learn keeps one row
+        weight, bias = np.stack([-weight[0], weight[0]]) / 2, np.array([-bias[0], bias[0]]) / 2
+    bias = bias - weight @ scaler.mean_
+    network.classifier.weight.copy_(torch.from_numpy(weight))
+    network.classifier.bias.copy_(torch.from_numpy(bias))
+    return network
+
+
+@torch.no_grad()
+def predictions(network: nn.Module, x: Tensor, batch: int = 16) -> Tensor:
+    """(N,) likeliest classes."""
+    return torch.cat([network(part).argmax(1) for part in x.split(batch)])
+
+
+def share_right(found: Tensor, labels: Sequence[int] | NDArray) -> float:
+    """Accuracy."""
+    return float((found.numpy() == np.asarray(labels)).mean())

@@ -1,0 +1,184 @@
+"""What do a network's layers see of a painter's means of expression, and which blocks should be aggregated?
+
+Parts of the table, one after the other:
+
+- ``probe``: for every residual block (and the last feature map), how well its features tell each expression
+  descriptor and each mood; with ImageNet weights and, as control, random ones.
+- ``similarity``: how alike blocks see the pictures (RSA).
+- ``relevance``: how much of a descriptor's variance lies between the moods.
+- ``recommendation``: the blocks to aggregate that follow from these, in the order of choice.
+- ``test``: MAFR with the recommended blocks against the deepest as many and random as many, trained alike on
+  the same painter-grouped folds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from workbench import models
+from workbench.data.atelier import open_dataset
+from workbench.data.paintings import Paintings
+from workbench.data.transforms import Squeeze, Views
+from workbench.interpret.descriptors import DESCRIPTORS, describe_folder
+from workbench.interpret.layers import blocks, stages
+from workbench.interpret.probing import gains_over, probe, recommend, relevance, similarity, stage_features
+from workbench.metrics.classification import balanced_accuracy, confusion_matrix
+from workbench.models.mafr import BLOCKS
+from workbench.studies.runner import Runs
+from workbench.training.finetune import FinetuneConfig, Pictures, cross_validate
+
+KEYS = ("section", "choice", "seed")
+CHOICES = ("recommended", "deepest", "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is measured, and at which cost."""
+
+    pictures: int = 200  # most pictures to use, drawn by the seed
+    size: int = 160  # pixels of a side for the probes
+    folds: int = 5  # of the probes
+    samples: int = 200  # bootstrap samples
+    share: float = 0.95  # of what all blocks know that the recommended ones must know
+    seeds: tuple[int, ...] = (0, 1, 2)  # of the test's splits, heads and random blocks; empty leaves it out
+    epochs: int = 4  # of the test
+    train_size: int = 128  # pixels of its views
+    train_folds: int = 3  # of the test
+    seed: int = 0  # of the choice of pictures and of the random weights
+
+
+def run(data: str | os.PathLike, out: str | os.PathLike, plan: Plan | None = None, ratings=None) -> Path:
+    """Measure what is not in the table yet.
+
+    Args:
+        data: what :func:`~workbench.data.atelier.open_dataset` takes.
+        out: folder of the table ``what_layers_see.csv``.
+        plan: see :class:`Plan`.
+        ratings: the table of a folder, if it is not its ``ratings.csv``.
+
+    Returns:
+        Path of the table. ``section`` is the part; the others are in columns of their own.
+    """
+    plan = plan or Plan()
+    pictures = some(open_dataset(data, ratings), plan.pictures, plan.seed)
+    runs = Runs(Path(out) / "what_layers_see.csv", KEYS)
+    study = _Study(pictures, plan)
+    first = [{"section": "probe", "choice": "", "seed": plan.seed}]
+    runs.do(first, lambda section, choice, seed: study.look(), "probes")
+    if not plan.seeds:
+        return runs.path
+    chosen = recommended(runs.rows)
+    tests = [{"section": "test", "choice": c, "seed": s} for s in plan.seeds for c in CHOICES]
+    return runs.do(
+        tests, lambda section, choice, seed: study.train(choice, seed, chosen), "MAFR with other blocks"
+    )
+
+
+def some(data: Paintings, count: int, seed: int) -> Paintings:
+    """At most ``count`` of the paintings, the same for equal seeds; classes keep their shares about."""
+    if count >= len(data):
+        return data
+    keep = np.sort(np.random.default_rng(seed).permutation(len(data))[:count])
+    names = tuple(data.paths[i] for i in keep)
+    votes = None if data.votes is None else data.votes[keep]
+    return dataclasses.replace(
+        data, paths=names, labels=data.labels[keep], groups=data.groups[keep], votes=votes
+    )
+
+
+def recommended(rows: Sequence[Mapping]) -> list[int]:
+    """Indices of the recommended blocks, ascending, from the table."""
+    return sorted(
+        int(str(r["layer"]).removeprefix("block")) for r in rows if r.get("part") == "recommendation"
+    )
+
+
+class _Study:
+    def __init__(self, data: Paintings, plan: Plan):
+        self.data, self.plan = data, plan
+        self._pictures: Pictures | None = None
+
+    def features(self, pretrained: bool) -> dict:
+        torch.manual_seed(self.plan.seed)
+        network = models.create("lite0_classifier", pretrained=pretrained).eval()
+        modules = {**blocks(network), "head": stages(network)["head"]}
+        views = Views((Squeeze(self.plan.size),))
+        return stage_features(network, (self.data.read(i) for i in range(len(self.data))), views, modules)
+
+    def look(self) -> list[dict]:
+        """Parts probe to recommendation."""
+        data, plan = self.data, self.plan
+        described = describe_folder(data)
+        descriptors = {name: described[name] for name in DESCRIPTORS}
+        moods = {name: data.labels == i for i, name in enumerate(data.classes)}
+        tables, features = {}, {}
+        for weights in ("imagenet", "random"):
+            features[weights] = self.features(weights == "imagenet")
+            tables[weights] = probe(
+                features[weights], descriptors, moods, data.groups, plan.folds, plan.samples
+            )
+        rows = [
+            {"part": "probe", "weights": w, **row, "pictures": len(data)} for w in tables for row in tables[w]
+        ]
+        names, alike = similarity(features["imagenet"])
+        rows += [
+            {
+                "part": "similarity",
+                "weights": "imagenet",
+                "layer": a,
+                "characteristic": b,
+                "score": float(alike[i, j]),
+            }
+            for i, a in enumerate(names)
+            for j, b in enumerate(names)
+        ]
+        weights = {name: relevance(values, data.labels) for name, values in descriptors.items()}
+        rows += [{"part": "relevance", "characteristic": k, "score": v} for k, v in weights.items()]
+        weights |= {name: 1 / len(moods) for name in moods}  # all moods together count as one full descriptor
+        gains = gains_over(tables["imagenet"], tables["random"])
+        gains = {layer: row for layer, row in gains.items() if layer.startswith("block")}
+        for place, block in enumerate(recommend(gains, weights, plan.share), start=1):
+            rows.append({"part": "recommendation", "layer": block, "score": float(place)})
+        return rows
+
+    def train(self, choice: str, seed: int, chosen: Sequence[int]) -> list[dict]:
+        """Part test: one row, over all pictures of one split seed."""
+        plan, data = self.plan, self.data
+        count = len(chosen)
+        rng = np.random.default_rng([seed, 7])
+        picked = {
+            "recommended": list(chosen),
+            "deepest": list(range(BLOCKS - count, BLOCKS)),
+            "random": sorted(rng.choice(BLOCKS, count, replace=False).tolist()),
+        }[choice]
+        config = FinetuneConfig(
+            arguments={"aggregated": picked},
+            size=plan.train_size,
+            epochs=plan.epochs,
+            folds=plan.train_folds,
+            split_seeds=(seed,),
+            batch_size=16,
+            seed=seed,
+        )
+        if self._pictures is None:
+            self._pictures = Pictures(data, plan.train_size)
+        predicted = np.zeros(len(data), dtype=np.int64)
+        for fold in cross_validate(data, self._pictures, config):
+            predicted[fold["test"]] = fold["logits"].argmax(1)
+        score = balanced_accuracy(confusion_matrix(data.labels, predicted, len(data.classes)))
+        return [
+            {
+                "part": "test",
+                "layer": " ".join(map(str, picked)),
+                "measure": "balanced_accuracy",
+                "score": score,
+                "accuracy": float((predicted == data.labels).mean()),
+                "pictures": len(data),
+            }
+        ]
