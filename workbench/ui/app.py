@@ -8,12 +8,16 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from workbench import __version__
 from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, about, pictures, read, redraw
 from workbench.ui.theme import CSS, SEAL, page_script, theme
+
+if TYPE_CHECKING:
+    from workbench.service.platform import Platform
 
 QUEUE_SIZE = 32  # visitors who may wait; the next one is told to come back
 _HOURS = 3600
@@ -59,6 +63,7 @@ def launch(
     port: int | None = DEFAULT_PORT,
     *,
     inbrowser: bool = False,
+    platform: Platform | None = None,
 ) -> gr.Blocks:
     """Build the page and serve it from a thread of its own; return when it answers.
 
@@ -66,6 +71,7 @@ def launch(
         host: address to listen on; "0.0.0.0" lets other computers in.
         port: port to listen on; None takes the first free one from 7860 up.
         inbrowser: open the page in the default browser.
+        platform: the service that confirms who asks, in front of the page; None lets everybody in unseen.
 
     Returns:
         The served page: ``local_url`` is its address, ``close()`` stops it, ``block_thread()`` waits.
@@ -73,6 +79,8 @@ def launch(
     Raises:
         OSError: the port is taken.
     """
+    from workbench.service.web import gate
+
     blocks = build_app()
     blocks.launch(
         server_name=host,
@@ -81,6 +89,7 @@ def launch(
         quiet=True,
         inbrowser=inbrowser,
         share=False,
+        app_kwargs={} if platform is None else {"middleware": [gate(platform)]},
         theme=theme(),
         css=CSS,
         js=page_script(),

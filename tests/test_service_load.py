@@ -1,0 +1,184 @@
+"""Two hundred jobs of twenty people at once, what they cost, and a page behind the gate."""
+
+import csv
+import subprocess
+import sys
+import threading
+
+import httpx
+import numpy as np
+import platform_tasks
+import pytest
+from PIL import Image
+
+from workbench.service import loadtest
+from workbench.service.identity import COOKIE
+from workbench.service.limits import Limits
+from workbench.service.platform import Platform
+from workbench.service.storage import is_id, new_id
+
+PATIENCE = 200.0
+
+
+def test_200_jobs_of_20_owners_at_once(tmp_path):
+    """Each of twenty threads finds its own ten results, byte by byte, and no other."""
+    with Platform(tmp_path / "data", workers=2, limits=loadtest._LIMITS, kinds=loadtest._KINDS) as platform:
+        warm = new_id("a")
+        platform.wait(warm, platform.submit(warm, "rest", [], {"seconds": 0}), PATIENCE)
+        found = loadtest.throughput(platform, 200, tmp_path)
+        assert found["jobs_mixed_up_or_lost"] == 0
+        assert found["jobs_per_second"] > 1
+        assert found["server_mb_peak"] - found["server_mb_before"] < 100
+        assert found["workers_mb_peak"] < 2 * 150  # two small processes, whatever the number of jobs
+        assert platform.database.integrity() == "ok"
+        assert len([*platform.store.root.glob("owners/*/*/result/echo.bin")]) == 200
+
+
+def test_a_queue_costs_no_memory_and_is_served_in_turn(tmp_path):
+    """Waiting jobs are rows; the one of another owner does not wait for all of them."""
+    limits = Limits(active_jobs=500, jobs_a_minute=1000, free_bytes=0)
+    with Platform(tmp_path, workers=1, limits=limits, kinds=platform_tasks.KINDS) as platform:
+        greedy, modest = new_id("a"), new_id("a")
+        many = [platform.submit(greedy, "count", [], {"seconds": 0.2}) for _ in range(100)]
+        one = platform.submit(modest, "who", [])
+        assert platform.job(modest, one).ahead >= 20
+        view = platform.wait(modest, one, PATIENCE)
+        assert view.state == "done"
+        ends = [platform.job(greedy, job).finished for job in many]
+        assert sum(end is not None and view.created < end < view.finished for end in ends) <= 2
+        assert ends.count(None) >= 20
+        assert threading.active_count() < 20  # an actor for each running job, not for each that waits
+
+
+def test_the_service_loads_nothing_heavy():
+    code = (
+        "import sys, workbench.service.platform, workbench.service.web, workbench.service.engines.local\n"
+        "import workbench.service.engines.cluster, workbench.service.loadtest\n"
+        "print(*{'torch', 'gradio', 'ray', 'cv2', 'av', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """A platform with the real kinds of work, and a picture."""
+    folder = tmp_path_factory.mktemp("real")
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    Image.fromarray(pixels).resize((80, 60), Image.Resampling.BICUBIC).save(folder / "photo.jpg")
+    with Platform(folder / "data", limits=Limits(free_bytes=0)) as platform:
+        yield platform, folder / "photo.jpg"
+
+
+@pytest.mark.slow
+def test_real_work(real):
+    import json
+
+    from workbench.data.images import read_image
+    from workbench.data.moods import MOODS
+    from workbench.inference.stylize import stylize
+
+    platform, photo = real
+    owner = new_id("a")
+    drawn = platform.submit(owner, "stylize_picture", [photo], {"strength": 0.5})
+    read = platform.submit(owner, "classify_picture", [photo])
+    wrong = platform.submit(owner, "stylize_picture", [photo], {"style": "none_such"})
+    text = photo.with_name("text.png")
+    text.write_text("no picture")
+    unreadable = platform.submit(owner, "stylize_picture", [text])
+    assert platform.wait(owner, drawn, PATIENCE).state == "done"
+    result = np.asarray(Image.open(platform.result(owner, drawn)))
+    expected = np.asarray(stylize(read_image(photo), strength=0.5))
+    assert np.abs(result.astype(int) - expected).max() <= 1
+    assert platform.wait(owner, read, PATIENCE).state == "done"
+    reading = json.loads(platform.result(owner, read).read_text())
+    assert set(reading["probabilities"]) == set(MOODS)
+    assert platform.wait(owner, wrong, PATIENCE).reason.startswith("Unknown style 'none_such'. Known: fsgan")
+    refused = platform.wait(owner, unreadable, PATIENCE)
+    assert (refused.state, refused.attempts) == ("failed", 1)
+    assert refused.reason.startswith("Expected 00.png to be a picture")
+
+
+@pytest.mark.slow
+def test_real_video(real, tmp_path):
+    """A clip redrawn whole, and in pieces that are put together: the same frames."""
+    import av
+
+    from workbench.service import tasks
+    from workbench.service.engines.worker import Context
+
+    platform, _ = real
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(20):
+            pixels = np.full((48, 64, 3), 10 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+        container.mux(stream.encode())
+    owner = new_id("a")
+    preview = platform.submit(owner, "preview_video", [clip], {"style": "colormatrix_sepia"})
+    job = platform.submit(owner, "stylize_video", [clip], {"style": "colormatrix_sepia"})
+    view = platform.wait(owner, preview, PATIENCE)
+    assert [made.name for made in view.files] == ["after.png", "before.png"], view.reason
+    view = platform.wait(owner, job, PATIENCE)
+    assert view.state == "done", view.reason
+
+    def levels(path):
+        with av.open(str(path)) as container:
+            return [round(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+
+    whole = levels(platform.result(owner, job))
+    assert len(whole) == 20
+
+    options = platform.job(owner, job).options
+    tasks_frames, tasks.CHUNK_FRAMES = tasks.CHUNK_FRAMES, 5
+    try:
+        pieces = tasks.split_video((clip,), options)
+    finally:
+        tasks.CHUNK_FRAMES = tasks_frames
+    assert len(pieces) == 4
+    parts = []
+    for number, piece in enumerate(pieces):
+        parts.append(tmp_path / f"part{number}")
+        parts[-1].mkdir()
+        tasks.stylize_video((clip,), piece, Context(parts[-1], lambda *_: None, lambda: False))
+    out = tmp_path / "out"
+    out.mkdir()
+    tasks.join_video((clip,), pieces, parts, Context(out, lambda *_: None, lambda: False))
+    assert np.abs(np.subtract(levels(out / "video.mp4"), whole)).max() <= 2
+
+
+@pytest.mark.slow
+def test_the_page_behind_the_gate(real):
+    from workbench.ui import launch
+
+    platform, _ = real
+    page = launch("127.0.0.1", None, platform=platform)
+    try:
+        first = httpx.get(page.local_url)
+        assert first.status_code == 200
+        owner = platform.tokens.read(first.cookies[COOKIE])[0]
+        assert is_id(owner, "a")
+        assert first.headers["x-content-type-options"] == "nosniff"
+        again = httpx.get(page.local_url + "config", cookies=dict(first.cookies))
+        assert again.status_code == 200
+        assert "set-cookie" not in again.headers
+    finally:
+        page.close()
+
+
+@pytest.mark.slow
+def test_the_load_test_writes_every_figure_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(loadtest, "overhead", lambda *_: {"added_seconds": 0.0})  # loads the model
+    for _ in range(2):
+        loadtest.measure(tmp_path / "platform.csv", "local", workers=1, jobs=20)
+    with (tmp_path / "platform.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [(row["figure"], row["quantity"]) for row in rows]
+    assert len(names) == len(set(names))
+    assert {figure for figure, _ in names} == {"throughput", "queued memory", "overhead", "recovery"}
+    values = {row["quantity"]: float(row["value"]) for row in rows}
+    assert values["jobs_mixed_up_or_lost"] == 0
+    assert values["queued_jobs"] == 20
+    assert 0 < values["restart_seconds"] < values["restart_to_work_seconds"]

@@ -1,0 +1,319 @@
+"""Nobody reads another's job, file, or its existence: by id, by URL, by path tricks or by a forged token."""
+
+import os
+
+import platform_tasks
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.service import audit
+from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.identity import COOKIE, Tokens
+from workbench.service.limits import Limits
+from workbench.service.platform import Platform
+from workbench.service.storage import is_id, new_id
+from workbench.service.tasks import KINDS, check_options
+from workbench.service.web import gate, identify, result_url
+
+PATIENCE = 120.0
+SECRET = b"a face that only Ann may see"
+GOOD = "three blue herons"
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    limits = Limits(free_bytes=0, jobs_a_minute=10_000)
+    with Platform(tmp_path_factory.mktemp("data"), kinds=platform_tasks.KINDS, limits=limits) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def anns(platform, tmp_path_factory):
+    """(Ann's owner id, her finished job)"""
+    upload = tmp_path_factory.mktemp("up") / "face.bin"
+    upload.write_bytes(SECRET)
+    owner = new_id("a")
+    job = platform.submit(owner, "echo", [upload])
+    assert platform.wait(owner, job, PATIENCE).state == "done"
+    return owner, job
+
+
+def whoami(request):
+    return JSONResponse({"owner": request.state.owner})
+
+
+def client(platform, **options):
+    app = Starlette(routes=[Route("/{rest:path}", whoami)], middleware=[gate(platform)])
+    return TestClient(app, follow_redirects=False, **options)
+
+
+ASKS = [
+    lambda p, owner, job: p.job(owner, job),
+    lambda p, owner, job: p.result(owner, job),
+    lambda p, owner, job: p.cancel(owner, job),
+    lambda p, owner, job: p.delete(owner, job),
+    lambda p, owner, job: next(p.events(owner, job)),
+    lambda p, owner, job: p.wait(owner, job, 1),
+]
+
+
+@pytest.mark.parametrize("ask", ASKS)
+def test_a_foreign_job_and_an_absent_one_are_the_same(platform, anns, ask):
+    _, job = anns
+    said = set()
+    for owner in (new_id("a"), new_id("u")):
+        for asked in (job, new_id("j")):
+            with pytest.raises(UnknownJobError) as error:
+                ask(platform, owner, asked)
+            said.add(str(error.value))
+    assert len(said) == 1
+    assert platform.jobs(new_id("a")) == []
+    assert platform.job(*anns).state == "done"  # and it is still there
+
+
+TRICKS = [
+    "",
+    ".",
+    "..",
+    "../..",
+    "/etc/passwd",
+    "j" + "0" * 31,
+    "J" + "0" * 32,
+    "%2e%2e",
+    "j\0",
+    "' or 1=1 --",
+]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_ids_are_ids(platform, anns, trick):
+    owner, job = anns
+    for pair in ((owner, trick), (trick, job)):
+        with pytest.raises(UnknownJobError):
+            platform.job(*pair)
+        with pytest.raises(StorageError, match="Expected ids made by the platform"):
+            platform.store.job(*pair)
+    with pytest.raises(UnknownJobError):
+        platform.result(owner, job, trick or "..")
+    with pytest.raises(LimitError):
+        platform.submit(trick, "who", [])
+
+
+def test_ids_cannot_be_guessed():
+    ids = {new_id("j") for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(is_id(value, "j") and len(value) == 33 for value in ids)
+    for place in range(1, 33):
+        assert len({value[place] for value in ids}) == 16  # every digit takes every value
+    assert not is_id(new_id("j"), "au")
+    assert not is_id(None, "j")
+    assert not is_id(new_id("j") + "\n", "j")
+
+
+def test_denials_are_in_the_log_but_cannot_fill_it(platform, anns):
+    stranger = new_id("a")
+    for _ in range(100):
+        with pytest.raises(UnknownJobError):
+            platform.job(stranger, anns[1])
+    lines = audit.entries(platform.database, stranger)
+    assert len(lines) == 60
+    assert {(line.action, line.outcome) for line in lines} == {("job asked for", "refused")}
+
+
+def test_a_name_that_a_visitor_chose_never_touches_a_path(platform, tmp_path):
+    owner = new_id("a")
+    odd = tmp_path / "a;rm -rf $HOME.PnG"
+    odd.write_bytes(b"x")
+    job = platform.submit(owner, "echo", [odd], title="../../etc/passwd\x1b[31m<b>")
+    view = platform.wait(owner, job, PATIENCE)
+    assert view.title == "../../etc/passwd [31m<b>"
+    assert [p.name for p in (platform.store.job(owner, job) / "input").iterdir()] == ["00.png"]
+
+
+def test_files_are_for_this_user_only(platform, anns):
+    assert platform.store.root.stat().st_mode & 0o077 == 0 or os.name == "nt"
+    for folder in (platform.store.root / "owners", platform.store.job(*anns).parent):
+        assert folder.stat().st_mode & 0o077 == 0
+    assert (platform.store.root / "workbench.db").stat().st_mode & 0o077 == 0
+
+
+def test_uploads_that_are_too_large_leave_nothing(platform, tmp_path):
+    big = tmp_path / "big.bin"
+    big.write_bytes(bytes(1_000_001))
+    before = set(platform.store.root.rglob("*"))
+    with pytest.raises(LimitError, match="at most 1 MB but it is larger"):
+        platform.submit(new_id("a"), "echo", [big])
+    assert set(platform.store.root.rglob("*")) == before
+
+
+def test_a_size_that_lies_is_counted(platform, tmp_path):
+    """A pipe says that it has no bytes; what comes out of it counts."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            pipe.write_bytes(bytes(2_000_000))
+        finally:
+            os._exit(0)
+    with pytest.raises(LimitError, match="at most 1 MB but it is larger"):
+        platform.submit(new_id("a"), "echo", [pipe])
+    os.waitpid(pid, 0)
+
+
+def test_limits_of_an_owner(tmp_path):
+    upload = tmp_path / "in.bin"
+    upload.write_bytes(bytes(1000))
+    limits = Limits(
+        active_jobs=2, jobs_a_minute=4, owner_bytes=3000, free_bytes=0, jobs_a_minute_an_address=5
+    )
+    with Platform(tmp_path / "data", kinds=platform_tasks.KINDS, limits=limits) as platform:
+        first, second, third = (new_id("a") for _ in range(3))
+        busy = [platform.submit(first, "count", [], {"seconds": 600}) for _ in range(2)]
+        with pytest.raises(LimitError, match="You have 2 jobs at work, which is the most"):
+            platform.submit(first, "who", [])
+        for job in busy:
+            platform.delete(first, job)
+        platform.wait(second, platform.submit(second, "echo", [upload], address="10.0.0.1"), PATIENCE)
+        upload.write_bytes(bytes(1500))
+        with pytest.raises(LimitError, match="of your space are left"):
+            platform.submit(second, "echo", [upload], address="10.0.0.1")
+        platform.submit(second, "who", [], address="10.0.0.1")
+        platform.submit(second, "who", [], address="10.0.0.1")
+        with pytest.raises(LimitError, match="at most 4 requests in 60 s"):
+            platform.submit(second, "who", [], address="10.0.0.1")
+        with pytest.raises(LimitError, match="at most 5 requests in 60 s"):  # a new cookie does not help
+            platform.submit(third, "who", [], address="10.0.0.1")
+
+
+def test_old_jobs_go_and_those_of_removed_accounts(tmp_path):
+    kinds = platform_tasks.KINDS
+    with Platform(tmp_path, kinds=kinds, limits=Limits(free_bytes=0)) as platform:
+        ann = platform.accounts.add("ann", GOOD).owner
+        bob = platform.accounts.add("bob", GOOD).owner
+        owners = [ann, bob, new_id("a")]
+        for owner in owners:
+            assert platform.wait(owner, platform.submit(owner, "who", []), PATIENCE).state == "done"
+        platform.accounts.remove("bob")
+    with Platform(tmp_path, kinds=kinds, limits=Limits(keep_days_anonymous=0)) as platform:
+        assert [len(platform.jobs(owner)) for owner in owners] == [1, 0, 0]
+        assert [p.name for p in (tmp_path / "owners").iterdir()] == [ann]
+
+
+@pytest.mark.parametrize("style", ["/etc/passwd", "../x", "x.safetensors", "a b", "", 3, None, "x" * 65])
+def test_a_style_is_a_name_and_no_path(style):
+    with pytest.raises(WorkbenchError, match="Expected style to be a name from the list"):
+        check_options(KINDS["stylize_picture"], {"style": style})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("strength", 2), ("strength", float("nan")), ("strength", True), ("scale", 0), ("temporal", 1),
+     ("runtime", "os.system"), ("chunk", [0]), ("source", "/etc/passwd")],
+)  # fmt: skip
+def test_options_of_a_video_are_checked(option, value):
+    with pytest.raises(WorkbenchError, match=r"Expected|Unknown option"):
+        check_options(KINDS["stylize_video"], {option: value})
+
+
+def test_unknown_kinds_name_only_what_is_offered(platform):
+    with pytest.raises(UnknownNameError):
+        platform.submit(new_id("a"), "os:system", [])
+
+
+def test_each_visitor_is_somebody_else_and_stays_it(platform):
+    one, two = client(platform), client(platform)
+    owner = one.get("/").json()["owner"]
+    assert is_id(owner, "a")
+    assert one.get("/x").json()["owner"] == owner
+    assert two.get("/").json()["owner"] not in (owner, None)
+    cookie = client(platform, base_url="https://testserver").get("/").headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/", "Secure"} <= {part.strip() for part in cookie.split(";")}
+
+
+def test_forged_tokens_are_nobodys(platform, anns):
+    owner, _ = anns
+    good = platform.tokens.issue(owner)
+    flipped = good[:-1] + ("A" if good[-1] != "A" else "B")
+    forged = [Tokens(b"0" * 32).issue(owner), owner, "", "x" * 1000, good.split(".")[0], flipped, good + "x"]
+    for token in forged:
+        assert identify(platform, {COOKIE: token}) is None, token
+        answer = client(platform, headers={"cookie": f"{COOKIE}={token}"}).get("/")
+        assert answer.json()["owner"] != owner
+    assert identify(platform, {COOKIE: good}) == owner
+    assert (
+        client(platform, headers={"x-owner": owner, "session_hash": owner}).get("/").json()["owner"] != owner
+    )
+    no_account = platform.tokens.issue(new_id("u"))
+    assert identify(platform, {COOKIE: no_account}) is None
+
+
+def test_result_files_are_served_to_their_owner_only(platform, anns):
+    owner, job = anns
+    url = result_url(job, "echo.bin")
+    ann = client(platform, headers={"cookie": f"{COOKIE}={platform.tokens.issue(owner)}"})
+    answer = ann.get(url)
+    assert (answer.status_code, answer.content) == (200, b"|" + SECRET)
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert ann.get(url, headers={"range": "bytes=1-4"}).content == SECRET[:4]  # players seek
+    assert ann.delete(url).status_code == 405
+    stranger = client(platform)
+    denied = [
+        stranger.get(url),
+        stranger.get(result_url(new_id("j"), "echo.bin")),
+        ann.get(f"/work/{job}/%2e%2e/input/00.bin"),
+        ann.get(f"/work/{job}/..%2finput%2f00.bin"),
+        ann.get(f"/work/{job}/"),
+        ann.get("/work/"),
+        ann.get(f"/work/{job}/other.bin"),
+    ]
+    assert {(a.status_code, a.text) for a in denied} == {(404, "There is no such file.")}
+
+
+def test_headers(platform):
+    headers = client(platform).get("/").headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_with_accounts_only_those_who_have_logged_in_get_anything(tmp_path):
+    limits = Limits(free_bytes=0)
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, accounts=True, limits=limits) as platform:
+        owner = platform.accounts.add("ann", GOOD).owner
+        visitor = client(platform)
+        assert visitor.get("/").headers["location"] == "/login"
+        assert visitor.get("/gradio_api/info", headers={"accept": "application/json"}).status_code == 401
+        assert visitor.post("/gradio_api/queue/join").status_code == 401
+        assert visitor.get("/work/x/y", headers={"accept": "*/json"}).status_code == 401
+        assert visitor.get("/gradio_api/startup-events").json() == {"owner": None}
+        anonymous = {"cookie": f"{COOKIE}={platform.tokens.anonymous()}"}
+        assert client(platform, headers=anonymous).get("/").headers["location"] == "/login"
+        with pytest.raises(LimitError, match="Log in first"):
+            platform.submit(new_id("a"), "who", [])
+
+        page = visitor.get("/login")
+        assert 'type="password"' in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        wrong = visitor.post("/login", data={"name": "<b>", "password": "wrong password"})
+        assert wrong.status_code == 401
+        assert "<b>" not in wrong.text
+        assert visitor.post("/login", content=b"x" * 5000).status_code == 413
+        cross = {"origin": "https://elsewhere.example"}
+        right = {"name": "ann", "password": GOOD}
+        assert visitor.post("/login", data=right, headers=cross).status_code == 403
+
+        done = visitor.post("/login", data=right)
+        assert (done.status_code, done.headers["location"]) == (303, "/")
+        assert visitor.get("/").json() == {"owner": owner}
+        assert platform.wait(owner, platform.submit(owner, "who", []), PATIENCE).state == "done"
+        kept = visitor.cookies[COOKIE]
+        platform.accounts.set_password("ann", "four green herons")
+        assert visitor.get("/").headers["location"] == "/login"  # a new password ends the session
+        assert identify(platform, {COOKIE: kept}) is None
+        assert visitor.get("/logout").headers["location"] == "/login"

@@ -1,0 +1,214 @@
+"""Accounts: names, argon2id hashes, and a login that neither tells names nor lets passwords be guessed.
+
+Source: OWASP Authentication and Password Storage cheat sheets; NIST SP 800-63B (length over composition).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from typing import NamedTuple
+
+import sqlalchemy as sql
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.orm import Session
+
+from workbench.service import audit
+from workbench.service.database import Database
+from workbench.service.errors import AccountError, LoginError
+from workbench.service.schema import Attempt, User
+from workbench.service.storage import new_id
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
+MIN_PASSWORD, MAX_PASSWORD = 10, 256
+# Failures before a lock: by name from one address, by address, and by name from anywhere. The last is higher,
+# so that a stranger does not lock an owner out with five wrong guesses.
+FAILURES = {"both": 5, "address": 30, "name": 50}
+LOCK_SECONDS = 900.0
+_COMMON = frozenset(
+    (
+        *("1234567890", "0123456789", "password123", "password1234", "passwordpassword", "qwertyuiop"),
+        *("qwerty12345", "1q2w3e4r5t", "letmeinletmein", "administrator", "changeme123", "iloveyou123"),
+    )
+)
+
+
+class Account(NamedTuple):
+    """What may be shown of an account."""
+
+    name: str
+    owner: str
+    created: float
+
+
+class Accounts:
+    """The accounts of one database.
+
+    Args:
+        database: where they are kept.
+        hasher: argon2's parameters; argon2-cffi's defaults (RFC 9106, low memory) unless told.
+        clock: UTC seconds, for tests.
+    """
+
+    def __init__(self, database: Database, hasher: PasswordHasher | None = None, clock=time.time):
+        self._database, self._hasher, self._clock = database, hasher or PasswordHasher(), clock
+        self._nobody = self._hasher.hash(new_id("u"))  # verified when a name is unknown: the same time
+        self._hashing = threading.BoundedSemaphore(2)  # a hash costs 64 MiB: logins cannot eat the memory
+
+    def add(self, name: str, password: str) -> Account:
+        """Make an account.
+
+        Raises:
+            AccountError: the name is taken or malformed, or the password is too weak.
+        """
+        name = _checked_name(name)
+        check_password(password, name)
+        user = User(owner=new_id("u"), name=name, password=self._hasher.hash(password), created=self._clock())
+        with self._database.write() as session:
+            if _find(session, name) is not None:
+                raise AccountError(f"The name {name} is taken. Choose another.")
+            session.add(user)
+            audit.note(session, user.owner, "account added", name)
+        return Account(name, user.owner, user.created)
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give an account a new password; every session of it ends.
+
+        Raises:
+            AccountError: no such account, or the password is too weak.
+        """
+        name = _checked_name(name)
+        check_password(password, name)
+        hashed = self._hasher.hash(password)
+        with self._database.write() as session:
+            user = _known(session, name)
+            user.password, user.epoch = hashed, user.epoch + 1
+            audit.note(session, user.owner, "password set", name)
+
+    def remove(self, name: str) -> str:
+        """Remove an account, and its sessions with it; return its owner id, whose jobs are the caller's to
+        delete.
+        """
+        with self._database.write() as session:
+            user = _known(session, _checked_name(name))
+            session.delete(user)
+            audit.note(session, user.owner, "account removed", user.name)
+            return user.owner
+
+    def list(self) -> list[Account]:
+        """All accounts by name."""
+        with self._database.read() as session:
+            users = session.scalars(sql.select(User).order_by(User.name))
+            return [Account(user.name, user.owner, user.created) for user in users]
+
+    def login(self, name: str, password: str, address: str = "") -> tuple[str, int]:
+        """(owner, epoch) of the account that ``name`` and ``password`` open.
+
+        Raises:
+            LoginError: they open none, in the same words and time whether the name exists or not; or there
+                were too many failures.
+        """
+        name, password = name.strip().casefold()[:64], password[: MAX_PASSWORD + 1]
+        keys = _keys(name, address)
+        with self._database.read() as session:
+            self._refuse_locked(session, keys)
+            user = _find(session, name)
+        with self._hashing:
+            good = self._verify(user.password if user else self._nobody, password) and user is not None
+        with self._database.write() as session:
+            if not good:
+                for key in keys.values():
+                    self._count(session, key)
+                audit.note(session, user.owner if user else "", "login", name, f"refused from {address}")
+            else:
+                session.execute(sql.delete(Attempt).where(Attempt.key == keys["both"]))
+                if self._hasher.check_needs_rehash(user.password):
+                    session.merge(user).password = self._hasher.hash(password)
+                audit.note(session, user.owner, "login", name, f"ok from {address}")
+        if not good:
+            raise LoginError("Name and password do not belong together. Check both.")
+        return user.owner, user.epoch
+
+    def holds(self, owner: str, epoch: int) -> bool:
+        """Whether a session of that epoch is still good: the account exists, its password is the same."""
+        with self._database.read() as session:
+            return session.get(User, owner) is not None and session.get(User, owner).epoch == epoch
+
+    def name_of(self, owner: str) -> str | None:
+        """The account's name, or None for an anonymous owner."""
+        with self._database.read() as session:
+            user = session.get(User, owner)
+            return user.name if user else None
+
+    def _verify(self, hashed: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def _refuse_locked(self, session: Session, keys: dict[str, str]) -> None:
+        for kind, key in keys.items():
+            row = session.get(Attempt, key)
+            left = row.since + LOCK_SECONDS - self._clock() if row else 0
+            if row and row.failures >= FAILURES[kind] and left > 0:
+                raise LoginError(f"Too many failed logins. Wait {max(1, round(left / 60))} minutes.")
+
+    def _count(self, session: Session, key: str) -> None:
+        now = self._clock()
+        session.execute(sql.delete(Attempt).where(Attempt.since < now - LOCK_SECONDS))
+        row = session.get(Attempt, key)
+        if row is None:
+            session.add(Attempt(key=key, failures=1, since=now))
+        else:
+            row.failures, row.since = row.failures + 1, now
+
+
+def check_password(password: str, name: str = "") -> None:
+    """Raise :class:`AccountError` on a password that is short, common, repetitive or the name."""
+    problem = None
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        problem = f"it has {len(password)} characters"
+    elif password.casefold() in _COMMON:
+        problem = "it is a common one"
+    elif len(set(password)) < 5:
+        problem = "it has fewer than five different characters"
+    elif name and name in password.casefold():
+        problem = "it holds the name"
+    if problem:
+        raise AccountError(
+            f"Expected a password of {MIN_PASSWORD} to {MAX_PASSWORD} characters that is hard to guess but "
+            f"{problem}. Take a few words."
+        )
+
+
+def _keys(name: str, address: str) -> dict[str, str]:
+    """Keys of the failure counts; hashed, so that what a stranger typed is not stored."""
+
+    def digest(*parts: str) -> str:
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+    keys = {"both": digest("both", name, address), "name": digest("name", name)}
+    return keys | ({"address": digest("address", address)} if address else {})
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip().casefold()
+    if not _NAME.fullmatch(name):
+        raise AccountError(
+            f"Expected a name of 2 to 32 letters, digits, dots, dashes but got {name[:40]!r}. Choose another."
+        )
+    return name
+
+
+def _find(session: Session, name: str) -> User | None:
+    return session.scalars(sql.select(User).where(User.name == name)).one_or_none()
+
+
+def _known(session: Session, name: str) -> User:
+    user = _find(session, name)
+    if user is None:
+        raise AccountError(f"There is no account {name}. See `workbench users list`.")
+    return user

@@ -1,0 +1,58 @@
+"""The audit log: one row for everything that somebody did or tried, kept for a while."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import sqlalchemy as sql
+from sqlalchemy.orm import Session
+
+from workbench.service.database import Database
+from workbench.service.schema import Audit
+
+KEEP_DAYS = 90
+
+
+class Entry(NamedTuple):
+    """One line of the log."""
+
+    time: float
+    owner: str
+    action: str
+    subject: str
+    outcome: str
+
+
+def note(session: Session, owner: str, action: str, subject: str = "", outcome: str = "ok") -> None:
+    """Add a line within the caller's transaction: it is there if and only if what it tells of is."""
+    session.add(
+        Audit(
+            time=time.time(),
+            owner=owner[:80],
+            action=action,
+            subject=_plain(subject)[:120],
+            outcome=_plain(outcome),
+        )
+    )
+
+
+def entries(database: Database, owner: str | None = None, most: int = 1000) -> list[Entry]:
+    """The newest lines first, of one owner or of all."""
+    query = sql.select(Audit.time, Audit.owner, Audit.action, Audit.subject, Audit.outcome)
+    if owner is not None:
+        query = query.where(Audit.owner == owner)
+    with database.read() as session:
+        return [Entry(*row) for row in session.execute(query.order_by(Audit.id.desc()).limit(most))]
+
+
+def prune(database: Database, now: float | None = None) -> None:
+    """Forget what is older than ``KEEP_DAYS``."""
+    before = (time.time() if now is None else now) - KEEP_DAYS * 86400
+    with database.write() as session:
+        session.execute(sql.delete(Audit).where(Audit.time < before))
+
+
+def _plain(text: str) -> str:
+    """One printable line: what a visitor wrote cannot forge another entry."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,98 @@
+"""Opening the database: SQLite in WAL mode by default, anything SQLAlchemy speaks by its URL.
+
+A commit is on the disk when it returns (``synchronous=FULL``), and a process killed at any moment leaves a
+database that opens again. Source: https://www.sqlite.org/wal.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from workbench.service.errors import StorageError
+from workbench.service.schema import VERSION, Base, Meta
+
+BUSY_SECONDS = 30.0  # to wait for another process that writes, `workbench users` for one
+
+
+class Database:
+    """Sessions on one database. Safe to share between threads.
+
+    Args:
+        where: a file (made if need be, readable by this user only), or a database URL such as
+            ``postgresql+psycopg://user@host/name``.
+
+    Raises:
+        StorageError: it cannot be opened, is damaged, or was made by a newer workbench.
+    """
+
+    def __init__(self, where: str | Path):
+        is_url = "://" in str(where)
+        if not is_url:
+            Path(where).touch(mode=0o600)
+        self._engine = sql.create_engine(str(where) if is_url else f"sqlite:///{where}")
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._writing = threading.Lock() if self._is_sqlite else contextlib.nullcontext()
+        if self._is_sqlite:
+            sql.event.listen(self._engine, "connect", _prepare)
+            sql.event.listen(self._engine, "begin", _begin)
+        self._writer = self._engine.execution_options(writes=True)
+        try:
+            with self.write() as session:
+                Base.metadata.create_all(session.connection())
+                found = session.get(Meta, "version")
+                if found is None:
+                    session.add(Meta(key="version", value=str(VERSION)))
+                elif int(found.value) > VERSION:
+                    raise StorageError(
+                        f"Expected a database of version {VERSION} or before but {where} has {found.value}. "
+                        "Use the newer workbench that made it."
+                    )
+        except DBAPIError as error:
+            raise StorageError(f"The database {where} cannot be opened ({error.orig}). Check it.") from error
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one consistent state and writes nothing."""
+        with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose changes are on the disk when the block ends, or not made at all."""
+        with (
+            self._writing,
+            Session(self._writer, expire_on_commit=False, autoflush=True) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def integrity(self) -> str:
+        """SQLite's ``integrity_check``: "ok" if nothing is damaged."""
+        with self._engine.connect() as connection:
+            return str(connection.execute(sql.text("PRAGMA integrity_check")).scalar())
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._engine.dispose()
+
+
+def _prepare(connection, _record) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, in _begin
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout={int(1000 * BUSY_SECONDS)}")
+    cursor.close()
+
+
+def _begin(connection) -> None:
+    """A writer takes its lock first: a reader that turns writer may be refused halfway."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

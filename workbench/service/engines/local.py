@@ -1,0 +1,232 @@
+"""The default engine: worker processes on this machine, each supervised by a Pykka actor.
+
+Pykka has no supervision of its own, so it is built from three things: the process's sentinel tells its
+supervisor of any death, however sudden; the supervisor ends the attempt as crashed and starts a new process;
+and a process that dies as soon as it starts is started again more and more slowly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import wait
+from typing import Any
+
+import pykka
+
+from workbench.service.engines import Ended, Progress, Report, Work
+from workbench.service.engines.worker import CANCEL, main
+
+log = logging.getLogger(__name__)
+
+_SPAWN = multiprocessing.get_context("spawn")  # a forked copy of a threaded server may hang
+_STEADY = 5.0  # seconds that a process must live for its death to be no sign of a broken start
+_SLOWEST = 30.0  # seconds between starts, at most
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    work: Work
+    report: Report
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cancel:
+    attempt: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kill:
+    attempt: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Heard:
+    """Something from the process; ``message`` is None when it has died."""
+
+    generation: int
+    message: Progress | Ended | None
+
+
+class WorkerSupervisor(pykka.ThreadingActor):
+    """Keeps one worker process alive and knows what it is working on.
+
+    Args:
+        freed: called with this actor's reference whenever its worker can take the next attempt.
+        threads: computing threads of the process.
+    """
+
+    use_daemon_thread = True
+
+    def __init__(self, freed, threads: int):
+        super().__init__()
+        self._freed, self._threads = freed, threads
+        self._current: _Run | None = None
+        self._killed = False
+        self._generation = 0
+        self._quick_deaths = 0
+        self.pid: int | None = None
+
+    def on_start(self) -> None:
+        self._spawn()
+
+    def on_stop(self) -> None:
+        self._generation += 1
+        with contextlib.suppress(OSError):
+            self._pipe.send(None)
+        self._process.join(0.5 if self._current is None else 0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._pipe.close()
+
+    def on_receive(self, message: Any) -> None:
+        match message:
+            case _Run():
+                self._current, self._killed = message, False
+                self._send(message.work)
+            case _Cancel(attempt) if self._current and self._current.work.attempt == attempt:
+                self._send((CANCEL, attempt))
+            case _Kill(attempt) if self._current and self._current.work.attempt == attempt:
+                self._killed = True
+                self._process.kill()  # its sentinel tells us the rest
+            case _Heard(generation, heard) if generation == self._generation:
+                if heard is None:
+                    self._bury()
+                elif self._current and heard.attempt == self._current.work.attempt:
+                    self._hear(heard)
+
+    def _hear(self, heard: Progress | Ended) -> None:
+        report = self._current.report
+        if isinstance(heard, Ended):
+            self._current = None
+        report(heard)
+        if isinstance(heard, Ended):
+            self._freed(self.actor_ref)
+
+    def _bury(self) -> None:
+        """The process has died: say so for the attempt that it had, and start another."""
+        self._process.join()
+        code = self._process.exitcode
+        how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
+        log.warning("worker %s died (%s)", self.pid, how)
+        lived = time.monotonic() - self._born
+        self._quick_deaths = 0 if lived > _STEADY or self._killed else self._quick_deaths + 1
+        run, self._current = self._current, None
+        self._pipe.close()
+        if run is not None:
+            run.report(Ended(run.work.attempt, "crashed", f"its worker died ({how})", lived))
+        if self._quick_deaths > 2:
+            time.sleep(min(_SLOWEST, 0.5 * 2**self._quick_deaths))
+        self._spawn()
+        if run is not None:
+            self._freed(self.actor_ref)
+
+    def _send(self, message: Any) -> None:
+        with contextlib.suppress(OSError):  # the process is dead: its sentinel tells
+            self._pipe.send(message)
+
+    def _spawn(self) -> None:
+        self._generation += 1
+        self._pipe, theirs = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(target=main, args=(theirs, self._threads), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.pid, self._born = self._process.pid, time.monotonic()
+        threading.Thread(
+            target=_listen,
+            args=(self.actor_ref, self._generation, self._pipe, self._process.sentinel),
+            name=f"listener-{self.pid}",
+            daemon=True,
+        ).start()
+
+
+def _listen(actor: pykka.ActorRef, generation: int, pipe, sentinel: int) -> None:
+    """Pass on what a process says until it dies; what it said before counts even then."""
+    with contextlib.suppress(pykka.ActorDeadError, OSError, EOFError):
+        while True:
+            ready = wait([pipe, sentinel])
+            if pipe in ready:
+                try:
+                    actor.tell(_Heard(generation, pipe.recv()))
+                    continue
+                except (EOFError, OSError):
+                    wait([sentinel])
+            actor.tell(_Heard(generation, None))
+            return
+
+
+class LocalEngine:
+    """Worker processes on this machine.
+
+    Args:
+        workers: how many processes.
+        threads: computing threads of each; 0 shares the machine's processors among them.
+    """
+
+    def __init__(self, workers: int, threads: int = 0):
+        self.capacity = workers
+        threads = threads or max(1, len(_processors()) // workers)
+        self._lock = threading.Lock()
+        self._at: dict[str, pykka.ActorRef] = {}  # attempt: its worker's supervisor
+        self._waiting: list[_Run] = []
+        self._closed = False
+        self._workers = [WorkerSupervisor.start(self._next, threads) for _ in range(workers)]
+        self._free = list(self._workers)
+
+    def start(self, work: Work, report: Report) -> None:
+        """Begin an attempt on a free worker, or as soon as there is one."""
+        with self._lock:
+            self._waiting.append(_Run(work, report))
+        self._next(None)
+
+    def cancel(self, attempt: str) -> None:
+        """Ask the attempt's task to stop."""
+        self._stop(attempt, _Cancel(attempt), "cancelled")
+
+    def kill(self, attempt: str) -> None:
+        """Kill the attempt's process."""
+        self._stop(attempt, _Kill(attempt), "crashed")
+
+    def _stop(self, attempt: str, message: _Cancel | _Kill, outcome: str) -> None:
+        with self._lock:
+            waiting = [run for run in self._waiting if run.work.attempt == attempt]
+            self._waiting = [run for run in self._waiting if run.work.attempt != attempt]
+            worker = self._at.get(attempt)
+        for run in waiting:
+            run.report(Ended(attempt, outcome, "stopped before it began"))
+        if worker is not None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                worker.tell(message)
+
+    def close(self) -> None:
+        """Stop all workers; attempts that run end unreported."""
+        with self._lock:
+            self._closed = True
+            self._waiting.clear()
+        for worker in self._workers:
+            worker.stop(block=False)
+        for worker in self._workers:
+            worker.actor_stopped.wait(30)
+
+    def _next(self, freed: pykka.ActorRef | None) -> None:
+        with self._lock:
+            if freed is not None:
+                self._at = {attempt: at for attempt, at in self._at.items() if at is not freed}
+                self._free.append(freed)
+            while self._waiting and self._free and not self._closed:
+                run, worker = self._waiting.pop(0), self._free.pop(0)
+                self._at[run.work.attempt] = worker
+                worker.tell(run)
+
+
+def _processors() -> set[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))

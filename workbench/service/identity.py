@@ -1,0 +1,74 @@
+"""Who asks: a signed token that only this server can make, carried in a cookie.
+
+Gradio's session hash is chosen by the client and proves nothing. A token names an opaque owner id: of an
+account, or of an anonymous visitor, whose id is made here and known to nobody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from workbench.service.errors import LoginError, StorageError
+from workbench.service.storage import is_id, new_id
+
+COOKIE = "workbench"
+DAYS = 30  # that a token is good for
+
+
+def read_secret(path: Path) -> bytes:
+    """32 random bytes, made once, whole or not at all, readable by this user only."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        if not path.exists():
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
+                os.link(partial, path)
+        found = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"The secret {path} cannot be made or read ({error.strerror}).") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    if len(found) < 32:
+        raise StorageError(
+            f"Expected 32 bytes in {path} but it has {len(found)}. Delete it: all log in anew."
+        )
+    return found
+
+
+class Tokens:
+    """Signs and checks tokens: HMAC-SHA-256 over owner, epoch and time."""
+
+    def __init__(self, secret: bytes):
+        self._serializer = URLSafeTimedSerializer(
+            secret,
+            salt="workbench.owner",
+            signer_kwargs={"digest_method": "sha256", "key_derivation": "hmac"},
+        )
+
+    def issue(self, owner: str, epoch: int = 0) -> str:
+        """A token for ``owner``; ``epoch`` is the account's, which a new password raises."""
+        if not is_id(owner, "au"):
+            raise LoginError("Expected an owner id made by the platform.")
+        return self._serializer.dumps([owner, epoch])
+
+    def anonymous(self) -> str:
+        """A token for a visitor without an account, with an id of its own."""
+        return self.issue(new_id("a"))
+
+    def read(self, token: str | None) -> tuple[str, int] | None:
+        """(owner, epoch) if the token was made here and is not too old, else None."""
+        if not token or len(token) > 500:
+            return None
+        try:
+            owner, epoch = self._serializer.loads(token, max_age=DAYS * 86400)
+        except (BadData, ValueError, TypeError):
+            return None
+        return (owner, epoch) if is_id(owner, "au") and isinstance(epoch, int) else None

@@ -1,0 +1,345 @@
+"""Who sees to it that every accepted job ends: the manager, and one supervised actor for each running job.
+
+The queue is the job table, so it costs no memory and survives any crash. The manager claims as many jobs as
+the engine has workers and spawns an actor for each. A :class:`JobActor` sees one attempt through: it passes
+progress on, cancels, stops what hangs, publishes the result or says why there is none. Should the actor
+itself die, the manager notices and treats it as a crash of the attempt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pykka
+from sqlalchemy.exc import SQLAlchemyError
+
+from workbench.service import audit
+from workbench.service.database import Database
+from workbench.service.engines import Ended, Engine, Progress, Work
+from workbench.service.errors import StorageError
+from workbench.service.limits import Limits
+from workbench.service.records import Records
+from workbench.service.schema import CANCELLED, DONE, FAILED, Job
+from workbench.service.storage import Store
+from workbench.service.tasks import Kind
+
+log = logging.getLogger(__name__)
+
+TICK = 0.25  # seconds between looks at the clock
+_SEARCH, _HOUSEKEEPING = 10.0, 600.0  # seconds between looks for lost jobs, and for old ones
+_NOT_OFFERED = "The server no longer offers this kind of work."
+
+
+@dataclasses.dataclass(frozen=True)
+class Live:
+    """How far a running job is."""
+
+    share: float  # in [0, 1]
+    note: str
+    since: float  # monotonic time of the attempt's start
+
+
+class Board:
+    """What running jobs said last, and a bell for each of those who wait for news of one job."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, Live] = {}
+        self._bells: dict[str, list[threading.Event]] = {}
+        self._lock = threading.Lock()
+
+    def put(self, job: str, live: Live) -> None:
+        """A word of progress."""
+        with self._lock:
+            self._live[job] = live
+        self.ring(job)
+
+    def drop(self, job: str) -> None:
+        """The job no longer runs."""
+        with self._lock:
+            self._live.pop(job, None)
+        self.ring(job)
+
+    def get(self, job: str) -> Live | None:
+        """How far a running job is."""
+        with self._lock:
+            return self._live.get(job)
+
+    def ring(self, job: str) -> None:
+        """Something about the job has changed."""
+        with self._lock:
+            for bell in self._bells.get(job, ()):
+                bell.set()
+
+    @contextlib.contextmanager
+    def listening(self, job: str) -> Iterator[threading.Event]:
+        """An event that is set whenever the job changes; the listener clears it before it looks."""
+        bell = threading.Event()
+        with self._lock:
+            self._bells.setdefault(job, []).append(bell)
+        try:
+            yield bell
+        finally:
+            with self._lock:
+                self._bells[job].remove(bell)
+                if not self._bells[job]:
+                    del self._bells[job]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What the manager and the actors work with."""
+
+    database: Database
+    records: Records
+    store: Store
+    engine: Engine
+    limits: Limits
+    kinds: Mapping[str, Kind]
+    board: Board
+
+
+@dataclasses.dataclass(frozen=True)
+class Cancel:
+    job: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Over:
+    """A job's actor has nothing left to do, or has died of ``failure``."""
+
+    job: str
+    attempt: str
+    failure: str = ""
+
+
+WAKE, CLOCK = "wake", "tick"
+
+
+class JobActor(pykka.ThreadingActor):
+    """Sees one attempt of one job through to its end."""
+
+    use_daemon_thread = True
+
+    def __init__(self, parts: Parts, job: Job, attempt: str, over: Callable[[_Over], None]):
+        super().__init__()
+        self._parts, self._job, self._attempt, self._over = parts, job, attempt, over
+        self._kind = parts.kinds[job.kind]
+        self._folder = None
+        self._cancelling: float | None = None  # since when
+        self._stopped = ""  # why we killed the attempt
+        self._unwritten: Callable[[], Any] | None = None  # what the database has not taken yet
+
+    def on_start(self) -> None:
+        self._started = self._heard = time.monotonic()
+        parts, job = self._parts, self._job
+        try:
+            self._folder = parts.store.attempt(job.owner, job.id)
+        except StorageError as error:
+            self._end(FAILED, str(error), 0.0)
+            return
+        work = Work(
+            self._attempt,
+            self._kind.run,
+            tuple(parts.store.inputs(job.owner, job.id, job.inputs)),
+            dict(job.options),
+            self._folder,
+            self._kind.split,
+            self._kind.join,
+        )
+        parts.board.put(job.id, Live(0.0, "Starting", self._started))
+        parts.engine.start(work, self._hear)
+        if job.cancel:
+            self._ask_to_stop()
+
+    def on_receive(self, message: Any) -> None:
+        if self._unwritten is not None:  # the attempt has ended, only the database does not know
+            self._write(self._unwritten)
+            return
+        match message:
+            case Progress():
+                self._heard = time.monotonic()
+                self._parts.board.put(self._job.id, Live(message.share, message.note, self._started))
+            case Ended():
+                self._ended(message)
+            case Cancel():
+                self._ask_to_stop()
+            case _ if message == CLOCK:
+                self._look_at_the_clock()
+
+    def on_failure(self, exception_type, exception_value, traceback) -> None:
+        log.error("a job's actor died", exc_info=(exception_type, exception_value, traceback))
+        self._over(_Over(self._job.id, self._attempt, exception_type.__name__))
+
+    def _hear(self, message: Progress | Ended) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):
+            self.actor_ref.tell(message)
+
+    def _ask_to_stop(self) -> None:
+        if self._cancelling is None:
+            self._cancelling = time.monotonic()
+            self._parts.engine.cancel(self._attempt)
+
+    def _look_at_the_clock(self) -> None:
+        now, limits = time.monotonic(), self._parts.limits
+        if self._stopped:
+            return
+        if self._cancelling is not None and now - self._cancelling > limits.cancel_seconds:
+            self._stopped = "cancelled"
+        elif now - self._started > self._kind.seconds:
+            self._stopped = f"It took longer than {self._kind.seconds:g} s and was stopped."
+        elif now - self._heard > limits.stall_seconds:
+            self._stopped = f"It made no progress for {limits.stall_seconds:g} s and was stopped."
+        if self._stopped:
+            self._parts.engine.kill(self._attempt)
+
+    def _ended(self, ended: Ended) -> None:
+        parts, job = self._parts, self._job
+        if ended.outcome == "done":
+            try:
+                made = parts.store.publish(job.owner, job.id, self._folder)
+            except StorageError as error:
+                self._end(FAILED, str(error), ended.seconds)
+            else:
+                self._write(lambda: parts.records.finish(job.id, DONE, None, ended.seconds, made))
+        elif self._cancelling is not None and ended.outcome in ("cancelled", "crashed"):
+            self._end(CANCELLED, None, ended.seconds)
+        elif self._stopped or ended.outcome != "crashed":
+            self._end(FAILED, self._stopped or ended.reason, ended.seconds)
+        else:
+            parts.store.discard(self._folder)
+            self._write(lambda: after_crash(parts, job, ended.reason, ended.seconds))
+
+    def _end(self, state: str, reason: str | None, seconds: float) -> None:
+        parts, job = self._parts, self._job
+        if self._folder is not None:
+            parts.store.discard(self._folder)
+        self._write(lambda: parts.records.finish(job.id, state, reason, seconds))
+
+    def _write(self, change: Callable[[], Any]) -> None:
+        """Make the attempt's end known; while the database takes nothing (a full disk), at every tick."""
+        self._unwritten = change
+        try:
+            gone = change()
+        except SQLAlchemyError:
+            log.exception("the end of %s is not written yet", self._job.id)
+            return
+        if gone:
+            erase(self._parts, self._job)
+        self._parts.board.drop(self._job.id)
+        self._over(_Over(self._job.id, self._attempt))
+        self.stop()
+
+
+class JobManager(pykka.ThreadingActor):
+    """Claims waiting jobs, spawns their actors, and supervises these. It does not die of an exception."""
+
+    use_daemon_thread = True
+
+    def __init__(self, parts: Parts):
+        super().__init__()
+        self._parts = parts
+        self._live: dict[str, tuple[pykka.ActorRef, Job, str]] = {}
+        self._cleaned = self._searched = time.monotonic()
+
+    def on_receive(self, message: Any) -> None:
+        try:
+            self._receive(message)
+        except Exception:  # the root of supervision: what it missed, the next tick does
+            log.exception("the job manager could not handle %r", message)
+
+    def _receive(self, message: Any) -> None:
+        match message:
+            case _Over(job, attempt, failure) if job in self._live and self._live[job][2] == attempt:
+                _, row, _ = self._live.pop(job)
+                if failure:
+                    self._bury(row, attempt, failure)
+            case Cancel(job) if job in self._live:
+                with contextlib.suppress(pykka.ActorDeadError):
+                    self._live[job][0].tell(message)
+            case _ if message == CLOCK:
+                self._tick()
+        self._claim()
+
+    def _tick(self) -> None:
+        for actor, row, attempt in list(self._live.values()):
+            try:
+                actor.tell(CLOCK)
+            except pykka.ActorDeadError:  # died without a word
+                if self._live.pop(row.id, None):
+                    self._bury(row, attempt, "died")
+        now = time.monotonic()
+        if now - self._searched > _SEARCH:
+            self._searched = now
+            for row in self._parts.records.running():
+                if row.id not in self._live:  # a full disk, say, kept us from writing what became of it
+                    after_crash(self._parts, row, "its supervisor was lost", 0.0)
+        if now - self._cleaned > _HOUSEKEEPING:
+            self._cleaned = now
+            clean(self._parts)
+
+    def _claim(self) -> None:
+        parts = self._parts
+        while len(self._live) < parts.engine.capacity and (job := parts.records.claim()):
+            if job.kind not in parts.kinds:
+                parts.records.finish(job.id, FAILED, _NOT_OFFERED, 0.0)
+                continue
+            attempt = f"{job.id}-{job.attempts}-{secrets.token_hex(4)}"
+            self._live[job.id] = (JobActor.start(parts, job, attempt, self._tell), job, attempt)
+
+    def on_stop(self) -> None:
+        for actor, _, _ in self._live.values():
+            actor.stop(block=True, timeout=10)
+
+    def _bury(self, job: Job, attempt: str, failure: str) -> None:
+        self._parts.engine.kill(attempt)
+        after_crash(self._parts, job, f"its supervisor died ({failure})", 0.0)
+        self._parts.board.drop(job.id)
+
+    def _tell(self, message: _Over) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):
+            self.actor_ref.tell(message)
+
+
+def after_crash(parts: Parts, job: Job, reason: str, seconds: float) -> bool:
+    """Try a job again whose attempt crashed, or fail it if it had its attempts; whether it is deleted."""
+    if job.attempts < parts.limits.attempts:
+        parts.records.requeue(job.id, f"Tried again: {reason}.", seconds)
+        return False
+    times = "attempt" if job.attempts == 1 else "attempts"
+    return parts.records.finish(job.id, FAILED, f"Given up after {job.attempts} {times}: {reason}.", seconds)
+
+
+def erase(parts: Parts, job: Job) -> None:
+    """Remove a job: its row first, for files without a row are swept and a row without files would lie."""
+    parts.records.erase(job.id)
+    parts.store.delete(job.owner, job.id)
+
+
+def clean(parts: Parts) -> None:
+    """Erase deleted jobs and those past their time; forget old lines of the audit log."""
+    for job in parts.records.to_erase(time.time()):
+        erase(parts, job)
+    audit.prune(parts.database)
+
+
+def recover(parts: Parts) -> None:
+    """Bring everything that the last server left to a state that is true. Before any job starts."""
+    for job in parts.records.running():
+        made = parts.store.made(job.owner, job.id)
+        if made is not None:  # killed between the rename and the row
+            parts.records.finish(job.id, DONE, None, 0.0, made)
+        elif job.kind not in parts.kinds:
+            parts.records.finish(job.id, FAILED, _NOT_OFFERED, 0.0)
+        elif job.cancel:
+            parts.records.finish(job.id, CANCELLED, None, 0.0)
+        else:
+            after_crash(parts, job, "the server was stopped", 0.0)
+    clean(parts)
+    parts.store.sweep(parts.records.known())

@@ -1,0 +1,60 @@
+"""How much one owner, one address and all of them together may ask for."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import threading
+import time
+
+from workbench.service.errors import LimitError
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """The platform's limits."""
+
+    active_jobs: int = 20  # of one owner, waiting or running
+    queued_jobs: int = 1000  # of all owners
+    jobs_a_minute: int = 30  # of one owner
+    jobs_a_minute_an_address: int = 120  # a new cookie does not help
+    owner_bytes: int = 2_000_000_000  # inputs and results of one owner
+    free_bytes: int = 200_000_000  # left on the disk, or nothing new is taken: the database needs room too
+    keep_days: float = 7.0  # finished jobs of accounts
+    keep_days_anonymous: float = 1.0
+    attempts: int = 3  # of a job whose worker dies
+    stall_seconds: float = 300.0  # without any progress, before an attempt is stopped
+    cancel_seconds: float = 5.0  # between asking a task to stop and stopping its worker
+
+
+class Rate:
+    """At most ``most`` events in any ``seconds`` for each key, in constant memory a key.
+
+    Keys that were silent for ``seconds`` are forgotten. Safe to share between threads.
+    """
+
+    def __init__(self, most: int, seconds: float = 60.0, clock=time.monotonic):
+        self.most, self.seconds, self._clock = most, seconds, clock
+        self._events: dict[str, collections.deque[float]] = {}
+        self._lock = threading.Lock()
+        self._swept = clock()
+
+    def take(self, key: str) -> None:
+        """Count one event.
+
+        Raises:
+            LimitError: the key has had its share; the text says how long to wait.
+        """
+        now = self._clock()
+        with self._lock:
+            if now - self._swept > self.seconds:
+                self._swept = now
+                for old in [k for k, e in self._events.items() if e[-1] <= now - self.seconds]:
+                    del self._events[old]
+            events = self._events.setdefault(key, collections.deque(maxlen=self.most))
+            if len(events) == self.most and events[0] > now - self.seconds:
+                wait = events[0] + self.seconds - now
+                raise LimitError(
+                    f"Expected at most {self.most} requests in {self.seconds:g} s. Wait {wait:.0f} s."
+                )
+            events.append(now)

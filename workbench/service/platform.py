@@ -1,0 +1,356 @@
+"""The platform as its callers see it: submit, follow, cancel, fetch, delete.
+
+    with Platform("data") as platform:
+        job = platform.submit(owner, "stylize_picture", ["photo.jpg"], {"style": "fsgan_pepper"})
+        for view in platform.events(owner, job):
+            print(view.state, view.share)
+        picture = platform.result(owner, job)
+
+Every call names the owner, whom :mod:`workbench.service.identity` has confirmed, and sees that owner's jobs
+only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+from sqlalchemy.exc import DBAPIError
+
+from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.service import audit, jobs, schema
+from workbench.service.accounts import Accounts
+from workbench.service.database import Database
+from workbench.service.engines import Engine, create
+from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.identity import Tokens, read_secret
+from workbench.service.limits import Limits, Rate
+from workbench.service.records import Records, Usage, new_job
+from workbench.service.storage import Made, Store, is_id, new_id
+from workbench.service.tasks import KINDS, Kind, check_options
+
+log = logging.getLogger(__name__)
+
+_LOOK = 2.0  # seconds after which a waiter looks for itself
+DATABASE, SECRET, LOCK = "workbench.db", "secret", "lock"
+
+
+@dataclasses.dataclass(frozen=True)
+class JobView:
+    """A job as its owner sees it."""
+
+    id: str
+    kind: str
+    title: str  # name of the upload
+    options: dict[str, Any]
+    state: str  # "queued", "running", "done", "failed" or "cancelled"
+    share: float  # done, in [0, 1]
+    note: str  # what it is doing
+    ahead: int  # jobs that were accepted earlier and wait too
+    eta: float | None  # seconds to go, as far as can be told
+    created: float  # UTC seconds
+    finished: float | None
+    seconds: float  # worker time that it cost
+    bytes: int  # on the disk
+    attempts: int
+    reason: str | None  # why it failed or waits again
+    files: tuple[Made, ...]  # results, by name
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in schema.FINAL
+
+
+def default_folder() -> Path:
+    """The data folder of this user."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("painter-psychology-workbench", appauthor=False)) / "platform"
+
+
+class Platform:
+    """The whole service on one data folder. Safe to share between threads.
+
+    Args:
+        data: the folder; one running platform each.
+        engine: "local", "ray", or an engine that the caller made and closes.
+        workers: attempts at a time.
+        limits: of rates, sizes and times.
+        address: of a Ray cluster; None starts one on this machine.
+        database: URL of another database than the folder's own SQLite file.
+        kinds: of work on offer.
+        accounts: whether only named accounts may submit; anonymous visitors too if not.
+
+    Raises:
+        StorageError: the folder is in use by another platform, or cannot be used.
+    """
+
+    def __init__(
+        self,
+        data: str | os.PathLike,
+        engine: str | Engine = "local",
+        workers: int = 1,
+        limits: Limits | None = None,
+        *,
+        address: str | None = None,
+        database: str | None = None,
+        kinds: Mapping[str, Kind] = KINDS,
+        accounts: bool = False,
+    ):
+        if workers < 1:
+            raise WorkbenchError(f"Expected at least 1 worker but got {workers}.")
+        self.workers = workers
+        self.limits, self.kinds, self.named_only = limits or Limits(), kinds, accounts
+        self.store = Store(data)
+        self._lock = filelock.FileLock(self.store.root / LOCK)
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise StorageError(
+                f"The data folder {self.store.root} is in use by another server. Stop that, or take another."
+            ) from error
+        self.database = Database(database or self.store.root / DATABASE)
+        self.accounts = Accounts(self.database)
+        self.tokens = Tokens(read_secret(self.store.root / SECRET))
+        self._records = Records(self.database, self.limits)
+        self._board = jobs.Board()
+        self._by_owner = Rate(self.limits.jobs_a_minute)
+        self._by_address = Rate(self.limits.jobs_a_minute_an_address)
+        self._denials = Rate(60)
+        self._owns_engine = isinstance(engine, str)
+        self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
+        self._parts = jobs.Parts(
+            self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
+        )
+        jobs.recover(self._parts)
+        self._manager = jobs.JobManager.start(self._parts)
+        self._closing = threading.Event()
+        threading.Thread(target=self._tick, name="ticker", daemon=True).start()
+
+    def __enter__(self) -> Platform:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(
+        self,
+        owner: str,
+        kind: str,
+        inputs: Sequence[str | os.PathLike],
+        options: Mapping[str, Any] | None = None,
+        title: str | None = None,
+        address: str = "",
+    ) -> str:
+        """Accept a job, or refuse it with the reason. Accepted means: on the disk, and it will end.
+
+        Args:
+            owner: a confirmed owner id.
+            kind: one of the platform's kinds.
+            inputs: files to copy; they are the caller's and may go when this returns.
+            options: of the kind; the rest by default.
+            title: for the list of jobs; the first input's name unless told.
+            address: of the client, for the rate limit; a visitor may have many owner ids.
+
+        Returns:
+            The job's id.
+
+        Raises:
+            LimitError: too many, too large, too fast. StorageError: no space. UnknownNameError: no such kind.
+            WorkbenchError: an option is wrong.
+        """
+        self._confirm(owner)
+        if kind not in self.kinds:
+            raise UnknownNameError("kind of work", kind, self.kinds)
+        offered = self.kinds[kind]
+        checked = check_options(offered, options or {})
+        if len(inputs) != offered.inputs:
+            raise WorkbenchError(f"Expected {offered.inputs} files for {kind} but got {len(inputs)}.")
+        if address:
+            self._by_address.take(address)
+        self._by_owner.take(owner)
+        usage = self._records.check(owner)
+        if self.store.free() < self.limits.free_bytes:
+            raise StorageError("The server's disk is nearly full. Come back later.")
+        job = new_id("j")
+        room = self.limits.owner_bytes - usage.bytes
+        names, size = self.store.accept(owner, job, inputs, offered.input_bytes, room)
+        shown = _plain(title or (Path(inputs[0]).name if inputs else offered.title))
+        try:
+            self._records.add(new_job(job, owner, kind, checked, names, shown, size))
+        except BaseException as error:
+            self.store.delete(owner, job)
+            if isinstance(error, DBAPIError):
+                raise StorageError("The job cannot be written down: the disk may be full.") from error
+            raise
+        self._wake()
+        return job
+
+    def jobs(self, owner: str) -> list[JobView]:
+        """The owner's jobs, newest first."""
+        rows = self._records.list(owner)
+        files = self._records.results([row.id for row in rows])
+        return [self._view(row, files.get(row.id, [])) for row in rows]
+
+    def job(self, owner: str, job: str) -> JobView:
+        """One job. Raises :class:`UnknownJobError` if it is not this owner's, or nobody's."""
+        row = self._own(owner, job)
+        return self._view(row, self._records.results([job]).get(job, []))
+
+    def events(self, owner: str, job: str, every: float = 1.0) -> Iterator[JobView]:
+        """The job as it is now, and again whenever something changes, until it has ended.
+
+        Args:
+            every: seconds after which it is given again without a change.
+        """
+        last = None
+        with self._board.listening(job) as bell:
+            while True:
+                bell.clear()
+                view = self.job(owner, job)
+                if view != last:
+                    yield view
+                    last = view
+                if view.ended:
+                    return
+                bell.wait(every)
+
+    def wait(self, owner: str, job: str, timeout: float | None = None) -> JobView:
+        """Wait until a job has ended, or ``timeout`` seconds; the job as it is then."""
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        with self._board.listening(job) as bell:
+            while True:
+                bell.clear()
+                view = self.job(owner, job)
+                left = deadline - time.monotonic()
+                if view.ended or left <= 0:
+                    return view
+                bell.wait(min(left, _LOOK))
+
+    def cancel(self, owner: str, job: str) -> None:
+        """Stop a job: at once if it waits, at its next frame if it runs. Ended ones stay as they are."""
+        self._own(owner, job)
+        self._records.cancel(owner, job)
+        self._manager.tell(jobs.Cancel(job))
+        self._board.ring(job)
+
+    def delete(self, owner: str, job: str) -> None:
+        """Remove a job with its files; one that runs is stopped first, and seen by nobody meanwhile."""
+        row = self._own(owner, job)
+        if self._records.delete(owner, job):
+            jobs.erase(self._parts, row)
+        else:
+            self._manager.tell(jobs.Cancel(job))
+        self._board.ring(job)
+
+    def result(self, owner: str, job: str, name: str | None = None) -> Path:
+        """Path of a finished job's file; of its first unless ``name`` is one of ``JobView.files``.
+
+        Raises:
+            UnknownJobError: not this owner's, or no such file. WorkbenchError: it has not been done.
+        """
+        view = self.job(owner, job)
+        if view.state != schema.DONE:
+            raise WorkbenchError(
+                f"Expected a finished job but it is {view.state}. {view.reason or ''}".strip()
+            )
+        names = [made.name for made in view.files]
+        if name is not None and name not in names:
+            self._denied(owner, job)
+            raise UnknownJobError
+        if not names:
+            raise WorkbenchError("This job made no file.")
+        return self.store.result(owner, job, name or names[0])
+
+    def usage(self, owner: str) -> Usage:
+        """Jobs at work and bytes on the disk of an owner."""
+        return self._records.usage(owner)
+
+    def remove_owner(self, owner: str) -> None:
+        """Delete every job of an owner."""
+        for row in self._records.list(owner):
+            self.delete(owner, row.id)
+
+    def close(self) -> None:
+        """Stop. Jobs that run are put back and go on at the next start; it costs them no attempt."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._manager.stop(block=True)
+        if self._owns_engine:
+            self._engine.close()
+        for row in self._records.running():
+            self._records.requeue(row.id, "The server was stopped.", 0.0, counts=False)
+        self.database.close()
+        self._lock.release()
+
+    def _confirm(self, owner: str) -> None:
+        kinds = "u" if self.named_only else "au"
+        if not is_id(owner, kinds) or (owner[0] == "u" and self.accounts.name_of(owner) is None):
+            raise LimitError("Expected somebody who has logged in. Log in first.")
+
+    def _own(self, owner: str, job: str) -> schema.Job:
+        try:
+            if not (is_id(owner, "au") and is_id(job, "j")):
+                raise UnknownJobError
+            return self._records.get(owner, job)
+        except UnknownJobError:
+            self._denied(owner, job)
+            raise
+
+    def _denied(self, owner: str, job: object) -> None:
+        """Log it, within reason: a guesser must not fill the disk."""
+        try:
+            self._denials.take(str(owner))
+        except LimitError:
+            return
+        with self.database.write() as session:
+            audit.note(session, str(owner), "job asked for", str(job), "refused")
+
+    def _view(self, row: schema.Job, files: Sequence[Made]) -> JobView:
+        live = self._board.get(row.id) if row.state == schema.RUNNING else None
+        share, note, eta = 1.0 if row.state == schema.DONE else 0.0, "", None
+        if live is not None:
+            share, note = live.share, live.note
+            if share > 0:
+                eta = (time.monotonic() - live.since) * (1 - share) / share
+        return JobView(
+            id=row.id,
+            kind=row.kind,
+            title=row.title,
+            options=dict(row.options),
+            state=row.state,
+            share=share,
+            note=note,
+            ahead=self._records.ahead(row) if row.state == schema.QUEUED else 0,
+            eta=None if eta is None else round(eta, 1),
+            created=row.created,
+            finished=row.finished,
+            seconds=row.seconds,
+            bytes=row.bytes,
+            attempts=row.attempts,
+            reason=row.reason,
+            files=tuple(files),
+        )
+
+    def _wake(self) -> None:
+        self._manager.tell(jobs.WAKE)
+
+    def _tick(self) -> None:
+        while not self._closing.wait(jobs.TICK):
+            if self._manager.is_alive():
+                self._manager.tell(jobs.CLOCK)
+
+
+def _plain(text: str) -> str:
+    """One printable line of at most 120 characters."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:120] or "untitled"

@@ -1,0 +1,232 @@
+"""Jobs in the database: every change of state is one transaction, made here and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.orm import Session
+
+from workbench.service import audit
+from workbench.service.database import Database
+from workbench.service.errors import LimitError, UnknownJobError
+from workbench.service.limits import Limits
+from workbench.service.schema import ACTIVE, CANCELLED, FINAL, QUEUED, RUNNING, Job, Result, User
+from workbench.service.storage import Made
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """What an owner, and everybody, has at the moment."""
+
+    active: int
+    bytes: int
+    queued_by_all: int
+
+
+class Records:
+    """The job table."""
+
+    def __init__(self, database: Database, limits: Limits):
+        self._database, self._limits = database, limits
+
+    def usage(self, owner: str, session: Session | None = None) -> Usage:
+        """Jobs and bytes of an owner."""
+        if session is None:
+            with self._database.read() as opened:
+                return self.usage(owner, opened)
+        mine = sql.select(
+            sql.func.count().filter(Job.state.in_(ACTIVE)), sql.func.coalesce(sql.func.sum(Job.bytes), 0)
+        ).where(Job.owner == owner)
+        active, size = session.execute(mine).one()
+        queued = session.scalar(sql.select(sql.func.count()).where(Job.state == QUEUED))
+        return Usage(active, int(size), queued)
+
+    def check(self, owner: str, size: int = 0, session: Session | None = None) -> Usage:
+        """Whether the owner may have one more job of ``size`` bytes; raises :class:`LimitError` if not."""
+        now = self.usage(owner, session)
+        limits = self._limits
+        if now.active >= limits.active_jobs:
+            raise LimitError(f"You have {now.active} jobs at work, which is the most. Wait for one to end.")
+        if now.queued_by_all >= limits.queued_jobs:
+            raise LimitError("Too many people are waiting at the moment. Come back in a while.")
+        if now.bytes + size > limits.owner_bytes:
+            raise LimitError(
+                f"Your jobs fill the {limits.owner_bytes / 1e6:.4g} MB of your space. Delete old ones first."
+            )
+        return now
+
+    def add(self, job: Job) -> None:
+        """Accept a job: from here on it is finished, resumed or marked failed, whatever happens."""
+        with self._database.write() as session:
+            self.check(job.owner, job.bytes, session)
+            session.add(job)
+            audit.note(session, job.owner, "job accepted", job.id, job.kind)
+
+    def get(self, owner: str, job: str) -> Job:
+        """The owner's job. Raises :class:`UnknownJobError` for absent and foreign ones alike."""
+        with self._database.read() as session:
+            return _own(session, owner, job)
+
+    def list(self, owner: str) -> list[Job]:
+        """The owner's jobs, newest first."""
+        query = sql.select(Job).where(Job.owner == owner, ~Job.deleted).order_by(Job.created.desc())
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
+    def results(self, jobs: Sequence[str]) -> dict[str, list[Made]]:
+        """Result files by job id."""
+        found: dict[str, list[Made]] = {}
+        query = sql.select(Result).where(Result.job.in_(jobs)).order_by(Result.name)
+        with self._database.read() as session:
+            for row in session.scalars(query):
+                found.setdefault(row.job, []).append(Made(row.name, row.bytes, row.sha256))
+        return found
+
+    def ahead(self, job: Job) -> int:
+        """Jobs that were accepted earlier and wait too."""
+        query = sql.select(sql.func.count()).where(Job.state == QUEUED, Job.created < job.created)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
+    def claim(self) -> Job | None:
+        """Take the next waiting job and mark it running.
+
+        The owner with the fewest running jobs is served first, then the one who was served longest ago, and
+        each in the order of acceptance: a hundred jobs of one do not hold up the one job of another.
+        """
+        owners = (
+            sql.select(
+                Job.owner,
+                sql.func.count().filter(Job.state == RUNNING).label("running"),
+                sql.func.coalesce(sql.func.max(Job.started), 0).label("served"),
+            )
+            .where(Job.owner.in_(sql.select(Job.owner).where(Job.state == QUEUED)))
+            .group_by(Job.owner)
+            .subquery()
+        )
+        query = (
+            sql.select(Job)
+            .join(owners, owners.c.owner == Job.owner)
+            .where(Job.state == QUEUED)
+            .order_by(owners.c.running, owners.c.served, Job.created)
+            .limit(1)
+        )
+        with self._database.write() as session:
+            job = session.scalars(query).first()
+            if job is not None:
+                job.state, job.started, job.attempts = RUNNING, time.time(), job.attempts + 1
+            return job
+
+    def finish(
+        self, job: str, state: str, reason: str | None, seconds: float, made: Sequence[Made] = ()
+    ) -> bool:
+        """Mark a running job done, failed or cancelled; whether its owner has deleted it meanwhile."""
+        with self._database.write() as session:
+            row = session.get(Job, job)
+            if row is None or row.state in FINAL:
+                return row is None
+            row.state, row.reason, row.finished = state, reason, time.time()
+            row.seconds += seconds
+            row.bytes += sum(file.bytes for file in made)
+            session.add_all(Result(job=job, **file._asdict()) for file in made)
+            audit.note(session, row.owner, f"job {state}", job, reason or "ok")
+            return row.deleted
+
+    def requeue(self, job: str, reason: str, seconds: float, counts: bool = True) -> None:
+        """Put a running job back; ``counts`` says whether the attempt is one of the few it has."""
+        with self._database.write() as session:
+            row = session.get(Job, job)
+            if row is not None and row.state == RUNNING:
+                row.state, row.reason = QUEUED, reason
+                row.seconds += seconds
+                row.attempts -= 0 if counts else 1
+                audit.note(session, row.owner, "job tried again", job, reason)
+
+    def cancel(self, owner: str, job: str) -> None:
+        """Cancel a waiting job at once; ask for it if it runs. Ended ones stay as they are."""
+        with self._database.write() as session:
+            row = _own(session, owner, job)
+            _stop(session, row)
+
+    def delete(self, owner: str, job: str) -> bool:
+        """Hide a job for good; True if it has stopped and can be erased now."""
+        with self._database.write() as session:
+            row = _own(session, owner, job)
+            _stop(session, row)
+            row.deleted = True
+            audit.note(session, owner, "job deleted", job)
+            return row.state in FINAL
+
+    def erase(self, job: str) -> None:
+        """Remove the row and its results."""
+        with self._database.write() as session:
+            session.execute(sql.delete(Job).where(Job.id == job))
+
+    def running(self) -> list[Job]:
+        """Jobs that are marked running: after a start, those that the last server did not end."""
+        with self._database.read() as session:
+            return list(session.scalars(sql.select(Job).where(Job.state == RUNNING)))
+
+    def to_erase(self, now: float) -> list[Job]:
+        """Ended jobs that were deleted, are past their time, or whose account is gone."""
+        anonymous = Job.owner.startswith("a")
+        named, unnamed = (
+            now - 86400 * days for days in (self._limits.keep_days, self._limits.keep_days_anonymous)
+        )
+        orphaned = sql.and_(~anonymous, Job.owner.not_in(sql.select(User.owner)))  # the account was removed
+        old = sql.or_(
+            Job.deleted,
+            orphaned,
+            sql.and_(anonymous, Job.finished < unnamed),
+            sql.and_(~anonymous, Job.finished < named),
+        )
+        with self._database.read() as session:
+            return list(session.scalars(sql.select(Job).where(Job.state.in_(FINAL), old)))
+
+    def known(self) -> set[tuple[str, str]]:
+        """(owner, job) of every row."""
+        with self._database.read() as session:
+            return {(owner, job) for owner, job in session.execute(sql.select(Job.owner, Job.id))}
+
+
+def new_job(
+    id: str, owner: str, kind: str, options: dict[str, Any], inputs: list[str], title: str, size: int
+) -> Job:
+    """A row for a job that waits."""
+    return Job(
+        id=id,
+        owner=owner,
+        kind=kind,
+        options=options,
+        inputs=inputs,
+        title=title,
+        state=QUEUED,
+        attempts=0,
+        cancel=False,
+        deleted=False,
+        created=time.time(),
+        seconds=0.0,
+        bytes=size,
+    )
+
+
+def _own(session: Session, owner: str, job: str) -> Job:
+    row = session.scalars(
+        sql.select(Job).where(Job.id == job, Job.owner == owner, ~Job.deleted)
+    ).one_or_none()
+    if row is None:
+        raise UnknownJobError
+    return row
+
+
+def _stop(session: Session, row: Job) -> None:
+    if row.state in FINAL:
+        return
+    row.cancel = True
+    if row.state == QUEUED:
+        row.state, row.finished = CANCELLED, time.time()
+        audit.note(session, row.owner, f"job {CANCELLED}", row.id)

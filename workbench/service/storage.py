@@ -1,0 +1,224 @@
+"""Files under the data folder: one folder an owner, one a job, each file whole or not there.
+
+    owners/OWNER/JOB/input/00.jpg       written before the job is accepted
+    owners/OWNER/JOB/result/…           appears by one rename, when the job is done
+    owners/OWNER/JOB/try-TOKEN/…        an attempt's own folder; removed with the attempt
+    incoming/TOKEN/…                    uploads that are not accepted yet
+
+Owner and job ids are made here and checked before they touch a path; no name that a visitor chose ever does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from workbench.service.errors import LimitError, StorageError
+
+_ID = re.compile(r"[aju][0-9a-f]{32}")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+_CHUNK = 1 << 20
+
+
+class Made(NamedTuple):
+    """A result file."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+def new_id(kind: str) -> str:
+    """An id that cannot be guessed: ``a`` anonymous owner, ``u`` user, ``j`` job, then 128 random bits."""
+    return kind + secrets.token_hex(16)
+
+
+def is_id(value: object, kinds: str) -> bool:
+    """Whether ``value`` has the form of an id of one of ``kinds``."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None and value[0] in kinds
+
+
+def explain(error: OSError, doing: str) -> StorageError:
+    """The error of the file system, as one line without paths."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"The disk is full while {doing}. Delete old jobs, or come back later.")
+    return StorageError(f"The data folder failed while {doing} ({error.strerror}). Try again later.")
+
+
+class Store:
+    """The files of all jobs.
+
+    Args:
+        root: the data folder; made with rights for this user only.
+    """
+
+    def __init__(self, root: str | os.PathLike):
+        self.root = Path(root).resolve()
+        try:
+            for folder in (self.root, self.root / "owners", self.root / "incoming"):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StorageError(
+                f"The data folder {self.root} cannot be made ({error.strerror}). Check path and rights."
+            ) from error
+
+    def job(self, owner: str, job: str) -> Path:
+        """The job's folder. Raises ``StorageError`` on anything that is not an id made here."""
+        if not (is_id(owner, "au") and is_id(job, "j")):
+            raise StorageError("Expected ids made by the platform. Take them from its answers.")
+        return self.root / "owners" / owner / job
+
+    def accept(
+        self, owner: str, job: str, sources: Sequence[str | os.PathLike], most: int, room: int
+    ) -> tuple[list[str], int]:
+        """Copy a job's inputs in, all or none.
+
+        Args:
+            sources: files to copy.
+            most: bytes that one of them may have.
+            room: bytes that all of them may have: what is left of the owner's quota.
+
+        Returns:
+            (names within the input folder, bytes of all).
+
+        Raises:
+            LimitError: too large, or above the quota. StorageError: unreadable, or the disk is full.
+        """
+        target = self.job(owner, job)
+        staging = self.root / "incoming" / secrets.token_hex(16)
+        names, total = [], 0
+        try:
+            (staging / "input").mkdir(parents=True, mode=0o700)
+            for number, source in enumerate(sources):
+                suffix = Path(source).suffix.lower()
+                name = f"{number:02d}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+                total += _copy(Path(source), staging / "input" / name, most, room - total)
+                names.append(name)
+            _sync(staging / "input")
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            staging.rename(target)
+            _sync(target.parent)
+        except OSError as error:
+            raise explain(error, "taking the upload") from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        return names, total
+
+    def inputs(self, owner: str, job: str, names: Sequence[str]) -> list[Path]:
+        """Paths of a job's inputs."""
+        return [self.job(owner, job) / "input" / name for name in names]
+
+    def attempt(self, owner: str, job: str) -> Path:
+        """A fresh folder for one attempt, its own: a straggler of an earlier one cannot reach it."""
+        folder = self.job(owner, job) / f"try-{secrets.token_hex(8)}"
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise explain(error, "preparing the work") from error
+        return folder
+
+    def publish(self, owner: str, job: str, attempt: Path) -> list[Made]:
+        """Turn an attempt's folder into the job's result by one rename; all its bytes are on disk before."""
+        target = self.job(owner, job) / "result"
+        try:
+            for path in attempt.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            _sync(attempt)
+            attempt.rename(target)
+            _sync(target.parent)
+        except OSError as error:
+            raise explain(error, "writing the result") from error
+        return self.made(owner, job) or []
+
+    def made(self, owner: str, job: str) -> list[Made] | None:
+        """The files of a published result, by name, or None if there is none yet."""
+        folder = self.job(owner, job) / "result"
+        if not folder.is_dir():
+            return None
+        found = []
+        for path in sorted(folder.iterdir()):
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found.append(Made(path.name, path.stat().st_size, digest))
+        return found
+
+    def result(self, owner: str, job: str, name: str) -> Path:
+        """Path of one result file, whose ``name`` stands in the database."""
+        path = self.job(owner, job) / "result" / name
+        if Path(name).name != name or not path.is_file():
+            raise StorageError("The result is gone from the data folder. Run the job again.")
+        return path
+
+    def discard(self, attempt: Path) -> None:
+        """Remove an attempt's folder."""
+        shutil.rmtree(attempt, ignore_errors=True)
+
+    def delete(self, owner: str, job: str) -> None:
+        """Remove everything of a job, and the owner's folder when it was the last."""
+        folder = self.job(owner, job)
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # other jobs are in it
+            folder.parent.rmdir()
+
+    def sweep(self, known: set[tuple[str, str]]) -> int:
+        """Remove what a killed server left: uploads never accepted, attempts, jobs without a row.
+
+        Only while no job runs and none is being submitted. Returns how many folders went.
+        """
+        gone = [*(self.root / "incoming").iterdir()]
+        for folder in (self.root / "owners").glob("*/*"):
+            if (folder.parent.name, folder.name) not in known:
+                gone.append(folder)
+            else:
+                gone += folder.glob("try-*")
+        for folder in gone:
+            shutil.rmtree(folder, ignore_errors=True)
+        for owner in (self.root / "owners").iterdir():
+            with contextlib.suppress(OSError):
+                owner.rmdir()
+        return len(gone)
+
+    def free(self) -> int:
+        """Bytes left on the disk."""
+        return shutil.disk_usage(self.root).free
+
+
+def _copy(source: Path, target: Path, most: int, room: int) -> int:
+    """Copy at most ``most`` bytes, counted as they come: a size that was asked for before may be a lie."""
+    count = 0
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while block := reader.read(_CHUNK):
+            count += len(block)
+            if count > most:
+                raise LimitError(
+                    f"Expected an upload of at most {_mb(most)} but it is larger. Scale it down."
+                )
+            if count > room:
+                raise LimitError(f"Only {_mb(max(room, 0))} of your space are left. Delete old jobs first.")
+            writer.write(block)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return count
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:.4g} MB"
+
+
+def _sync(folder: Path) -> None:
+    """Make the folder's entries durable, where the system can open folders."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
