@@ -74,7 +74,18 @@ def test_explanation(classifier, cat):
     assert not np.allclose(classifier.explain(cat, other).heatmap, explanation.heatmap)
 
 
-def test_methods_and_layers(classifier):
+def test_the_map_of_stage_statistics_is_that_of_a_middle_stage(classifier):
+    small = Image.fromarray(pictures.chelsea()).resize((96, 64))
+    assert {n.split(".")[0] for n in classifier.layers} == {"lite0", "lite1"}
+    name = classifier.card.class_names[0]
+    default, named = classifier.explain(small, name), classifier.explain(small, name, layer="lite0.stage5")
+    assert np.array_equal(default.heatmap, named.heatmap)
+    other = classifier.explain(small, name, layer="lite1.stage5")
+    assert not np.allclose(other.heatmap, named.heatmap)
+
+
+def test_methods_and_layers():
+    classifier = Classifier.load("mood_lite0")
     small = Image.fromarray(pictures.chelsea()).resize((96, 64))
     name = classifier.card.class_names[0]
     assert classifier.layers == ["stem", *(f"stage{i}" for i in range(1, 8)), "head"]

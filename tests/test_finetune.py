@@ -21,8 +21,8 @@ from workbench.training.statistics_probe import new_network as statistics_networ
 from workbench.training.train_classifier import main
 
 CONFIG = FinetuneConfig(
-    model="dkse_small", arguments={"modules": 1, "width": 4}, pretrained=False, size=32, epochs=3, batch_size=8,
-    learning_rate=1e-2, folds=2,
+    model="dkse_small", arguments={"modules": 1, "width": 4}, pretrained=False, size=32, epochs=3,
+    batch_size=8, learning_rate=1e-2, folds=2,
 )  # fmt: skip
 
 

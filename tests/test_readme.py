@@ -126,9 +126,9 @@ def test_the_mood_table_is_the_measured_one():
     words = {"macro_f1": "macro-F1", "ece": "ECE", "log_loss": "log-loss"}
     words["log_loss_votes"] = "log-loss against votes"
     shown = {cells[0]: cells[1:] for cells in table_rows()}
-    models = ("mood_lite0", "linear_probe_squeezed", "linear_probe_views", "soft_probe_views")
+    models = ("mood_statistics", "linear_probe_squeezed", "linear_probe_views")
     checked = 0
-    for row in results("mood_lite0_summary.csv"):
+    for row in results("mood_statistics_summary.csv"):
         if row["model"] in models:
             interval = "{:.3f} ({:.3f} to {:.3f})".format(
                 *(float(row[k]) for k in ("estimate", "low", "high"))

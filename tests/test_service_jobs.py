@@ -1,4 +1,4 @@
-"""One contract, two engines: what every job of every engine does, from acceptance to its end."""
+"""The contract: what every job of every engine does, from acceptance to its end."""
 
 import os
 import signal
@@ -9,27 +9,18 @@ import platform_tasks
 import pytest
 
 from workbench.errors import UnknownNameError, WorkbenchError
-from workbench.service.engines import create
-from workbench.service.errors import EngineError, LimitError, StorageError, UnknownJobError
+from workbench.service.engines import NAMES, create
+from workbench.service.errors import LimitError, StorageError, UnknownJobError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import new_id
 
-ADDRESS = os.environ.get("RAY_ADDRESS")  # of a cluster that runs already, with this folder in its PYTHONPATH
 PATIENCE = 120.0  # seconds, on a machine that does other things too
 
 
-@pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=NAMES)
 def engine(request):
-    if request.param == "ray":
-        pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
-    for left in (2, 1, 0):
-        try:
-            made = create(request.param, 2, address=ADDRESS if request.param == "ray" else None)
-            break
-        except EngineError:  # Ray gives its own processes 30 s to start, which a busy machine may miss
-            if not left:
-                raise
+    made = create(request.param, 2)
     yield made
     made.close()
 

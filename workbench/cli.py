@@ -180,10 +180,17 @@ def classify(
 @app.command()
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole cards as JSON.")] = False,
+    architectures: Annotated[
+        bool, typer.Option("--architectures", help="List what can be trained instead.")
+    ] = False,
 ) -> None:
     """List the models that come with the workbench, from their cards."""
-    from workbench.models import weights
+    from workbench.models import registry, weights
 
+    if architectures:
+        rows = [(name, kind) for kind in registry.KINDS for name in registry.names(kind)]
+        typer.echo(_table([("architecture", "kind"), *rows]))
+        return
     names = weights.trained(folder=weights.SHIPPED)
     cards = [weights.card(name, weights.SHIPPED) for name in names]
     sizes = [(weights.SHIPPED / f"{name}.safetensors").stat().st_size for name in names]
@@ -416,10 +423,6 @@ def serve(
     data: _Data = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")] = "",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
-    address: Annotated[
-        str | None, typer.Option(help="Of a running Ray cluster; none starts one on this machine.")
-    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 1,
     accounts: Annotated[bool, typer.Option("--accounts", help="Only people with an account may in.")] = False,
     database: Annotated[
@@ -432,12 +435,9 @@ def serve(
     from workbench.service.platform import Platform, default_folder
     from workbench.ui import DEFAULT_HOST, launch
 
-    if address is not None and engine != "ray":
-        raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
     where = data or default_folder()
-    chosen = {"address": address, "database": database, "accounts": accounts}
-    with Platform(where, engine, workers, **chosen) as platform:
+    with Platform(where, workers=workers, database=database, accounts=accounts) as platform:
         if accounts and not platform.accounts.list():
             raise WorkbenchError(f"There is no account yet. Run: workbench users add NAME --data {where}")
         try:
@@ -511,14 +511,13 @@ def bench_platform(
     out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
         "runs/platform.csv"
     ),
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 2,
     jobs: Annotated[int, typer.Option(min=20, help="Jobs that are submitted at once.")] = 200,
 ) -> None:
     """Measure the job platform: throughput, what it adds to a picture's time, memory, recovery."""
     from workbench.service.loadtest import measure
 
-    typer.echo(str(measure(out, engine, workers, jobs)))
+    typer.echo(str(measure(out, "local", workers, jobs)))
 
 
 @bench.command("stylizers")

@@ -48,7 +48,7 @@ _TIMM_META = ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")  # about 
 
 
 def timm_arguments(kwargs: Mapping) -> dict:
-    """What ``timm.create_model`` adds to a registered factory's arguments, less what concerns its own files."""
+    """What ``timm.create_model`` adds to a registered factory's arguments, less its own files."""
     return {k: v for k, v in kwargs.items() if v is not None and k not in _TIMM_META}
 
 

@@ -64,6 +64,7 @@ class StatisticsClassifier(nn.Module):
         super().__init__()
         if not variants:
             raise ValueError("Expected at least one variant of EfficientNet-lite but got none.")
+        self.variants = tuple(variants)
         self.statistics = nn.ModuleList(StageStatistics(v, pretrained) for v in variants)
         self.num_features = sum(s.dimensions for s in self.statistics)
         self.classifier = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()

@@ -82,10 +82,9 @@ class Platform:
 
     Args:
         data: the folder; one running platform each.
-        engine: "local", "ray", or an engine that the caller made and closes.
+        engine: "local", or an engine that the caller made and closes.
         workers: attempts at a time.
         limits: of rates, sizes and times.
-        address: of a Ray cluster; None starts one on this machine.
         database: URL of another database than the folder's own SQLite file.
         kinds: of work on offer.
         accounts: whether only named accounts may submit; anonymous visitors too if not.
@@ -101,7 +100,6 @@ class Platform:
         workers: int = 1,
         limits: Limits | None = None,
         *,
-        address: str | None = None,
         database: str | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         accounts: bool = False,
@@ -127,7 +125,7 @@ class Platform:
         self._by_address = Rate(self.limits.jobs_a_minute_an_address)
         self._denials = Rate(60)
         self._owns_engine = isinstance(engine, str)
-        self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
+        self._engine = create(engine, workers) if isinstance(engine, str) else engine
         self._parts = jobs.Parts(
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )

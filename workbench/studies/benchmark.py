@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
 
 from workbench.data.paintings import Paintings
 from workbench.interpret.descriptors import DESCRIPTORS, describe_folder
@@ -58,10 +59,11 @@ def majority(data: Paintings) -> Trainer:
 
 
 def probe(table: NDArray, data: Paintings, strength: float = 0.01) -> Trainer:
-    """Logistic regression on (N, D) features."""
+    """Logistic regression on (N, D) features; what a picture lacks (nan) is the training pictures' median."""
 
     def train(training: NDArray, test: NDArray, seed: int) -> tuple[NDArray, Mapping]:
-        logits = linear_probe(table, data.labels, training, test, strength)
+        known = SimpleImputer(strategy="median", keep_empty_features=True).fit(table[training])
+        logits = linear_probe(known.transform(table), data.labels, training, test, strength)
         return softmax(logits), {"parameters": (table.shape[1] + 1) * len(data.classes)}
 
     return train

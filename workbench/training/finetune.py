@@ -87,7 +87,7 @@ class FinetuneConfig:
             raise DatasetError("Expected 1 epoch, 2 pictures a batch, 32 pixels and 1 split seed or more.")
         if self.transfer != "full" and not (self.pretrained or self.initial):
             raise DatasetError(
-                f"Expected pretrained weights for {self.transfer} transfer, since layers that are not trained "
+                f"Expected pretrained weights for {self.transfer} transfer, since untrained layers "
                 "would stay random. Use full, or start from weights."
             )
         if not 0 < self.partial_share <= 1 or not 0 < self.holdout < 1 or not 0 < self.layer_decay <= 1:

@@ -1,10 +1,16 @@
-"""Example pictures: the photographs inside scikit-image and scikit-learn. Nothing is downloaded."""
+"""Example pictures: photographs inside scikit-image and scikit-learn, paintings by the atelier. Nothing is
+downloaded.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
+import tempfile
 from pathlib import Path
+
+from workbench.data.atelier import MOODS, paint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,3 +50,17 @@ def examples() -> list[Example]:
 def credits() -> str:
     """One line naming every photographer."""
     return "Photographs: " + "; ".join(f"{e.title}: {e.credit}" for e in examples()) + "."
+
+
+_SEEDS = (5, 2, 4, 7, 6)  # of pictures that show what the moods mean, one a mood
+
+
+@functools.cache
+def paintings(size: int = 512) -> dict[str, Path]:
+    """One painting by the atelier for each mood: the mood that was meant, and a PNG of ``size`` pixels."""
+    folder = Path(tempfile.mkdtemp(prefix="workbench-paintings-"))
+    made = {}
+    for i, mood in enumerate(MOODS):
+        made[mood] = folder / f"{mood}.png"
+        paint(mood, seed=_SEEDS[i], size=size).image.save(made[mood])
+    return made

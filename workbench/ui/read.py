@@ -9,8 +9,8 @@ import gradio as gr
 from workbench import models
 from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier, Reading, classifiers
-from workbench.ui import about, pictures
-from workbench.ui.examples import credits, examples
+from workbench.ui import about, compare, pictures
+from workbench.ui.examples import paintings
 from workbench.ui.redraw import MODELS
 
 # what a card's `training` may say of its data
@@ -117,18 +117,20 @@ def explain_file(image, model, class_name, progress=gr.Progress()):  # noqa: B00
 
 
 def read(path, model, progress=gr.Progress()):  # noqa: B008
-    """What the page shows: (bars, class choice, overlay)."""
+    """What the page shows: (bars, class choice, overlay, all models side by side)."""
     if path is None:  # the box was cleared
-        return waiting(models.card(model) if model else None), gr.Radio(value=None), None
+        return waiting(models.card(model) if model else None), gr.Radio(value=None), None, ""
     with pictures.one_line_errors():
         progress(0.1, desc="Reading the picture")
         painting = pictures.read_upload(path)
         classifier = _classifier(model)
-        reading = classifier.classify(painting)
+        reading, *others = compare.read_with_all(painting, compare.same_task(classifiers(), model))
         progress(0.5, desc="Looking where the model looked")
         overlay = classifier.explain(pictures.preview(painting), reading.top).overlay
         shown = pictures.save_png(overlay, reading.top)
-        return bars(reading, classifier.card), gr.Radio(value=reading.top), shown
+        cards = {r.model: models.card(r.model) for r in (reading, *others)}
+        table = compare.side_by_side((reading, *others), cards, model) if others else ""
+        return bars(reading, classifier.card), gr.Radio(value=reading.top), shown, table
 
 
 def read_on_click(path, model, progress=gr.Progress()):  # noqa: B008
@@ -173,9 +175,10 @@ def build() -> None:
         with gr.Column(scale=4, min_width=300):
             painting = pictures.picture_input("Your painting", "The painting to read")
             gr.Examples(
-                [[str(e.path)] for e in examples()[:4]],
+                [[str(path)] for path in paintings().values()],
                 inputs=painting,
-                label="Only photographs are at hand as examples; the model was made for paintings",
+                label="Painted by this program, one for each mood that it meant",
+                example_labels=[name.capitalize() for name in paintings()],
                 elem_id="read-examples",
                 api_visibility="private",
             )
@@ -210,14 +213,14 @@ def build() -> None:
                     elem_id="read-class",
                 )
             )
+    together = gr.HTML("", elem_id="read-compare")
     certainty = gr.HTML(trust(cards[chosen]) if chosen else "")
-    gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
 
     def about_model(name):
         return trust(cards[name]), gr.Radio(choices=_choices(cards[name]), value=None)
 
     shared = {"concurrency_id": MODELS, "concurrency_limit": 1}
-    outputs = [moods, class_name, overlay]
+    outputs = [moods, class_name, overlay, together]
     page = {**shared, "api_visibility": "private", "show_progress_on": [moods, overlay]}
     gr.on([painting.change], read, [painting, model], outputs, trigger_mode="always_last", **page)
     button.click(read_on_click, [painting, model], outputs, **page)

@@ -1,0 +1,159 @@
+"""Every notebook keeps the house rules, runs from end to end on painted pictures, and cites measured numbers.
+
+A new notebook is found by itself. It runs with its own defaults, a tiny atelier and a folder of the test;
+name it in ``TINY`` only to make it smaller still.
+"""
+
+import ast
+import csv
+import re
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TINY = {
+    "02_data_and_moods": {"data": "atelier:40", "samples": 50},
+}
+EVERY = {"data": "atelier:20"}  # where a notebook has such a parameter
+SECONDS = 300
+
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def load(path):
+    return nbformat.read(path, as_version=4)
+
+
+def parameters_of(path):
+    """Names and default values of the cell tagged "parameters"."""
+    (cell,) = [c for c in load(path).cells if "parameters" in c.metadata.get("tags", [])]
+    return {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.Assign)
+    }
+
+
+def execute(path, folder, **parameters):
+    """Run a notebook in ``folder``; its cells with their outputs."""
+    done = papermill.execute_notebook(
+        str(path), str(folder / path.name), parameters, kernel_name="python3", cwd=str(folder),
+        progress_bar=False, execution_timeout=SECONDS,
+    )  # fmt: skip
+    return [cell for cell in done.cells if cell.cell_type == "code"]
+
+
+def figures(cells):
+    return [o for cell in cells for o in cell.outputs if "image/png" in o.get("data", {})]
+
+
+def results_of(path):
+    """Committed tables that a notebook names."""
+    names = set(re.findall(r"reports/results/\w+\.csv", "".join(c.source for c in load(path).cells)))
+    return [ROOT / name for name in sorted(names)]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+    assert {path.stem for path in NOTEBOOKS} >= set(TINY)
+
+
+@by_name
+def test_the_file_is_plain_and_small(path):
+    notebook = load(path)
+    nbformat.validate(notebook)
+    assert re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem), "a notebook is named NN_name"
+    assert len(notebook.cells) < 40
+    assert notebook.metadata.kernelspec.name == "python3"  # of whichever environment opens it
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+
+
+@by_name
+def test_nothing_of_a_run_is_stored(path):
+    for cell in load(path).cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert set(cell.metadata) <= {"tags"}
+
+
+@by_name
+def test_it_only_calls_the_package(path):
+    for cell in load(path).cells:
+        if cell.cell_type == "code":
+            assert cell.source.strip(), "an empty cell"
+            kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}  # no magics either
+            assert not kinds & {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}
+
+
+@by_name
+def test_question_and_answer_come_first_and_asserts_are_there(path):
+    cells = load(path).cells
+    assert cells[0].cell_type == "markdown"
+    assert cells[0].source.startswith("# ")
+    assert "?" in cells[0].source, "the question"
+    first = "".join(c.source for c in cells[:2] if c.cell_type == "markdown")
+    assert re.search(r"\d\.\d", first), "the answer, with a number that was measured"
+    code = "\n".join(c.source for c in cells if c.cell_type == "code")
+    assert any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(code)))
+
+
+@by_name
+def test_it_has_one_cell_of_parameters_with_the_usual_names(path):
+    found = parameters_of(path)
+    assert {"out", "results"} <= set(found)
+    assert found["results"] == ""
+    assert str(found.get("data", "atelier")).startswith("atelier"), "by default it runs without other data"
+    assert set(TINY.get(path.stem, {})) <= set(found)
+
+
+@by_name
+def test_it_names_no_place_on_a_machine(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.:/])/(?:home|root|Users|work|tmp|mnt|opt|usr)\b|[A-Z]:\\\\", text)
+    assert not re.search(r"https?://(?:localhost|127\.)", text)
+
+
+@by_name
+def test_bold_numbers_of_the_answer_are_in_the_tables_it_names(path):
+    cells = load(path).cells
+    answer = "\n".join(c.source for c in cells[:2] if c.cell_type == "markdown")
+    cited = re.findall(r"\*\*[+−-]?(\d+\.\d+)\*\*", answer)
+    tables = results_of(path)
+    assert all(table.is_file() for table in tables), "a table it names is not there"
+    measured = set()
+    for table in tables:
+        with table.open(encoding="utf-8", newline="") as file:
+            for row in csv.reader(file):
+                measured |= {abs(float(v)) for v in row if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", v)}
+    for number in cited:
+        digits = len(number.split(".")[1])
+        near = 0.501 * 10**-digits
+        assert any(abs(float(number) - m) <= near for m in measured), f"{number} is in no table"
+
+
+@by_name
+def test_it_runs_from_end_to_end(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # the pictures are painted for this test
+    known = parameters_of(path)
+    tiny = {name: value for name, value in EVERY.items() if name in known} | TINY.get(path.stem, {})
+    cells = execute(path, tmp_path, **tiny, out=str(tmp_path / "out"))
+    assert figures(cells), "a study shows a figure"
+    assert list((tmp_path / "out").rglob("*.csv")), "a study leaves a table"
+    errors = [
+        o for cell in cells for o in cell.outputs if o.get("name") == "stderr" and "Traceback" in o.text
+    ]
+    assert not errors
+
+
+@by_name
+def test_it_draws_the_committed_table(path, tmp_path):
+    tables = [t for t in results_of(path) if t.is_file() and t.stem == path.stem[3:]]
+    if not tables:
+        pytest.skip("the table of this study is not committed")
+    cells = execute(path, tmp_path, results=str(tables[0]), out=str(tmp_path / "out"))
+    assert figures(cells)
+    assert not (tmp_path / "out").exists()  # drawn, not run
