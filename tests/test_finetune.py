@@ -73,6 +73,15 @@ def test_it_learns_and_is_reproducible(data, pictures):
     assert not torch.equal(weights(first), weights(fit(data, pictures, everything, CONFIG, 2)))
 
 
+def test_half_precision_is_a_choice_of_each_run(data, pictures):
+    everything = np.arange(len(data))
+    full = weights(fit(data, pictures, everything, CONFIG, 0))
+    half = weights(fit(data, pictures, everything, dataclasses.replace(CONFIG, mixed_precision="bf16"), 0))
+    assert half.dtype == torch.float32
+    assert not torch.equal(full, half)
+    assert torch.equal(full, weights(fit(data, pictures, everything, CONFIG, 0)))
+
+
 @pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"patience": 2, "holdout": 0.5}])
 def test_an_interrupted_run_goes_on_to_the_same_weights(data, pictures, tmp_path, changes):
     config = dataclasses.replace(CONFIG, **changes)

@@ -201,7 +201,7 @@ def compare(
                     "p": two_sided_p(differences),
                 }
                 if score == "accuracy":
-                    row["mcnemar_p"] = mcnemar(single[name], single[baseline]).p_value
+                    row["mcnemar_p"] = mcnemar(single[name], single[baseline]).p
             block.append(row)
         corrected = holm({r["variant"]: r["p"] for r in block if "p" in r}) if len(block) > 1 else {}
         rows += [

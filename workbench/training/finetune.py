@@ -77,7 +77,7 @@ class FinetuneConfig:
     eval_crops: tuple[
         tuple[int, int], ...
     ] = ()  # (short side, count) of crops read beside the squeezed picture
-    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    mixed_precision: Literal["no", "bf16"] = "no"
     folds: int = 5  # grouped
     split_seeds: tuple[int, ...] = (0,)  # one cross-validation each
     seed: int = 0  # of initial head, views and batches; the split seed is added
@@ -280,7 +280,9 @@ def fit(
         progress: called after each epoch with (epochs done, training loss).
     """
     torch.manual_seed(seed)
-    accelerator = Accelerator(mixed_precision=config.mixed_precision)
+    accelerator = Accelerator()
+    # not the accelerator's own: its precision is fixed for the life of the process
+    bf16 = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.mixed_precision == "bf16")
     network = new_network(config, len(data.classes))
     train, stop = _held_out(data, indices, config, seed) if config.patience else (indices, indices[:0])
     targets, weights = soft_targets(data, train, config.hard_share, config.class_weight_power)
@@ -321,7 +323,7 @@ def fit(
                 share = float(rng.beta(config.mixup, config.mixup))
                 other = torch.from_numpy(rng.permutation(len(batch))).to(accelerator.device)
                 x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
-            with accelerator.autocast():
+            with bf16:
                 logits = network(x)
             loss = -(t * F.log_softmax(logits.float(), 1)).sum(1).mean()
             optimizer.zero_grad()

@@ -1,0 +1,64 @@
+"""What every shipped classifier says of the same painting, beside how often each has been right."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+
+from workbench import models
+from workbench.inference.classify import Classifier, Reading
+from workbench.ui import about
+
+_SCORES = (("accuracy", "Right, of 100"), ("balanced_accuracy", "… each mood counting alike"))
+
+
+def side_by_side(readings: Sequence[Reading], cards: Mapping[str, models.Card], chosen: str) -> str:
+    """A table with one row a model: its likeliest class for this painting, and its scores with intervals.
+
+    Args:
+        readings: one a model, of the same painting.
+        cards: the models' cards by name.
+        chosen: name of the model whose reading is shown at length; its row is marked.
+    """
+    rows = ""
+    for reading in readings:
+        card = cards[reading.model]
+        known = {c["name"]: c for c in card.classes}[reading.top]
+        mood = (
+            f"{html.escape(reading.top.replace('_', ' ').capitalize())} "
+            f'<span class="zh" lang="zh">{html.escape(known.get("name_zh", ""))}</span> '
+            f"<strong>{100 * reading.probabilities[reading.top]:.0f} %</strong>"
+        )
+        scores = "".join(f"<td>{_score(card, name)}</td>" for name, _ in _SCORES)
+        mark = ' aria-current="true"' if reading.model == chosen else ""
+        rows += f'<tr{mark}><th scope="row">{html.escape(card.title)}</th><td>{mood}</td>{scores}</tr>'
+    head = "".join(f'<th scope="col">{html.escape(words)}</th>' for _, words in _SCORES)
+    agree = len({reading.top for reading in readings}) == 1
+    verdict = "They agree." if agree else "They do not agree: take each with care."
+    return (
+        '<section class="card" aria-label="All models side by side"><h2>All models side by side</h2>'
+        f"<p>{verdict} The scores are of paintings by painters that the model had not seen, with 95 % "
+        "intervals over painters.</p>"
+        '<div class="scroll"><table class="rows"><thead><tr><th scope="col">Model</th>'
+        f'<th scope="col">This painting</th>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    )
+
+
+def _score(card: models.Card, name: str) -> str:
+    found = about.find(card.metrics, name)
+    if not found:
+        return "not measured"
+    estimate, low, high = (100 * float(v) for v in found)
+    return f"<strong>{estimate:.0f}</strong> ({low:.0f} to {high:.0f})"
+
+
+def same_task(names: Sequence[str], chosen: str) -> list[str]:
+    """The models that know the same classes as ``chosen``, which comes first."""
+    classes = set(models.card(chosen).class_names)
+    others = [n for n in names if n != chosen and set(models.card(n).class_names) == classes]
+    return [chosen, *others]
+
+
+def read_with_all(painting, names: Sequence[str]) -> list[Reading]:
+    """The readings of ``painting`` by the models ``names``."""
+    return [Classifier.load(name).classify(painting) for name in names]
