@@ -25,6 +25,7 @@ from workbench.training.statistics_probe import StatisticsConfig, fit_layer, new
 
 BASELINE = "lite0 linear probe"
 _SCRATCH = {"pretrained": False, "layer_decay": 1.0, "learning_rate": 2e-3}
+_RESNET = {"size": 64, "mixed_precision": "bf16", **_SCRATCH}  # what a CPU has time for
 _BASE = FinetuneConfig(size=96, epochs=6, learning_rate=1e-3, folds=3)
 NETWORKS: dict[str, FinetuneConfig] = {
     "DKSE (scratch)": dataclasses.replace(
@@ -33,15 +34,10 @@ NETWORKS: dict[str, FinetuneConfig] = {
     "lite0 (ImageNet)": dataclasses.replace(_BASE, arguments={"aggregated": 0}),
     "MAFR lite0, n=16 (ImageNet)": dataclasses.replace(_BASE, arguments={"aggregated": 16}),
     "ResNet-50 (scratch)": dataclasses.replace(
-        _BASE, model="mafr_resnet50", arguments={"aggregated": 0}, size=64, mixed_precision="bf16", **_SCRATCH
+        _BASE, model="mafr_resnet50", arguments={"aggregated": 0}, **_RESNET
     ),
     "MAFR ResNet-50, n=16 (scratch)": dataclasses.replace(
-        _BASE,
-        model="mafr_resnet50",
-        arguments={"aggregated": 16},
-        size=64,
-        mixed_precision="bf16",
-        **_SCRATCH,
+        _BASE, model="mafr_resnet50", arguments={"aggregated": 16}, **_RESNET
     ),
 }
 

@@ -27,7 +27,7 @@ CONFIG = FinetuneConfig(
     model="mafr_efficientnet_lite0",
     arguments={"aggregated": 0},
     size=96,
-    epochs=6,
+    epochs=4,
     learning_rate=1e-3,
     folds=3,
 )
@@ -113,7 +113,6 @@ def run(
         "imagenet frozen": dataclasses.replace(config, transfer="frozen"),
         "imagenet partial": dataclasses.replace(config, transfer="partial"),
         "imagenet full": config,
-        "imagenet full, one rate": dataclasses.replace(config, layer_decay=1.0),
     }
     if source is not None:
         pretraining = pretraining or dataclasses.replace(config, **scratch)
@@ -122,7 +121,6 @@ def run(
         both = dataclasses.replace(pretraining, pretrained=True, layer_decay=config.layer_decay)
         chained = str(pretrain(source, folder, "source_imagenet_western", both))
         variants |= {
-            "western frozen": dataclasses.replace(config, initial=western, transfer="frozen"),
             "western full": dataclasses.replace(config, initial=western),
             "imagenet, western, full": dataclasses.replace(config, initial=chained),
         }
