@@ -18,7 +18,7 @@ from sklearn.impute import SimpleImputer
 
 from workbench.data.paintings import Paintings
 from workbench.interpret.descriptors import DESCRIPTORS, describe_folder
-from workbench.studies.crossval import Trainer, cross_validate, finetuned, softmax
+from workbench.studies.crossval import Trainer, cross_validate, finetuned, softmax, summarise
 from workbench.training.finetune import FinetuneConfig, Pictures
 from workbench.training.linear_probe import linear_probe
 from workbench.training.statistics_probe import StatisticsConfig, fit_layer, new_network, statistics
@@ -86,6 +86,7 @@ def run(
     folds: int = 3,
     config: StatisticsConfig | None = None,
     cache: str | Path | None = None,
+    samples: int = 2000,
 ) -> list[Path]:
     """One table ``benchmark_DATASET.csv`` (and predictions) a data set in ``out``.
 
@@ -97,6 +98,7 @@ def run(
         folds: of each.
         config: of the statistics model.
         cache: folder for the frozen statistics; by default a temporary one.
+        samples: of the bootstrap.
     """
     config = config or StatisticsConfig(split_seeds=tuple(split_seeds), folds=folds)
     made = []
@@ -120,4 +122,5 @@ def run(
                 pictures[one.size] = Pictures(paintings, one.size)
             trainers[label] = finetuned(paintings, pictures[one.size], one)
         made.append(cross_validate(f"benchmark_{name}", out, paintings, trainers, folds, split_seeds))
+        summarise(made[-1], BASELINE, samples)
     return made

@@ -229,6 +229,12 @@ def predictions_of(table: str | Path) -> Path:
     return path.with_name(f"{path.stem}_predictions.csv")
 
 
+def summary_of(table: str | Path) -> pd.DataFrame:
+    """What :func:`summarise` wrote beside a study's table."""
+    path = Path(table)
+    return pd.read_csv(path.with_name(f"{path.stem}_summary.csv"))
+
+
 def summarise(table: str | Path, baseline: str, samples: int = 2000) -> pd.DataFrame:
     """:func:`compare` of a finished study, written beside its table as ``NAME_summary.csv``."""
     path = Path(table)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workbench.data.paintings import Paintings
-from workbench.studies.crossval import cross_validate, finetuned
+from workbench.studies.crossval import cross_validate, finetuned, summarise
 from workbench.training.finetune import FinetuneConfig, Pictures
 
 BASELINE = "augmentation=brush"
@@ -50,6 +50,7 @@ def run(
     config: FinetuneConfig = CONFIG,
     split_seeds: Sequence[int] = (0,),
     variants: Mapping[str, Mapping] = VARIANTS,
+    samples: int = 2000,
 ) -> Path:
     """Cross-validate every variant; ``dkse.csv`` and ``dkse_predictions.csv`` in ``out``.
 
@@ -59,10 +60,13 @@ def run(
         config: the base.
         split_seeds: one grouped cross-validation each.
         variants: label -> fields of the config that differ.
+        samples: of the bootstrap.
     """
     pictures = Pictures(data, config.size)
     trainers = {
         label: finetuned(data, pictures, dataclasses.replace(config, **changes))
         for label, changes in variants.items()
     }
-    return cross_validate("dkse", out, data, trainers, config.folds, split_seeds)
+    table = cross_validate("dkse", out, data, trainers, config.folds, split_seeds)
+    summarise(table, BASELINE, samples)
+    return table

@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from workbench import models
 from workbench.data.paintings import Paintings
 from workbench.models.mafr import BLOCKS
-from workbench.studies.crossval import cross_validate, finetuned
+from workbench.studies.crossval import cross_validate, finetuned, summarise
 from workbench.studies.runner import Runs
 from workbench.training.finetune import FinetuneConfig, Pictures
 
@@ -37,6 +37,7 @@ def run(
     config: FinetuneConfig = CONFIG,
     split_seeds: Sequence[int] = (0, 1, 2),
     paper_gate: bool = True,
+    samples: int = 2000,
 ) -> Path:
     """Cross-validate the host with each number of aggregated blocks; ``mafr.csv`` and predictions in ``out``.
 
@@ -47,6 +48,7 @@ def run(
         config: the training, the same for all.
         split_seeds: one grouped cross-validation of ``config.folds`` folds each.
         paper_gate: also the largest number with the paper's sigmoid.
+        samples: of the bootstrap.
     """
     pictures = Pictures(data, config.size)
     plans = {f"n={n}": {"aggregated": n} for n in counts}
@@ -58,7 +60,9 @@ def run(
         )
         for label, arguments in plans.items()
     }
-    return cross_validate("mafr", out, data, variants, config.folds, split_seeds)
+    table = cross_validate("mafr", out, data, variants, config.folds, split_seeds)
+    summarise(table, BASELINE, samples)
+    return table
 
 
 HOSTS = {

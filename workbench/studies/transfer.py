@@ -17,7 +17,7 @@ import numpy as np
 
 from workbench import models
 from workbench.data.paintings import Paintings
-from workbench.studies.crossval import cross_validate, finetuned
+from workbench.studies.crossval import cross_validate, finetuned, summarise
 from workbench.studies.runner import Runs
 from workbench.training.finetune import FinetuneConfig, Pictures, fit, predict
 from workbench.training.provenance import provenance
@@ -95,6 +95,7 @@ def run(
     pretraining: FinetuneConfig | None = None,
     split_seeds: Sequence[int] = (0,),
     weights: str | Path | None = None,
+    samples: int = 2000,
 ) -> Path:
     """Cross-validate every kind of transfer; ``transfer.csv`` and predictions in ``out``.
 
@@ -106,6 +107,7 @@ def run(
         pretraining: the training on the source; by default ``config`` from random weights.
         split_seeds: one grouped cross-validation each.
         weights: folder for the sources' networks; by default ``out``. They are not part of the results.
+        samples: of the bootstrap.
     """
     scratch = {"pretrained": False, "layer_decay": 1.0}
     variants = {
@@ -126,4 +128,6 @@ def run(
         }
     pictures = Pictures(data, config.size)
     trainers = {label: finetuned(data, pictures, c) for label, c in variants.items()}
-    return cross_validate("transfer", out, data, trainers, config.folds, split_seeds)
+    table = cross_validate("transfer", out, data, trainers, config.folds, split_seeds)
+    summarise(table, BASELINE, samples)
+    return table
