@@ -265,11 +265,11 @@ def test_result_files_are_served_to_their_owner_only(platform, anns):
     denied = [
         stranger.get(url),
         stranger.get(result_url(new_id("j"), "echo.bin")),
-        ann.get(f"/work/{job}/%2e%2e/input/00.bin"),
-        ann.get(f"/work/{job}/..%2finput%2f00.bin"),
-        ann.get(f"/work/{job}/"),
-        ann.get("/work/"),
-        ann.get(f"/work/{job}/other.bin"),
+        ann.get(f"/jobs/{job}/%2e%2e/input/00.bin"),
+        ann.get(f"/jobs/{job}/..%2finput%2f00.bin"),
+        ann.get(f"/jobs/{job}/"),
+        ann.get("/jobs/"),
+        ann.get(f"/jobs/{job}/other.bin"),
     ]
     assert {(a.status_code, a.text) for a in denied} == {(404, "There is no such file.")}
 
@@ -290,7 +290,7 @@ def test_with_accounts_only_those_who_have_logged_in_get_anything(tmp_path):
         assert visitor.get("/").headers["location"] == "/login"
         assert visitor.get("/gradio_api/info", headers={"accept": "application/json"}).status_code == 401
         assert visitor.post("/gradio_api/queue/join").status_code == 401
-        assert visitor.get("/work/x/y", headers={"accept": "*/json"}).status_code == 401
+        assert visitor.get("/jobs/x/y", headers={"accept": "*/json"}).status_code == 401
         assert visitor.get("/gradio_api/startup-events").json() == {"owner": None}
         anonymous = {"cookie": f"{COOKIE}={platform.tokens.anonymous()}"}
         assert client(platform, headers=anonymous).get("/").headers["location"] == "/login"

@@ -27,7 +27,7 @@ from workbench.service.platform import Platform
 
 log = logging.getLogger(__name__)
 
-LOGIN, LOGOUT, WORK = "/login", "/logout", "/work/"
+LOGIN, LOGOUT, WORK = "/login", "/logout", "/jobs/"
 _OPEN = ("/startup-events", "/gradio_api/startup-events")  # asked by the server itself when it starts
 _FORM_BYTES = 4096
 HEADERS = {
