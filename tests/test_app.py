@@ -393,6 +393,12 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
 @pytest.mark.slow
 def test_read_in_the_browser(tab, page, photo):
     tab.goto(f"{page.local_url}#read")  # tabs have addresses
+    tab.get_by_label("Example: a painting meant for serenity").first.click()
+    tab.wait_for_selector("#read-compare table")
+    rows = tab.locator("#read-compare tbody tr").all_inner_texts()
+    assert len(rows) == len(classify.classifiers()) >= 2
+    assert all(models.card(name).title in "".join(rows) for name in classify.classifiers())
+    tab.click("#read button[aria-label='Remove Image'], #read button[aria-label='Clear']")
     tab.set_input_files("#read input[type=file]", str(photo))
     tab.wait_for_selector("#read-moods .moods .bar")
     reading = classify.Classifier.load().classify(read_image(photo))

@@ -178,7 +178,6 @@ def build() -> None:
                 [[str(path)] for path in paintings().values()],
                 inputs=painting,
                 label="Painted by this program, one for each mood that it meant",
-                example_labels=[name.capitalize() for name in paintings()],
                 elem_id="read-examples",
                 api_visibility="private",
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
-from workbench.ui.examples import examples
+from workbench.ui.examples import examples, paintings
 
 _VERMILION = colors.Color(
     name="vermilion",
@@ -197,4 +197,5 @@ _SCRIPT = """() => {
 def page_script() -> str:
     """JavaScript that runs once when the page has loaded."""
     titles = {Path(example.file).name: example.title for example in examples()}
+    titles |= {path.name: f"a painting meant for {mood}" for mood, path in paintings().items()}
     return _SCRIPT.replace("TITLES", json.dumps(titles))
