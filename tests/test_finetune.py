@@ -1,11 +1,11 @@
 """End-to-end training on drawn pictures of two hues."""
 
-import csv
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
+from hues import write_hues
 from PIL import Image
 
 from workbench import models
@@ -28,22 +28,7 @@ CONFIG = FinetuneConfig(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("paintings")
-    rng = np.random.default_rng(0)
-    rows = []
-    for label, hue in (("warm", (200, 90, 40)), ("cold", (40, 90, 200))):
-        (root / label).mkdir()
-        for i in range(8):
-            noise = rng.integers(-40, 40, size=(40, 60, 1))
-            Image.fromarray((np.array(hue) + noise).clip(0, 255).astype(np.uint8)).save(
-                root / label / f"{i}.png"
-            )
-            rows.append({"path": f"{label}/{i}.png", "label": label, "painter": f"{label}{i % 4}"})
-    with (root / "ratings.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return root
+    return write_hues(tmp_path_factory.mktemp("paintings"), count=8, painters=4, shape=(40, 60))
 
 
 @pytest.fixture(scope="module")

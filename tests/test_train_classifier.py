@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from hues import write_hues
 from sklearn.linear_model import LogisticRegression
 
 from workbench import models
@@ -27,22 +27,7 @@ CONFIG = fitting.ClassifierConfig(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("paintings")
-    rng = np.random.default_rng(0)
-    rows = []
-    for label, hue in (("warm", (200, 90, 40)), ("cold", (40, 90, 200))):
-        (root / label).mkdir()
-        for i in range(6):
-            noise = rng.integers(-40, 40, size=(70, 90, 1))
-            Image.fromarray((np.array(hue) + noise).clip(0, 255).astype(np.uint8)).save(
-                root / label / f"{i}.png"
-            )
-            rows.append({"path": f"{label}/{i}.png", "label": label, "painter": f"{label}{i % 3}"})
-    with (root / "ratings.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return root
+    return write_hues(tmp_path_factory.mktemp("paintings"), count=6, painters=3, shape=(70, 90))
 
 
 @pytest.fixture(scope="module")
