@@ -383,11 +383,11 @@ def predict(
     device = next(network.parameters()).device
     network.eval()
     views = config.views
-    logits = [torch.zeros(0)]
+    logits = []
     for i in indices:
         x = views(pictures[i]).to(device).contiguous(memory_format=torch.channels_last)
         logits.append(network(x).double().mean(0).cpu())
-    return torch.stack(logits[1:]).numpy() if len(indices) else np.zeros((0, 0))
+    return torch.stack(logits).numpy()
 
 
 def cross_validate(
