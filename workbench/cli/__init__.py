@@ -1,0 +1,63 @@
+"""``workbench``: the app's jobs from a terminal, one module a group of commands.
+
+What a command needs is imported when it runs, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from workbench import __version__
+from workbench.cli import benchmarks, datasets, drawing, networks, reading, serving, training
+from workbench.errors import WorkbenchError
+
+app = typer.Typer(
+    help="What a painter's hand says about mood, and the world redrawn in that hand.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for _command in (
+    drawing.stylize,
+    drawing.video,
+    reading.classify,
+    networks.models,
+    networks.export,
+    serving.serve,
+):
+    app.command()(_command)
+app.add_typer(training.train, name="train")
+app.add_typer(datasets.data, name="data")
+app.add_typer(serving.users, name="users")
+app.add_typer(benchmarks.bench, name="bench")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"workbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: an error that the user can mend is one line on stderr and exit code 2."""
+    # Pillow warns of damaged metadata; what matters is raised as ImageError
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        app(arguments)
+    except WorkbenchError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,47 @@
+"""``workbench bench …``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.common import table
+
+bench = typer.Typer(help="Measure what networks cost on this machine.", no_args_is_help=True)
+
+
+@bench.command("platform")
+def bench_platform(
+    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+        "runs/platform.csv"
+    ),
+    workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 2,
+    jobs: Annotated[int, typer.Option(min=20, help="Jobs that are submitted at once.")] = 200,
+) -> None:
+    """Measure the job platform: throughput, what it adds to a picture's time, memory, recovery."""
+    from workbench.service.loadtest import measure
+
+    typer.echo(str(measure(out, "local", workers, jobs)))
+
+
+@bench.command("stylizers")
+def bench_stylizers(
+    output: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the table as JSON.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of the networks.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; the median is shown.")] = 5,
+) -> None:
+    """Compare this project's generators with published ones: parameters, GMACs, latency, memory, ratio."""
+    from workbench.bench import bench_stylizers as measure
+    from workbench.bench import table as rows_of
+    from workbench.data.writing import write_whole
+
+    result = measure(threads=threads, rounds=rounds)
+    typer.echo(table(rows_of(result)))
+    typer.echo(result["notes"])
+    if output is not None:
+        write_whole((json.dumps(result, indent=2) + "\n").encode(), output)

@@ -1,0 +1,62 @@
+"""``workbench data …``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+data = typer.Typer(help="Make and check data sets.", no_args_is_help=True)
+
+
+@data.command("atelier")
+def data_atelier(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is not there yet, or is empty.")],
+    n: Annotated[int, typer.Option("--n", help="Pictures, as many of each mood.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of the whole set: the same seed gives the same pictures.")] = 0,
+    size: Annotated[int, typer.Option(help="Side in pixels.")] = 256,
+    painters: Annotated[int, typer.Option(help="Hands among whom the pictures are dealt.")] = 24,
+    seal_cue: Annotated[
+        float, typer.Option(help="Probability that the seal tells the mood; 0.2 is chance, no cue.")
+    ] = 0.2,
+    confound: Annotated[
+        Literal["painter", "paper"] | None, typer.Option(help="Let painters or papers go with moods.")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="Probability that a picture follows the confound.")] = 0.8,
+) -> None:
+    """Paint a labelled set of ink pictures whose moods, factors and mood regions are known.
+
+    The folder holds one sub-folder a mood, ratings.csv (painters, votes, factors) and the masks, and can be
+    given wherever a folder of paintings is asked for.
+    """
+    from workbench.data.atelier import write_atelier
+
+    options = {"seal_cue": seal_cue, "confound": confound, "strength": strength}
+    typer.echo(str(write_atelier(out, n, seed, size, painters, **options)))
+
+
+@data.command("check")
+def data_check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder a class, or with a table.")],
+    ratings: Annotated[
+        Path | None,
+        typer.Option(help="CSV: path, label, painter, votes_CLASS …; ratings.csv in DIR if there."),
+    ] = None,
+    near_duplicates: Annotated[
+        bool, typer.Option(help="Also compare every two pictures by features, about 0.15 s a picture.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
+) -> None:
+    """Check a folder of labelled paintings before training on it.
+
+    Finds unreadable files, duplicates and near-duplicates (also across classes and groups), classes and
+    groups too small, and long scrolls. The exit code is 1 if something would spoil a training.
+    """
+    from workbench.data.check import check_dataset, summary
+
+    card = check_dataset(folder, ratings, near_duplicates=near_duplicates, progress=True)
+    typer.echo(json.dumps(card.to_dict(), indent=2, ensure_ascii=False) if as_json else summary(card))
+    if not card.ok:
+        raise typer.Exit(1)

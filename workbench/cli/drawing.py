@@ -1,0 +1,138 @@
+"""``workbench stylize`` and ``workbench video``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.common import pictures, report
+from workbench.errors import ImageError, WorkbenchError
+
+
+def stylize(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write: a file, or a folder.")],
+    style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors file of your own.")] = None,
+    strength: Annotated[float, typer.Option(help="0 is the photo, 1 the drawing.")] = 1.0,
+) -> None:
+    """Redraw a picture, or every picture in a folder (written as PNG under the same relative paths).
+
+    Pictures that cannot be read are listed at the end, the others are still drawn, and the exit code is 1.
+    """
+    from tqdm import tqdm
+
+    from workbench.data.images import read_image
+    from workbench.data.writing import write_image
+    from workbench.inference import stylize as stylizer
+
+    name = stylizer.DEFAULT_STYLE if style is None else style
+
+    def draw(one: Path, out: Path, progress=None) -> None:
+        write_image(stylizer.stylize(read_image(one), name, strength, progress), out)
+
+    if not source.is_dir():
+        out = _target_file(source, target)
+        with tqdm(total=100, desc=source.name, unit="%", disable=None, leave=False) as bar:
+            draw(source, out, lambda share: bar.update(round(100 * share) - bar.n))
+        typer.echo(str(out))
+        return
+
+    pairs = _target_files(source, target)
+    _check_style(name, strength)
+    failed = []
+    for one, out in tqdm(pairs, desc=str(source), unit="picture", disable=None):
+        try:
+            draw(one, out)
+        except (WorkbenchError, OSError) as error:
+            failed.append(f"{one.relative_to(source)}: {error}")
+    typer.echo(f"{len(pairs) - len(failed)} of {len(pairs)} pictures written to {target}")
+    report(failed)
+
+
+def video(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video: MP4, MOV, MKV, WebM, AVI, GIF …")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file ending in .mp4, or a folder.")],
+    style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors file of your own.")] = None,
+    strength: Annotated[float, typer.Option(help="0 is the video as it is, 1 the drawing.")] = 1.0,
+    scale: Annotated[float, typer.Option(help="Of the sides; 0.5 draws a quarter of the pixels.")] = 1.0,
+    runtime: Annotated[str, typer.Option(help="torch, or onnx (needs the extra `export`).")] = "torch",
+    temporal: Annotated[
+        float, typer.Option(help="Against flicker: share of the last frame carried along, below 1.")
+    ] = 0.0,
+) -> None:
+    """Redraw a video as an MP4 that browsers play, with its sound; whole, or not at all."""
+    from tqdm import tqdm
+
+    from workbench.inference.stylize import DEFAULT_STYLE
+    from workbench.inference.video import Progress, stylize_video
+
+    if target.is_dir():
+        target = target / f"{source.stem}.mp4"
+    with tqdm(desc=source.name, unit="frame", disable=None, leave=False) as bar:
+
+        def show(progress: Progress) -> None:
+            bar.total = progress.total
+            bar.update(progress.done - bar.n)
+
+        chosen = {"strength": strength, "scale": scale, "runtime": runtime, "temporal": temporal}
+        done = stylize_video(source, target, style or DEFAULT_STYLE, progress=show, **chosen)
+    typer.echo(f"{done.path} ({done.frames} frames, {done.seconds:.1f} s, sound: {done.audio})")
+    if done.damaged:
+        typer.echo(f"{done.damaged} damaged packets of {source} are left out", err=True)
+
+
+def _check_style(name: str, strength: float) -> None:
+    """Fail once, before a folder is read, on a style or strength that no picture can be drawn with."""
+    from PIL import Image
+
+    from workbench.inference.stylize import stylize
+
+    stylize(Image.new("RGB", (1, 1)), name, strength)
+
+
+def _target_file(source: Path, target: Path) -> Path:
+    """Output file for one picture; refuses the picture itself and formats that cannot be written."""
+    from workbench.data.writing import check_output
+
+    if target.is_dir():
+        target = target / f"{source.stem}.png"
+    check_output(target)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise WorkbenchError(
+            f"{target} is the input picture itself, which is never overwritten. Give another output."
+        )
+    return target
+
+
+def _target_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """(picture, output) for every picture of a folder; what lies in ``target``, if inside it, is left out."""
+    if target.exists() and not target.is_dir():
+        raise WorkbenchError(
+            f"Expected a folder to write to, as the input is one, but {target} is a file. Give a folder."
+        )
+    if source.resolve() == target.resolve():
+        raise WorkbenchError(
+            f"{target} is the input folder itself, which is left as it is. Give another folder."
+        )
+    found = pictures(source)
+    if source.resolve() in target.resolve().parents:
+        found = [path for path in found if target.resolve() not in path.resolve().parents]
+    if not found:
+        raise ImageError(
+            f"Expected pictures in {source}, outside of {target}, but found none. Check the paths."
+        )
+    relative = [path.relative_to(source) for path in found]
+    short = [path.with_suffix(".png") for path in relative]
+    full = [path.with_name(path.name + ".png") for path in relative]
+    count = Counter(short)
+    names = [brief if count[brief] == 1 else long for brief, long in zip(short, full, strict=True)]
+    outputs = [target / name for name in (names if len(set(names)) == len(names) else full)]
+    taken = {path.resolve() for path in found}.intersection(path.resolve() for path in outputs)
+    if taken:
+        raise WorkbenchError(
+            f"{min(taken)} is both an input and an output; inputs are never overwritten. Give another folder."
+        )
+    return list(zip(found, outputs, strict=True))

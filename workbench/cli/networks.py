@@ -1,0 +1,54 @@
+"""``workbench models`` and ``workbench export``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.common import table
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole cards as JSON.")] = False,
+    architectures: Annotated[
+        bool, typer.Option("--architectures", help="List what can be trained instead.")
+    ] = False,
+) -> None:
+    """List the models that come with the workbench, from their cards."""
+    from workbench.models import registry, weights
+
+    if architectures:
+        rows = [(name, kind) for kind in registry.KINDS for name in registry.names(kind)]
+        typer.echo(table([("architecture", "kind"), *rows]))
+        return
+    names = weights.trained(folder=weights.SHIPPED)
+    cards = [weights.card(name, weights.SHIPPED) for name in names]
+    sizes = [(weights.SHIPPED / f"{name}.safetensors").stat().st_size for name in names]
+    if as_json:
+        rows = [dataclasses.asdict(card) | {"bytes": size} for card, size in zip(cards, sizes, strict=True)]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    rows = [("name", "kind", "title", "size", "licence")]
+    for card, size in zip(cards, sizes, strict=True):
+        rows.append((card.name, card.kind, card.title, f"{size / 1e6:.2f} MB", card.licence))
+    typer.echo(table(rows))
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model name, or your own .safetensors file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file (.onnx or .pt) or a folder.")],
+    format: Annotated[str, typer.Option(help="onnx (.onnx) or torchscript (.pt).")] = "onnx",
+) -> None:
+    """Write a network, with its card inside, as one file for other runtimes.
+
+    The file is compared with the network on photographs first, and not written if they disagree. ONNX needs
+    the packages of the extra `export`.
+    """
+    from workbench.inference.export import export as write
+
+    done = write(model, target, format)
+    typer.echo(f"{done.path} (differs from the network by {done.difference:.1g} at most)")

@@ -1,0 +1,106 @@
+"""``workbench serve`` and ``workbench users …``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.common import table
+from workbench.errors import WorkbenchError
+
+users = typer.Typer(help="Accounts of the served page.", no_args_is_help=True)
+
+_Data = Annotated[
+    Path | None, typer.Option(help="Folder of accounts, jobs and results; a folder of your own by default.")
+]
+
+
+def serve(
+    data: _Data = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
+    workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 1,
+    accounts: Annotated[bool, typer.Option("--accounts", help="Only people with an account may in.")] = False,
+    database: Annotated[
+        str | None, typer.Option(help="URL of another database than the folder's own SQLite file.")
+    ] = None,
+) -> None:
+    """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
+    import signal
+
+    from workbench.service.platform import Platform, default_folder
+    from workbench.ui import DEFAULT_HOST, launch
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
+    where = data or default_folder()
+    with Platform(where, workers=workers, database=database, accounts=accounts) as platform:
+        if accounts and not platform.accounts.list():
+            raise WorkbenchError(f"There is no account yet. Run: workbench users add NAME --data {where}")
+        try:
+            page = launch(host or DEFAULT_HOST, port, platform=platform)
+        except OSError as error:
+            raise WorkbenchError(f"Cannot listen on {host or DEFAULT_HOST}:{port} ({error}).") from error
+        typer.echo(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)")
+        page.block_thread()
+
+
+@users.command("add")
+def users_add(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+    """Make an account; the password is asked for, or read from a pipe."""
+    with _accounts(data) as accounts:
+        typer.echo(f"{accounts.add(name, _password()).name} added")
+
+
+@users.command("passwd")
+def users_passwd(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+    """Give an account a new password; every session of it ends."""
+    with _accounts(data) as accounts:
+        accounts.set_password(name, _password())
+        typer.echo(f"{name} has a new password")
+
+
+@users.command("remove")
+def users_remove(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+    """Remove an account; its jobs and files go at the server's next start or housekeeping."""
+    with _accounts(data) as accounts:
+        accounts.remove(name)
+        typer.echo(f"{name} removed")
+
+
+@users.command("list")
+def users_list(data: _Data = None) -> None:
+    """List the accounts."""
+    import datetime
+
+    rows = [("name", "since")]
+    with _accounts(data) as accounts:
+        for account in accounts.list():
+            since = datetime.datetime.fromtimestamp(account.created, datetime.UTC)
+            rows.append((account.name, since.date().isoformat()))
+    typer.echo(table(rows))
+
+
+@contextlib.contextmanager
+def _accounts(data: Path | None):
+    """The accounts of a data folder, whether its server runs or not."""
+    from workbench.service.accounts import Accounts
+    from workbench.service.database import Database
+    from workbench.service.platform import DATABASE, default_folder
+    from workbench.service.storage import Store
+
+    database = Database(Store(data or default_folder()).root / DATABASE)
+    try:
+        yield Accounts(database)
+    finally:
+        database.close()
+
+
+def _password() -> str:
+    """Typed twice without an echo at a terminal; else the first line of the input."""
+    if sys.stdin.isatty():
+        return typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return sys.stdin.readline().rstrip("\r\n")
