@@ -2,9 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 HOST ?= 127.0.0.1
 PORT ?= 7860
+OUT ?= build/space
 BIN := .venv/bin
 
-.PHONY: app test lab lint format bench clean
+.PHONY: app test lab docs space lint format bench clean
 
 app: .venv/app.stamp  ## the demo on http://127.0.0.1:7860 (HOST= and PORT= change it)
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -14,6 +15,14 @@ test: lint  ## the gate: lint, format, every test
 
 lab: .venv/lab.stamp  ## the studies as notebooks: JupyterLab, with this environment as its kernel
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab --ip $(HOST) --notebook-dir notebooks
+
+docs: .venv/dev.stamp  ## the reference of the package in site/, from its docstrings; warnings are errors
+	$(BIN)/python docs/make_reference.py site
+
+space:  ## the folder of a Hugging Face Space (OUT= changes where)
+	mkdir -p $(OUT)
+	tar -c --exclude=__pycache__ app.py LICENSE workbench | tar -x -C $(OUT)
+	cp spaces/README.md spaces/requirements.txt $(OUT)/
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -25,6 +34,18 @@ format: .venv/dev.stamp
 
 bench: .venv/app.stamp  ## speed and memory against published networks, in one run
 	$(BIN)/workbench bench stylizers
+
+# NOTEBOOK=TABLE: the project's own reports that are drawn from the tables of their studies
+DRAWN := data_and_moods=data_and_moods.csv dkse=dkse.csv mafr=mafr.csv transfer=transfer.csv \
+	benchmark=benchmark_chinese_mood.csv,reports/results/benchmark_children_emotion.csv
+
+reports: .venv/app.stamp  ## the project's own reports, into reports/: from the tables, and on painted pictures
+	$(BIN)/workbench report full --data atelier:100 --out reports/full_atelier.html
+	set -e; for pair in $(DRAWN); do \
+	  $(BIN)/workbench report $${pair%%=*} --results reports/results/$${pair#*=} \
+	    --out reports/$${pair%%=*}.html; done
+	test ! -f reports/results/full_report.csv || $(BIN)/workbench report full --no-pictures \
+	  --results reports/results/full_report.csv --out reports/full_chinese_mood.html
 
 .venv/app.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -42,4 +63,4 @@ bench: .venv/app.stamp  ## speed and memory against published networks, in one r
 	touch $@ .venv/app.stamp
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build site *.egg-info .pytest_cache .ruff_cache

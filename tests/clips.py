@@ -44,6 +44,7 @@ def make(
     options=None,
     format=None,
     source="rgb24",
+    container_options=None,
 ):
     """Write a clip; returns its path.
 
@@ -53,10 +54,11 @@ def make(
         audio: codec of a tone as long as the picture, or None.
         rotate: degrees counter-clockwise in the display matrix.
         colours: AVColorSpace and AVColorRange of the frames and the header.
+        options, container_options: of the encoder, of the muxer.
     """
     width, height = size
     pts = list(range(frames)) if pts is None else list(pts)
-    with av.open(str(path), "w", format=format) as file:
+    with av.open(f"file:{path}", "w", format=format, options=container_options or {}) as file:
         stream = file.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.time_base = stream.codec_context.time_base = time_base

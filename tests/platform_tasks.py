@@ -1,9 +1,11 @@
 """Quick tasks for the platform's tests, run in its workers: nothing here loads a model."""
 
+import dataclasses
 import os
 import time
 
 from workbench.errors import WorkbenchError
+from workbench.service.tasks import KINDS as REAL
 from workbench.service.tasks import Kind, within
 
 
@@ -73,6 +75,14 @@ def put_together(inputs, options, parts, context):
     (context.out / "piece.txt").write_text(text)
 
 
+def film_pieces(inputs, options):
+    """As the real kind is cut, but into pieces of five frames."""
+    from workbench.service import tasks
+
+    tasks.CHUNK_FRAMES = 5
+    return tasks.split_video(inputs, options)
+
+
 def _kind(name, options=None, **more):
     return Kind(name, f"platform_tasks:{name}", options or {}, **more)
 
@@ -88,4 +98,5 @@ KINDS = {
     "who": _kind("who", inputs=0),
     "full": _kind("full", {"megabytes": (within(0, 1000), 1)}, inputs=0),
     "pieces": _kind("piece", split="platform_tasks:pieces", join="platform_tasks:put_together"),
+    "film": dataclasses.replace(REAL["stylize_video"], split="platform_tasks:film_pieces"),
 }

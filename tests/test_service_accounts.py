@@ -246,3 +246,6 @@ def test_serve_refuses_in_one_line(tmp_path, capsys):
     code, err = run("--accounts")
     assert (code, err.count("\n")) == (2, 1)
     assert "There is no account yet. Run: workbench users add NAME" in err
+    code, err = run("--address", "auto")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Expected --engine ray with --address" in err

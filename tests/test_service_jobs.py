@@ -1,16 +1,20 @@
-"""The contract: what every job of every engine does, from acceptance to its end."""
+"""One contract, two engines: what every job of every engine does, from acceptance to its end."""
 
 import os
 import signal
+import sys
 import threading
 import time
+from fractions import Fraction
+from types import SimpleNamespace
 
 import platform_tasks
 import pytest
+from clips import decode, make, packets, read_counter
 
 from workbench.errors import UnknownNameError, WorkbenchError
-from workbench.service.engines import NAMES, create
-from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.engines import create
+from workbench.service.errors import EngineError, LimitError, StorageError, UnknownJobError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import new_id
@@ -18,11 +22,26 @@ from workbench.service.storage import new_id
 PATIENCE = 120.0  # seconds, on a machine that does other things too
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])
 def engine(request):
+    if request.param == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
     made = create(request.param, 2)
     yield made
     made.close()
+
+
+def test_an_engine_that_cannot_be_had_is_refused_in_one_line(monkeypatch):
+    with pytest.raises(UnknownNameError, match=r"Unknown engine 'cloud'. Known: local, ray"):
+        create("cloud", 1)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace())
+    for address in ("127.0.0.1:1", "127.0.0.1:99999"):
+        with pytest.raises(EngineError, match=f"No Ray cluster answers at {address}") as refusal:
+            create("ray", 1, address=address)
+        assert "\n" not in str(refusal.value)
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
+    with pytest.raises(EngineError, match=r"Expected Ray to be installed. Run: pip install"):
+        create("ray", 1)
 
 
 @pytest.fixture
@@ -181,6 +200,20 @@ def test_pieces_are_put_together_in_order(platform, upload):
     job = platform.submit(owner, "pieces", [upload])
     assert platform.wait(owner, job, PATIENCE).state == "done"
     assert platform.result(owner, job).read_text() == "0123"
+
+
+def test_a_film_comes_back_with_every_frame_in_order(platform, tmp_path):
+    """Ray draws it in four pieces on two CPUs; the sound is that of the whole."""
+    source = make(tmp_path / "film.mp4", 20, options={"g": "5", "sc_threshold": "0"}, audio="aac")
+    owner = new_id("a")
+    job = platform.submit(owner, "film", [source], {"style": "colormatrix_negative"})
+    view = platform.wait(owner, job, PATIENCE)
+    assert (view.state, view.attempts) == ("done", 1), view.reason
+    result = platform.result(owner, job)
+    times, frames = decode(result)
+    assert [read_counter(255 - frame) for frame in frames] == list(range(20))
+    assert times == [Fraction(number, 25) for number in range(20)]
+    assert [data for _, data in packets(result)] == [data for _, data in packets(source)]
 
 
 def test_many_owners_at_once_stay_apart(platform, tmp_path):

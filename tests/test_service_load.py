@@ -53,8 +53,9 @@ def test_a_queue_costs_no_memory_and_is_served_in_turn(tmp_path):
 def test_the_service_loads_nothing_heavy():
     code = (
         "import sys, workbench.service.platform, workbench.service.web\n"
-        "import workbench.service.engines.local, workbench.service.loadtest\n"
-        "print(*{'torch', 'gradio', 'cv2', 'av', 'pandas'} & set(sys.modules))"
+        "import workbench.service.engines.local, workbench.service.engines.cluster\n"
+        "import workbench.service.loadtest\n"
+        "print(*{'torch', 'gradio', 'ray', 'cv2', 'av', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

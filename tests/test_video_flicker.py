@@ -10,6 +10,7 @@ import torch
 from workbench.errors import UnknownNameError, WorkbenchError
 from workbench.inference import gram
 from workbench.inference.video.flow import Flow, TemporalBlend
+from workbench.losses import gram_matrix
 from workbench.metrics.flicker import flicker_power, temporal_spectrum, visible, warp, warping_error
 
 
@@ -151,7 +152,7 @@ def test_a_weight_out_of_range_is_refused(weight):
 
 def test_gram_matrix_by_hand():
     features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # 2 channels, 1 × 2
-    np.testing.assert_allclose(gram.gram(features)[0], np.array([[5, 11], [11, 25]]) / 2)
+    np.testing.assert_allclose(gram_matrix(features)[0], np.array([[5, 11], [11, 25]]) / 2)
 
 
 def test_gram_transfer_nears_the_style_and_depends_on_its_seed():
@@ -168,7 +169,7 @@ def test_gram_transfer_nears_the_style_and_depends_on_its_seed():
     def distance(pixels):
         features = stylizer._features(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1)
         pairs = zip(features, stylizer._style, strict=True)
-        return sum(float((gram.gram(f) - g).square().sum() / g.square().sum()) for f, g in pairs)
+        return sum(float((gram_matrix(f) - g).square().sum() / g.square().sum()) for f, g in pairs)
 
     assert distance(drawn) < 0.7 * distance(start)
     with pytest.raises(ValueError, match="noise"):

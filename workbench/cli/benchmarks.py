@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,13 +18,33 @@ def bench_platform(
     out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
         "runs/platform.csv"
     ),
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 2,
     jobs: Annotated[int, typer.Option(min=20, help="Jobs that are submitted at once.")] = 200,
 ) -> None:
     """Measure the job platform: throughput, what it adds to a picture's time, memory, recovery."""
     from workbench.service.loadtest import measure
 
-    typer.echo(str(measure(out, "local", workers, jobs)))
+    typer.echo(str(measure(out, engine, workers, jobs)))
+
+
+@bench.command("video")
+def bench_video(
+    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+        "runs/video_speed.csv"
+    ),
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of the generator.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; medians are kept.")] = 3,
+    frames: Annotated[int, typer.Option(min=8, help="Frames of the film.")] = 48,
+    size: Annotated[tuple[int, int], typer.Option(min=16, metavar="COLUMNS ROWS", help="Of the film.")] = (
+        1280,
+        720,
+    ),
+) -> None:
+    """Measure how much of the generator's speed is left when it draws a film from file to file."""
+    from workbench.studies.video_speed import run
+
+    typer.echo(str(run(out, size=size, frames=frames, threads=threads, rounds=rounds)))
 
 
 @bench.command("stylizers")

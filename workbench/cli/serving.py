@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,28 +23,38 @@ def serve(
     data: _Data = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")] = "",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster; without it one is started on this machine.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 1,
     accounts: Annotated[bool, typer.Option("--accounts", help="Only people with an account may in.")] = False,
     database: Annotated[
         str | None, typer.Option(help="URL of another database than the folder's own SQLite file.")
     ] = None,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
 ) -> None:
     """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
     import signal
 
     from workbench.service.platform import Platform, default_folder
-    from workbench.ui import DEFAULT_HOST, launch
+    from workbench.ui import DEFAULT_HOST, MCP_PATH, launch
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
+    if address is not None and engine != "ray":
+        raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
     where = data or default_folder()
-    with Platform(where, workers=workers, database=database, accounts=accounts) as platform:
+    chosen = {"address": address, "database": database, "accounts": accounts}
+    with Platform(where, engine, workers, **chosen) as platform:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
         if accounts and not platform.accounts.list():
             raise WorkbenchError(f"There is no account yet. Run: workbench users add NAME --data {where}")
         try:
-            page = launch(host or DEFAULT_HOST, port, platform=platform)
+            page = launch(host or DEFAULT_HOST, port, platform=platform, mcp_server=mcp)
         except OSError as error:
             raise WorkbenchError(f"Cannot listen on {host or DEFAULT_HOST}:{port} ({error}).") from error
         typer.echo(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)")
+        if mcp:
+            typer.echo(f"Tools for assistants (MCP): {page.local_url.rstrip('/')}{MCP_PATH}")
         page.block_thread()
 
 

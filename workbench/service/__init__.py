@@ -1,5 +1,5 @@
 """The platform behind the page: accounts, jobs, storage, and the engines that do the work.
 
 :class:`workbench.service.platform.Platform` is the whole of it for a caller. Importing this package, or any
-module of it, loads torch: that lives in the worker processes.
+module of it, loads neither torch nor Ray: those live in the worker processes.
 """

@@ -9,6 +9,7 @@ import hashlib
 import re
 import threading
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sql
@@ -98,7 +99,7 @@ class Accounts:
             audit.note(session, user.owner, "account removed", user.name)
             return user.owner
 
-    def list(self) -> list[Account]:
+    def list(self) -> Sequence[Account]:
         """All accounts by name."""
         with self._database.read() as session:
             users = session.scalars(sql.select(User).order_by(User.name))

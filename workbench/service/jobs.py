@@ -107,6 +107,8 @@ class Parts:
 
 @dataclasses.dataclass(frozen=True)
 class Cancel:
+    """Stop this job."""
+
     job: str
 
 

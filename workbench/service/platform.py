@@ -13,6 +13,7 @@ only.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import math
 import os
@@ -33,6 +34,7 @@ from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
+from workbench.service.looks import Looks
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id
 from workbench.service.tasks import KINDS, Kind, check_options
@@ -82,9 +84,10 @@ class Platform:
 
     Args:
         data: the folder; one running platform each.
-        engine: "local", or an engine that the caller made and closes.
+        engine: "local", "ray", or an engine that the caller made and closes.
         workers: attempts at a time.
         limits: of rates, sizes and times.
+        address: of a Ray cluster; None starts one on this machine.
         database: URL of another database than the folder's own SQLite file.
         kinds: of work on offer.
         accounts: whether only named accounts may submit; anonymous visitors too if not.
@@ -100,6 +103,7 @@ class Platform:
         workers: int = 1,
         limits: Limits | None = None,
         *,
+        address: str | None = None,
         database: str | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         accounts: bool = False,
@@ -125,7 +129,8 @@ class Platform:
         self._by_address = Rate(self.limits.jobs_a_minute_an_address)
         self._denials = Rate(60)
         self._owns_engine = isinstance(engine, str)
-        self._engine = create(engine, workers) if isinstance(engine, str) else engine
+        self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
+        self.looks = Looks(functools.partial(_engine_for_looks, workers))
         self._parts = jobs.Parts(
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )
@@ -284,6 +289,7 @@ class Platform:
             return
         self._closing.set()
         self._manager.stop(block=True)
+        self.looks.close()
         if self._owns_engine:
             self._engine.close()
         for row in self._records.running():
@@ -347,6 +353,13 @@ class Platform:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
+
+
+def _engine_for_looks(workers: int) -> Engine:
+    """One worker with as many threads as a job's: what it measures holds for them."""
+    from workbench.service.engines.local import LocalEngine, processors
+
+    return LocalEngine(1, max(1, len(processors()) // workers))
 
 
 def _plain(text: str) -> str:

@@ -71,13 +71,13 @@ class Records:
         with self._database.read() as session:
             return _own(session, owner, job)
 
-    def list(self, owner: str) -> list[Job]:
+    def list(self, owner: str) -> Sequence[Job]:
         """The owner's jobs, newest first."""
         query = sql.select(Job).where(Job.owner == owner, ~Job.deleted).order_by(Job.created.desc())
         with self._database.read() as session:
             return list(session.scalars(query))
 
-    def results(self, jobs: Sequence[str]) -> dict[str, list[Made]]:
+    def results(self, jobs: Sequence[str]) -> dict[str, Sequence[Made]]:
         """Result files by job id."""
         found: dict[str, list[Made]] = {}
         query = sql.select(Result).where(Result.job.in_(jobs)).order_by(Result.name)
@@ -166,12 +166,12 @@ class Records:
         with self._database.write() as session:
             session.execute(sql.delete(Job).where(Job.id == job))
 
-    def running(self) -> list[Job]:
+    def running(self) -> Sequence[Job]:
         """Jobs that are marked running: after a start, those that the last server did not end."""
         with self._database.read() as session:
             return list(session.scalars(sql.select(Job).where(Job.state == RUNNING)))
 
-    def to_erase(self, now: float) -> list[Job]:
+    def to_erase(self, now: float) -> Sequence[Job]:
         """Ended jobs that were deleted, are past their time, or whose account is gone."""
         anonymous = Job.owner.startswith("a")
         named, unnamed = (

@@ -19,6 +19,8 @@ ACTIVE = (QUEUED, RUNNING)
 
 
 class Base(DeclarativeBase):
+    """What all tables share."""
+
     type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 (SQLAlchemy's own protocol)
 
 

@@ -18,6 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.service.engines.worker import Context
 
 CHUNK_FRAMES = 240  # of a video, for one node at a time
+THUMBNAIL = ".thumb.jpg"  # ends the name of a small picture of a result; sorted behind the result itself
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
@@ -88,12 +89,13 @@ def one_of(*known: str) -> Callable[[Any, str], str]:
 
 
 def stylize_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Redraw a picture: ``picture.png``."""
+    """Redraw a picture: ``picture.png``, and a small one of it for lists."""
     from workbench.data.images import read_image
     from workbench.data.writing import write_image
     from workbench.inference.stylize import stylize
+    from workbench.service.previews import check_style, thumbnail
 
-    _check_style(options["style"])
+    check_style(options["style"])
     context.progress(0.0, "Opening the picture")
     image = read_image(inputs[0])
     drawn = stylize(
@@ -103,6 +105,7 @@ def stylize_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: 
         lambda share: context.progress(0.95 * share, "Redrawing"),
     )
     write_image(drawn, context.out / "picture.png")
+    thumbnail(drawn, context.out / f"picture{THUMBNAIL}")
 
 
 def classify_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
@@ -129,11 +132,14 @@ def classify_picture(inputs: tuple[Path, ...], options: dict[str, Any], context:
 
 
 def stylize_video(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Redraw a video, or the piece of it that ``options["chunk"]`` names: ``video.mp4``."""
+    """Redraw a video, or the piece of it that ``options["chunk"]`` names: ``video.mp4``, and for a whole one
+    a small picture of it for lists.
+    """
     from workbench.inference import video
+    from workbench.service.previews import check_style, video_thumbnail
 
     drawing = {key: value for key, value in options.items() if key != "chunk"}
-    _check_style(drawing["style"])
+    check_style(drawing["style"])
     chunk = video.Chunk(*options["chunk"]) if "chunk" in options else None
     context.progress(0.0, "Opening the video")
 
@@ -149,32 +155,16 @@ def stylize_video(inputs: tuple[Path, ...], options: dict[str, Any], context: Co
         progress=tell,
         cancelled=context.cancelled,
     )
+    if chunk is None:
+        video_thumbnail(context.out / "video.mp4", context.out / f"video{THUMBNAIL}")
 
 
 def preview_video(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Redraw the first frame of a video, to judge a style before the whole: ``before.png``, ``after.png``."""
-    from PIL import Image
+    """Redraw one frame of a video, to judge a style before the whole: ``before.png``, ``after.png``."""
+    from workbench.service import previews
 
-    from workbench.data.writing import write_image
-    from workbench.errors import VideoError
-    from workbench.inference.stylize import stylize
-    from workbench.inference.video.reading import reading
-
-    _check_style(options["style"])
-    context.progress(0.0, "Opening the video")
-    with reading(inputs[0], options["scale"]) as reader:
-        frame = next(iter(reader), None)
-        if frame is None:
-            raise VideoError("Expected a video but no frame of it can be decoded. Get a whole copy of it.")
-        before = Image.fromarray(frame.pixels)
-    after = stylize(
-        before,
-        options["style"],
-        options["strength"],
-        lambda share: context.progress(0.9 * share, "Redrawing"),
-    )
-    write_image(before, context.out / "before.png")
-    write_image(after, context.out / "after.png")
+    previews.draw_frame(inputs, options, context)
+    (context.out / previews.FACTS).unlink()
 
 
 def split_video(inputs: tuple[Path, ...], options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -194,6 +184,7 @@ def join_video(
 ) -> None:
     """Put the pieces' results together in order, with the sound of the source."""
     from workbench.inference import video
+    from workbench.service.previews import video_thumbnail
 
     context.progress(0.99, "Joining")
     chunks = [video.Chunk(*piece["chunk"]) for piece in pieces]
@@ -203,14 +194,7 @@ def join_video(
         parts=[part / "video.mp4" for part in parts],
         target=context.out / "video.mp4",
     )
-
-
-def _check_style(style: str) -> None:
-    from workbench.errors import UnknownNameError
-    from workbench.inference.stylize import styles
-
-    if style not in styles():
-        raise UnknownNameError("style", style, styles())
+    video_thumbnail(context.out / "video.mp4", context.out / f"video{THUMBNAIL}")
 
 
 _STYLE = {"style": (name, "fsgan_pepper"), "strength": (within(0, 1), 1.0)}
@@ -220,9 +204,9 @@ KINDS: dict[str, Kind] = {
         "Read a painting", f"{__name__}:classify_picture", {"model": (name, "mood_statistics")}
     ),
     "preview_video": Kind(
-        "First frame of a video",
+        "One frame of a video",
         f"{__name__}:preview_video",
-        _STYLE | {"scale": (within(0.1, 1), 1.0)},
+        _STYLE | {"scale": (within(0.1, 1), 1.0), "at": (within(0, 7200), 0.0)},
         input_bytes=1_000_000_000,
     ),
     "stylize_video": Kind(

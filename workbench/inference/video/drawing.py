@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import tempfile
-import threading
-import weakref
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from workbench.errors import UnknownNameError, WorkbenchError
-from workbench.inference import filters, tiling
+from workbench.inference import filters, portrait_styles, tiling
 from workbench.inference import stylize as stylizer
+from workbench.inference.stylize import RUNTIMES
 
-RUNTIMES = ("torch", "onnx")
-
-_exported: weakref.WeakKeyDictionary[nn.Module, nn.Module] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+__all__ = ["RUNTIMES", "Drawer", "draw_together", "drawer"]
 
 Drawer = Callable[[Sequence[NDArray[np.uint8]]], list[NDArray[np.uint8]]]
 
@@ -37,30 +28,25 @@ def drawer(style: str, strength: float = 1.0, runtime: str = "torch") -> Drawer:
     Args:
         style: as in :func:`workbench.inference.stylize.stylize`.
         strength: 1 is the drawing, 0 the photo.
-        runtime: "torch", or "onnx" for ONNX Runtime: the network is exported once a process, which compares
-            the two on photographs.
+        runtime: "torch", or "onnx" for ONNX Runtime (:mod:`workbench.inference.runtimes`).
 
     Raises:
         UnknownNameError: no such style or runtime.
         WeightsError: the user's weights cannot be used.
         WorkbenchError: ``strength`` outside [0, 1], or "onnx" for a filter or without its packages.
     """
-    if runtime not in RUNTIMES:
-        raise UnknownNameError("runtime", runtime, RUNTIMES)
     style, strength = str(style), stylizer._checked_strength(strength)
-    draw = stylizer._drawer(style)
+    draw = stylizer._drawer(style, runtime)
     if style in filters.FILTERS:
-        if runtime == "onnx":
-            raise WorkbenchError(
-                f"Expected a network for the runtime onnx but {style} is a filter. Use the runtime torch."
-            )
 
         def one_by_one(frames):
             return [draw(frame, None) for frame in frames]
 
         drawn = one_by_one
+    elif portrait_styles.is_portrait(style):  # a frame that shows nobody stays as it is
+        drawn = portrait_styles.frame_by_frame(draw)
     else:
-        network = stylizer._network(style) if runtime == "torch" else onnx_network(style)
+        network = stylizer.network_of(style, runtime)
         drawn = functools.partial(draw_together, network)
     if strength == 0:
         return list
@@ -102,41 +88,3 @@ def draw_together(network: nn.Module, frames: Sequence[NDArray[np.uint8]]) -> li
         margin = tiling.MARGIN
         drawings += list(y[:, margin : margin + height, margin : margin + width])
     return drawings
-
-
-class OnnxNetwork(nn.Module):
-    """A generator that runs in ONNX Runtime, with the attributes that tiling needs."""
-
-    def __init__(self, session: Any, halo: int, stride: int):
-        super().__init__()
-        self.session, self.halo, self.stride = session, halo, stride
-        self.eval()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] to the same."""
-        return torch.from_numpy(self.session.run(None, {"picture": x.contiguous().numpy()})[0])
-
-
-def onnx_network(style: str) -> OnnxNetwork:
-    """The network of ``style`` in ONNX Runtime, exported and compared with PyTorch's once a process.
-
-    Raises:
-        WorkbenchError: the extra ``export`` is not installed, or the two disagree.
-    """
-    network = stylizer._network(style)
-    with _lock:
-        if network not in _exported:
-            _exported[network] = _export(style, network)
-        return _exported[network]
-
-
-def _export(style: str, network: nn.Module) -> OnnxNetwork:
-    from workbench.inference.export import export
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = export(style, Path(folder) / "network.onnx").path
-        runtime: Any = importlib.import_module("onnxruntime")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        session = runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    return OnnxNetwork(session, network.halo, network.stride)

@@ -80,7 +80,7 @@ def probe(source: str | os.PathLike, limits: Limits | None = None) -> VideoInfo:
         check_header(container, stream, source, limits)
         frame = next(iter(decoded(container, stream)), None)
         if frame is None:
-            raise VideoError(f"Expected frames in {_name(source)} but none can be decoded. Export it again.")
+            raise VideoError(f"Expected frames in {shown(source)} but none can be decoded. Export it again.")
         check_size(frame.width, frame.height, source, limits)
         turned = orientation(frame)[0]
         width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
@@ -114,9 +114,9 @@ def opened(source: str | os.PathLike) -> Iterator[InputContainer]:
     path = Path(source)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not a file" if path.exists() else "does not exist"
-        raise VideoError(f"Expected a video at {path} but it {what}. Check the path.")
+        raise VideoError(f"Expected a video at {_printable(str(path))} but it {what}. Check the path.")
     if path.stat().st_size == 0:
-        raise VideoError(f"Expected a video but {path.name} is empty. Copy or export it again.")
+        raise VideoError(f"Expected a video but {shown(path)} is empty. Copy or export it again.")
     try:
         container = av.open(
             _url(path), options={"format_whitelist": _WHITELIST, "protocol_whitelist": "file"}
@@ -128,24 +128,31 @@ def opened(source: str | os.PathLike) -> Iterator[InputContainer]:
             yield container
         except (av.FFmpegError, MemoryError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise VideoError(f"{path.name} cannot be read ({reason}). Export it again, as H.264.") from error
+            raise VideoError(
+                f"{shown(path)} cannot be read ({reason}). Export it again, as H.264."
+            ) from error
 
 
 def _url(path: Path) -> str:
     return f"file:{path.absolute()}"  # a bare name such as "pipe:0" or "concat:a|b" would be a protocol
 
 
-def _name(source: str | os.PathLike) -> str:
-    return Path(source).name
+def shown(source: str | os.PathLike) -> str:
+    """The file's name as a message may print it: in one line."""
+    return _printable(Path(source).name)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else repr(text)
 
 
 def _unreadable(path: Path) -> str:
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file.read(8).startswith(_PICTURES):
-            return f"Expected a video but {path.name} is a picture. Use `workbench stylize` for pictures."
+            return f"Expected a video but {shown(path)} is a picture. Use `workbench stylize` for pictures."
     return (
-        f"Expected a video (MP4, MOV, MKV, WebM, AVI, GIF …) but {path.name} is not one, or its start or its "
-        "index is missing. Check the file, or export it again."
+        f"Expected a video (MP4, MOV, MKV, WebM, AVI, GIF …) but {shown(path)} is not one, or its start or "
+        "its index is missing. Check the file, or export it again."
     )
 
 
@@ -155,7 +162,7 @@ def video_stream(container: InputContainer, source: str | os.PathLike) -> VideoS
     Raises:
         VideoError: there is none, or no decoder for it.
     """
-    name = _name(source)
+    name = shown(source)
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         what = "only sound" if container.streams.audio else "none"
@@ -192,7 +199,7 @@ def check_header(
     """
     check_size(stream.width, stream.height, source, limits)
     stream.codec_context.options = {"max_pixels": str(limits.pixels)}
-    name, seconds = _name(source), duration(container, stream)
+    name, seconds = shown(source), duration(container, stream)
     if stream.frames > limits.frames:
         raise VideoError(
             f"Expected at most {limits.frames:,} frames but {name} has {stream.frames:,}. Cut it first."
@@ -211,12 +218,12 @@ def check_size(width: int, height: int, source: str | os.PathLike, limits: Limit
     """
     if width < 1 or height < 1:
         raise VideoError(
-            f"Expected the size of the frames in the header of {_name(source)} but it has none that can be "
+            f"Expected the size of the frames in the header of {shown(source)} but it has none that can be "
             "used. Export it again."
         )
     if width * height > limits.pixels:
         raise VideoError(
-            f"Expected at most {limits.pixels:,} pixels a frame but {_name(source)} has {width}×{height}. "
+            f"Expected at most {limits.pixels:,} pixels a frame but {shown(source)} has {width}×{height}. "
             "Scale it down first."
         )
 

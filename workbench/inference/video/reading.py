@@ -1,5 +1,8 @@
 """Frames of a video as upright RGB, each with its own time.
 
+HDR is converted to BT.709 (:mod:`.hdr`); other colours keep their primaries and curve, and what is written
+says so.
+
 Times are whole ticks of the stream's own time base, so a variable rate goes through without rounding. A
 missing time is filled in from the frame before, and one that does not advance is moved one tick behind it:
 frames are never dropped and never change their order.
@@ -21,7 +24,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from workbench.errors import VideoError
-from workbench.inference.video import probing
+from workbench.inference.video import hdr, probing
 from workbench.inference.video.probing import Limits
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ _MATRICES = {
     10: Colorspace.BT2020,
 }
 _UNSPECIFIED = 2
+_BT709 = 1  # as matrix, primaries and transfer
 _HD = 1280, 576  # columns, or rows above, that make players take BT.709 where a file does not say
 
 
@@ -82,7 +86,7 @@ class Reader:
             self._skip_to(chunk.start, seek)
         first = next(self._within(), None)
         if first is None:
-            name = os.path.basename(source)
+            name = probing.shown(source)
             raise VideoError(f"Expected frames in {name} but none can be decoded. Export it again.")
         self._first = first
         self._orientation = probing.orientation(first)
@@ -124,13 +128,15 @@ class Reader:
         probing.check_size(width, height, self._source, self._limits)
         self._stored = width, height
         self._shrinks = scale < 1
-        space = frame.colorspace
+        space, is_hdr = frame.colorspace, frame.color_trc in hdr.CURVES
+        if space == _UNSPECIFIED and is_hdr:
+            space = 9
         if space == _UNSPECIFIED:
             is_hd = frame.width >= _HD[0] or frame.height > _HD[1]
             space = 1 if is_hd else 6
         if space not in _MATRICES:
             raise VideoError(
-                f"Expected colours in BT.601, BT.709, BT.2020 or RGB but {os.path.basename(self._source)} "
+                f"Expected colours in BT.601, BT.709, BT.2020 or RGB but {probing.shown(self._source)} "
                 f"uses colour space {space} of H.273. Export it again, as BT.709."
             )
         aspect, turned = probing.sample_aspect_ratio(stream), self._orientation[0]
@@ -138,16 +144,19 @@ class Reader:
         seconds = probing.duration(self._container, stream)
         expected = stream.frames or (round(seconds * rate) if seconds else None)
         self._step = max(1, round(1 / (rate * stream.time_base)))
+        self._matrix = int(_MATRICES[space])
+        self._to_bt709 = hdr.ToBT709(frame, width, height, self._alpha) if is_hdr else None
+        self._range = 2 if frame.color_range == ColorRange.JPEG and frame.colorspace != 0 else 1
         return Layout(
             width=height if turned else width,
             height=width if turned else height,
             time_base=stream.time_base,
             rate=min(max(rate, Fraction(1, 60)), Fraction(1000)),
             sample_aspect_ratio=1 / aspect if turned else aspect,
-            matrix=int(_MATRICES[space]),
-            color_range=2 if frame.color_range == ColorRange.JPEG and frame.colorspace != 0 else 1,
-            primaries=frame.color_primaries,
-            transfer=frame.color_trc,
+            matrix=_BT709 if is_hdr else self._matrix,
+            color_range=self._range,
+            primaries=_BT709 if is_hdr else frame.color_primaries,
+            transfer=_BT709 if is_hdr else frame.color_trc,
             frames=self._chunk.frames if self._chunk is not None else expected,
             origin=self._origin * stream.time_base,
         )
@@ -167,30 +176,33 @@ class Reader:
             if count > self._limits.frames or pts * self.layout.time_base > self._limits.seconds:
                 raise VideoError(
                     f"Expected at most {self._limits.frames:,} frames in {self._limits.seconds:,.0f} seconds "
-                    f"but {os.path.basename(self._source)} goes on. Cut it first."
+                    f"but {probing.shown(self._source)} goes on. Cut it first."
                 )
             yield Frame(self._upright(frame), pts, duration)
 
     def _upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        width, height = self._stored
-        kind = Interpolation.AREA if self._shrinks else Interpolation.BICUBIC
-        is_rgb = frame.format.is_rgb
-        pixels = frame.reformat(
-            width,
-            height,
-            "rgba" if self._alpha else "rgb24",
-            src_colorspace=None if is_rgb else self.layout.matrix,
-            src_color_range=None if is_rgb else self.layout.color_range,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=kind,
-            threads=1,
-        ).to_ndarray()
+        pixels = self._to_bt709(frame) if self._to_bt709 else self._converted(frame)
         if self._alpha:
             pixels = _on_white(pixels)
         transposed, mirrored, flipped = self._orientation
         if transposed:
             pixels = pixels.transpose(1, 0, 2)
         return np.ascontiguousarray(pixels[:: -1 if flipped else 1, :: -1 if mirrored else 1])
+
+    def _converted(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        width, height = self._stored
+        kind = Interpolation.AREA if self._shrinks else Interpolation.BICUBIC
+        is_rgb = frame.format.is_rgb
+        return frame.reformat(
+            width,
+            height,
+            "rgba" if self._alpha else "rgb24",
+            src_colorspace=None if is_rgb else self._matrix,
+            src_color_range=None if is_rgb else self._range,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=kind,
+            threads=1,
+        ).to_ndarray()
 
 
 @contextlib.contextmanager

@@ -1,13 +1,14 @@
 """H.264 in MP4 that browsers play, with the sound of another file, whole or not at all.
 
 The picture is yuv420p, as browsers want it, with the source's matrix, range, primaries and transfer in its
-header (an HDR source keeps its transfer curve at 8 bits; nothing is tone-mapped). An odd side gets one more
-row or column, a copy of the last, as 4:2:0 has no odd sides. There are no B frames: the order of decoding is
+header (of HDR, which is converted when read, BT.709's). An odd side gets one more row or column, a copy of
+the last, as 4:2:0 has no odd sides. There are no B frames: the order of decoding is
 that of presentation, so pieces can be joined packet by packet.
 
 Sound is copied packet by packet where MP4 takes its codec, and encoded again as AAC where not, which the
 result says. Everything goes to a neighbouring ``.part`` file that gets its final name when it is complete
-and on the disk.
+and on the disk. One that a killed process left is removed when the same file is written again: a lock, which
+dies with its process, tells it from one that is being written.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,6 +30,11 @@ from numpy.typing import NDArray
 from workbench.errors import VideoError, WorkbenchError
 from workbench.inference.video import probing
 from workbench.inference.video.reading import Layout
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file can be neither renamed nor removed
+    fcntl = None
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +77,13 @@ class Mp4:
     def _open(self) -> None:
         with self.errors():
             self.target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(self.target)
             handle, name = tempfile.mkstemp(".part", f".{self.target.name}.", self.target.parent)
-            os.close(handle)
+            if fcntl is None:
+                os.close(handle)
+            else:
+                self._stack.callback(os.close, handle)
+                _lock(handle)
             os.chmod(name, 0o666 & ~_umask())  # mkstemp's files are the owner's alone
             self._partial = Path(name)
             # times of streams against each other are kept in ticks of the movie; its default is 1 ms
@@ -217,7 +229,7 @@ def check_target(target: str | os.PathLike, source: str | os.PathLike | None = N
     path = Path(target)
     if path.suffix.lower() not in SUFFIXES:
         raise VideoError(
-            f"Expected an output ending in {' or '.join(SUFFIXES)} but got {path.name}. Rename it."
+            f"Expected an output ending in {' or '.join(SUFFIXES)} but got {probing.shown(path)}. Rename it."
         )
     if path.is_dir():
         raise VideoError(f"Expected a file to write to but {path} is a folder. Give a file in it.")
@@ -226,6 +238,26 @@ def check_target(target: str | os.PathLike, source: str | os.PathLike | None = N
             f"{path} is the input video itself, which is never overwritten. Give another output."
         )
     return path
+
+
+def _lock(handle: int) -> None:
+    """Mark an open file as in use, until it is closed or its process ends.
+
+    Raises:
+        OSError: somebody else uses it.
+    """
+    if fcntl is not None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed processes left of earlier attempts at ``target``."""
+    left = re.compile(re.escape(f".{target.name}.") + r"[a-z0-9_]{8}\.part")  # mkstemp's names
+    for path in target.parent.iterdir():
+        if left.fullmatch(path.name):
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                _lock(file.fileno())
+                path.unlink()
 
 
 def _umask() -> int:

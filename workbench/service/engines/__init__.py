@@ -2,7 +2,7 @@
 
 An engine knows no owners, no database and no retries. It is given :class:`Work`, tells of it through the
 ``report`` function, and ends every attempt with exactly one :class:`Ended`, whatever happens to the worker.
-An engine passes the contract tests; there is one, :mod:`.local`.
+Two engines pass the same contract tests: :mod:`.local` and :mod:`.cluster`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from workbench.errors import UnknownNameError
 
 Outcome = Literal["done", "failed", "cancelled", "crashed"]
-NAMES = ("local",)
+NAMES = ("local", "ray")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Engine(Protocol):
         """Stop every worker and wait for it."""
 
 
-def create(name: str, workers: int) -> Engine:
-    """An engine by name.
+def create(name: str, workers: int, *, address: str | None = None) -> Engine:
+    """An engine by name: "local", or "ray" with the ``address`` of a cluster (None starts one here).
 
     Raises:
         UnknownNameError: no such engine. EngineError: it cannot be started.
@@ -81,4 +81,8 @@ def create(name: str, workers: int) -> Engine:
         from workbench.service.engines.local import LocalEngine
 
         return LocalEngine(workers)
+    if name == "ray":
+        from workbench.service.engines.cluster import RayEngine
+
+        return RayEngine(workers, address)
     raise UnknownNameError("engine", name, NAMES)

@@ -172,7 +172,7 @@ class LocalEngine:
 
     def __init__(self, workers: int, threads: int = 0):
         self.capacity = workers
-        threads = threads or max(1, len(_processors()) // workers)
+        threads = threads or max(1, len(processors()) // workers)
         self._lock = threading.Lock()
         self._at: dict[str, pykka.ActorRef] = {}  # attempt: its worker's supervisor
         self._waiting: list[_Run] = []
@@ -226,7 +226,8 @@ class LocalEngine:
                 worker.tell(run)
 
 
-def _processors() -> set[int]:
+def processors() -> set[int]:
+    """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))

@@ -25,6 +25,7 @@ from workbench.service.engines import Ended, Progress, Work
 log = logging.getLogger(__name__)
 
 CANCEL = "cancel"
+DISK_FULL = "The disk is full. Delete old jobs, or come back later."
 MOST_REPORTS = 20.0  # a second; more would only be thrown away
 Task = Callable[..., None]
 
@@ -81,7 +82,7 @@ def run_task(run: str | Task, inputs: tuple[Path, ...], options: dict, context: 
     except OSError as error:
         log.exception("a task failed")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "failed", "The disk is full. Delete old jobs, or come back later."
+            return "failed", DISK_FULL
         return "failed", f"The work failed ({type(error).__name__}). It was written to the server's log."
     except Exception as error:
         log.exception("a task failed")
