@@ -1,39 +1,84 @@
-"""Start the demo: ``python app.py [--host HOST] [--port PORT]``, or HOST and PORT in the environment."""
+"""Start the demo: ``python app.py [--host HOST] [--port PORT] [--mcp]``.
+
+The environment may say the same with HOST, PORT, or Gradio's own GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
+GRADIO_MCP_SERVER, as a Hugging Face Space does.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
-from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, launch
+from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, launch
+
+if TYPE_CHECKING:
+    from workbench.service.platform import Platform
+
+
+def _environment(*names: str) -> str | None:
+    """The first of these variables that is set and not empty."""
+    return next(filter(None, map(os.environ.get, names)), None)
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Serve the page until it is stopped."""
     parser = argparse.ArgumentParser(description="The Painter Psychology Workbench in the browser.")
     parser.add_argument(
         "--host",
-        default=os.environ.get("HOST") or DEFAULT_HOST,
+        default=_environment("HOST", "GRADIO_SERVER_NAME") or DEFAULT_HOST,
         help="address to listen on (default: %(default)s)",
     )
     parser.add_argument(
-        "--port", type=int, default=os.environ.get("PORT") or DEFAULT_PORT, help="port (default: %(default)s)"
+        "--port",
+        type=int,
+        default=_environment("PORT", "GRADIO_SERVER_PORT") or DEFAULT_PORT,
+        help="port (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        default=os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true",
+        help="offer the API to assistants as tools too; needs the extra 'mcp'",
     )
     options = parser.parse_args(arguments)
     if not 1 <= options.port <= 65535:
         parser.error(f"expected a port from 1 to 65535 but got {options.port}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
+    with contextlib.ExitStack() as stack:
+        try:
+            page = launch(options.host, options.port, platform=_platform(stack), mcp_server=options.mcp)
+        except WorkbenchError as error:  # a damaged card, for one
+            sys.exit(str(error))
+        except OSError as error:
+            where = f"{options.host}:{options.port}"
+            sys.exit(f"Cannot listen on {where} ({error}). Choose another port with --port.")
+        print(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)", flush=True)
+        if options.mcp:
+            print(f"Tools for assistants (MCP): {page.local_url.rstrip('/')}{MCP_PATH}", flush=True)
+        page.block_thread()
+
+
+def _platform(stack: contextlib.ExitStack) -> Platform | None:
+    """The platform on this user's data folder, so that jobs outlive the server.
+
+    None if the folder cannot be used, mostly because another server does: the page then works in a temporary
+    one.
+    """
+    from workbench.service.errors import StorageError
+    from workbench.service.limits import Limits
+    from workbench.service.platform import Platform, default_folder
+
+    limits = Limits(keep_days_anonymous=Limits.keep_days)  # the visitors of a page at home are its owner
     try:
-        page = launch(options.host, options.port)
-    except WorkbenchError as error:  # a damaged card, for one
-        sys.exit(str(error))
-    except OSError as error:
-        where = f"{options.host}:{options.port}"
-        sys.exit(f"Cannot listen on {where} ({error}). Choose another port with --port.")
-    print(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)", flush=True)
-    page.block_thread()
+        return stack.enter_context(Platform(default_folder(), limits=limits))
+    except StorageError as error:
+        print(f"{error} Until this page is stopped, its jobs are kept in a temporary folder.", flush=True)
+        return None
 
 
 if __name__ == "__main__":

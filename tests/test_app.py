@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,7 +22,7 @@ from workbench import models
 from workbench.data.images import read_image
 from workbench.errors import WorkbenchError
 from workbench.inference import classify, stylize
-from workbench.ui import about, launch, read
+from workbench.ui import about, launch, read, redraw
 from workbench.ui.examples import examples
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -76,7 +77,8 @@ def refusal(client, *arguments, api_name="/stylize") -> str:
 
 def test_endpoints(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert sorted(endpoints) == ["/classify", "/explain", "/stylize"]
+    jobs = ["/cancel_job", "/delete_job", "/my_jobs", "/stylize_video", "/submit_video"]
+    assert sorted(endpoints) == sorted(["/classify", "/explain", "/stylize", *jobs])
     names = [p["parameter_name"] for p in endpoints["/stylize"]["parameters"]]
     assert names == ["image", "style", "strength"]
 
@@ -126,6 +128,27 @@ def test_classify_and_explain(client, photo):
     assert Path(overlay).stem == f"photo-{expected.top}"
     with Image.open(overlay) as image:
         assert image.size == (96, 64)
+
+
+def test_a_big_drawing_can_be_stopped_and_a_small_one_has_no_button(photo, monkeypatch):
+    page = SimpleNamespace(session_hash="page")
+
+    def drawing():
+        return redraw.redraw(str(photo), stylize.DEFAULT_STYLE, 1, page, progress=lambda *_, **__: None)
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(photo.parent))
+    (*_, caption, button), *more = drawing()
+    assert not more
+    assert caption.startswith("96 × 64 px in")
+    assert button["visible"] is False
+    monkeypatch.setattr(redraw, "BIG", 96 * 64 - 1)
+    steps = drawing()
+    assert next(steps)[3].visible is True
+    redraw.stop(page)
+    *_, caption, button = next(steps)
+    assert caption == "Stopped, as you asked."
+    assert button["visible"] is False
+    assert [step[2] for step in drawing()][-1].startswith("96 × 64 px in")  # the next one is not
 
 
 # pictures of every kind, good and bad
@@ -303,6 +326,11 @@ def test_a_damaged_card_is_told_on_the_about_page(monkeypatch):
 def test_the_package_is_cheap_to_import():
     code = "import sys, workbench.ui; sys.exit(bool({'gradio', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.fixture(autouse=True)
+def _data_folder_of_the_test(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
 
 
 def run_app(*arguments, **environment):

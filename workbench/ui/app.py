@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from workbench import __version__
-from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, about, pictures, read, redraw
+from workbench.ui import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    about,
+    job_card,
+    mcp,
+    my_work,
+    pictures,
+    read,
+    redraw,
+    video,
+)
 from workbench.ui.theme import CSS, SEAL, page_script, theme
 
 if TYPE_CHECKING:
@@ -32,8 +45,13 @@ def _own_cache() -> None:
     Path(os.environ["GRADIO_TEMP_DIR"]).mkdir(parents=True, exist_ok=True)
 
 
-def build_app() -> gr.Blocks:
-    """The whole page, not yet served."""
+def build_app(platform: Platform) -> gr.Blocks:
+    """The whole page, not yet served.
+
+    Args:
+        platform: where its videos are drawn and its visitors' work is kept. The page must be served behind
+            :func:`workbench.service.web.gate` of the same platform, as :func:`launch` does.
+    """
     _own_cache()
     with gr.Blocks(
         title="Painter Psychology Workbench",
@@ -44,18 +62,44 @@ def build_app() -> gr.Blocks:
             f'<header class="masthead">{SEAL}<div><h1>Painter Psychology Workbench</h1>'
             "<p>What a painter’s hand says about mood, and the world redrawn in that hand.</p></div></header>"
         )
-        with gr.Tabs(overflow_behavior="wrap"):  # all three in sight on a phone too
+        with gr.Tabs(overflow_behavior="wrap"):  # all in sight on a phone too
             with gr.Tab("Redraw a photo", elem_id="redraw"):
                 redraw.build(blocks)
+            with gr.Tab("Redraw a video", elem_id="video") as tab:
+                video.build(platform, blocks, tab)
             with gr.Tab("Read a painting", elem_id="read"):
                 read.build()
+            with gr.Tab("My work", elem_id="work") as tab:
+                my_work.build(platform, blocks, tab)
             with gr.Tab("About the models", elem_id="about"):
                 about.build()
         gr.HTML(
-            f'<p class="fine">Version {__version__}. Pictures stay on the computer that serves this page, '
-            "for six hours at most.</p>"
+            f'<p class="fine">Version {__version__}. Uploads stay on the computer that serves this page, for '
+            "six hours at most; what is in My work, until you delete it or its time is over.</p>"
         )
     return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
+
+
+def _temporary_platform() -> tuple[Platform, contextlib.ExitStack]:
+    """A platform in a temporary folder, and what closes and removes both."""
+    from workbench.service.platform import Platform
+
+    stack = contextlib.ExitStack()
+    folder = tempfile.TemporaryDirectory(prefix="workbench-platform-", ignore_cleanup_errors=True)
+    platform = stack.enter_context(Platform(stack.enter_context(folder)))
+    atexit.register(stack.close)
+    return platform, stack
+
+
+def _after_closing(blocks: gr.Blocks, then: Callable[[], None]) -> None:
+    """Call ``then`` when the page has been closed."""
+    close = blocks.close
+
+    def close_both(*arguments, **options) -> None:
+        close(*arguments, **options)
+        then()
+
+    blocks.close = close_both
 
 
 def launch(
@@ -64,6 +108,7 @@ def launch(
     *,
     inbrowser: bool = False,
     platform: Platform | None = None,
+    mcp_server: bool = False,
 ) -> gr.Blocks:
     """Build the page and serve it from a thread of its own; return when it answers.
 
@@ -71,17 +116,28 @@ def launch(
         host: address to listen on; "0.0.0.0" lets other computers in.
         port: port to listen on; None takes the first free one from 7860 up.
         inbrowser: open the page in the default browser.
-        platform: the service that confirms who asks, in front of the page; None lets everybody in unseen.
+        platform: draws the videos, keeps each visitor's work, and confirms who asks; the caller closes it.
+            None makes one in a temporary folder that goes with the page.
+        mcp_server: offer the page's API to assistants as tools as well, see :mod:`workbench.ui.mcp`.
 
     Returns:
         The served page: ``local_url`` is its address, ``close()`` stops it, ``block_thread()`` waits.
 
     Raises:
         OSError: the port is taken.
+        WorkbenchError: tools were asked for that cannot be offered.
     """
     from workbench.service.web import gate
 
-    blocks = build_app()
+    if mcp_server:
+        mcp.check(platform)
+    own = contextlib.ExitStack()
+    if platform is None:
+        platform, own = _temporary_platform()
+    blocks = build_app(platform)
+    if mcp_server:
+        mcp.offer(blocks)
+    _after_closing(blocks, own.close)
     blocks.launch(
         server_name=host,
         server_port=port,
@@ -89,9 +145,9 @@ def launch(
         quiet=True,
         inbrowser=inbrowser,
         share=False,
-        app_kwargs={} if platform is None else {"middleware": [gate(platform)]},
+        app_kwargs={"middleware": [gate(platform)]},
         theme=theme(),
-        css=CSS,
+        css=CSS + job_card.CSS + video.CSS + my_work.CSS,
         js=page_script(),
         footer_links=["api"],
         allowed_paths=[],
@@ -99,7 +155,7 @@ def launch(
         show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
         run_history=False,
         enable_monitoring=False,
-        mcp_server=False,
+        mcp_server=mcp_server,
         ssr_mode=False,
         pwa=False,
     )

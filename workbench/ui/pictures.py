@@ -1,4 +1,4 @@
-"""Pictures on their way in and out of the page: the upload box, one-line errors, result files."""
+"""Pictures and videos on their way in and out of the page: upload boxes, one-line errors, result files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from workbench.data.images import read_image
 from workbench.errors import ImageError, WorkbenchError
 
 PREVIEW_SIDE = 1600  # px; larger pictures are shown reduced and downloaded whole
-MAX_FILE_SIZE = "256mb"  # 40 megapixels of uncompressed 16-bit RGB are 240 MB
+MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit
+MAX_BYTES = 256 * 2**20  # of a picture: 40 megapixels of uncompressed 16-bit RGB are 240 MB
 
 
 @contextlib.contextmanager
@@ -59,12 +60,22 @@ def picture_input(label: str, alt_text: str) -> gr.Image:
         height=300,
         elem_classes="picture-input",
     )
+    return uploads_only(box, "picture")
+
+
+def uploads_only(box, what: str):
+    """Make an upload box hand over the path of the file as uploaded, and nothing but uploads; return it.
+
+    Args:
+        box: a Gradio component whose value is one file.
+        what: "picture" or "video", for the messages.
+    """
     to_cache = box.async_move_resource_to_block_cache
 
     async def uploaded_only(path):
         if str(path).startswith(("http://", "https://")):
             raise gr.Error(
-                "Expected an uploaded picture but got a web address. Download the picture and upload it.",
+                f"Expected an uploaded {what} but got a web address. Download the {what} and upload it.",
                 print_exception=False,
             )
         return await to_cache(path)
@@ -74,7 +85,7 @@ def picture_input(label: str, alt_text: str) -> gr.Image:
         # gradio checks only paths that come with its own mark, which a client may leave out
         if path is not None and not is_in_or_equal(path, get_upload_folder()):
             raise gr.Error(
-                "Expected an uploaded picture but got another file. Upload it.", print_exception=False
+                f"Expected an uploaded {what} but got another file. Upload it.", print_exception=False
             )
         return path
 
@@ -87,6 +98,8 @@ def read_upload(path: str | None) -> Image.Image:
     """The uploaded picture as RGB, upright, or an :class:`ImageError` in words for a visitor."""
     if path is None:
         raise ImageError("Expected a picture but there is none yet. Upload one or pick an example.")
+    if Path(path).stat().st_size > MAX_BYTES:
+        raise ImageError(f"Expected a picture of at most {MAX_BYTES >> 20} MB. Save it smaller, or as JPEG.")
     return read_image(path)
 
 
@@ -99,14 +112,19 @@ def preview(image: Image.Image) -> Image.Image:
     return small
 
 
-def save_png(image: Image.Image, *name_parts: Any) -> str:
-    """Write ``image`` as PNG into a folder of its own in Gradio's cache; return the path.
+def result_folder() -> Path:
+    """A new folder in Gradio's cache whose name cannot be guessed.
 
-    The folder's name cannot be guessed, so one visitor's result is not another's, and Gradio deletes the file
-    with the rest of its cache.
+    One visitor's result is not another's, and Gradio deletes it with the rest of its cache.
     """
     folder = Path(get_upload_folder()) / secrets.token_hex(16)
     folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
+def save_png(image: Image.Image, *name_parts: Any) -> str:
+    """Write ``image`` as PNG into a folder of its own in Gradio's cache; return the path."""
+    folder = result_folder()
     stem = re.sub(r"[^\w-]+", "_", "-".join(str(part) for part in name_parts))[:80].strip("_-") or "picture"
     path = folder / f"{stem}.png"
     image.save(path, compress_level=3)  # twice the speed of the default for a tenth more bytes

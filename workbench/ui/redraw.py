@@ -11,7 +11,7 @@ import gradio as gr
 from PIL import Image
 
 from workbench.data.images import read_image
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.errors import CancelledError, UnknownNameError, WorkbenchError
 from workbench.inference.stylize import DEFAULT_STYLE, styles, stylize
 from workbench.ui import pictures
 from workbench.ui.examples import credits, examples
@@ -19,48 +19,91 @@ from workbench.ui.examples import credits, examples
 log = logging.getLogger(__name__)
 
 MODELS = "models"  # one queue for everything that runs a network
+BIG = 3_000_000  # pixels; smaller pictures are there before a button could be pressed
+
+_HIDDEN = gr.update(visible=False)
+_stopping: set[str] = set()  # pages whose drawing shall stop
 
 
-def _run(path, style, strength, progress):
-    """(photo, drawing, path of the drawing as PNG)"""
+def _draw(photo, path, style, strength, progress, check=lambda: None):
+    """(drawing, path of the drawing as PNG); ``check`` is called now and then and may stop it by an error."""
+
+    def tell(done: float) -> None:
+        check()
+        progress(0.95 * done, desc="Redrawing")
+
+    drawing = stylize(photo, style, strength, progress=tell)
+    progress(0.95, desc="Writing the PNG")
+    return drawing, pictures.save_png(drawing, pictures.stem_of(path), style)
+
+
+def _open(path, style, progress) -> Image.Image:
     known = styles()
     if style not in list(known):  # `stylize` would open any weights file by its path: not for visitors
         raise UnknownNameError("style", style, known)
     progress(0, desc="Opening the picture")
-    photo = pictures.read_upload(path)
-    drawing = stylize(photo, style, strength, progress=lambda done: progress(0.95 * done, desc="Redrawing"))
-    progress(0.95, desc="Writing the PNG")
-    return photo, drawing, pictures.save_png(drawing, pictures.stem_of(path), style)
+    return pictures.read_upload(path)
 
 
 def stylize_file(image, style, strength, progress=gr.Progress()):  # noqa: B008 (Gradio wants it so)
-    """Redraw a picture. Takes an image file, a style and a strength from 0 to 1; returns a PNG."""
+    """Redraw a photograph in a style: as a drawing with clear lines and flat colour, or through a filter.
+
+    Args:
+        image: the photograph (JPEG, PNG, WebP, TIFF, BMP or GIF).
+        style: name of the style, for example "fsgan_pepper".
+        strength: from 0, the photograph as it is, to 1, the drawing alone.
+
+    Returns:
+        the redrawn picture as a PNG file of the same size
+    """
     with pictures.one_line_errors():
-        return _run(image, style, strength, progress)[2]
+        return _draw(_open(image, style, progress), image, style, strength, progress)[1]
 
 
-def redraw(path, style, strength, progress=gr.Progress()):  # noqa: B008
-    """What the page shows: (before and after, download, caption)."""
+def redraw(path, style, strength, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+    """What the page shows: (before and after, download, caption, button that stops it)."""
     if path is None:  # the box was cleared
-        return None, gr.DownloadButton(value=None, interactive=False), ""
+        yield None, gr.DownloadButton(value=None, interactive=False), "", _HIDDEN
+        return
     with pictures.one_line_errors():
         start = time.perf_counter()
-        photo, drawing, png = _run(path, style, strength, progress)
+        page = request.session_hash
+        _stopping.discard(page)
+
+        def check() -> None:
+            if page in _stopping:
+                raise CancelledError("Stopped, as you asked.")
+
+        photo = _open(path, style, progress)
+        if photo.width * photo.height > BIG:
+            yield gr.skip(), gr.skip(), gr.skip(), gr.Button(visible=True)
+        try:
+            drawing, png = _draw(photo, path, style, strength, progress, check)
+        except CancelledError as error:
+            yield gr.skip(), gr.skip(), str(error), _HIDDEN
+            return
+        finally:
+            _stopping.discard(page)
         small = pictures.preview(drawing)
         before = pictures.save_png(pictures.preview(photo), "before")
         after = png if small is drawing else pictures.save_png(small, "after")
         caption = f"{photo.width} × {photo.height} px in {time.perf_counter() - start:.1f} s."
         if small is not drawing:
             caption += f" Shown at {small.width} × {small.height} px; the download has every pixel."
-        return (before, after), gr.DownloadButton(value=png, interactive=True), caption
+        yield (before, after), gr.DownloadButton(value=png, interactive=True), caption, _HIDDEN
 
 
-def redraw_on_click(path, style, strength, progress=gr.Progress()):  # noqa: B008
+def redraw_on_click(path, style, strength, request: gr.Request, progress=gr.Progress()):  # noqa: B008
     """As :func:`redraw`, but a missing picture is an error worth telling."""
     with pictures.one_line_errors():
         if path is None:
             pictures.read_upload(path)
-    return redraw(path, style, strength, progress)
+    yield from redraw(path, style, strength, request, progress)
+
+
+def stop(request: gr.Request) -> None:
+    """Have this page's drawing stopped at its next tile."""
+    _stopping.add(request.session_hash)
 
 
 @functools.cache
@@ -157,9 +200,12 @@ def build(blocks: gr.Blocks) -> None:
             )
         )
         button = gr.Button("Redraw", variant="primary", size="lg", scale=2, min_width=160)
+        stopper = gr.Button(
+            "Cancel", visible=False, size="lg", scale=1, min_width=120, elem_id="redraw-cancel"
+        )
     gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
 
-    inputs, outputs = [photo, style, strength], [result, download, caption]
+    inputs, outputs = [photo, style, strength], [result, download, caption, stopper]
     shared = {"concurrency_id": MODELS, "concurrency_limit": 1, "api_visibility": "private"}
     style.input(
         lambda name: gr.Dropdown(info=_about_style(name)),
@@ -169,7 +215,8 @@ def build(blocks: gr.Blocks) -> None:
         queue=False,
         api_visibility="private",
     )
-    gr.on(
+    quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    drawn = gr.on(
         [photo.change, style.input, strength.release],
         redraw,
         inputs,
@@ -178,7 +225,10 @@ def build(blocks: gr.Blocks) -> None:
         show_progress_on=result,
         **shared,
     )
-    button.click(redraw_on_click, inputs, outputs, show_progress_on=result, **shared)
+    clicked = button.click(redraw_on_click, inputs, outputs, show_progress_on=result, **shared)
+    for event in (drawn, clicked):  # also after an error
+        event.failure(lambda: _HIDDEN, None, stopper, **quiet)
+    stopper.click(stop, None, None, **quiet)
     blocks.load(first_look, None, [result, caption], show_progress="hidden", **shared)
     # the API has an event of its own: one file out, nothing of the page
     gr.Button(visible=False).click(

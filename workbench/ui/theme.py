@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
+from workbench.ui.clips import clips
 from workbench.ui.examples import examples, paintings
 
 _VERMILION = colors.Color(
@@ -179,7 +180,7 @@ _SCRIPT = """() => {
     if (tab) history.replaceState(null, "", "#" + tab.id.replace("-button", ""));
   });
   const label = () => document.querySelectorAll(".gallery-item:not([aria-label])").forEach((item) => {
-    const picture = item.querySelector("img");
+    const picture = item.querySelector("img, video");
     const title = picture && titles[decodeURIComponent(picture.src.split("/").pop())];
     if (title) { item.setAttribute("aria-label", "Example: " + title); item.title = title; }
   });
@@ -198,4 +199,5 @@ def page_script() -> str:
     """JavaScript that runs once when the page has loaded."""
     titles = {Path(example.file).name: example.title for example in examples()}
     titles |= {path.name: f"a painting meant for {mood}" for mood, path in paintings().items()}
+    titles |= {path.name: title for title, path in clips().items()}
     return _SCRIPT.replace("TITLES", json.dumps(titles))

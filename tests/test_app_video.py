@@ -1,0 +1,249 @@
+"""The tab "Redraw a video" from outside: its API through gradio_client, its page through a real browser."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import clips
+import numpy as np
+import pytest
+
+from workbench.errors import WorkbenchError
+from workbench.inference.stylize import DEFAULT_STYLE
+from workbench.service.limits import Limits
+from workbench.service.platform import Platform
+from workbench.service.storage import new_id
+from workbench.ui import launch, video
+
+gradio_client = pytest.importorskip("gradio_client")
+httpx = pytest.importorskip("httpx")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FILTER = "colormatrix_warm"
+PATIENCE = 240.0
+LONG = 400  # frames: more than a network draws before it is told to stop
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    limits = Limits(free_bytes=0, jobs_a_minute=10_000)
+    with Platform(tmp_path_factory.mktemp("data"), limits=limits) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def page(platform):
+    blocks = launch(port=None, platform=platform)
+    yield blocks
+    blocks.close()
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    return clips.make(tmp_path_factory.mktemp("clips") / "short.mp4", 8)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """A clip that takes a while to draw."""
+    options = {"preset": "ultrafast", "g": "250"}
+    return clips.make(tmp_path_factory.mktemp("clips") / "long.mp4", LONG, (320, 240), options=options)
+
+
+def visitor(page, folder):
+    return gradio_client.Client(page.local_url, verbose=False, download_files=str(folder))
+
+
+def ask(client, path, style=FILTER, strength=1, scale=1, steadiness=0, api_name="/stylize_video"):
+    return client.submit(
+        gradio_client.handle_file(str(path)),
+        style,
+        strength,
+        scale,
+        steadiness,
+        api_name=api_name,
+    )
+
+
+def refusal(client, *arguments, **options) -> str:
+    """The one line with which a call is refused."""
+    with pytest.raises(gradio_client.exceptions.AppError) as caught:
+        ask(client, *arguments, **options).result(PATIENCE)
+    assert "\n" not in str(caught.value)
+    assert "verbose error reporting" not in str(caught.value)
+    return str(caught.value)
+
+
+def jobs_of(client):
+    return client.predict(api_name="/my_jobs")
+
+
+@pytest.mark.slow
+def test_a_video_is_drawn_and_bad_ones_are_refused_in_words(page, short, tmp_path):
+    client = visitor(page, tmp_path)
+    asked = ask(client, short)
+    result = Path(asked.result(PATIENCE))
+    assert result.name == f"short-{FILTER}.mp4"
+    _, before = clips.decode(short)
+    times, after = clips.decode(result)
+    assert [clips.read_counter(frame) for frame in after] == list(range(8))
+    assert float(times[-1]) == pytest.approx(7 / 25)
+    assert np.abs(after[5].astype(int) - before[5]).mean() > 2  # warmer than it was
+    job = jobs_of(client)[0]
+    assert (job["state"], job["title"], job["options"]["style"]) == ("done", "short.mp4", FILTER)
+    assert list(job["files"]) == ["video.mp4"]
+
+    text, sound = tmp_path / "text.mp4", tmp_path / "still.mp4"
+    text.write_text("<b>not a video</b>")
+    sound.write_bytes(short.read_bytes()[:200])
+    assert "text.mp4 is not one" in refusal(client, text)
+    assert "still.mp4 is not one" in refusal(client, sound)
+    assert "Unknown style 'nosuch'" in refusal(client, short, "nosuch")
+    assert "strength between 0 and 1" in refusal(client, short, strength=2)
+    assert "scale between 0.1 and 1" in refusal(client, short, scale="large")
+    assert "temporal between 0 and 0.99" in refusal(client, short, steadiness=-1)
+    inside = httpx.post(
+        f"{page.local_url}gradio_api/call/submit_video",
+        json={"data": [{"path": __file__}, FILTER, 1, 1, 0]},
+    ).json()["event_id"]
+    answer = httpx.get(f"{page.local_url}gradio_api/call/submit_video/{inside}", timeout=60).text
+    assert "event: error" in answer
+    assert len(jobs_of(client)) == 1
+
+
+@pytest.mark.slow
+def test_progress_and_cancelling_the_call(page, platform, long, tmp_path):
+    client = visitor(page, tmp_path)
+    asked = ask(client, long, DEFAULT_STYLE)
+    seen = set()
+    while not any(0.001 < share < 1 for share in seen):
+        assert not asked.done()
+        time.sleep(0.05)
+        data = asked.status().progress_data
+        seen |= {unit.progress for unit in data or () if unit.progress is not None}
+    asked.cancel()
+    job = wait_for_end(client)
+    assert (job["state"], job["files"]) == ("cancelled", {})
+
+
+def wait_for_end(client, number=0):
+    while (job := jobs_of(client)[number])["state"] in ("queued", "running"):
+        time.sleep(0.1)
+    return job
+
+
+def test_the_estimate_is_in_words():
+    facts = {"frames": 1000}
+    drawn = {"seconds_a_frame": 0.25, "width": 640, "height": 360}
+    assert video.estimate(facts, drawn) == "About **4 min 13 s** for 1,000 frames at 640 × 360 px."
+    assert "choose a smaller size" in video.estimate({"frames": 100_000}, drawn)
+    assert "does not say how many" in video.estimate({"frames": None}, drawn)
+
+
+@pytest.mark.slow
+def test_a_look_is_what_the_job_draws(platform, tmp_path):
+    """The frame that is tried is the one at that time, drawn as the job will draw it."""
+    from PIL import Image
+
+    clip = clips.make(tmp_path / "clip.mp4", 50)
+    for seconds, number in ((0.0, 0), (0.4, 10), (1.0, 25), (9.0, 49)):
+        options = {"style": FILTER, "strength": 0.0, "scale": 1.0, "temporal": 0.5, "at": seconds}
+        out = tmp_path / f"at{number}"
+        out.mkdir()
+        platform.looks.run("workbench.service.previews:draw_frame", (clip,), options, out)
+        with Image.open(out / "after.png") as after:
+            assert clips.read_counter(np.asarray(after)) == number
+    with pytest.raises(WorkbenchError, match="is not one"):
+        platform.looks.run("workbench.service.previews:facts", (Path(__file__),), {}, tmp_path)
+
+
+def test_looks_survive_their_worker_and_end(tmp_path):
+    from workbench.service.engines.local import LocalEngine
+    from workbench.service.looks import Looks
+
+    looks = Looks(lambda: LocalEngine(1, 1))
+    try:
+        with pytest.raises(WorkbenchError, match="brought its reader down"):
+            looks.run("platform_tasks:die", (), {}, tmp_path)
+        with pytest.raises(WorkbenchError, match=r"longer than 0\.5 s"):
+            looks.run("platform_tasks:hang", (), {}, tmp_path, seconds=0.5)
+        with pytest.raises(WorkbenchError, match="Expected something else"):
+            looks.run("platform_tasks:refuse", (), {}, tmp_path)
+        said = []
+        looks.run("platform_tasks:count", (), {"seconds": 0.3}, tmp_path, lambda *word: said.append(word))
+        assert (tmp_path / "whole.bin").is_file()
+        assert said
+    finally:
+        looks.close()
+    with pytest.raises(WorkbenchError, match="is being stopped"):
+        looks.run("platform_tasks:who", (), {}, tmp_path)
+
+
+# the page in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_redraw_a_video_in_the_browser(browser, page, platform, short, long, tmp_path, width):
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    tab = context.new_page()
+    tab.set_default_timeout(120_000)
+    errors = []
+    tab.on("pageerror", lambda e: errors.append(str(e)))
+    tab.goto(f"{page.local_url}#video")
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("not a video")
+    tab.set_input_files("#video-input input[type=file]", str(bad))
+    tab.wait_for_selector("text=bad.mp4 is not one")
+    tab.reload()
+    tab.wait_for_selector("#video-input input[type=file]", state="attached")
+    tab.set_input_files("#video-input input[type=file]", str(long))
+    tab.wait_for_selector("#video-preview img")
+    tab.wait_for_function(
+        "document.querySelector('#video-estimate').innerText.includes('for 400 frames at 320')"
+    )
+    tab.get_by_role("button", name="Draw the video").click()
+    tab.wait_for_selector("#video-job .pill.running")
+    tab.reload()  # loses nothing
+    tab.wait_for_function("/of 400 frames/.test(document.querySelector('#video-job')?.innerText)")
+    share = float(tab.get_attribute("#video-job progress", "value"))
+    assert 0 <= share < 1
+    tab.get_by_role("button", name="Cancel: long.mp4").click()
+    tab.wait_for_selector("#video-job .pill.cancelled")
+    tab.set_input_files("#video-input input[type=file]", str(short))
+    tab.wait_for_selector("#video-preview img")
+    tab.get_by_role("button", name="Draw the video").click()
+    tab.wait_for_selector("#video-job video")
+    tab.wait_for_function("document.querySelector('#video-job video').videoWidth === 64")  # it plays here
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Download: short.mp4").click()
+    assert download.value.suggested_filename == "short-fsgan_pepper.mp4"
+    _, frames = clips.decode(download.value.path())
+    assert len(frames) == 8
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+    assert not errors
+
+
+def test_nobody_is_shown_the_video_of_another(platform, short):
+    owner, other = new_id("a"), new_id("a")
+    job = platform.submit(owner, "stylize_video", [short], {"style": FILTER})
+    assert video.in_hand(platform, owner, None).id == job
+    assert video.in_hand(platform, other, None) is None
+    assert video.in_hand(platform, other, job) is None
+    platform.delete(owner, job)
+    assert video.in_hand(platform, owner, job) is None
