@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 from workbench import __version__
-from workbench.cli import benchmarks, datasets, drawing, networks, reading, serving, training
+from workbench.cli import (
+    benchmarks,
+    datasets,
+    drawing,
+    networks,
+    portraits,
+    reading,
+    reports,
+    serving,
+    training,
+)
 from workbench.errors import WorkbenchError
 
 app = typer.Typer(
@@ -27,9 +37,11 @@ for _command in (
     reading.classify,
     networks.models,
     networks.export,
+    reports.report,
     serving.serve,
 ):
     app.command()(_command)
+training.train.command("portraits")(portraits.train_portraits)
 app.add_typer(training.train, name="train")
 app.add_typer(datasets.data, name="data")
 app.add_typer(serving.users, name="users")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import typer
 
-from workbench.errors import ImageError
+from workbench.errors import ImageError, WorkbenchError
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -35,3 +36,17 @@ def table(rows: list[tuple[str, ...]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
     return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+
+
+def settings(pairs: list[str]) -> dict:
+    """KEY=VALUE pairs with values in JSON; a value that is none is taken as text."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise WorkbenchError(f"Expected KEY=VALUE after --set but got {pair!r}.")
+        try:
+            found[key] = json.loads(value)
+        except json.JSONDecodeError:
+            found[key] = value
+    return found

@@ -1,0 +1,519 @@
+"""Reports stand alone, speak of their pictures, resume, and refuse what cannot be used before any work."""
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from workbench.cli import app
+from workbench.data.atelier import open_dataset, write_atelier
+from workbench.errors import DatasetError, UnknownNameError, WorkbenchError
+from workbench.reporting import blocks, folder, notebooks
+from workbench.reporting.page import problems_of, render
+from workbench.reporting.report import Request, command, make
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = {"size": 64, "samples": 20, "explained": 2, "judged": 2, "shifted": 3, "split_seeds": [0]}
+
+
+def cell(kind, source, **metadata):
+    made = {"m": nbformat.v4.new_markdown_cell, "c": nbformat.v4.new_code_cell}[kind](source)
+    made.metadata.update(metadata)
+    return made
+
+
+def notebook(*cells):
+    made = nbformat.v4.new_notebook(cells=list(cells))
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return made
+
+
+# --- the page
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<img alt="a" src="https://example.org/a.png">',
+        '<img alt="a" src="//example.org/a.png">',
+        '<img alt="a" src="a.png">',
+        '<img alt="a" srcset="data:image/png;base64,AA 1x, https://example.org/b.png 2x" src="data:,">',
+        '<link rel="stylesheet" href="https://example.org/a.css">',
+        "<style>@import 'https://example.org/a.css';</style>",
+        "<style>p { background: url(https://example.org/a.png) }</style>",
+        '<p style="background: url(//example.org/a.png)">a</p>',
+        '<script src="https://example.org/require.js"></script>',
+        "<script>fetch('x')</script>",
+        '<iframe src="https://example.org"></iframe>',
+        '<video poster="https://example.org/a.png"></video>',
+        '<svg aria-label="a"><image href="https://example.org/a.png"/></svg>',
+        '<meta http-equiv="refresh" content="0; url=https://example.org">',
+        '<img src="data:image/png;base64,AA">',
+        '<img alt=" " src="data:image/png;base64,AA">',
+    ],
+)
+def test_what_would_ask_the_network_or_stay_mute_is_found(html):
+    assert problems_of(f"<html><body>{html}</body></html>")
+
+
+def test_a_page_that_stands_alone_has_no_problems():
+    page = (
+        "<style>p { background: url('data:image/png;base64,AA'); color: red }</style>"
+        '<a href="https://example.org">a link that a reader may follow</a>'
+        '<img alt="a bird" src="data:image/png;base64,AA"><svg aria-label="a"><use href="#b"/></svg>'
+    )
+    assert problems_of(page) == []
+
+
+def test_the_page_folds_code_and_hides_what_is_for_the_notebook():
+    figure = nbformat.v4.new_output(
+        "display_data",
+        {"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>"},
+        metadata={"image/svg+xml": {"alt": "Figure: bars of <b>counts</b>."}},
+    )
+    table = nbformat.v4.new_output(
+        "execute_result",
+        {"text/html": '<table border="1" class="dataframe"><tr><th></th><th>log_loss</th></tr>'
+         "<tr><th>0</th><td>0.51</td></tr><tr><th>1</th><td>NaN</td></tr></table>"},
+    )  # fmt: skip
+    noise = nbformat.v4.new_output("stream", name="stderr", text="a warning with /home/somebody in it")
+    code = cell("c", "draw(counts)")
+    code.outputs = [noise, figure, table]
+    made = notebook(
+        cell("m", "# 04 · A study: does it rise?\n\n**Question.** Does it?"),
+        cell("m", "**Answer, measured on 396 paintings.** It is [here](03_dkse.ipynb) <**0.5**>."),
+        cell("m", "## Run it yourself\n\nWith `data`."),
+        cell("c", "data = 'secret'", tags=["parameters"]),
+        cell("m", "## The figure"),
+        code,
+        cell("c", "headline()", tags=["summary"]),
+    )
+    page = render(made, "On <birds>", "sub", {"To repeat": "workbench report x"}, own_data=True)
+    assert problems_of(page) == []
+    assert '<html lang="en">' in page
+    assert "<title>On &lt;birds&gt;</title>" in page
+    assert 'alt="Figure: bars of &lt;b&gt;counts&lt;/b&gt;."' in page
+    assert page.index("headline") < page.index("Question")  # what is read first comes first
+    assert "secret" not in page
+    assert "Run it yourself" not in page
+    assert "somebody" not in page
+    assert "on other pictures than these" in page  # the notebook's answer is not of the user's pictures
+    assert "03_dkse.ipynb" not in page  # a link that the page does not have
+    assert "<details" in page.split("draw")[0].rsplit("</figure>", 1)[1]
+    assert "<th>log loss</th>" in page
+    assert "<td>–</td>" in page or '<td class="number">–</td>' in page
+    assert 'href="#The-figure"' not in page  # two sections need no contents
+    assert "others" not in render(made, "t").split("<main>")[1]
+
+
+def test_a_page_that_needs_the_network_is_refused():
+    code = cell("c", "show()")
+    code.outputs = [
+        nbformat.v4.new_output("display_data", {"text/html": '<img alt="a" src="https://x.org/a">'})
+    ]
+    with pytest.raises(WorkbenchError, match="stands alone"):
+        render(notebook(code), "t")
+
+
+def test_pictures_can_be_left_out_and_plots_stay():
+    photo, plot, mixed = cell("c", "a"), cell("c", "b"), cell("c", "c")
+    data = {"image/png": "AAAA", "text/plain": "<Plot>"}
+    photo.outputs = [nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "a bird"}})]
+    svg = {"image/svg+xml": "<svg/>"}
+    plot.outputs = [
+        nbformat.v4.new_output("display_data", svg, metadata={"image/svg+xml": {"alt": "Figure: bars."}})
+    ]
+    shown = blocks.gallery([blocks.Shown([Image.new("RGB", (40, 20))], ["a bird"], "bird")])
+    mixed.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown.html})]
+    made = notebook(photo, plot, mixed)
+    assert render(made, "t").count("data:image/") == 3
+    page = render(made, "t", pictures=False)
+    assert re.findall(r"data:image/(\w+)", page) == ["svg"]
+    assert page.count("picture left out") == 2
+
+
+def test_contents_lead_to_their_sections():
+    made = notebook(*(cell("m", f"## Section {i}: what & why?") for i in range(4)))
+    page = render(made, "t")
+    anchors = re.findall(r'<li><a href="#([^"]+)">', page)
+    assert len(anchors) == 4
+    ids = set(re.findall(r'id="([^"]+)"', page))
+    assert set(anchors) <= ids
+    assert "¶" not in page
+
+
+# --- blocks
+
+
+def test_blocks_escape_what_comes_from_the_user():
+    bad = "<script>x</script>"
+    shown = blocks.gallery([blocks.Shown([Image.new("RGB", (40, 20))], [bad], bad, bad, bad)])
+    for block in (shown, blocks.note(bad), blocks.bullets([bad]), blocks.facts({bad: bad})):
+        assert "<script>" not in block._repr_html_()
+    page = blocks.table([bad], [[bad]], bad) + shown
+    assert "<script>" not in page.html
+    assert problems_of(page.html) == []
+
+
+def test_columns_of_numbers_stand_right():
+    html = blocks.table(
+        ["name", "score", "share"], [["a", "0.5 (0.4 to 0.6)", "12 %"], ["b", "–", "3 %"]]
+    ).html
+    assert html.count('class="number"') == 6
+    assert "<td>a</td>" in html
+
+
+def test_a_thumbnail_is_small_whatever_the_picture_is():
+    wide = Image.fromarray(np.zeros((30, 9000), np.uint8)).convert("L")
+    address = blocks.thumbnail(wide)
+    assert address.startswith("data:image/jpeg;base64,")
+    assert len(address) < 5_000
+
+
+# --- figures
+
+
+def test_figures_are_described_by_what_they_show():
+    from workbench.plots import classification
+    from workbench.reporting.kernel import describe, has_photos, png, svg
+
+    figure = classification.confusion(np.array([[3, 1], [0, 4]]), ["calm", "wild"], title="Confusion")
+    text = describe(figure)
+    assert "Confusion" in text
+    assert "predicted" in text
+    assert "calm" in text
+    assert not has_photos(figure)
+    data, metadata = svg(figure)
+    assert data.lstrip().startswith("<?xml")
+    assert metadata["alt"] == text
+    assert png(figure) is None
+    figure.axes[0].imshow(np.zeros((100, 100)))
+    assert svg(figure) is None
+    assert png(figure)[0].startswith(b"\x89PNG")
+
+
+def test_progress_goes_to_its_file_and_nothing_else_is_lost(tmp_path):
+    from tqdm import tqdm
+
+    from workbench.reporting.kernel import Status
+
+    class Other(list):
+        def write(self, text):
+            self.append(text)
+
+        def flush(self):
+            pass
+
+    other = Other()
+    stream = Status(tmp_path / "status", other)
+    for _ in tqdm(range(3), desc="statistics", file=stream, disable=None, mininterval=0):
+        pass
+    assert "statistics" in (tmp_path / "status").read_text()
+    stream.write("a real warning\n")
+    assert other == ["a real warning\n"]
+
+
+# --- finding notebooks
+
+
+def test_every_notebook_is_found_and_says_what_it_asks():
+    known = notebooks.notebooks()
+    assert {n.path.stem for n in known.values()} == {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")}
+    for found in known.values():
+        assert found.question.endswith("?"), found.path.name
+        assert "out" in found.parameters
+    assert known["mafr"].answer.startswith("It does not rise. Accuracy is 0.493")
+    for name in ("mafr", "04_mafr", "04", "04_mafr.ipynb"):
+        assert notebooks.find(name).path.stem == "04_mafr"
+    with pytest.raises(UnknownNameError, match="mafr"):
+        notebooks.find("mfar")
+
+
+def test_a_wheel_carries_the_notebooks_and_they_are_found_in_it(tmp_path, monkeypatch):
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = [p for group in settings["data-files"].values() for p in group]
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert any(fnmatch(path.relative_to(ROOT).as_posix(), p) for p in patterns)
+    shipped = settings["package-data"]["workbench"]
+    for path in (ROOT / "workbench" / "reporting" / "template").rglob("*.*"):
+        assert any(fnmatch(path.relative_to(ROOT / "workbench").as_posix(), p) for p in shipped), path
+
+    class Installed:  # a file of an installed distribution
+        def __init__(self, path):
+            self.path, self.name = path, path.name
+
+        def locate(self):
+            return self.path
+
+    place = tmp_path / "share" / "notebooks"
+    place.mkdir(parents=True)
+    (place / "04_mafr.ipynb").write_bytes((ROOT / "notebooks" / "04_mafr.ipynb").read_bytes())
+    monkeypatch.setattr(notebooks.workbench, "__file__", str(tmp_path / "site" / "workbench" / "__init__.py"))
+    monkeypatch.setattr(notebooks.metadata, "files", lambda name: [Installed(place / "04_mafr.ipynb")])
+    assert notebooks.folder() == place.resolve()
+    monkeypatch.setattr(notebooks.metadata, "files", lambda name: [])
+    with pytest.raises(WorkbenchError, match="from a checkout or from a wheel"):
+        notebooks.folder()
+
+
+# --- the user's folder
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory):
+    return write_atelier(tmp_path_factory.mktemp("painted") / "ink", 20, size=64)
+
+
+def test_a_view_reads_as_the_folder_with_other_groups(painted, tmp_path):
+    data = folder.open_folder(painted)
+    grouped = dataclasses.replace(data, groups=np.array(["a", "b"] * 10), grouped_by="hand")
+    place = folder.view(grouped, tmp_path, "ink")
+    seen = open_dataset(place)
+    assert seen.paths == tuple(f"pictures/{p}" for p in data.paths)
+    assert seen.labels.tolist() == data.labels.tolist()
+    assert seen.groups.tolist() == grouped.groups.tolist()
+    np.testing.assert_allclose(seen.votes, data.votes)
+    assert seen.read(3).size == data.read(3).size
+    assert not [p for p in place.rglob("*.png") if not p.is_symlink() and "pictures" not in p.parts]
+    assert folder.view(grouped, tmp_path, "ink") == place  # again
+
+
+def test_the_fingerprint_changes_with_a_picture_a_label_and_a_group(painted):
+    data = folder.open_folder(painted)
+    marks = {folder.fingerprint(data)}
+    marks.add(folder.fingerprint(dataclasses.replace(data, labels=np.roll(data.labels, 1))))
+    marks.add(folder.fingerprint(dataclasses.replace(data, groups=np.roll(data.groups, 1))))
+    marks.add(folder.fingerprint(data.subset(range(19))))
+    assert len(marks) == 4
+    assert folder.fingerprint(folder.open_folder(painted)) in marks
+
+
+# --- the command
+
+
+def refuse(*arguments):
+    """The one line that the command says, as a user sees it."""
+    done = CliRunner().invoke(app, ["report", *map(str, arguments)])
+    assert isinstance(done.exception, WorkbenchError), done.output
+    text = str(done.exception)
+    assert "\n" not in text
+    return text
+
+
+def test_the_list_names_every_report():
+    done = CliRunner().invoke(app, ["report", "--list"])
+    assert done.exit_code == 0
+    for name in notebooks.notebooks():
+        assert re.search(rf"^{name}\s", done.output, re.MULTILINE)
+
+
+def test_what_cannot_be_done_is_said_before_any_work(tmp_path, painted, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "report.html"
+    assert "--list" in refuse()
+    assert "mafr" in refuse("mfar", "--out", out)
+    assert "--out" in refuse("mafr", "--data", painted)
+    assert ".html" in refuse("mafr", "--data", painted, "--out", tmp_path / "report.pdf")
+    assert "Expected pictures" in refuse("mafr", "--out", out)
+    assert "there is none" in refuse("mafr", "--data", tmp_path / "nowhere", "--out", out)
+    assert "takes no pictures" in refuse("video", "--data", painted, "--out", out)
+    assert "epoch" in refuse("mafr", "--data", painted, "--out", out, "--set", "epoch=3")
+    assert "Leave one out" in refuse("mafr", "--data", painted, "--results", "a.csv", "--out", out)
+    assert "there is none" in refuse("mafr", "--results", tmp_path / "a.csv", "--out", out)
+    assert "folder of your own" in refuse(
+        "full", "--data", "atelier:20", "--group-by", "painter", "--out", out
+    )
+    broken = tmp_path / "broken"
+    for name in ("a", "b"):
+        (broken / name).mkdir(parents=True)
+        for i in range(2):
+            Image.new("RGB", (40, 40), (90 * i, 10, len(name) * 50)).save(broken / name / f"{name}{i}.png")
+    (broken / "a" / "cut.png").write_bytes(b"\x89PNG")
+    for name in ("full", "mafr"):
+        assert "a/cut.png" in refuse(name, "--data", broken, "--out", out)
+    assert not out.exists()
+    assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*"))
+
+
+def test_the_command_to_repeat_names_no_place(tmp_path):
+    request = Request("full", tmp_path / "r.html", str(tmp_path / "my pictures"), pictures=False,
+                      ratings=tmp_path / "t.csv", settings={"samples": 20})  # fmt: skip
+    text = command(request, notebooks.find("full"))
+    assert text == (
+        "workbench report full --data 'my pictures' --out r.html --ratings t.csv --no-pictures "
+        "--set samples=20"
+    )
+
+
+def test_a_finished_table_is_drawn_without_running(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = make(Request("mafr", tmp_path / "mafr.html", results=str(ROOT / "reports/results/mafr.csv")))
+    page = out.read_text(encoding="utf-8")
+    assert problems_of(page) == []
+    assert page.count("data:image/svg+xml;base64,") == 2
+    assert "It does not rise" in page
+    assert "on other pictures than these" not in page  # the answer is of this very table
+    assert "workbench report mafr --results mafr.csv --out mafr.html" in page
+    assert str(ROOT) not in page
+    assert str(tmp_path) not in page
+    assert len(page) < 1_000_000
+
+
+def test_a_cell_that_fails_is_named_in_one_line(tmp_path, monkeypatch):
+    from workbench.reporting.execute import OutOfTime, execute
+
+    path = tmp_path / "01_bad.ipynb"
+    bad = notebook(
+        cell("m", "# Does it work?"),
+        cell("c", "out = ''\nresults = ''", tags=["parameters"]),
+        cell("c", "from workbench.errors import DatasetError\nraise DatasetError('Expected a\\nfolder.')"),
+    )
+    nbformat.write(bad, path)
+    with pytest.raises(WorkbenchError, match=r"^Expected a folder\.$"):
+        execute(path, tmp_path, {}, progress=False)
+    bad.cells[-1].source = "1 / 0"
+    nbformat.write(bad, path)
+    with pytest.raises(WorkbenchError, match=r"failed with ZeroDivisionError: division by zero\. The cell"):
+        execute(path, tmp_path, {}, progress=False)
+    bad.cells[-1].source = "import time\ntime.sleep(60)"
+    nbformat.write(bad, path)
+    start = time.monotonic()
+    with pytest.raises(OutOfTime, match="the same command goes on"):
+        execute(path, tmp_path, {}, minutes=0.1, progress=False)
+    assert time.monotonic() - start < 45
+
+
+# --- the full report
+
+
+@pytest.fixture(scope="module")
+def full(painted, tmp_path_factory):
+    """A tiny full report, killed midway and taken up again: (page, table of the killed run, final)."""
+    place = tmp_path_factory.mktemp("full")
+    arguments = [
+        "full",
+        "--data",
+        str(painted),
+        "--out",
+        str(place / "r.html"),
+        "--work",
+        str(place / "work"),
+    ]
+    arguments += [a for k, v in TINY.items() for a in ("--set", f"{k}={json.dumps(v)}")]
+    environment = os.environ | {"XDG_CACHE_HOME": str(place / "cache"), "OMP_NUM_THREADS": "1"}
+    start = [sys.executable, "-m", "workbench.cli", "report", *arguments]
+    table = place / "work" / "tables" / "full_report.csv"
+    first = subprocess.Popen(start, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    waited = time.monotonic()
+    while not (table.is_file() and "scores," in table.read_text()):
+        assert first.poll() is None, "it ended before it was killed"
+        assert time.monotonic() - waited < 600
+        time.sleep(0.05)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    killed = table.read_text()
+    assert not (place / "r.html").exists()
+    model = place / "work" / "tables" / "reader" / "reader.safetensors"
+    trained = model.stat().st_mtime_ns
+    done = subprocess.run(start, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert model.stat().st_mtime_ns == trained
+    return (place / "r.html").read_text(encoding="utf-8"), killed, table.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kills a process group")
+def test_a_killed_report_goes_on_where_it_was(full):
+    _, killed, final = full
+    header, *rows = killed.splitlines()
+    parts = {row.split(",")[0] for row in rows}
+    assert "scores" in parts
+    assert "shift" not in parts
+    own = [dict(zip(header.split(","), row.split(","), strict=False))["name"] for row in rows]
+    assert "fingerprint" in own
+    kept = [row.split(",")[:3] for row in final.splitlines()[1:]]
+    assert kept[: len(rows)] == [row.split(",")[:3] for row in rows]  # not written again
+    assert {row[0] for row in kept} >= {"data", "suspects", "shipped", "expression", "explanations", "shift"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kills a process group")
+def test_the_full_report_has_everything_and_needs_nothing(full, painted):
+    page, _, _ = full
+    assert problems_of(page) == []
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
+    assert len(headings) >= 13
+    for words in ("Confusion", "calibrat", "Limits", "confident learning", "trace", "To repeat", "Grad-CAM"):
+        assert words.lower() in page.lower(), words
+    images = re.findall(r"<img [^>]*>", page)
+    assert len([i for i in images if "image/svg+xml" in i]) >= 8
+    assert len([i for i in images if "image/jpeg" in i]) >= 8  # wrong answers, heat maps, drawings
+    assert page.count("<details") >= 13  # the code of every section, folded
+    assert "pictures/" not in re.sub(
+        r"<details.*?</details>", "", page, flags=re.DOTALL
+    )  # the view's own link
+    assert str(painted.parent) not in page
+    assert page.index('class="numbers-row"') < page.index("<h2")
+    assert len(page) < 3_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kills a process group")
+def test_the_table_alone_draws_it_again_without_pictures(full, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    table = tmp_path / "full_report.csv"
+    table.write_text(full[2])
+    page = make(Request("full", tmp_path / "again.html", results=str(table))).read_text(encoding="utf-8")
+    assert "image/jpeg" not in page
+    assert "left out of this report" in page
+    for drawn in re.findall(r'<div class="big"><b>[^<]*</b>', full[0]):
+        assert drawn in page
+
+
+def test_a_folder_of_others_is_not_mixed_in(painted, tmp_path):
+    from workbench.reporting.full import TABLE, FullReport
+
+    (tmp_path / TABLE).write_text("part,name,text\ndata,fingerprint,0123456789abcdef\n")
+    with pytest.raises(DatasetError, match="on others"):
+        FullReport(painted, tmp_path)
+
+
+def test_suspects_are_the_labels_that_answers_contradict(painted, tmp_path, monkeypatch):
+    from workbench.reporting import parts
+    from workbench.reporting.full import FullReport
+
+    report = FullReport(painted, tmp_path / "run")
+    rng = np.random.default_rng(0)
+    p = 0.05 * rng.random((20, 5)) + 0.9 * np.eye(5)[report.data.labels]
+    wrong = [2, 11]
+    for i in wrong:  # as if these two had been given a neighbour's label
+        p[i] = np.roll(p[i], 1)
+    monkeypatch.setattr(parts, "answers", lambda report: p / p.sum(1, keepdims=True))
+    rows = parts.suspects(report)
+    assert rows[0]["count"] == len(rows) - 1 == 2
+    assert {row["path"] for row in rows[1:]} == {report.data.paths[i] for i in wrong}
+    assert all(row["estimate"] > 0.8 > row["low"] for row in rows[1:])
+
+
+def test_folds_are_no_more_than_the_rarest_class_has_groups(painted):
+    from workbench.reporting.full import folds_for, some
+
+    data = folder.open_folder(painted)
+    own = data.labels == 0
+    groups = np.where(own, np.where(np.cumsum(own) == 1, "x", "y"), data.groups)
+    assert folds_for(dataclasses.replace(data, groups=groups), 5) == 2
+    assert some(range(10), 3, 0).tolist() == some(range(10), 3, 0).tolist()
+    assert len(some(range(2), 3, 0)) == 2

@@ -1,0 +1,9 @@
+"""Reports: a notebook run on a folder of pictures becomes one HTML file that needs nothing else.
+
+- :mod:`~workbench.reporting.notebooks` finds the notebooks, in a checkout or as installed.
+- :mod:`~workbench.reporting.folder` checks the user's folder and keeps it as every notebook can read it.
+- :mod:`~workbench.reporting.execute` runs a notebook with progress, a deadline and errors in one line.
+- :mod:`~workbench.reporting.page` writes the page and refuses one that would ask the network for anything.
+- :mod:`~workbench.reporting.report` puts these together: what ``workbench report`` does.
+- :mod:`~workbench.reporting.full` and its neighbours are the whole study of a folder, part by part.
+"""

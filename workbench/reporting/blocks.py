@@ -1,0 +1,131 @@
+"""What a report shows beside figures: tables, notes, numbers, galleries. Values of a notebook's cells.
+
+Each has its HTML (for a page and a notebook) and its plain text (for whoever reads without a browser).
+Everything that comes from the user, paths above all, is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape as escape
+from typing import NamedTuple
+
+from PIL import Image
+
+THUMBNAIL = 320  # pixels of the longer side
+QUALITY = 82  # of JPEG
+
+
+class Block:
+    """Something to show.
+
+    Args:
+        html: for a browser.
+        text: for a terminal.
+    """
+
+    def __init__(self, html: str, text: str = ""):
+        self.html, self.text = html, text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text or "(shown in a browser)"
+
+    def __add__(self, other: Block) -> Block:
+        return Block(self.html + other.html, "\n\n".join(t for t in (self.text, other.text) if t))
+
+
+class Shown(NamedTuple):
+    """One entry of a gallery: a picture, or two side by side."""
+
+    images: Sequence[Image.Image]
+    alt: Sequence[str]  # what each picture is, for those who do not see it
+    title: str  # in bold under it
+    words: str = ""
+    path: str = ""
+
+
+def note(text: str, warning: bool = False) -> Block:
+    """A paragraph set apart."""
+    kind = "note warning" if warning else "note"
+    return Block(f'<div class="{kind}"><p>{escape(text)}</p></div>', text)
+
+
+def bullets(lines: Sequence[str]) -> Block:
+    """A list."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return Block(f"<ul>{items}</ul>", "\n".join(f"- {line}" for line in lines))
+
+
+def facts(values: Mapping[str, object]) -> Block:
+    """Names and values, two columns."""
+    rows = "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd>" for k, v in values.items())
+    return Block(f'<dl class="facts">{rows}</dl>', "\n".join(f"{k}: {v}" for k, v in values.items()))
+
+
+def big_numbers(values: Mapping[str, str]) -> Block:
+    """The few numbers to remember: what it is -> the number."""
+    boxes = "".join(
+        f'<div class="big"><b>{escape(number)}</b><span>{escape(what)}</span></div>'
+        for what, number in values.items()
+    )
+    text = "\n".join(f"{number}  {what}" for what, number in values.items())
+    return Block(f'<div class="numbers-row">{boxes}</div>', text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Block:
+    """A table; cells that are numbers (or numbers as text) are set to the right."""
+    numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
+
+    def cell(tag: str, value: object, i: int) -> str:
+        kind = ' class="number"' if numeric[i] else ""
+        return f"<{tag}{kind}>{escape(str(value))}</{tag}>"
+
+    head = "".join(cell("th", name, i) for i, name in enumerate(columns))
+    body = "".join(
+        "<tr>" + "".join(cell("td", value, i) for i, value in enumerate(row)) + "</tr>" for row in rows
+    )
+    words = f"<caption>{escape(caption)}</caption>" if caption else ""
+    html = f"<table>{words}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    text = "\n".join("  ".join(map(str, row)) for row in [columns, *rows])
+    return Block(html, f"{caption}\n{text}" if caption else text)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, int | float):
+        return True
+    bare = str(value).strip().lstrip("+-−±").rstrip("%").strip()
+    bare = bare.split(" (")[0].replace(",", "").replace("–", "0")
+    return bare.replace(".", "", 1).isdigit()
+
+
+def thumbnail(image: Image.Image, side: int = THUMBNAIL) -> str:
+    """A picture as an address that holds it, JPEG."""
+    copy = image.convert("RGB")
+    copy.thumbnail((side, side), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    copy.save(file, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def gallery(entries: Sequence[Shown]) -> Block:
+    """Pictures with words under each."""
+    figures = []
+    for entry in entries:
+        images = "".join(
+            f'<img src="{thumbnail(image)}" alt="{escape(alt)}">'
+            for image, alt in zip(entry.images, entry.alt, strict=True)
+        )
+        path = f'<span class="path">{escape(entry.path)}</span>' if entry.path else ""
+        words = f"<br>{escape(entry.words)}" if entry.words else ""
+        figures.append(
+            f'<figure><div class="shown">{images}</div>'
+            f"<figcaption><b>{escape(entry.title)}</b>{words}{path}</figcaption></figure>"
+        )
+    pairs = " pairs" if entries and len(entries[0].images) > 1 else ""
+    text = "\n".join(f"{e.path or e.title}: {e.words}" for e in entries)
+    return Block(f'<div class="gallery{pairs}">{"".join(figures)}</div>', text)

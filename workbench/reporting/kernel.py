@@ -1,0 +1,120 @@
+"""What a report's kernel does before the notebook's first cell: figures that speak, progress that is seen.
+
+The figures come as SVG (sharp in print, small) unless they hold photographs, each with a description for
+those who do not see it. What tqdm draws goes to a small file that the terminal shows, not into the report.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+PHOTO_PIXELS = 4_000  # of an image in a figure, from which the figure is one of pictures
+DPI = 180  # of figures that are not drawn as SVG
+MOST_WORDS = 60  # of a description
+
+
+class Status(io.TextIOBase):
+    """A stream for progress bars: the last line is kept in a file, everything else goes where it went."""
+
+    def __init__(self, path: Path, other):
+        self.path, self.other = path, other
+
+    def isatty(self) -> bool:  # or tqdm(disable=None) draws nothing
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if "\r" in text or "\x1b" in text:
+            line = re.sub(r"\x1b\[\w+", "", text).replace("\r", "").strip()
+            if line:
+                self.path.write_text(line, encoding="utf-8")
+        elif text.strip():
+            self.other.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.other.flush()
+
+
+def prepare(status: str | os.PathLike) -> None:
+    """Set up this kernel for a report.
+
+    Args:
+        status: file for the line that tells how far the running cell is.
+    """
+    import pandas as pd
+    from ipykernel.zmqshell import ZMQInteractiveShell
+
+    pd.set_option("display.precision", 4)
+    sys.stderr = Status(Path(status), sys.stderr)
+    formatters = ZMQInteractiveShell.instance().display_formatter.formatters
+    formatters["image/svg+xml"].for_type(Figure, svg)
+    formatters["image/png"].for_type(Figure, png)
+
+
+def has_photos(figure: Figure) -> bool:
+    """Whether a figure shows pictures (not heat maps of a few cells)."""
+    return any(
+        image.get_size()[0] * image.get_size()[1] >= PHOTO_PIXELS for a in figure.axes for image in a.images
+    )
+
+
+def svg(figure: Figure) -> tuple[str, dict] | None:
+    """The figure as SVG with its description, or None if it shows photographs."""
+    if has_photos(figure):
+        return None
+    import matplotlib
+
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "report"}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue(), {"alt": describe(figure)}
+
+
+def png(figure: Figure) -> tuple[bytes, dict] | None:
+    """The figure as PNG with its description, if it shows photographs."""
+    if not has_photos(figure):
+        return None
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI)
+    return file.getvalue(), {"alt": describe(figure)}
+
+
+def describe(figure: Figure) -> str:
+    """What a figure shows, in a sentence or two: titles, axes, series and the names on its axes."""
+    parts = []
+    if figure.get_suptitle():
+        parts.append(figure.get_suptitle())
+    for axes in figure.axes:
+        if axes.get_label() == "<colorbar>":
+            continue
+        title = axes.get_title(loc="left") or axes.get_title()
+        x, y = axes.get_xlabel(), axes.get_ylabel()
+        names = [t.get_text() for t in axes.get_yticklabels() if re.search(r"[A-Za-z]", t.get_text())]
+        words = title or "panel"
+        if x or y:
+            words += f" ({f'{y} against {x}' if x and y else x or y})"
+        if names and axes is figure.axes[0]:
+            words += f", rows {', '.join(names)}"
+        parts.append(words)
+    legends = [text for legend in _legends(figure) for text in legend]
+    if legends:
+        parts.append(f"series {', '.join(dict.fromkeys(legends))}")
+    words = " ".join("; ".join(dict.fromkeys(p.replace("\n", " ") for p in parts)).split())
+    shown = words.split(" ")
+    text = " ".join(shown[:MOST_WORDS]) + (" …" if len(shown) > MOST_WORDS else "")
+    return f"Figure: {text}." if text else "Figure."
+
+
+def _legends(figure: Figure) -> list[list[str]]:
+    found = [a.get_legend() for a in figure.axes if a.get_legend()] + list(figure.legends)
+    return [[t.get_text() for t in legend.get_texts() if isinstance(t, Text)] for legend in found]

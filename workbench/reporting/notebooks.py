@@ -1,0 +1,211 @@
+"""The notebooks: where they are, what they ask, what they answered, which parameters they take.
+
+In a checkout they lie in ``notebooks/`` beside the package; a wheel carries the same files as data files
+(``share/painter-psychology-workbench/notebooks``), which the installed distribution's own list finds again.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import dataclasses
+import re
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+
+import workbench
+from workbench.errors import UnknownNameError, WorkbenchError
+
+DISTRIBUTION = "painter-psychology-workbench"
+FULL = "full"  # the whole study of a folder
+ALIASES = {FULL: "full_report", "start": "start_here"}
+_NUMBERED = re.compile(r"\d\d_[a-z0-9_]+\.ipynb")
+
+
+@dataclasses.dataclass(frozen=True)
+class Notebook:
+    """One notebook, read but not run."""
+
+    path: Path
+    title: str  # without its number
+    question: str
+    answer: str  # its first finding in one sentence, with the number that was measured; may be empty
+    parameters: dict[str, object]  # names and defaults of the cell tagged "parameters"
+    code: str = ""  # of all its cells
+
+    @property
+    def name(self) -> str:
+        """What ``workbench report`` calls it: the file's name without its number, or an alias."""
+        short = self.path.stem.split("_", 1)[1]
+        return next((alias for alias, name in ALIASES.items() if name == short), short)
+
+    @property
+    def number(self) -> str:
+        """The two digits that order the notebooks."""
+        return self.path.stem[:2]
+
+
+def folder() -> Path:
+    """Where the notebooks are.
+
+    Raises:
+        WorkbenchError: the package was installed without them.
+    """
+    beside = Path(workbench.__file__).resolve().parent.parent / "notebooks"
+    if any(_NUMBERED.fullmatch(p.name) for p in beside.glob("*.ipynb")):
+        return beside
+    try:
+        files = metadata.files(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if _NUMBERED.fullmatch(file.name) and Path(file.locate()).is_file():
+            return Path(file.locate()).resolve().parent
+    raise WorkbenchError(
+        "Expected the notebooks beside the package or among its installed files but found none. "
+        "Install the package from a checkout or from a wheel made of one."
+    )
+
+
+def notebooks() -> dict[str, Notebook]:
+    """All notebooks by short name, in the order of their numbers."""
+    paths = sorted(p for p in folder().glob("*.ipynb") if _NUMBERED.fullmatch(p.name))
+    found = [read(path) for path in paths]
+    return {notebook.name: notebook for notebook in found}
+
+
+def find(name: str) -> Notebook:
+    """The notebook of a short name (``mafr``), an alias (``full``), a stem (``04_mafr``) or a number.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    known = notebooks()
+    for notebook in known.values():
+        stem = notebook.path.stem
+        if name.removesuffix(".ipynb") in (notebook.name, stem, stem.split("_", 1)[1], notebook.number):
+            return notebook
+    raise UnknownNameError("report", name, known)
+
+
+def read(path: Path) -> Notebook:
+    """Title, question, answer and parameters of a notebook.
+
+    Raises:
+        WorkbenchError: the file is not a notebook.
+    """
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError) as error:
+        raise WorkbenchError(f"Expected a notebook at {path} but it cannot be read ({error}).") from error
+    texts = [c.source for c in cells[:3] if c.cell_type == "markdown"]
+    heading = next((line[2:].strip() for t in texts for line in t.splitlines() if line.startswith("# ")), "")
+    heading = re.sub(r"^\d\d\s*·\s*", "", heading) or path.stem
+    words = "\n\n".join(texts)
+    asked = question_of(words) or heading
+    code = "\n\n".join(c.source for c in cells if c.cell_type == "code")
+    return Notebook(path, heading, asked, answer_of(words), parameters_of(cells), code)
+
+
+def parameters_of(cells) -> dict[str, object]:
+    """Names and default values of the cell tagged "parameters"; empty without one."""
+    for cell in cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            return {
+                node.targets[0].id: ast.literal_eval(node.value)
+                for node in ast.parse(cell.source).body
+                if isinstance(node, ast.Assign)
+            }
+    return {}
+
+
+def question_of(markdown: str) -> str:
+    """The heading up to its question mark, else the first sentence of "**Question.** …" that asks."""
+    heading = re.search(r"^# (?:\d\d\s*·\s*)?([^\n]*?\?)", markdown, re.MULTILINE)
+    if heading:
+        return _plain(heading.group(1))
+    paragraph = re.search(r"\*\*Question\.?\*\*\s*(.+?)(?:\n\s*\n|\Z)", markdown, re.DOTALL)
+    asked = [s for s in _sentences(_plain(paragraph.group(1)) if paragraph else "") if s.endswith("?")]
+    return asked[0] if asked else ""
+
+
+def answer_of(markdown: str) -> str:
+    """The first bullet of the answer with a measured number: its lead in bold, and the sentence with it."""
+    for bullet in re.findall(r"^- (.+?)(?=\n- |\n\s*\n|\Z)", markdown, re.MULTILINE | re.DOTALL):
+        numbered = [s for s in _sentences(_plain(bullet)) if re.search(r"\d*\.\d|\d\s?%", s)]
+        if not numbered:
+            continue
+        lead = re.match(r"\*\*([^*]+?)\*\*", bullet)
+        first = _plain(lead.group(1)) if lead else ""
+        whole = numbered[0] if numbered[0].startswith(first) else f"{first} {numbered[0]}".strip()
+        return whole
+    return ""
+
+
+def overview(results: str | Path | None = None) -> list[dict[str, str]]:
+    """One row a notebook: what it asks, what it found, and how long the measured run took.
+
+    Args:
+        results: folder of the committed tables, whose ``seconds`` are added up; by default the checkout's,
+            and nothing where there is none.
+    """
+    tables = Path(results) if results else folder().parent / "reports" / "results"
+    rows = []
+    for notebook in notebooks().values():
+        if notebook.name == "start":  # it is the map
+            continue
+        seconds = _seconds(notebook, tables)
+        rows.append(
+            {
+                "notebook": notebook.path.stem,
+                "asks": notebook.question,
+                "found": notebook.answer,
+                "measured in": "" if seconds is None else _duration(seconds),
+            }
+        )
+    return rows
+
+
+def _seconds(notebook: Notebook, results: Path) -> float | None:
+    """Seconds of the runs in the tables that the notebook names, or None if none has any."""
+    named = set(re.findall(r"reports/results/(\w+\.csv)", notebook.path.read_text(encoding="utf-8")))
+    runs: dict[tuple, float] = {}
+    for name in sorted(named & {p.name for p in results.glob("*.csv")}):
+        with (results / name).open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get("seconds"):  # the rows of one run all bear its seconds
+                    key = [name, row["seconds"], *(v for k, v in row.items() if k in _KEYS)]
+                    runs[tuple(key)] = float(row["seconds"])
+    return sum(runs.values()) if runs else None
+
+
+_KEYS = {
+    "part",
+    "data",
+    "variant",
+    "split_seed",
+    "seed",
+    "fold",
+    "section",
+    "topic",
+    "clip",
+    "method",
+    "model",
+}
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _plain(markdown: str) -> str:
+    """Markdown's emphasis and code marks taken off, on one line."""
+    return re.sub(r"\s+", " ", re.sub(r"\*\*|`", "", markdown)).strip()
+
+
+def _sentences(text: str) -> list[str]:
+    return [s.strip() for s in re.split(r"(?<=[.?!])\s+(?=[A-Z`\"“])", text) if s.strip()]

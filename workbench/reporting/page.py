@@ -1,0 +1,227 @@
+"""An executed notebook as one HTML file: figures inside, code folded, nothing asked of any network.
+
+nbconvert renders the cells through the template beside this module; its own templates fetch RequireJS and
+MathJax from elsewhere and are not used. :func:`problems_of` checks the finished page, whatever made it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+
+from workbench.errors import WorkbenchError
+from workbench.reporting.execute import HOME, SETUP
+from workbench.reporting.notebooks import DISTRIBUTION
+
+TEMPLATES = Path(__file__).resolve().parent / "template"
+NOT_SHOWN = (SETUP, "parameters", "injected-parameters", "not-in-report")  # tags
+NO_WORDS = "No description has been provided for this image"  # nbconvert's for pictures without words
+CONTENTS = "<!-- contents -->"  # where the template wants the links to the sections
+LEFT_OUT = "[picture left out]"
+SUMMARY = "summary"  # tag of a cell that needs all others, yet is read first
+ANSWER = re.compile(r"\*\*(Answer|Measured)\b")
+
+_ASSET = {  # attribute that makes a browser fetch something: of which elements ("" is any)
+    "src": {""},
+    "srcset": {""},
+    "poster": {""},
+    "background": {""},
+    "data": {"object"},
+    "href": {"link", "image", "use", "base"},
+    "xlink:href": {"image", "use"},
+    "action": {"form"},
+}
+_NUMBER = re.compile(r"<td>\s*([-−+]?[\d.,]+(?:e[-+]?\d+)?\s*%?|–)\s*</td>")
+_IN_STYLE = re.compile(
+    r"url\(\s*['\"]?(?!data:|#)([^'\")]*)|@import\s+(?:url\()?['\"]?([^'\";)]+)", re.IGNORECASE
+)
+
+
+class _Page(HTMLParser):
+    """Collects what a browser would fetch, and pictures without words."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.outside: list[str] = []
+        self.speechless: list[str] = []
+        self.scripts = 0
+        self._style = False
+
+    def handle_starttag(self, tag, attrs):
+        values = {name: value or "" for name, value in attrs}
+        for name, tags in _ASSET.items():
+            if name in values and (tag in tags or "" in tags) and not values[name].startswith("#"):
+                parts = values[name].split(",") if name == "srcset" else [values[name]]
+                self.outside += [p.strip() for p in parts if not p.strip().startswith("data:")]
+        if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
+            self.outside.append(values.get("content", ""))
+        if "style" in values:
+            self._look(values["style"])
+        if tag == "img" and values.get("alt", "").strip() in ("", NO_WORDS):
+            self.speechless.append(values.get("src", "")[:60])
+        if tag == "svg" and not (values.get("aria-label") or values.get("aria-hidden")):
+            self.speechless.append("svg")
+        self.scripts += tag == "script"
+        self._style = tag == "style"
+
+    def handle_endtag(self, tag):
+        self._style = False if tag == "style" else self._style
+
+    def handle_data(self, data):
+        if self._style:
+            self._look(data)
+
+    def _look(self, style: str) -> None:
+        self.outside += [a or b for a, b in _IN_STYLE.findall(style)]
+
+
+def problems_of(page: str) -> list[str]:
+    """Why a page would not stand alone: things it fetches, scripts, pictures without words. Empty if it does.
+
+    Links that a reader may follow are no problem: nothing is fetched before he does.
+    """
+    parser = _Page()
+    parser.feed(page)
+    parser.close()
+    found = [f"asks for {what[:100]}" for what in parser.outside if what]
+    found += [f"{parser.scripts} scripts"] if parser.scripts else []
+    return found + [f"a picture without words ({what})" for what in parser.speechless]
+
+
+def render(
+    notebook: nbformat.NotebookNode,
+    title: str,
+    subtitle: str = "",
+    provenance: Mapping[str, str] | None = None,
+    own_data: bool = False,
+    pictures: bool = True,
+) -> str:
+    """The page of an executed notebook.
+
+    Args:
+        notebook: with its outputs.
+        title: of the page; takes the place of the notebook's first heading.
+        subtitle: the line under it.
+        provenance: name -> value, the table at the end.
+        own_data: the notebook ran on the user's pictures, so the answer that it cites is of other ones: it is
+            framed as such.
+        pictures: whether it may show pictures; plots stay.
+
+    Raises:
+        WorkbenchError: the page would need something from outside, or shows a picture without words.
+    """
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(
+        extra_template_basedirs=[str(TEMPLATES)],
+        template_name="report",
+        embed_images=True,
+    )
+    exporter.filters |= {"data_uri": _data_uri, "bare_table": _bare_table, "own_links": _own_links}
+    page, _ = exporter.from_notebook_node(
+        _arranged(notebook, own_data, pictures),
+        resources={
+            "report": {
+                "title": title,
+                "subtitle": subtitle,
+                "provenance": dict(provenance or {}),
+                "style": (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8"),
+                "generator": DISTRIBUTION,
+            }
+        },
+    )
+    page = page.replace(CONTENTS, _contents(page), 1)
+    problems = problems_of(page)
+    if problems:
+        raise WorkbenchError(
+            f"Expected a report that stands alone but it {'; '.join(problems[:3])}. "
+            "Take that out of the notebook."
+        )
+    return page
+
+
+def _contents(page: str) -> str:
+    """Links to the sections of a page, if there are more than two."""
+    found = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page, re.DOTALL)
+    items = "".join(f'<li><a href="#{anchor}">{heading}</a></li>' for anchor, heading in found)
+    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if len(found) > 2 else ""
+
+
+def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode:
+    """A copy without the first heading and without what is for the notebook's user."""
+    done = nbformat.from_dict(notebook)
+    cells: list = []
+    for cell in done.cells:
+        if set(cell.metadata.get("tags", [])) & set(NOT_SHOWN):
+            continue
+        if cell.cell_type == "markdown":
+            if HOME.match(cell.source):
+                continue
+            cell.source = re.sub(r"\A# [^\n]*\n?", "", cell.source).strip()
+            if not cell.source:
+                continue
+            if ANSWER.search(cell.source) and len(cells) < 3:
+                cell.metadata["answer"] = "others" if own_data else "own"
+        if not pictures and cell.cell_type == "code":
+            cell["outputs"] = [_without_pictures(output) for output in cell.outputs]
+        cells.append(cell)
+    _gather_code(cells)
+    done.cells = sorted(cells, key=lambda cell: SUMMARY not in cell.metadata.get("tags", []))
+    return done
+
+
+def _without_pictures(output):
+    """An output whose photographs (raster images; plots are drawn as SVG) are left out."""
+    data = output.get("data", {})
+    if "image/svg+xml" not in data and {"image/png", "image/jpeg"} & set(data):
+        output["data"] = {"text/plain": LEFT_OUT}
+    elif "text/html" in data:
+        data["text/html"] = re.sub(r"<img [^>]*data:image/(?:png|jpeg)[^>]*>", LEFT_OUT, data["text/html"])
+    return output
+
+
+def _gather_code(cells: list) -> None:
+    """Put the code of every section on its last cell: one fold a section, not one a cell."""
+    own: list[str] = []
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            own.append(cell.source)
+        last = place + 1 == len(cells) or re.search(r"^## ", cells[place + 1].source, re.MULTILINE)
+        if own and (last or SUMMARY in cells[place + 1].metadata.get("tags", [])):
+            cell.metadata["section_code"] = "\n\n".join(own)
+            own = []
+
+
+def _data_uri(data: str, mime: str) -> str:
+    """A figure as an address that holds it."""
+    if mime == "image/svg+xml":
+        data = base64.b64encode(data.encode()).decode()
+    return f"data:{mime};base64,{''.join(data.split())}"
+
+
+def _bare_table(html: str) -> str:
+    """A table without pandas' styles, count of rows and running index; headings are words, numbers stand
+    right.
+    """
+    if 'class="dataframe"' not in html:
+        return html
+    html = re.sub(r"<style scoped>.*?</style>|<p>\d+ rows × \d+ columns</p>", "", html, flags=re.DOTALL)
+    html = re.sub(r'<tr style="text-align: right;">', "<tr>", html)
+    html = re.sub(r'<table border="1" class="dataframe">', "<table>", html)
+    html = re.sub(r"<t([hd])>\s*NaN\s*</t[hd]>", r"<t\1>–</t\1>", html)
+    first = re.findall(r"<tr>\s*<th>([^<]*)</th>", html)
+    if first and not first[0] and all(name.isdigit() for name in first[1:]):  # rows that only count
+        html = re.sub(r"(<tr>\s*)<th>[^<]*</th>", r"\1", html)
+    html = re.sub(r"<th>([^<]*)</th>", lambda m: f"<th>{m.group(1).replace('_', ' ')}</th>", html)
+    return _NUMBER.sub(r'<td class="number">\1</td>', html)
+
+
+def _own_links(html: str) -> str:
+    """Links to other notebooks and files, which a page that is passed on does not have, as plain words."""
+    html = re.sub(r'<a class="anchor-link"[^>]*>.*?</a>', "", html)
+    return re.sub(r'<a href="(?!https?:|#|mailto:)[^"]*"[^>]*>(.*?)</a>', r"\1", html, flags=re.DOTALL)

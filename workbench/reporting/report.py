@@ -1,0 +1,208 @@
+"""``workbench report``: from a notebook's name and a folder of pictures to one HTML file."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime
+import hashlib
+import json
+import logging
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from workbench import __version__
+from workbench.data.writing import write_whole
+from workbench.errors import DatasetError, UnknownNameError, WorkbenchError
+from workbench.reporting import folder
+from workbench.reporting.execute import execute
+from workbench.reporting.notebooks import FULL, Notebook, find
+from workbench.reporting.page import render
+from workbench.training.provenance import provenance
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".html", ".htm")
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked of a report. Paths are as the user gave them."""
+
+    name: str  # of the notebook: short name, stem, number, or "full"
+    out: Path  # the HTML file
+    data: str = ""  # folder of pictures, or "atelier:N"; empty: the notebook's own default
+    ratings: Path | None = None  # the folder's table, if it is not its ratings.csv
+    group_by: str | None = None  # column whose pictures stay together, or "near-duplicates"
+    skip_unreadable: bool = False  # leave out files that cannot be read
+    results: str = ""  # CSV of an earlier run: draw it, run nothing
+    pictures: bool = True  # whether the report may show the folder's pictures ("full" does)
+    minutes: float = 0  # after which to stop; 0: never. What is finished is kept
+    settings: Mapping[str, object] = dataclasses.field(default_factory=dict)  # of the notebook's parameters
+    work: Path | None = None  # folder for what is finished; by default in the user's cache
+    progress: bool = True
+
+
+def make(request: Request) -> Path:
+    """Run the notebook and write the report, whole or not at all.
+
+    Stopped or out of time, the same request goes on from what is finished: tables, features, trained models.
+
+    Returns:
+        Path of the HTML file.
+
+    Raises:
+        UnknownNameError: no such notebook or parameter.
+        DatasetError: the folder or its table cannot be used.
+        WorkbenchError: the output cannot be written, or a cell failed.
+    """
+    out = _checked_output(request.out)
+    notebook = find(request.name)
+    _check(request, notebook)
+    start = time.monotonic()
+    work, parameters = _prepare(request, notebook)
+    log.info("%s in %s", notebook.name, work)
+    done = execute(notebook.path, work, parameters, request.minutes, request.progress)
+    title, subtitle = _titles(request, notebook)
+    facts = _provenance(request, notebook, time.monotonic() - start)
+    page = render(done, title, subtitle, facts, own_data=bool(request.data), pictures=request.pictures)
+    write_whole(page.encode(), out)
+    return out
+
+
+def _checked_output(path: Path) -> Path:
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise WorkbenchError(f"Expected an output ending in .html but got {path.name}. Rename it.")
+    if path.is_dir():
+        raise WorkbenchError(f"Expected a file to write but {path} is a folder. Name a file in it.")
+    return path.absolute()  # the notebook runs in another folder
+
+
+def _check(request: Request, notebook: Notebook) -> None:
+    takes = notebook.parameters
+    if request.data and request.results:
+        raise WorkbenchError("Expected pictures to run on or results to draw but got both. Leave one out.")
+    if request.data and "data" not in takes:
+        raise WorkbenchError(f"{notebook.name} takes no pictures. Leave --data out.")
+    options = (request.ratings, request.group_by, request.skip_unreadable or None)
+    if any(v is not None for v in options) and (not request.data or folder.is_atelier(request.data)):
+        raise WorkbenchError(
+            "Expected a folder of your own with --ratings, --group-by or --skip-unreadable. Give --data DIR."
+        )
+    for path in str(request.results).split(",") if request.results else ():
+        if not Path(path).is_file():
+            raise DatasetError(f"Expected a table of results at {path} but there is none. Check the path.")
+    for name in request.settings:
+        if name not in takes or name in ("data", "out", "results"):
+            raise UnknownNameError("setting", name, set(takes) - {"data", "out", "results"})
+
+
+def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, object]]:
+    """The run's folder and the notebook's parameters; the pictures are checked before anything runs."""
+    parameters = dict(request.settings)
+    if isinstance(notebook.parameters.get("pictures"), bool):
+        parameters["pictures"] = request.pictures
+    if request.results:
+        paths = [str(Path(p).resolve()) for p in request.results.split(",")]
+        parameters["results"] = ",".join(paths)
+    identity: list[object] = [__version__, notebook.code, dict(parameters)]
+    data = None
+    if request.data and not folder.is_atelier(request.data):
+        data = folder.open_folder(
+            request.data,
+            request.ratings,
+            request.group_by,
+            request.skip_unreadable,
+            folder.features_cache(request.data),
+        )
+        identity += [str(Path(request.data).resolve()), folder.fingerprint(data)]
+    elif request.data:
+        parameters["data"] = request.data
+        identity.append(request.data)
+    work = _folder(request, notebook, identity)
+    work.mkdir(parents=True, exist_ok=True)
+    if data is not None and "ratings" in notebook.parameters:  # it opens the folder itself
+        parameters |= {"data": str(Path(request.data).resolve()), "group_by": request.group_by or ""}
+        parameters["ratings"] = str(Path(request.ratings).resolve()) if request.ratings else ""
+        parameters["skip_unreadable"] = request.skip_unreadable
+    elif data is not None:
+        seen = request.ratings or request.group_by or request.skip_unreadable
+        name = folder.called(request.data)
+        parameters["data"] = str(
+            folder.view(data, work / "data", name, request.ratings) if seen else Path(request.data).resolve()
+        )
+    parameters["out"] = str(work / "tables")
+    return work, parameters
+
+
+def _folder(request: Request, notebook: Notebook, identity: list) -> Path:
+    if request.work is not None:
+        return Path(request.work).absolute()
+    from platformdirs import user_cache_path
+
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    cache = user_cache_path("painter-psychology-workbench", appauthor=False)
+    return cache / "reports" / f"{notebook.name}-{key}"
+
+
+def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
+    """The page's title and the line under it."""
+    shown = folder.called(request.data) if request.data else ""
+    made = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
+    if notebook.name == FULL:
+        return f"A study of {shown or _drawn(request) or 'pictures'}", made
+    return notebook.title, f"Run on {shown} · {made}" if shown else made
+
+
+def _drawn(request: Request) -> str:
+    """The folder that a table of the full report is of."""
+    if not request.results:
+        return ""
+    with Path(request.results).open(encoding="utf-8", newline="") as file:
+        return next((row["text"] for row in csv.DictReader(file) if row.get("name") == "folder"), "")
+
+
+def command(request: Request, notebook: Notebook) -> str:
+    """The command that makes the report again, with the names of files and folders but not their places."""
+    words = ["workbench", "report", notebook.name]
+    if request.data:
+        words += ["--data", folder.called(request.data)]
+    if request.results:
+        words += ["--results", ",".join(Path(p).name for p in request.results.split(","))]
+    words += ["--out", Path(request.out).name]
+    words += ["--ratings", Path(request.ratings).name] if request.ratings else []
+    words += ["--group-by", request.group_by] if request.group_by else []
+    words += ["--skip-unreadable"] if request.skip_unreadable else []
+    words += [] if request.pictures else ["--no-pictures"]
+    for name, value in request.settings.items():
+        words += ["--set", f"{name}={json.dumps(value, ensure_ascii=False)}"]
+    return shlex.join(words)
+
+
+def _provenance(request: Request, notebook: Notebook, seconds: float) -> dict[str, str]:
+    stamp = provenance()
+    facts = {
+        "To repeat": command(request, notebook),
+        "Notebook": notebook.path.name,
+        "Package": f"painter-psychology-workbench {__version__}",
+        "Commit": stamp["commit"],
+        "Seeds": _seeds(request, notebook),
+        "Machine": stamp["device"],
+        "Versions": stamp["versions"].replace("=", " "),
+        "Made": f"{stamp['date']}, in {_minutes(seconds)}",
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _seeds(request: Request, notebook: Notebook) -> str:
+    if request.results:
+        return "those of the run that the table is of"
+    named = {k: v for k, v in {**notebook.parameters, **request.settings}.items() if "seed" in k}
+    return ", ".join(f"{k} = {v}" for k, v in named.items()) or "fixed: equal pictures give equal numbers"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"

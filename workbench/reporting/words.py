@@ -1,0 +1,99 @@
+"""The full report in plain words: what to remember of it, and what it does not say."""
+
+from __future__ import annotations
+
+from workbench.plots.style import pretty
+from workbench.reporting import blocks
+from workbench.reporting.blocks import Block
+from workbench.reporting.full import READER, FullReport
+from workbench.reporting.parts import COMMONEST
+
+FEW_GROUPS = 30  # below which an interval over groups is itself uncertain
+FEW_PICTURES = 30  # of a class
+
+
+def count(report: FullReport, name: str) -> int:
+    """A number of the data card."""
+    rows = report.rows("data")
+    return int(rows.loc[rows["name"] == name, "count"].iloc[0])
+
+
+def headline(report: FullReport) -> Block:
+    """The few numbers to remember, and what they mean in two sentences."""
+    rows = report.rows("scores")
+    own = rows[rows["other"] == READER].set_index("name")
+    floor = rows[rows["other"] == COMMONEST].set_index("name")["estimate"]
+    accuracy, balanced = own.loc["accuracy"], own.loc["balanced_accuracy"]
+    suspects = report.rows("suspects")
+    total = int(suspects.loc[suspects["name"] == "suspects", "count"].iloc[0])
+    pictures = count(report, "pictures")
+    shift = report.rows("shift")
+    changed = shift[shift["name"] == "changed"]
+    values = {
+        f"pictures in {len(report.classes)} classes and {count(report, 'groups')} groups": f"{pictures}",
+        f"accuracy on unseen groups (95 %: {accuracy['low']:.2f} to {accuracy['high']:.2f}); "
+        f"the commonest class alone gives {floor['accuracy']:.2f}": f"{accuracy['estimate']:.2f}",
+        f"balanced accuracy ({balanced['low']:.2f} to {balanced['high']:.2f}); chance is "
+        f"{floor['balanced_accuracy']:.2f}": f"{balanced['estimate']:.2f}",
+        "labels worth a second look": f"{total}",
+    }
+    if len(changed):
+        values["of the readings change when the picture is redrawn"] = (
+            f"{100 * changed['estimate'].iloc[0]:.0f} %"
+        )
+    return blocks.big_numbers(values) + Block(f"<p>{blocks.escape(sentence(report))}</p>", sentence(report))
+
+
+def sentence(report: FullReport) -> str:
+    """Whether the classes can be told apart at all, and which best and worst."""
+    rows = report.rows("scores")
+    own = rows[rows["other"] == READER].set_index("name")
+    floor = rows[rows["other"] == COMMONEST].set_index("name")["estimate"]
+    low = own.loc["balanced_accuracy", "low"]
+    if low > floor["balanced_accuracy"]:
+        text = "The classes can be told apart better than by chance, in pictures of groups never seen before."
+    else:
+        text = (
+            "Whether the classes can be told apart better than by chance cannot be said from these pictures: "
+            "the interval holds chance."
+        )
+    recall = rows[rows["name"] == "recall"].dropna(subset=["estimate"])
+    best, worst = recall.loc[recall["estimate"].idxmax()], recall.loc[recall["estimate"].idxmin()]
+    return (
+        f"{text} Found most often: {pretty(best['other'])} ({100 * best['estimate']:.0f} % of its pictures); "
+        f"least often: {pretty(worst['other'])} ({100 * worst['estimate']:.0f} %)."
+    )
+
+
+def limits(report: FullReport) -> Block:
+    """What the numbers of this folder do not say."""
+    rows = report.rows("data")
+    lines = [
+        "A class is what the labels say. If they are moods that people named, a reader learns what people "
+        "see in a picture: a trace of the painter's psychology, never a diagnosis of anybody.",
+        "Everything was measured on this one folder. Pictures of another kind may be read with certainty "
+        "and wrongly.",
+        "The reader is one kind of classifier (a linear layer on frozen networks, chosen because it is quick "
+        "and does well on few pictures); its settings are the package's and were not chosen on this folder.",
+    ]
+    if not rows.loc[rows["name"] == "grouped by", "text"].iloc[0]:
+        lines.append(
+            "No painters or series are known, so pictures by one hand may lie on both sides of a split: the "
+            "scores may be too good. Give a table with a painter column, or --group-by near-duplicates."
+        )
+    elif count(report, "groups") < FEW_GROUPS:
+        lines.append(
+            f"There are {count(report, 'groups')} groups only: the intervals, which are over groups, are "
+            "themselves uncertain."
+        )
+    few = rows[(rows["name"] == "class") & (rows["count"] < FEW_PICTURES)]
+    if len(few):
+        names = ", ".join(f"{pretty(r.other)} ({r.count:.0f})" for r in few[["other", "count"]].itertuples())
+        lines.append(f"Classes with fewer than {FEW_PICTURES} pictures are hardly measured: {names}.")
+    lines += [
+        "Resampling raises the calibration error (ECE), so its interval lies high.",
+        "A heat map shows what one layer of one of the reader's two networks responds to. It is evidence of "
+        "nothing that the line on its trust does not grant.",
+        "What redrawing changes is measured with this report's reader. People may see it otherwise.",
+    ]
+    return blocks.bullets(lines)
