@@ -218,6 +218,63 @@ def test_adversarial_errors():
         losses.hinge_generator_loss([])
 
 
+def test_cross_entropy_numbers():
+    scores = [torch.tensor([0.0, math.log(3)])]  # probabilities 1/2 and 3/4
+    real = (math.log(2) + math.log(4 / 3)) / 2
+    fake = (math.log(2) + math.log(4)) / 2
+    assert losses.cross_entropy_loss(scores, True).item() == pytest.approx(real, rel=1e-6)
+    assert losses.cross_entropy_loss(scores, False).item() == pytest.approx(fake, rel=1e-6)
+    zero = [torch.zeros(3)]
+    expected = real + 2 * math.log(2)
+    assert losses.edge_promoting_loss(scores, zero, zero).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_edge_promoting_counts_both_kinds_of_fake():
+    sure, fooled = [torch.tensor([-9.0])], [torch.tensor([9.0])]
+    assert losses.edge_promoting_loss(fooled, sure, sure).item() < 1e-3
+    for smoothed, drawn in ((fooled, sure), (sure, fooled)):
+        assert losses.edge_promoting_loss(fooled, smoothed, drawn).item() == pytest.approx(9, abs=1e-3)
+
+
+def test_cross_entropy_gradcheck():
+    scores = rand(5).requires_grad_()
+    assert gradcheck(lambda s: losses.edge_promoting_loss([s], [s * 2], [s.square()]), scores)
+
+
+# -- Gram --------------------------------------------------------------------------------------------------
+
+
+def test_gram_numbers():
+    features = torch.tensor([[[1.0, 2.0]], [[3.0, -1.0]]]).unsqueeze(0)  # two channels of 1 × 2
+    assert losses.gram_matrix(features)[0].tolist() == [[2.5, 0.5], [0.5, 5.0]]
+    # zero features miss all of it; half the features give a quarter of the matrix
+    assert losses.gram_loss(torch.zeros_like(features), features).item() == pytest.approx(1)
+    assert losses.gram_loss(features / 2, features).item() == pytest.approx(0.75)
+    assert losses.gram_loss(features.flip(3), features).item() == 0  # where something is does not matter
+
+
+def test_gram_compares_pictures_of_different_size():
+    assert losses.gram_loss(torch.ones(1, 2, 3, 3), torch.ones(1, 2, 5, 4)).item() == pytest.approx(0)
+
+
+def test_gram_gradcheck():
+    style = rand(2, 3, 4, 2, seed=1)
+    assert gradcheck(lambda f: losses.gram_loss(f, style), rand(2, 3, 2, 2).requires_grad_())
+
+
+def test_gram_shape_errors():
+    with pytest.raises(ValueError, match="equal batches"):
+        losses.gram_loss(torch.zeros(1, 2, 3, 3), torch.zeros(1, 3, 3, 3))
+    with pytest.raises(ValueError, match=r"\(B, C, H, W\)"):
+        losses.gram_matrix(torch.zeros(2, 3, 3))
+
+
+def test_gray_has_the_luma_in_every_channel():
+    red = torch.zeros(1, 3, 1, 1)
+    red[:, 0] = 1
+    assert losses.gray(red).flatten().tolist() == pytest.approx([0.299] * 3)
+
+
 # -- spectral ----------------------------------------------------------------------------------------------
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from workbench.errors import WorkbenchError
+from workbench.cli.common import settings
 
 train = typer.Typer(help="Fit a stylizer or a classifier to your own pictures.", no_args_is_help=True)
 
@@ -19,10 +18,19 @@ def train_stylizer(
     style: Annotated[Path, typer.Option(help="Folder of pictures in the style, 50 or more.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, logs and the weights; resumed if used.")],
     name: Annotated[str, typer.Option(help="Name of the weights.")] = "my_style",
-    steps: Annotated[int, typer.Option(min=2, help="Steps of both phases together.")] = 5000,
-    distil_steps: Annotated[int, typer.Option(min=1, help="Steps of the first phase.")] = 2000,
+    recipe: Annotated[
+        Literal["fsgan", "cartoongan", "animegan", "ugatit_light"],
+        typer.Option(help="Losses, discriminators and network, by the name of their paper."),
+    ] = "fsgan",
+    start: Annotated[
+        str, typer.Option(help="Weights to begin from: a model's name, a .safetensors file or a best.pt.")
+    ] = "",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of both phases together.")] = 5000,
+    distil_steps: Annotated[
+        int, typer.Option(min=0, help="Steps of the first phase, where the recipe has one.")
+    ] = 2000,
     minutes: Annotated[float, typer.Option(min=0, help="Time budget; 0 has none.")] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 8,
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops a step; by default the recipe's.")] = None,
     crop: Annotated[int, typer.Option(min=160, help="Side of the crops in pixels.")] = 192,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
     seed: Annotated[int, typer.Option(help="Of the split, the batches and the first weights.")] = 0,
@@ -33,6 +41,14 @@ def train_stylizer(
     keep: Annotated[
         Literal["best", "last"], typer.Option(help="Weights to keep: best (by KID) or last.")
     ] = "best",
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Any other choice, KEY=VALUE in JSON: of the training, e.g. lr=5e-5, or the recipe's, "
+            "e.g. w_boundary=30 (a weight of 0 leaves the term out).",
+        ),
+    ] = None,
     title: Annotated[str | None, typer.Option(help="One line for menus.")] = None,
     description: Annotated[str | None, typer.Option(help="A paragraph for the card.")] = None,
     photo_source: Annotated[str | None, typer.Option(help="What the photos are, and their licence.")] = None,
@@ -46,32 +62,40 @@ def train_stylizer(
     """
     import logging
 
+    from workbench.training import stylizer_recipes
     from workbench.training.publish import Publication, publish
     from workbench.training.stylizer import StylizerTrainer
-    from workbench.training.stylizer_config import StylizerConfig
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = StylizerConfig(
-        photos=str(photos),
-        style=str(style),
-        out=str(out),
-        steps=steps,
-        distil_steps=distil_steps,
-        minutes=minutes,
-        batch=batch,
-        crop=crop,
-        validate_every=validate_every,
-        seed=seed,
-        mixed_precision=mixed_precision,
-        threads=threads,
-    )
+    given = {
+        "photos": str(photos),
+        "style": str(style),
+        "out": str(out),
+        "start": start,
+        "steps": steps,
+        "distil_steps": distil_steps,
+        "minutes": minutes,
+        "crop": crop,
+        "validate_every": validate_every,
+        "seed": seed,
+        "mixed_precision": mixed_precision,
+        "threads": threads,
+    }
+    if batch is not None:
+        given["batch"] = batch
+    chosen = settings(setting or [])
+    config = stylizer_recipes.config_for(recipe, **stylizer_recipes.sorted_settings(given | chosen))
     said = {"title": title, "description": description, "licence": licence}
     said |= {"photo_source": photo_source, "style_source": style_source}
+    if recipe != "fsgan":
+        said["recipe"] = stylizer_recipes.describe(recipe)
     publication = Publication(name=name, **{k: v for k, v in said.items() if v is not None})
     StylizerTrainer(config).run()
     command = "workbench train stylizer --photos PHOTOS --style STYLE --out OUT " + (
-        f"--name {name} --steps {steps} --distil-steps {distil_steps} --batch {batch} --crop {crop} "
-        f"--seed {seed} --mixed-precision {mixed_precision}"
+        f"--name {name} --recipe {recipe} --steps {steps} --distil-steps {distil_steps} "
+        f"--batch {config.batch} --crop {crop} --seed {seed} --mixed-precision {mixed_precision}"
+        + (f" --start {Path(start).name}" if start else "")
+        + "".join(f" --set {pair}" for pair in setting or [])
     )
     typer.echo(str(publish(out, publication, command, keep)))
 
@@ -146,23 +170,9 @@ def train_classifier(
         "patience": patience,
         "seed": seed or None,
     }
-    given = {k: v for k, v in named.items() if v is not None} | _settings(setting or [])
+    given = {k: v for k, v in named.items() if v is not None} | settings(setting or [])
     config = config_for(model, {"folds": folds, "split_seeds": tuple(split_seed or [seed]), **given})
     said = {"title": title, "description": description, "licence": licence, "limitations": limitations}
     said = {k: v for k, v in said.items() if v is not None} | {"data_licence": data_licence}
     said |= {"group_by": group_by, "skip_unreadable": skip_unreadable}
     typer.echo(str(fit(data, out, ratings, name=name, config=config, data_name=data_source, **said)))
-
-
-def _settings(pairs: list[str]) -> dict:
-    """KEY=VALUE pairs with values in JSON; a value that is none is taken as text."""
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.isidentifier():
-            raise WorkbenchError(f"Expected KEY=VALUE after --set but got {pair!r}.")
-        try:
-            found[key] = json.loads(value)
-        except json.JSONDecodeError:
-            found[key] = value
-    return found

@@ -16,17 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workbench.losses.gram import gram_matrix
 from workbench.losses.tv import total_variation_loss
 from workbench.models.features import FrozenFeatures
 
 _STYLE_STAGES = (0, 1, 2, 3)  # reductions 2, 4, 8 and 16
 _CONTENT_STAGE = 2
-
-
-def gram(features: Tensor) -> Tensor:
-    """Gram matrix of a feature map: (B, C, H, W) to (B, C, C), divided by H · W."""
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
 class GramStylizer:
@@ -54,7 +49,7 @@ class GramStylizer:
         self._features = FrozenFeatures("lite0", _STYLE_STAGES)
         self._steps, self._content, self._smoothness, self._noise = steps, content, smoothness, noise
         with torch.no_grad():
-            self._style = [gram(f) for f in self._features(_tensor(style))]
+            self._style = [gram_matrix(f) for f in self._features(_tensor(style))]
 
     def __call__(self, photo: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
         """The drawing of ``photo`` (H, W, 3) uint8; ``seed`` chooses the noise of the start."""
@@ -67,7 +62,7 @@ class GramStylizer:
         for _ in range(self._steps):
             optimizer.zero_grad()
             found = self._features(pixels)
-            style = sum(_relative(gram(f), g) for f, g in zip(found, self._style, strict=True))
+            style = sum(_relative(gram_matrix(f), g) for f, g in zip(found, self._style, strict=True))
             content = _relative(found[_CONTENT_STAGE], wanted)
             loss = (
                 style / len(found) + self._content * content + self._smoothness * total_variation_loss(pixels)

@@ -1,12 +1,14 @@
 """Adversarial losses for discriminators that return a list of score maps.
 
-Hinge: Lim and Ye, "Geometric GAN", 2017. Least squares with soft labels: Mao et al., ICCV 2017.
+Hinge: Lim and Ye, "Geometric GAN", 2017. Least squares with soft labels: Mao et al., ICCV 2017. Cross
+entropy: Goodfellow et al., NeurIPS 2014; edge-promoting: CartoonGAN, Chen et al., CVPR 2018, equation 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -48,3 +50,20 @@ def hinge_generator_loss(fake: Scores) -> Tensor:
 def least_squares_loss(scores: Scores, label: float) -> Tensor:
     """Mean squared distance of the scores to ``label`` (0.9 for real, 0.1 for fake)."""
     return _mean([(s - label).square().mean() for s in scores])
+
+
+def cross_entropy_loss(scores: Scores, real: bool) -> Tensor:
+    """−log p(real), or −log(1 − p(real)) where ``real`` is false; scores are logits. For a generator
+    ``real=True`` on its fakes is the non-saturating loss.
+    """
+    label = torch.ones_like if real else torch.zeros_like
+    return _mean([F.binary_cross_entropy_with_logits(s, label(s)) for s in scores])
+
+
+def edge_promoting_loss(real: Scores, smoothed: Scores, fake: Scores) -> Tensor:
+    """Discriminator's side of CartoonGAN: style pictures are real; drawings are fake, and so are style
+    pictures without their clear edges (:func:`workbench.losses.smooth_edges`).
+    """
+    return (
+        cross_entropy_loss(real, True) + cross_entropy_loss(smoothed, False) + cross_entropy_loss(fake, False)
+    )

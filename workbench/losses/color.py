@@ -23,6 +23,11 @@ def rgb_to_yuv(image: Tensor) -> Tensor:
     return torch.einsum("ij,bjhw->bihw", image.new_tensor(_YUV), image)
 
 
+def gray(image: Tensor) -> Tensor:
+    """RGB (B, 3, H, W) to its luma in all three channels."""
+    return rgb_to_yuv(image)[:, :1].expand_as(image)
+
+
 def color_loss(drawing: Tensor, photo: Tensor, pool: int = 8, delta: float = 0.1) -> Tensor:
     """L1 on Y plus Huber on U and V of pooled pictures.
 

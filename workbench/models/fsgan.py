@@ -19,6 +19,11 @@ from torch import Tensor, nn
 from workbench.models.registry import register
 
 
+def _activate(x: Tensor) -> Tensor:
+    """LeakyReLU(0.1) in the memory of ``x``: a convolution's own output, of which nobody needs the rest."""
+    return F.leaky_relu(x, 0.1, inplace=True)
+
+
 class ResidualBlock(nn.Module):
     """x + conv3×3(act(conv3×3(x))), no normalisation."""
 
@@ -28,7 +33,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.leaky_relu(self.conv1(x), 0.1))
+        return self.conv2(_activate(self.conv1(x))).add_(x)
 
 
 class FSGANGenerator(nn.Module):
@@ -89,12 +94,14 @@ class FSGANGenerator(nn.Module):
             raise ValueError(f"Expected a batch of RGB pictures (B, 3, H, W) but got shape {tuple(x.shape)}.")
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
-        full = F.leaky_relu(self.stem(x), 0.1)  # (B, stem, H, W)
-        half = F.leaky_relu(self.down1(full), 0.1)  # (B, middle, H/2, W/2)
-        y = self.trunk(F.leaky_relu(self.down2(half), 0.1))  # (B, trunk, H/4, W/4)
-        y = F.leaky_relu(self.up1(self._up(y)) + half, 0.1)
-        y = F.leaky_relu(self.up2(self._up(y)) + full, 0.1)
-        y = (x + self.out(y))[..., :height, :width]
+        full = _activate(self.stem(x))  # (B, stem, H, W)
+        half = _activate(self.down1(full))  # (B, middle, H/2, W/2)
+        y = self.trunk(_activate(self.down2(half)))  # (B, trunk, H/4, W/4)
+        y = _activate(self.up1(self._up(y)).add_(half))
+        del half
+        y = _activate(self.up2(self._up(y)).add_(full))
+        del full
+        y = self.out(y).to(x.dtype).add_(x)[..., :height, :width]  # the photo is never rounded to bfloat16
         return y if self.training else y.clamp(-1, 1)
 
 

@@ -1,0 +1,123 @@
+"""The study of trainings: what its plan keeps equal, and a tiny run from folders to its table."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from workbench.studies import stylizer_training as study
+
+
+def pictures(folder, count, first):
+    folder.mkdir()
+    for i in range(count):
+        rng = np.random.default_rng(first + i)
+        coarse = rng.uniform(0, 255, (6, 7, 3)).astype(np.uint8)
+        picture = np.asarray(Image.fromarray(coarse).resize((272, 256), Image.Resampling.BICUBIC))
+        noisy = picture + rng.normal(0, 6, picture.shape)
+        noisy[60:180, 70:160] = rng.uniform(0, 255, 3)  # something with edges
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def differences(a, b):
+    a, b = dataclasses.asdict(a.config), dataclasses.asdict(b.config)
+    return {key for key in a if a[key] != b[key]}
+
+
+def test_ablations_differ_in_one_choice_only():
+    runs = {
+        (r.variant, r.seed): r for r in study.plan("p", "s", "o", study.Budget()) if r.group == "ablation"
+    }
+    assert set(runs) == {(v, s) for v in study.ABLATIONS for s in (0, 1)}
+    full = runs["full", 0]
+    for variant, weight in (
+        ("spectral", "w_spectral"),
+        ("boundary", "w_boundary"),
+        ("colour blocks", "w_block"),
+    ):
+        other = runs[f"without {variant}", 0]
+        assert differences(full, other) == {"settings", "out"}
+        assert other.config.settings == {weight: 0}
+    assert differences(full, runs["nearest", 0]) == {"arguments", "start", "out"}
+    assert differences(full, runs["full", 1]) == {"seed", "out"}
+
+
+def test_baselines_share_data_crops_and_minutes():
+    runs = [r for r in study.plan("p", "s", "o", study.Budget(minutes=3)) if r.group == "baseline"]
+    assert [r.config.recipe for r in runs] == list(study.BASELINES)
+    shared = {(r.config.total_minutes, r.config.clock, r.config.crop, r.config.split_seed) for r in runs}
+    assert shared == {(3, "processor", 160, 0)}
+    assert {r.config.architecture for r in runs} == {
+        "fsgan_small",
+        "cartoongan",
+        "animeganv2",
+        "ugatit_light",
+    }
+    assert not any(r.config.start for r in runs)  # from random weights
+
+
+def test_every_start_is_trained_before_it_is_used():
+    written = set()
+    for run in study.plan("p", "s", "o", study.Budget()):
+        assert not run.config.start or run.config.start in written
+        written.add(f"{run.config.out}/weights.pt")
+
+
+def test_effects_pair_seeds_and_keep_their_extremes():
+    def row(variant, seed, kid, group="ablation"):
+        return {"group": group, "variant": variant, "seed": seed, "kid_lite0": kid}
+
+    table = [row("full", "0", "100"), row("full", "1", "96"), row("nearest", "0", "103")]
+    table += [
+        row("nearest", "1", "97"),
+        row("without boundary", "0", "90"),
+        row("without boundary", "2", "0"),
+    ]
+    table += [row("photo", "0", "150", group="reference")]
+    found = {r["variant"]: r for r in study.effects(table, ["kid_lite0"])}
+    assert set(found) == {"nearest", "without boundary"}
+    nearest = found["nearest"]
+    assert (nearest["seeds"], nearest["kid_lite0"]) == (2, 2)  # 3 and 1
+    assert (nearest["kid_lite0_low"], nearest["kid_lite0_high"]) == (1, 3)
+    assert (found["without boundary"]["seeds"], found["without boundary"]["kid_lite0"]) == (1, -10)
+
+
+@pytest.mark.slow
+def test_from_folders_to_the_table(tmp_path):
+    photos, style = pictures(tmp_path / "photos", 16, 0), pictures(tmp_path / "style", 12, 50)
+    small = study.Budget(distil_steps=1, settle_steps=1, ablation_steps=1, seeds=(0,), gatys_steps=1)
+    out = tmp_path / "out"
+    path = study.run(photos, style, out, small, groups=("start", "ablation"))
+    with path.open(newline="") as file:
+        rows = {(r["group"], r["variant"]): r for r in csv.DictReader(file)}
+    expected = {("ablation", v) for v in study.ABLATIONS} | {("start", "bilinear"), ("start", "nearest")}
+    expected |= {("reference", v) for v in (study.PHOTO, study.SELF, "fsgan_pepper")}
+    assert set(rows) == expected
+    photo, full = rows["reference", study.PHOTO], rows["ablation", "full"]
+    assert (float(photo["content"]), float(photo["grid_db"])) == (0, 0)
+    assert (full["steps"], full["photos"]) == ("1", "2")
+    assert float(full["minutes"]) > 0
+    assert all(
+        np.isfinite(float(full[k])) for k in ("kid_lite0", "kid_lite1", "edge_f1", "spectral_distance")
+    )
+    assert full["commit"] == photo["commit"]
+    started = torch.load(out / "start_nearest_0" / "weights.pt", weights_only=True)
+    ended = torch.load(out / "ablation_nearest_0" / "weights.pt", weights_only=True)
+    assert started.keys() == ended.keys()
+    before = path.read_bytes()
+    assert study.run(photos, style, out, small, groups=()).read_bytes() == before  # all is done
+
+
+@pytest.mark.slow
+def test_gatys_draws_every_test_photo_once(tmp_path):
+    test = {str(i): np.full((64, 72, 3), 40 * i, np.uint8) for i in range(2)}
+    style = [np.random.default_rng(i).integers(0, 255, (64, 64, 3), dtype=np.uint8) for i in range(3)]
+    data = study.SceneData({}, {}, test, style, None)
+    folder = study.draw_gatys(data, tmp_path, steps=2)
+    assert [Image.open(f).size for f in sorted(folder.glob("*.png"))] == [(72, 64)] * 2
+    assert json.loads((folder.parent / "done.json").read_text())["steps"] == 2
