@@ -36,6 +36,38 @@ def test_a_tiny_run_has_every_number_and_reads_as_json_and_as_a_table(monkeypatc
     assert len(lines) == 4
     assert len({len(line) for line in lines}) == 1
     assert lines[2][:2] == ("whitebox", "1.47")
+    assert rows["whitebox"]["whitebox_ratio"] == {"16": 1.0, "32": 1.0}
+    assert rows["whitebox"]["runtime"] == "torch"
+    assert len(result["load"]) == 2
+    assert "commit" in result
+
+
+def test_shipped_stylizers_have_a_row_a_runtime(monkeypatch):
+    names = bench.contenders()
+    pytest.importorskip("onnxruntime")
+    assert [n for n in names if n.startswith("fsgan_pepper")] == [
+        "fsgan_pepper",
+        "fsgan_pepper, torch-bf16",
+        "fsgan_pepper, onnx",
+    ]
+    assert names[-3:] == list(bench.PEERS)
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
+    assert not [name for name in bench.contenders() if "onnx" in name]
+
+
+@pytest.mark.slow
+def test_a_row_a_runtime(monkeypatch, tmp_path):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(bench, "conv_throughput", lambda: 10.0)
+    names = ["fsgan_pepper", "fsgan_pepper, torch-bf16", "fsgan_pepper, onnx"]
+    result = bench.bench_stylizers(names, sizes=(32,), threads=1, rounds=1, memory=False)
+    first, *others, _ = result["networks"]
+    assert [row["runtime"] for row in others] == ["torch-bf16", "onnx"]
+    for row in others:
+        assert (first["parameters"], first["gmacs"]) == (row["parameters"], row["gmacs"])
+        assert row["whitebox_ratio"] == {}
+    assert len(bench.table(result)[1]) == len(bench.table(result)[0])
 
 
 def test_ratio_is_the_median_over_rounds_of_the_reference_by_the_network(monkeypatch):

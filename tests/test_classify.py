@@ -105,6 +105,27 @@ def test_methods_and_layers():
         classifier.explain(small, name, method="occlusion", layer="stage5")
 
 
+def test_the_usual_layer_and_the_methods_of_a_network(classifier):
+    assert classifier.default_layer == "lite0.stage5"
+    assert Classifier.load("mood_lite0").default_layer == "head"
+    assert classifier.methods == ["grad_cam", "guided_grad_cam", "integrated_gradients", "occlusion"]
+
+
+def test_progress_of_a_slow_method():
+    classifier, seen = Classifier.load("mood_lite0"), []
+    small = Image.fromarray(pictures.chelsea()).resize((48, 32))
+    name = classifier.card.class_names[0]
+    shown = classifier.explain(small, name, "occlusion", progress=seen.append)
+    assert len(seen) > 30
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < 0.1
+    assert 0.9 < seen[-1] <= 1
+    assert np.array_equal(shown.heatmap, classifier.explain(small, name, "occlusion").heatmap)
+    count = len(seen)
+    classifier.classify(small)
+    assert len(seen) == count  # nobody listens any more
+
+
 @pytest.mark.parametrize(
     ("size", "expected"), [((451, 300), 48_000), ((3000, 100), 50_000), ((300, 300), 50_000)]
 )

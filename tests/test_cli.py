@@ -25,7 +25,16 @@ def run(tmp_path_factory, monkeypatch, capsys):
     save_tiny(folder, DEFAULT_STYLE)
     save_tiny(folder, "mood", kind="classifier", licence="CC0-1.0")
     monkeypatch.setattr(weights, "SHIPPED", folder)
+    return caller(capsys)
 
+
+@pytest.fixture
+def run_shipped(capsys):
+    """The same with the weights that come with the package."""
+    return caller(capsys)
+
+
+def caller(capsys):
     def call(*arguments):
         with pytest.raises(SystemExit) as stop:
             cli.main([str(a) for a in arguments])
@@ -304,6 +313,40 @@ def test_classify_errors(run, tmp_path, classifier):
         assert code == 2
         assert one_error_line(err)
         assert words in err
+
+
+def test_classify_and_explain(run_shipped, tmp_path):
+    path, out = photo(tmp_path / "a.png", size=(40, 30)), tmp_path / "where.png"
+    code, text, _ = run_shipped(
+        "classify",
+        path,
+        "--model",
+        "mood_lite0",
+        "--explain",
+        out,
+        "--layer",
+        "stage4",
+        "--class",
+        "serenity",
+    )
+    assert code == 0
+    assert Image.open(out).size == (40, 30)
+    assert text.splitlines()[1].startswith(f"{out}: serenity. Grad-CAM")
+    code, text, _ = run_shipped("classify", path, "--model", "mood_lite0", "--explain", out, "--json")
+    entry = json.loads(text)
+    assert (entry["explanation"]["method"], entry["explanation"]["class"]) == ("grad_cam", entry["top"])
+    for arguments, words in (
+        (("--explain", out, "--method", "magic"), "Unknown method 'magic'"),
+        (("--explain", out, "--method", "occlusion", "--layer", "stage4"), "no layer for occlusion"),
+        (("--explain", out, "--class", "joy"), "Unknown class 'joy'"),
+        (("--explain", tmp_path / "where.gif"), "ending in"),
+    ):
+        code, _, err = run_shipped("classify", path, "--model", "mood_lite0", *arguments)
+        assert code == 2
+        assert words in err
+    code, _, err = run_shipped("classify", tmp_path, "--explain", out)
+    assert code == 2
+    assert "one picture" in err
 
 
 def test_models_table_and_json(run):

@@ -303,6 +303,8 @@ def test_class_averages_are_means_with_intervals(table):
     light = [row for row in rows if row["descriptor"] == "lightness"]
     assert any(row["high"] > row["low"] for row in light)
     assert light[0]["spread"] == pytest.approx(table["lightness"].std())
+    assert light[0]["p5"] == pytest.approx(np.percentile(table["lightness"], 5))
+    assert light[0]["p95"] == pytest.approx(np.percentile(table["lightness"], 95))
 
 
 def test_intervals_need_two_painters(table):

@@ -9,7 +9,9 @@ from sklearn.preprocessing import StandardScaler
 
 from workbench.data.paintings import read_paintings
 from workbench.plots import explanations as plots
-from workbench.studies import explanations_hold, what_layers_see
+from workbench.plots.features import feature_sheet
+from workbench.studies import class_averages, explanations_hold, what_layers_see
+from workbench.studies.crossval import compare
 from workbench.studies.quick_networks import (
     Pooled,
     _fitted,
@@ -116,6 +118,104 @@ def test_the_heat_map_keeps_the_order_of_layers():
     ]  # fmt: skip
     texts = [t.get_text() for t in plots.block_choices(tests).axes[0].texts]
     assert texts == ["0.550", "0.450"]
+
+
+def test_two_networks_of_a_case_are_told_apart():
+    rows = [{**r, "network": n} for r in TABLE for n in ("first", "second") if r["case"] == "seal"]
+    rows += [{**r, "network": "third"} for r in TABLE if r["case"] == "no cue"]
+    legend = plots.faithfulness_plot(rows).legends[0]
+    assert [t.get_text() for t in legend.get_texts()] == ["seal, first", "seal, second", "no cue"]
+    titles = [a.get_title(loc="left") for a in plots.cascade_plot(rows).axes]
+    assert titles == ["seal, first", "seal, second"]
+
+
+def test_choices_of_blocks_are_drawn_with_their_intervals():
+    tests = [
+        {"part": "test", "choice": c, "seed": s, "score": v + s / 10, "measure": "balanced_accuracy"}
+        for c, v in (("recommended", 0.5), ("random", 0.4)) for s in (0, 1)
+    ]  # fmt: skip
+    tests += [
+        {
+            "part": "comparison", "choice": c, "seed": "0 1", "measure": m, "score": v, "low": v - 0.07,
+            "high": v + 0.08,
+        }
+        for c, v in (("recommended", 0.55), ("random", 0.45)) for m in ("accuracy", "balanced_accuracy")
+    ]  # fmt: skip
+    axes = plots.block_choices(tests).axes[0]
+    assert [t.get_text() for t in axes.texts] == ["0.550", "0.450"]
+    drawn = {round(float(x), 3) for line in axes.lines for x in line.get_xdata()}
+    assert {0.48, 0.63, 0.38, 0.53} <= drawn
+
+
+def test_a_sheet_of_features():
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(3)]
+    rows = [
+        {"title": f"channel {i}", "map": rng.random((4, 4)), "exciting": pictures[1], "found": pictures[1:]}
+        for i in range(2)
+    ]
+    figure = feature_sheet(rows, pictures[0])
+    assert len(figure.axes) == 2 * 4
+    for first, row in ((0, rows[0]), (4, rows[1])):
+        under, over = figure.axes[first].images
+        assert np.array_equal(under.get_array(), pictures[0])
+        assert np.array_equal(over.get_array(), row["map"])
+        assert under.get_extent()[1] - under.get_extent()[0] == over.get_extent()[1]  # as large as it
+        assert np.array_equal(figure.axes[first + 3].images[0].get_array(), pictures[2])
+    with pytest.raises(ValueError, match="one row or more"):
+        feature_sheet([], pictures[0])
+    with pytest.raises(ValueError, match="one row or more"):
+        feature_sheet([rows[0], {**rows[1], "found": pictures}], pictures[0])
+
+
+def test_the_three_choices_have_as_many_blocks():
+    chosen = [7, 13, 15]
+    assert what_layers_see.blocks_of("recommended", chosen, 0) == chosen
+    assert what_layers_see.blocks_of("deepest", chosen, 0) == [13, 14, 15]
+    drawn = [what_layers_see.blocks_of("random", chosen, seed) for seed in range(8)]
+    assert all(len(set(blocks)) == 3 and set(blocks) <= set(range(16)) for blocks in drawn)
+    assert drawn[0] == what_layers_see.blocks_of("random", chosen, 0)
+    assert len(set(map(tuple, drawn))) > 1
+
+
+def test_scores_and_comparison_come_from_the_answers(tmp_path):
+    """Two pictures a painter; the recommended blocks name one more of four right than the deepest."""
+    path, right = tmp_path / "x_predictions.csv", {"recommended": 4, "deepest": 3, "random": 2}
+    lines = ["variant,split_seed,fold,path,group,label,p_calm,p_wild"]
+    for choice, count in right.items():
+        for i in range(4):
+            label = ("calm", "wild")[i % 2]
+            p = 0.9 if (label == "calm") == (i < count) else 0.1
+            lines.append(f"{choice},0,0,{i}.png,{'ab'[i // 2]},{label},{p:.1f},{1 - p:.1f}")
+    path.write_text("\n".join(lines))
+    row = what_layers_see._scores(path, "deepest", 0)
+    assert (row["score"], row["accuracy"], row["pictures"]) == (0.75, 0.75, 4)
+    table = compare(path, "recommended", ("accuracy",), samples=50).to_dict("records")
+    (first,) = what_layers_see._compared(table, "recommended")
+    assert first["score"] == 1
+    assert "difference" not in first
+    (second,) = what_layers_see._compared(table, "random")
+    assert second["difference"] == -0.5
+    assert second["difference_low"] <= -0.5 <= second["difference_high"]
+
+
+def test_class_averages_are_measured_once(tmp_path):
+    path = class_averages.run("atelier:10", tmp_path, samples=20)
+    first = path.read_text()
+    assert class_averages.run("atelier:10", tmp_path, samples=20).read_text() == first
+    header, line, *_ = first.splitlines()
+    row = dict(zip(header.split(","), line.split(","), strict=True))
+    assert (row["data"], row["paintings"]) == ("atelier", "10")
+    assert float(row["p5"]) <= float(row["mean"]) <= float(row["p95"])
+
+
+def test_what_the_package_carries_of_the_table():
+    keys = dict.fromkeys(explanations_hold.PACKAGED, "1")
+    rows = [
+        {**keys, "case": case, "measure": measure, "part": "", "other": "x"}
+        for case in ("paintings", "seal") for measure in ("insertion", "cascade", "accuracy")
+    ]  # fmt: skip
+    assert explanations_hold.for_package(rows) == [{**keys, "measure": "insertion"}]
 
 
 def test_a_fitted_head_is_scikit_learns():

@@ -1,6 +1,7 @@
 """The table of faithfulness: what is in it, its intervals, and that it tells good maps from controls."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -79,7 +80,31 @@ def test_the_table_tells_maps_from_controls(rows):
         assert not row["estimate"] > row["high"]
     line = verdict(list(table.values()), "occlusion")
     assert line.startswith("Occlusion beats random maps on 5 of 5 measures (deletion, insertion,")
+    assert re.search(r"and a mere edge detector on [2-5] \((deletion|insertion)", line)
+    assert table["occlusion", "insertion"]["vs_edges_low"] > 0
+    assert np.isnan(table["edges", "insertion"]["vs_edges"])
+    without = [{k: v for k, v in row.items() if "edges" not in k} for row in table.values()]
+    assert "mere" not in verdict(without, "occlusion")  # a table without that comparison says nothing of it
     assert "not measured" in verdict([], "occlusion")
+
+
+def test_a_verdict_by_hand():
+    def row(measure, random, edges):
+        row = {"method": "grad_cam", "measure": measure, "estimate": 0.5}
+        for control, (low, high) in (("random", random), ("edges", edges)):
+            row |= {f"vs_{control}_low": low, f"vs_{control}_high": high}
+        return row
+
+    rows = [
+        row("insertion", (0.1, 0.2), (-0.1, 0.1)),
+        row("deletion", ("-0.2", "-0.1"), ("", "")),  # as from a CSV; not compared with edges
+        row("infidelity", (-0.2, 0.1), (0.1, 0.2)),
+        {**row("randomisation", (0, 0), (0, 0)), "estimate": 0.2},
+    ]
+    assert verdict(rows, "grad_cam") == (
+        "Grad-CAM beats random maps on 2 of 3 measures (deletion, insertion), and a mere edge detector on "
+        "none; without the trained weights its map is another (rank correlation 0.20)."
+    )
 
 
 def test_means_and_paired_differences_by_hand():

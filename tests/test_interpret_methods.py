@@ -8,7 +8,7 @@ from torch import nn
 from workbench.errors import UnknownNameError
 from workbench.interpret import layers
 from workbench.interpret.attribution import AttributionError
-from workbench.interpret.methods import METHODS, attribute, filled, guidable, methods
+from workbench.interpret.methods import METHODS, attribute, available, filled, guidable, methods, passes
 from workbench.models import create
 
 
@@ -191,3 +191,18 @@ def test_refusals():
     with pytest.raises(AttributionError, match="training mode"):
         attribute("grad_cam", half, X, 0)
     assert not layers.find(network, "conv").training
+
+
+def test_methods_that_a_network_allows():
+    assert available(Net().eval()) == methods()
+    assert available(Net(nn.SiLU).eval()) == [m for m in methods() if m != "guided_grad_cam"]
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 40), (21, 13)])
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_the_number_of_passes_is_about_right(method, size):
+    """A progress bar that counts pictures shown to the network ends at its end."""
+    network, shown = Linear(torch.ones(3, *size)).eval(), []
+    network.register_forward_pre_hook(lambda _module, args: shown.append(len(args[0])))
+    attribute(method, network, torch.rand(1, 3, *size), 0)
+    assert passes(method, size) == pytest.approx(sum(shown), abs=2)

@@ -17,6 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TINY = {
     "02_data_and_moods": {"data": "atelier:40", "samples": 50},
+    "13_full_report": {
+        "size": 64,
+        "samples": 50,
+        "explained": 2,
+        "judged": 2,
+        "shifted": 3,
+        "split_seeds": [0],
+    },
 }
 EVERY = {"data": "atelier:20"}  # where a notebook has such a parameter
 SECONDS = 300

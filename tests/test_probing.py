@@ -51,6 +51,22 @@ def test_a_painters_own_features_do_not_leak():
     assert probe_value(own, values, GROUPS, samples=20)[0] < 0.1
 
 
+def test_pictures_without_a_value_are_left_out():
+    x = features()
+    values = x[:, 0].copy()
+    values[:7] = np.nan
+    moods = {"calm": x[:, 1] > 0}
+    rows = {r["characteristic"]: r for r in probe({"stage": x}, {"line": values}, moods, GROUPS, samples=20)}
+    assert (rows["line"]["pictures"], rows["calm"]["pictures"]) == (73, 80)
+    assert rows["line"]["score"] == pytest.approx(
+        probe_value(x[7:], values[7:], GROUPS[7:], samples=20)[0], abs=1e-12
+    )
+    assert not probe({"stage": x}, {"line": np.full(80, np.nan)}, {}, GROUPS, samples=20)
+    labels = np.repeat([0, 1], 40)
+    assert relevance(values, labels) == pytest.approx(relevance(values[7:], labels[7:]))
+    assert relevance(np.full(80, np.nan), labels) == 0
+
+
 def test_table():
     x = features()
     stages = {"shallow": x[:, :3], "deep": x[:, 3:]}

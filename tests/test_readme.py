@@ -46,7 +46,13 @@ def test_readme_starts_with_the_two_commands():
         assert re.search(rf"^{target}:", makefile, flags=re.M)
 
 
-LONG = {("train", "stylizer"), ("train", "classifier"), ("bench", "stylizers"), ("data", "check")}
+LONG = {
+    ("train", "stylizer"),
+    ("train", "classifier"),
+    ("bench", "stylizers"),
+    ("data", "check"),
+    ("report", "full"),
+}
 QUICK = [c for c in commands() if tuple(c[1:3]) not in LONG and "runs/" not in " ".join(c)]
 
 
@@ -61,11 +67,16 @@ def test_quick_commands_run(command, folder):
             assert Image.open(folder / word).size == (160, 120)
 
 
+def _name(command: list[str]) -> list[str]:
+    """Without the arguments of ``report NAME``."""
+    return command[1:2] if command[1] == "report" else command[1:3]
+
+
 @pytest.mark.parametrize("command", [c for c in commands() if tuple(c[1:3]) in LONG], ids=" ".join)
 def test_long_commands_have_the_options_shown(command):
     from workbench.cli import app
 
-    result = CliRunner(env={"COLUMNS": "300", "TERM": "dumb"}).invoke(app, [*command[1:3], "--help"])
+    result = CliRunner(env={"COLUMNS": "300", "TERM": "dumb"}).invoke(app, [*_name(command), "--help"])
     assert result.exit_code == 0
     for option in (word for word in command if word.startswith("--")):
         assert option in result.output, f"README shows {option}, which {' '.join(command[:3])} does not take"

@@ -144,7 +144,7 @@ def test_replaced_weights_are_loaded_again(folder, tmp_path_factory):
 def test_threads_share_one_load_and_agree(folder, monkeypatch):
     loads, results = [], []
     real = module._load
-    monkeypatch.setattr(module, "_load", lambda path: loads.append(path) or real(path))
+    monkeypatch.setattr(module, "_load", lambda *args: loads.append(args) or real(*args))
     module._loaded.clear()
     start = threading.Barrier(6)
 

@@ -1,10 +1,14 @@
 """A picture drawn in tiles against the same picture drawn whole."""
 
+import subprocess
+import sys
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from workbench.inference.tiling import mirrored, run_tiled, spans
 from workbench.models.fsgan import FSGANGenerator
@@ -169,3 +173,33 @@ def test_exceptions(pixels, options, words):
 def test_training_mode_is_refused():
     with pytest.raises(ValueError, match="eval mode"):
         run_tiled(generator().train(), noise(8, 8))
+
+
+@pytest.mark.slow
+def test_a_4k_picture_in_tiles_equals_the_whole():
+    network = generator(stem=4, middle=4, trunk=4, blocks=4)  # halo and stride of the shipped one
+    pixels = noise(2160, 3840)
+    np.testing.assert_array_equal(run_tiled(network, pixels), whole(network, pixels))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_a_4k_picture_needs_less_than_1_2_gb(tmp_path, runtime):
+    """The whole process, as a user starts it."""
+    pytest.importorskip("onnxruntime")
+    Image.fromarray(cv2.resize(noise(90, 160), (3840, 2160))).save(tmp_path / "a.jpg", quality=90)
+    code = (
+        "import re, sys\n"
+        "from workbench import cli\n"
+        "try:\n"
+        f"    cli.main(['stylize', 'a.jpg', 'b.png', '--runtime', '{runtime}'])\n"
+        "except SystemExit as done:\n"
+        "    assert not done.code\n"
+        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "b.png") as drawn:
+        assert drawn.size == (3840, 2160)
+    assert int(done.stdout.split()[-1]) * 1024 < 1.2e9

@@ -3,15 +3,18 @@
 All networks are timed in one process, one after the other in every round, so that whatever else the machine
 does falls on all of them alike; compare ratios between rows rather than seconds between machines. Each
 network runs in the memory layout (default or channels_last) that is faster for it. Peers have random weights,
-which costs the same as trained ones.
+which costs the same as trained ones. The shipped stylizers have a row a runtime ("NAME, onnx"), so that
+everybody sees which is faster on their machine.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import importlib.util
 import json
 import logging
+import os
 import platform
 import statistics
 import subprocess
@@ -25,16 +28,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from workbench import models
+from workbench.inference.stylize import RUNTIMES, network_of
 from workbench.models import weights
+from workbench.training.provenance import commit
 
 log = logging.getLogger(__name__)
 
 PEERS = ("animeganv2", "cartoongan", "whitebox")
 REFERENCE = "animeganv2"
+SECOND = "whitebox"  # the fastest of the peers
 NOTES = (
     "Latency: median of interleaved rounds in one process, batch 1.\n"
     "Memory: peak resident memory of one pass above what its own fresh process held before it.\n"
-    "Ratio: images per second against AnimeGANv2's network, median over the rounds.\n"
+    "Ratios: images per second against AnimeGANv2's and White-box's networks, medians over the rounds.\n"
     "Share: of the throughput of one 3×3 convolution, 64 to 64 channels, on this machine."
 )
 
@@ -50,19 +56,31 @@ class Row:
     seconds: dict[int, list[float]]  # each round's latency
     ratio: dict[int, float]  # images/s relative to REFERENCE
     share: dict[int, float]  # of the machine's convolution throughput
+    runtime: str = "torch"  # of workbench.inference.stylize.RUNTIMES
+    whitebox_ratio: dict[int, float] = dataclasses.field(default_factory=dict)  # images/s relative to SECOND
     peak_mb: float | None = None  # extra resident memory at the largest size, 10⁶ bytes
 
 
 def build(name: str) -> nn.Module:
-    """A shipped stylizer, or an architecture with random weights, in eval mode."""
+    """A shipped stylizer ("NAME" or "NAME, RUNTIME") or an architecture with random weights, in eval mode."""
+    name, _, runtime = name.partition(", ")
+    if runtime:
+        return network_of(name, runtime)
     if name in weights.trained("stylizer", weights.SHIPPED):
         return models.load(name, weights.SHIPPED)[0]
     return models.create(name).eval().requires_grad_(False)
 
 
 def contenders() -> list[str]:
-    """The shipped stylizers (or, without any, the architecture of their family), then the peers."""
-    return [*(weights.trained("stylizer", weights.SHIPPED) or ["fsgan_small"]), *PEERS]
+    """The shipped stylizers (or, without any, the architecture of their family) in each runtime whose
+    packages are installed; then the peers.
+    """
+    shipped = weights.trained("stylizer", weights.SHIPPED)
+    packages = ("onnx", "onnxscript", "onnxruntime")
+    exported = all(importlib.util.find_spec(package) for package in packages)
+    others = [runtime for runtime in RUNTIMES[1:] if runtime != "onnx" or exported]
+    named = [row for name in shipped for row in (name, *(f"{name}, {runtime}" for runtime in others))]
+    return [*(named or ["fsgan_small"]), *PEERS]
 
 
 def gmacs(network: nn.Module, size: int) -> float:
@@ -131,24 +149,28 @@ def bench_stylizers(
         :class:`Row` as dictionaries.
     """
     names = list(dict.fromkeys([*(contenders() if names is None else names), REFERENCE]))
-    before = torch.get_num_threads()
+    before, load = torch.get_num_threads(), [_load()]
     torch.set_num_threads(threads)
     try:
         rows, throughput = _measure(names, sizes, rounds)
     finally:
         torch.set_num_threads(before)
-    reference = next(row for row in rows if row.name == REFERENCE)
+    load.append(_load())
+    by_name = {row.name: row for row in rows}
     for row in rows:
         for size in sizes:
-            pairs = zip(reference.seconds[size], row.seconds[size], strict=True)
-            row.ratio[size] = statistics.median(theirs / ours for theirs, ours in pairs)
+            row.ratio[size] = _times_as_fast(row, by_name[REFERENCE], size)
+            if SECOND in by_name:
+                row.whitebox_ratio[size] = _times_as_fast(row, by_name[SECOND], size)
             row.share[size] = row.gmacs[size] / statistics.median(row.seconds[size]) / throughput
         if memory:
             row.peak_mb = peak_memory(row.name, max(sizes), row.layout, threads)
     return {
         "machine": {"cpu": _cpu(), "system": platform.platform(), "conv_gmacs_per_s": throughput},
+        "load": load,  # processes that wanted a core before and after: more than the threads spoils seconds
         "threads": threads,
         "torch": torch.__version__,
+        "commit": commit(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "rounds": rounds,
         "notes": NOTES,
@@ -156,15 +178,32 @@ def bench_stylizers(
     }
 
 
+def _times_as_fast(row: Row, other: Row, size: int) -> float:
+    pairs = zip(other.seconds[size], row.seconds[size], strict=True)
+    return statistics.median(theirs / ours for theirs, ours in pairs)
+
+
+def _load() -> float | None:
+    """Average number of processes that want a core, over the last minute, where the system tells."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):
+        return None
+
+
 def _measure(names: list[str], sizes: tuple[int, ...], rounds: int) -> tuple[list[Row], float]:
     """Rows without ratio, share and memory, and the median of the machine's throughput in the same rounds."""
     networks, rows, throughput = {}, [], []
     for name in tqdm(names, desc="set up", disable=None, leave=False):
         networks[name] = network = build(name)
-        cost = {size: gmacs(network, size) for size in sizes}
-        parameters = sum(p.numel() for p in network.parameters())
-        layout = fastest_layout(network, min(sizes))
-        rows.append(Row(name, parameters, layout, cost, {size: [] for size in sizes}, {}, {}))
+        plain, _, runtime = name.partition(", ")
+        counted = build(plain) if runtime else network
+        cost = {size: gmacs(counted, size) for size in sizes}
+        parameters = sum(p.numel() for p in counted.parameters())
+        layout = "default" if runtime == "onnx" else fastest_layout(network, min(sizes))
+        rows.append(
+            Row(name, parameters, layout, cost, {size: [] for size in sizes}, {}, {}, runtime or "torch")
+        )
     with tqdm(total=len(sizes) * (rounds + 1) * len(rows), desc="timing", disable=None, leave=False) as bar:
         for size in sizes:
             for turn in range(rounds + 1):
@@ -234,14 +273,17 @@ def table(result: dict) -> list[tuple[str, ...]]:
     sizes = list(result["networks"][0]["seconds"])
     head = ["network", "params M"]
     head += [f"GMAC {size}²" for size in sizes] + [f"ms {size}²" for size in sizes]
-    head += [f"memory {sizes[-1]}²", f"ratio {sizes[-1]}²", f"share {sizes[-1]}²", "layout"]
+    last = sizes[-1]
+    head += [f"memory {last}²", "× AnimeGANv2", "× White-box", f"share {last}²", "layout"]
     rows = [tuple(head)]
     for row in result["networks"]:
         memory = "-" if row["peak_mb"] is None else f"{row['peak_mb']:.0f} MB"
         cells = [row["name"], f"{row['parameters'] / 1e6:.2f}"]
         cells += [f"{row['gmacs'][size]:.2f}" for size in sizes]
         cells += [f"{1000 * statistics.median(row['seconds'][size]):.0f}" for size in sizes]
-        cells += [memory, f"{row['ratio'][sizes[-1]]:.1f}×", f"{row['share'][sizes[-1]]:.0%}", row["layout"]]
+        second = row["whitebox_ratio"].get(last)
+        cells += [memory, f"{row['ratio'][last]:.1f}×", "-" if second is None else f"{second:.1f}×"]
+        cells += [f"{row['share'][last]:.0%}", row["layout"]]
         rows.append(tuple(cells))
     return rows
 

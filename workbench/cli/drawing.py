@@ -15,8 +15,17 @@ from workbench.errors import ImageError, WorkbenchError
 def stylize(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write: a file, or a folder.")],
-    style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors file of your own.")] = None,
+    style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors or .onnx file.")] = None,
     strength: Annotated[float, typer.Option(help="0 is the photo, 1 the drawing.")] = 1.0,
+    preserve_color: Annotated[
+        float, typer.Option(help="0 takes the drawing's colours, 1 keeps the photo's under its lights.")
+    ] = 0.0,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            help="torch, torch-bf16, or onnx (needs the extra `export`): `workbench bench` tells which."
+        ),
+    ] = "torch",
 ) -> None:
     """Redraw a picture, or every picture in a folder (written as PNG under the same relative paths).
 
@@ -29,9 +38,10 @@ def stylize(
     from workbench.inference import stylize as stylizer
 
     name = stylizer.DEFAULT_STYLE if style is None else style
+    options = {"preserve_color": preserve_color, "runtime": runtime}
 
     def draw(one: Path, out: Path, progress=None) -> None:
-        write_image(stylizer.stylize(read_image(one), name, strength, progress), out)
+        write_image(stylizer.stylize(read_image(one), name, strength, progress, **options), out)
 
     if not source.is_dir():
         out = _target_file(source, target)
@@ -41,7 +51,7 @@ def stylize(
         return
 
     pairs = _target_files(source, target)
-    _check_style(name, strength)
+    _check_style(name, strength, **options)
     failed = []
     for one, out in tqdm(pairs, desc=str(source), unit="picture", disable=None):
         try:
@@ -84,13 +94,13 @@ def video(
         typer.echo(f"{done.damaged} damaged packets of {source} are left out", err=True)
 
 
-def _check_style(name: str, strength: float) -> None:
+def _check_style(name: str, strength: float, **options) -> None:
     """Fail once, before a folder is read, on a style or strength that no picture can be drawn with."""
     from PIL import Image
 
     from workbench.inference.stylize import stylize
 
-    stylize(Image.new("RGB", (1, 1)), name, strength)
+    stylize(Image.new("RGB", (1, 1)), name, strength, **options)
 
 
 def _target_file(source: Path, target: Path) -> Path:

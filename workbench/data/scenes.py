@@ -9,6 +9,7 @@ have had.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -16,30 +17,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data.images import list_images, read_image
+from workbench.data.paintings import list_paintings
 from workbench.errors import DatasetError
 
 
-def load_pictures(folder: str | Path, short_side: int, least: int = 10) -> dict[str, NDArray[np.uint8]]:
-    """Pictures of a folder by relative path, shrunk to ``short_side`` where they are larger, RGB (H, W, 3).
+def picture_names(folder: str | Path, least: int = 10) -> list[str]:
+    """Relative paths of the pictures of a folder, sorted.
+
+    Where the folder has a ``ratings.csv``, as the atelier's has, they are those that it lists: what else lies
+    there (masks) is none of the style.
 
     Raises:
-        DatasetError: if the folder holds fewer than ``least`` pictures or one of them cannot be read.
+        DatasetError: if there are fewer than ``least``.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DatasetError(f"Expected a folder of pictures at {folder} but there is none. Check the path.")
-    files = list_images(folder)
-    if len(files) < least:
+    if (folder / "ratings.csv").is_file():
+        names = sorted(list_paintings(folder).paintings.paths)
+    else:
+        names = [file.relative_to(folder).as_posix() for file in list_images(folder)]
+    if len(names) < least:
         raise DatasetError(
-            f"Expected at least {least} pictures in {folder} but found {len(files)}. Add more."
+            f"Expected at least {least} pictures in {folder} but found {len(names)}. Add more."
         )
+    return names
+
+
+def load_pictures(
+    folder: str | Path, short_side: int, least: int = 10, names: Iterable[str] | None = None
+) -> dict[str, NDArray[np.uint8]]:
+    """Pictures of a folder by relative path, shrunk to ``short_side`` where they are larger, RGB (H, W, 3).
+
+    Args:
+        folder: of the pictures, at any depth.
+        short_side: in pixels.
+        least: pictures that there must be.
+        names: which, of :func:`picture_names`; all if not given.
+
+    Raises:
+        DatasetError: if the folder holds fewer than ``least`` pictures or one of them cannot be read.
+    """
     pictures = {}
-    for file in files:
-        image = read_image(file)
+    for name in picture_names(folder, least) if names is None else names:
+        image = read_image(Path(folder) / name)
         scale = short_side / min(image.size)
         if scale < 1:
             image = image.resize([max(short_side, round(side * scale)) for side in image.size], resample=1)
-        pictures[file.relative_to(folder).as_posix()] = np.asarray(image)
+        pictures[name] = np.asarray(image)
     return pictures
 
 

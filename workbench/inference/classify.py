@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import itertools
 import os
 import threading
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -15,8 +19,8 @@ from workbench import models
 from workbench.data.transforms import Crops, Views
 from workbench.errors import ImageError, UnknownNameError, WeightsError
 from workbench.interpret import layers
-from workbench.interpret.attribution import overlay
-from workbench.interpret.methods import METHODS, attribute, methods
+from workbench.interpret.attribution import default_layer, overlay
+from workbench.interpret.methods import METHODS, attribute, available, methods, passes
 from workbench.metrics.calibration import apply_temperature
 
 DEFAULT_CLASSIFIER = "mood_statistics"
@@ -111,12 +115,25 @@ class Classifier:
         """Names of the stages, from the shallow end, that a layered method can look at."""
         return list(layers.stages(self.network))
 
+    @property
+    def default_layer(self) -> str | None:
+        """The stage that a layered method looks at if none is named; None if it is no stage but a part."""
+        default = default_layer(self.network)
+        found = layers.stages(self.network).items()
+        return next((n for n, m in found if m is default or list(m.children())[-1:] == [default]), None)
+
+    @functools.cached_property
+    def methods(self) -> list[str]:
+        """Methods of :mod:`workbench.interpret.methods` that this network can be explained with."""
+        return available(self.network)
+
     def explain(
         self,
         image: Image.Image,
         class_name: str | None = None,
         method: str = "grad_cam",
         layer: str | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Explanation:
         """Where the picture speaks for one class (by default the likeliest), at the scale of the crops.
 
@@ -129,7 +146,8 @@ class Classifier:
             image: the picture.
             class_name: one of the model's classes.
             method: one of :func:`~workbench.interpret.methods.methods`.
-            layer: for Grad-CAM and guided Grad-CAM one of :attr:`layers`; by default the last.
+            layer: for Grad-CAM and guided Grad-CAM one of :attr:`layers`; by default :attr:`default_layer`.
+            progress: called with the share done, often only for the methods that take long.
 
         Raises:
             UnknownNameError: a class, method or layer that there is not. AttributionError: a layer for a
@@ -148,7 +166,7 @@ class Classifier:
         pixels = _MODERATE_PIXELS if method in _MANY_PASSES else None
         x = self.views.normalise([_moderate(image, self._short_side(), pixels)])
         options = _MANY_PASSES.get(method, {})
-        with self._lock:
+        with self._lock, _counting(self.network, passes(method, tuple(x.shape[-2:])), progress):
             size = (image.height, image.width)
             maps = attribute(method, self.network, x, names.index(class_name), layer, size=size, **options)
         heatmap = maps[0].numpy()
@@ -157,6 +175,28 @@ class Classifier:
     def _short_side(self) -> int:
         crops = [k.short_side for k in self.views.kinds if isinstance(k, Crops)]
         return min(crops) if crops else self.views.kinds[0].size
+
+
+@contextlib.contextmanager
+def _counting(
+    network: torch.nn.Module, total: int, progress: Callable[[float], None] | None
+) -> Iterator[None]:
+    """Report the share of ``total`` pictures that the network was shown so far."""
+    if progress is None:
+        yield
+        return
+    shown = itertools.count(1)
+
+    def seen(_module, args):
+        for _ in range(len(args[0])):
+            share = next(shown) / total
+        progress(min(share, 1.0))
+
+    handle = network.register_forward_pre_hook(seen)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from captum.attr import LayerGradCam
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -105,6 +104,8 @@ def grad_cam(
         AttributionError: a network in training mode, an ``x`` or ``target`` that does not fit, or a layer
             that is not in the network or has no spatial extent.
     """
+    from captum.attr import LayerGradCam  # not with the page: it brings matplotlib
+
     check_request(network, x, target)
     layer = default_layer(network) if layer is None else layer
     if not any(m is layer for m in network.modules()):

@@ -69,8 +69,9 @@ def class_averages(
         samples, level, seed: of the bootstrap.
 
     Returns:
-        Rows of ``descriptor``, ``class``, ``pictures`` (that have a value), ``mean``, ``low``, ``high`` and
-        ``spread``, the standard deviation of the descriptor over all pictures.
+        Rows of ``descriptor``, ``class``, ``pictures`` (that have a value), ``mean``, ``low``, ``high``, and
+        over all pictures ``spread``, the standard deviation of the descriptor, and ``p5`` and ``p95``,
+        between which nine of ten pictures lie.
 
     Raises:
         DatasetError: the table has fewer than 2 groups.
@@ -103,5 +104,8 @@ def class_averages(
             rows.append(
                 {"descriptor": name, "class": label, "pictures": n, "mean": mean, "low": low, "high": high}
             )
-            rows[-1]["spread"] = float(np.nanstd(values[:, i]))
+            known = values[~np.isnan(values[:, i]), i]
+            low, high = np.percentile(known, (5, 95)) if len(known) else (np.nan, np.nan)
+            spread = known.std() if len(known) else np.nan
+            rows[-1] |= {"spread": float(spread), "p5": float(low), "p95": float(high)}
     return rows

@@ -12,7 +12,6 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.feature import canny
 
 from workbench.interpret.marks import Picture
 
@@ -139,6 +138,8 @@ def orientation_entropy(picture: Picture) -> float:
 def edge_contrast(picture: Picture) -> float:
     """Step of lightness at the edges: greatest less least L* within 1.5 % of the short side, averaged over
     all edge pixels."""
+    from skimage.feature import canny
+
     edges = canny(picture.lightness, sigma=1.5, low_threshold=1.5, high_threshold=4.0)
     if not edges.any():
         return 0.0

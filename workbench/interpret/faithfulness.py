@@ -49,6 +49,7 @@ MEASURES: dict[str, Measure] = {
     "pointing": Measure("pointing game", 1, "Is the map's strongest place inside the true region?"),
     "mass": Measure("relevance mass", 1, "How much of the positive relevance is inside the true region?"),
 }
+CONTROLS = ("random", "edges")
 LISTED = ("cascade", "agreement")  # measures with one row a part: layers randomised, the other method
 
 
@@ -217,7 +218,8 @@ def summarise(
 
     Returns:
         Rows of method, measure, part, estimate, low, high (95 %), vs_random, vs_random_low, vs_random_high
-        (the paired difference to the random map, where there is one), pictures and seeds.
+        and vs_edges, vs_edges_low, vs_edges_high (the paired differences to the two controls, where they
+        were measured), pictures and seeds.
     """
     values: dict[tuple[str, str, str], dict[tuple[int, int], float]] = {}
     for row in rows:
@@ -236,15 +238,15 @@ def summarise(
             "low": low,
             "high": high,
         }
-        control = values.get(("random", name, part))
-        difference = (float("nan"),) * 3
-        if control is not None and method not in ("random", "chance") and name != "agreement":
-            others, baseline = _array(control)
-            if others == pictures:
-                paired = array.mean(1, keepdims=True) - baseline.mean(1, keepdims=True)
-                difference = _interval(paired, own, samples, rng)
-        for suffix, number in zip(("", "_low", "_high"), difference, strict=True):
-            row[f"vs_random{suffix}"] = number
+        for control in CONTROLS:
+            difference, other = (float("nan"),) * 3, values.get((control, name, part))
+            if other is not None and method not in (control, "chance") and name != "agreement":
+                others, baseline = _array(other)
+                if others == pictures:
+                    paired = array.mean(1, keepdims=True) - baseline.mean(1, keepdims=True)
+                    difference = _interval(paired, own, samples, rng)
+            for suffix, number in zip(("", "_low", "_high"), difference, strict=True):
+                row[f"vs_{control}{suffix}"] = number
         table.append({**row, "pictures": len(pictures), "seeds": array.shape[1]})
     return table
 
@@ -269,17 +271,20 @@ def faithfulness(
 def verdict(table: Sequence[Mapping], method: str) -> str:
     """One line on how far ``method`` can be trusted, from the rows of :func:`summarise` (or of its CSV).
 
-    It passes a measure where the interval of its paired difference to random maps lies on the good side.
+    It passes a measure where the interval of its paired difference to random maps lies on the good side; the
+    same is asked against the edge detector.
     """
     title = METHODS[method].title if method in METHODS else method
     own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
     if not own:
         return f"{title}: not measured on this model. Compare several methods before you believe it."
     judged = [name for name in ("deletion", "insertion", "infidelity", "pointing", "mass") if name in own]
-    passed = [name for name in judged if _better(own[name], MEASURES[name].better)]
-    text = f"{title} beats random maps on {len(passed)} of {len(judged)} measures"
-    if passed:
-        text += f" ({', '.join(MEASURES[name].title for name in passed)})"
+    passed = [name for name in judged if _better(own[name], name, "random")]
+    text = f"{title} beats random maps on {len(passed)} of {len(judged)} measures{_listed(passed)}"
+    compared = [name for name in judged if _known(own[name], "edges")]
+    if compared:
+        passed = [name for name in compared if _better(own[name], name, "edges")]
+        text += f", and a mere edge detector on {len(passed) or 'none'}{_listed(passed)}"
     if "randomisation" in own:
         kept = float(own["randomisation"]["estimate"])
         much = "stays much the same" if kept > 0.5 else "is another"
@@ -287,6 +292,16 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
     return text + "."
 
 
-def _better(row: Mapping, sign: int) -> bool:
-    low, high = float(row["vs_random_low"]), float(row["vs_random_high"])
-    return low > 0 if sign > 0 else high < 0
+def _listed(names: Sequence[str]) -> str:
+    return f" ({', '.join(MEASURES[name].title for name in names)})" if names else ""
+
+
+def _known(row: Mapping, control: str) -> bool:
+    return row.get(f"vs_{control}_low", "") != "" and not np.isnan(float(row[f"vs_{control}_low"]))
+
+
+def _better(row: Mapping, measure: str, control: str) -> bool:
+    if not _known(row, control):
+        return False
+    low, high = float(row[f"vs_{control}_low"]), float(row[f"vs_{control}_high"])
+    return low > 0 if MEASURES[measure].better > 0 else high < 0

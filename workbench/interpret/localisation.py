@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -71,6 +70,8 @@ def rank_correlation(a: Tensor, b: Tensor, count: int = 14) -> NDArray[np.float6
         raise AttributionError(
             f"Expected two stacks of maps (B, H, W) alike but got {tuple(a.shape)} and {tuple(b.shape)}."
         )
+    from scipy.stats import rankdata  # a second to load, and not needed to serve the page
+
     ranks = [rankdata(cells(m, min(count, *m.shape[1:])).flatten(1).numpy(), axis=1) for m in (a, b)]
     first, second = (r - r.mean(1, keepdims=True) for r in ranks)
     scale = np.sqrt((first**2).sum(1) * (second**2).sum(1))

@@ -19,9 +19,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.color import rgb2lab
-from skimage.measure import label, regionprops
-from skimage.morphology import remove_small_objects, skeletonize
 
 from workbench.errors import ImageError
 
@@ -58,6 +55,8 @@ class Picture:
     @cached_property
     def lab(self) -> NDArray:
         """(H, W, 3) L* 0..100, a*, b*."""
+        from skimage.color import rgb2lab  # scikit-image is loaded with the first picture that is measured
+
         return rgb2lab(self.rgb.astype(np.float32) / 255).astype(np.float32)
 
     @cached_property
@@ -104,11 +103,15 @@ class Picture:
         reach = np.ones((round(0.025 * self.side) | 1,) * 2, np.uint8)
         part = EDGE * cv2.dilate(hat, reach)
         speck = max(2, round((0.012 * self.side) ** 2))
+        from skimage.morphology import remove_small_objects
+
         return remove_small_objects(hat > np.maximum(CONTRAST, part), max_size=speck, connectivity=2)
 
     @cached_property
     def spines(self) -> NDArray[np.bool_]:
         """(H, W) the marks thinned to lines one pixel wide."""
+        from skimage.morphology import skeletonize
+
         return skeletonize(self.marks)
 
     @cached_property
@@ -140,6 +143,8 @@ class Picture:
         """(n, 2) pixels of each segment of :data:`SHORTEST` and more, crossings and their forks cut out."""
         crossing = (self.spines & (self.neighbours > 3)).astype(np.uint8)
         pieces = self.spines & ~cv2.dilate(crossing, np.ones((3, 3), np.uint8)).astype(bool)
+        from skimage.measure import label, regionprops
+
         found = regionprops(label(pieces, connectivity=2))
         return [region.coords for region in found if region.area >= SHORTEST * self.side]
 

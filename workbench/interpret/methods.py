@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import warnings
 from collections.abc import Callable
 
 import torch
-from captum.attr import GuidedGradCam, IntegratedGradients, Occlusion
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -107,6 +107,8 @@ def guidable(network: nn.Module) -> nn.Module:
 
 
 def _guided_grad_cam(network, x, target, layer, _seed) -> Tensor:
+    from captum.attr import GuidedGradCam  # not with the page: it brings matplotlib
+
     layer = default_layer(network) if layer is None else layer
     _grad_cam(network, x, target, layer, _seed)  # for its refusals
     name = next(n for n, m in network.named_modules() if m is layer)
@@ -119,6 +121,8 @@ def _guided_grad_cam(network, x, target, layer, _seed) -> Tensor:
 
 
 def _integrated_gradients(network, x, target, _layer, _seed, fill="mean", steps=16) -> Tensor:
+    from captum.attr import IntegratedGradients
+
     method = IntegratedGradients(network)
     batch = max(len(x), 8 * 224 * 224 // (x.shape[-1] * x.shape[-2]))  # bounds the memory
     parts = method.attribute(
@@ -127,10 +131,16 @@ def _integrated_gradients(network, x, target, _layer, _seed, fill="mean", steps=
     return parts.sum(1)
 
 
+def _window(size: tuple[int, int], window: int | None = None, stride: int | None = None) -> tuple[int, int]:
+    """Side of the square that is painted over and its step, by default a quarter of the picture and half."""
+    window = min(window or max(1, round((size[0] * size[1]) ** 0.5 / 4)), *size)
+    return window, stride or max(1, window // 2)
+
+
 def _occlusion(network, x, target, _layer, _seed, fill="mean", window=None, stride=None) -> Tensor:
-    window = window or max(1, round((x.shape[-1] * x.shape[-2]) ** 0.5 / 4))
-    window = min(window, *x.shape[-2:])
-    stride = stride or max(1, window // 2)
+    from captum.attr import Occlusion
+
+    window, stride = _window(tuple(x.shape[-2:]), window, stride)
     with torch.no_grad():
         parts = Occlusion(network).attribute(
             x,
@@ -215,6 +225,31 @@ METHODS: dict[str, Method] = {
 def methods(controls: bool = False) -> list[str]:
     """Names of the methods, and of the controls if asked for."""
     return [name for name, method in METHODS.items() if controls or not method.control]
+
+
+def available(network: nn.Module) -> list[str]:
+    """The methods that this network can be explained with: guided backpropagation is not for every one."""
+    try:
+        guidable(network)
+    except AttributionError:
+        return [name for name in methods() if name != "guided_grad_cam"]
+    return methods()
+
+
+def passes(method: str, size: tuple[int, int], steps: int = 16) -> int:
+    """About how many pictures the network is shown for one map, for a progress bar.
+
+    Args:
+        method: a name in :data:`METHODS`.
+        size: (H, W) of the picture.
+        steps: of integrated gradients.
+    """
+    if method == "integrated_gradients":
+        return steps + 1
+    if method != "occlusion":
+        return 3
+    window, stride = _window(size)
+    return math.prod(math.ceil((side - window) / stride) + 1 for side in size) + 2
 
 
 def attribute(

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-from captum.metrics import infidelity as captum_infidelity
-from captum.metrics import sensitivity_max
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -132,6 +130,8 @@ def infidelity(
     Returns:
         name -> (B,) in [0, 1].
     """
+    from captum.metrics import infidelity as captum_infidelity  # not with the page: it brings matplotlib
+
     for found in maps.values():
         _check(network, x, target, found)
     check_classes(target, network(x[:1]).shape[1])
@@ -202,6 +202,8 @@ def sensitivity(
 
     A map that does not look at the network at all may have 0: stability alone is no merit.
     """
+    from captum.metrics import sensitivity_max
+
     generator = torch.Generator().manual_seed(seed)
 
     def noise(inputs, perturb_radius):

@@ -138,27 +138,30 @@ def probe(
 
     Args:
         features: stage -> (N, K).
-        descriptors: name -> (N,) numbers. A constant one is left out.
+        descriptors: name -> (N,) numbers; a picture without one (nan) is left out of that probe, a constant
+            descriptor altogether.
         moods: name -> (N,) 0 or 1.
         groups: (N,).
         folds: of the cross-validation.
         samples: bootstrap samples.
 
     Returns:
-        Rows of layer, characteristic, kind ("descriptor" or "mood"), measure, score, low, high.
+        Rows of layer, characteristic, kind ("descriptor" or "mood"), measure, score, low, high, pictures.
     """
-    rows = []
+    rows, groups = [], np.asarray(groups)
     for layer, x in features.items():
         for kind, table, measure, judge in (
             ("descriptor", descriptors, "R2", probe_value),
             ("mood", moods, "balanced_accuracy", probe_class),
         ):
             for name, values in table.items():
-                if np.ptp(np.asarray(values, dtype=float)) == 0:
+                values = np.asarray(values, dtype=float)
+                known = np.isfinite(values)
+                if not known.any() or np.ptp(values[known]) == 0:
                     continue
-                score, low, high = judge(x, values, groups, folds=folds, samples=samples)
+                score, low, high = judge(x[known], values[known], groups[known], folds=folds, samples=samples)
                 keys = {"layer": layer, "characteristic": name, "kind": kind, "measure": measure}
-                rows.append({**keys, "score": score, "low": low, "high": high})
+                rows.append({**keys, "score": score, "low": low, "high": high, "pictures": int(known.sum())})
     return rows
 
 
@@ -177,9 +180,13 @@ def similarity(features: Mapping[str, NDArray]) -> tuple[list[str], NDArray[np.f
 
 
 def relevance(values: ArrayLike, labels: ArrayLike) -> float:
-    """Correlation ratio η²: the share of a descriptor's variance that lies between the moods, in [0, 1]."""
+    """Correlation ratio η²: the share of a descriptor's variance that lies between the moods, in [0, 1].
+
+    Pictures without a value (nan) are left out.
+    """
     values, labels = np.asarray(values, dtype=float), np.asarray(labels)
-    total = ((values - values.mean()) ** 2).sum()
+    values, labels = values[np.isfinite(values)], labels[np.isfinite(values)]
+    total = ((values - values.mean()) ** 2).sum() if len(values) else 0
     if not total > 0:
         return 0.0
     means = {k: values[labels == k].mean() for k in np.unique(labels)}

@@ -18,6 +18,7 @@ KINDS = ("generator", "discriminator", "classifier")
 # Modules that register architectures when imported: adding a model is one new file and one line here.
 _MODULES = (
     "workbench.models.fsgan",
+    "workbench.models.afgan",
     "workbench.models.discriminators",
     "workbench.models.classifiers",
     "workbench.models.building_blocks",
@@ -25,7 +26,9 @@ _MODULES = (
     "workbench.models.dkse",
     "workbench.models.statistics",
     "workbench.models.peers.animegan",
+    "workbench.models.peers.cartoon_discriminator",
     "workbench.models.peers.cartoongan",
+    "workbench.models.peers.ugatit",
     "workbench.models.peers.whitebox",
 )
 _entries: dict[str, tuple[str, Callable[..., nn.Module]]] = {}

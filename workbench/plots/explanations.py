@@ -32,6 +32,15 @@ def _name(method: str) -> str:
     return _NAMES.get(method, pretty(method))
 
 
+def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cases measured on several networks get the network's name."""
+    if "network" not in frame:
+        return frame
+    several = frame.groupby("case")["network"].transform("nunique") > 1
+    names = frame["case"].where(~several, frame["case"] + ", " + frame["network"].astype(str))
+    return frame.assign(case=names)
+
+
 @styled
 def layer_heat_map(table, kind: str = "descriptor", weights: str = "imagenet", title: str = "") -> Figure:
     """What each layer knows of each characteristic: layers across, characteristics down.
@@ -87,28 +96,37 @@ def similarity_map(table, title: str = "How alike layers see the pictures (RSA)"
 
 
 @styled
-def block_choices(table, title: str = "MAFR with the blocks that ...") -> Figure:
-    """Balanced accuracy of the recommended, the deepest and random blocks: a point a seed and the mean.
+def block_choices(table, title: str = "MAFR with the blocks that are ...") -> Figure:
+    """Balanced accuracy of the recommended, the deepest and random blocks: a point a seed, the mean, and its
+    interval over painters if the table has it.
 
     Args:
-        table: columns part, choice, seed, score; the rows of part ``test`` are drawn.
+        table: columns part, choice, seed, score; the rows of part ``test`` are drawn, and of ``comparison``
+            (with measure, low and high) those on balanced accuracy.
     """
     frame = check_table(table, ("part", "choice", "seed", "score"))
+    overall = frame[frame["part"] == "comparison"]
+    if len(overall):
+        overall = overall[overall["measure"] == "balanced_accuracy"].drop_duplicates("choice", keep="last")
+    overall = overall.set_index("choice")
     frame = check_table(frame[frame["part"] == "test"], ("choice", "score"))
     choices = in_order(frame["choice"])
-    figure, grid = new_figure(size=(6.0, 1.3 + 0.55 * len(choices)))
+    figure, grid = new_figure(size=(6.0, 1.3 + 0.6 * len(choices)))
     axes = grid[0, 0]
     for place, choice in enumerate(choices):
         own = frame.loc[frame["choice"] == choice, "score"].astype(float)
         series = {k: v for k, v in look(place).items() if k != "linestyle"}
-        axes.plot(own, np.full(len(own), place), linestyle="none", alpha=0.5, markersize=5, **series)
-        axes.plot(own.mean(), place, linestyle="none", markersize=11, markeredgecolor="white", **series)
-        axes.annotate(
-            f"{own.mean():.3f}", (own.mean(), place), (0, 10), textcoords="offset points", ha="center"
-        )
+        axes.plot(own, np.full(len(own), place + 0.22), linestyle="none", alpha=0.5, markersize=5, **series)
+        mean = own.mean()
+        if choice in overall.index:
+            row = overall.loc[choice]
+            mean = float(row["score"])
+            interval_points(axes, [place], [mean], [float(row["low"])], [float(row["high"])], index=place)
+        axes.plot(mean, place, linestyle="none", markersize=9, markeredgecolor="white", **series)
+        axes.annotate(f"{mean:.3f}", (mean, place), (0, 10), textcoords="offset points", ha="center")
     axes.set_yticks(range(len(choices)), [pretty(c) for c in choices])
-    axes.set(xlabel="balanced accuracy (small: a split seed, large: the mean)", title=title)
-    axes.set_ylim(len(choices) - 0.4, -0.6)
+    axes.set(xlabel="balanced accuracy (small: a split seed, large: over all)", title=title)
+    axes.set_ylim(len(choices) - 0.5, -0.6)
     return figure
 
 
@@ -121,7 +139,7 @@ def faithfulness_plot(table, title: str = "") -> Figure:
     """
     frame = check_table(table, ("case", "method", "measure", "part", "estimate", "low", "high"))
     frame = frame[frame["measure"].isin(list(_MEASURES)) & (frame["method"].astype(str) != "")]
-    frame = check_table(frame, ("case",))
+    frame = _told_apart(check_table(frame, ("case",)))
     cases = in_order(frame["case"])
     measures, rows = in_order(frame["measure"], _MEASURES), in_order(frame["method"], _METHODS)
     columns = min(4, len(measures))
@@ -167,7 +185,7 @@ def cascade_plot(table, title: str = "Maps of an ever more randomised network") 
         table: columns case, method, measure, part, estimate; the rows of measure ``cascade`` are drawn.
     """
     frame = check_table(table, ("case", "method", "measure", "part", "estimate"))
-    frame = check_table(frame[frame["measure"] == "cascade"], ("case",))
+    frame = _told_apart(check_table(frame[frame["measure"] == "cascade"], ("case",)))
     cases, names = in_order(frame["case"]), in_order(frame["method"], _METHODS)
     figure, grid = new_figure(1, len(cases), size=(1.4 + 3.1 * len(cases), 3.9), sharey=True)
     for axes, case in zip(grid[0], cases, strict=True):

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from workbench import models
 from workbench.data.atelier import open_dataset
 from workbench.data.transforms import Squeeze, Views
-from workbench.interpret.faithfulness import Settings, measure, summarise
+from workbench.interpret.faithfulness import MEASURES, Settings, measure, summarise
 from workbench.interpret.localisation import mask_area, pointing_game, relevance_mass
 from workbench.interpret.methods import METHODS, attribute
 from workbench.studies.quick_networks import (
@@ -39,6 +39,10 @@ from workbench.studies.runner import Runs
 
 CASES = ("paintings", "atelier", "seal", "no cue")
 KEYS = ("case", "network", "data")
+PACKAGED = (
+    "network", "weights", "size", "method", "measure", "estimate", "low", "high", "vs_random",
+    "vs_random_low", "vs_random_high", "vs_edges", "vs_edges_low", "vs_edges_high", "pictures", "seeds",
+)  # fmt: skip
 _TEST = 100_000  # first seed of the atelier's test pictures
 
 
@@ -105,6 +109,11 @@ class _Study:
         x = torch.cat([views(data.read(int(i))) for i in chosen])
         found = predictions(network, x)
         rows = summarise(measure(network, x, found, None, self.plan.settings), data.groups[chosen])
+        origin = {
+            "weights": card.sha256[:12],
+            "size": self.plan.size,
+        }  # which network exactly, and how it saw
+        rows = [{**row, **origin} for row in rows]
         if set(data.classes) <= set(card.class_names):
             labels = [card.class_names.index(data.classes[k]) for k in data.labels[chosen]]
             rows.append(_accuracy(share_right(found, labels), len(chosen)))
@@ -155,6 +164,19 @@ def _inside(network: nn.Module, x: Tensor, target: Tensor, masks: Tensor, settin
             keys = {"method": method, "measure": name, "part": "", "seed": seed}
             rows += [{**keys, "picture": start + i, "value": float(v)} for i, v in enumerate(found)]
     return rows
+
+
+def for_package(table: Sequence[Mapping]) -> list[dict]:
+    """What the package carries of the table: the shipped classifiers' measures on paintings.
+
+    Returns:
+        Rows of :data:`PACKAGED`, the content of ``workbench/interpret/measured/faithfulness.csv``.
+    """
+    return [
+        {key: row[key] for key in PACKAGED}
+        for row in table
+        if row["case"] == "paintings" and row["measure"] in MEASURES
+    ]
 
 
 def _accuracy(value: float, pictures: int, part: str = "") -> dict:

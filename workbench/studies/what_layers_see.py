@@ -8,7 +8,10 @@ Parts of the table, one after the other:
 - ``relevance``: how much of a descriptor's variance lies between the moods.
 - ``recommendation``: the blocks to aggregate that follow from these, in the order of choice.
 - ``test``: MAFR with the recommended blocks against the deepest as many and random as many, trained alike on
-  the same painter-grouped folds.
+  the same painter-grouped folds: one row a choice and split seed. Every training and every answer lies
+  beside it, in ``what_layers_see_blocks.csv`` and ``what_layers_see_blocks_predictions.csv``.
+- ``comparison``: each choice over all split seeds with its interval over painters, and how far it lies above
+  the recommended blocks (``difference``, paired, with interval and corrected p).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from workbench import models
 from workbench.data.atelier import open_dataset
@@ -28,13 +32,16 @@ from workbench.data.transforms import Squeeze, Views
 from workbench.interpret.descriptors import DESCRIPTORS, describe_folder
 from workbench.interpret.layers import blocks, stages
 from workbench.interpret.probing import gains_over, probe, recommend, relevance, similarity, stage_features
-from workbench.metrics.classification import balanced_accuracy, confusion_matrix
+from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models.mafr import BLOCKS
+from workbench.studies.crossval import Answers, Trainer, compare, cross_validate, finetuned, predictions_of
+from workbench.studies.mafr import CONFIG
 from workbench.studies.runner import Runs
-from workbench.training.finetune import FinetuneConfig, Pictures, cross_validate
+from workbench.training.finetune import Pictures
 
 KEYS = ("section", "choice", "seed")
 CHOICES = ("recommended", "deepest", "random")
+SCORES = ("accuracy", "balanced_accuracy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +80,15 @@ def run(data: str | os.PathLike, out: str | os.PathLike, plan: Plan | None = Non
     runs.do(first, lambda section, choice, seed: study.look(), "probes")
     if not plan.seeds:
         return runs.path
-    chosen = recommended(runs.rows)
+    answers = predictions_of(study.train(recommended(runs.rows), out))
     tests = [{"section": "test", "choice": c, "seed": s} for s in plan.seeds for c in CHOICES]
-    return runs.do(
-        tests, lambda section, choice, seed: study.train(choice, seed, chosen), "MAFR with other blocks"
-    )
+    runs.do(tests, lambda section, choice, seed: _scores(answers, choice, seed), "scores")
+    seeds = " ".join(map(str, plan.seeds))
+    overall = [{"section": "comparison", "choice": c, "seed": seeds} for c in CHOICES]
+    if any(key not in runs for key in overall):
+        compared = compare(answers, CHOICES[0], SCORES).to_dict("records")
+        runs.do(overall, lambda section, choice, seed: _compared(compared, choice), "comparison")
+    return runs.path
 
 
 def some(data: Paintings, count: int, seed: int) -> Paintings:
@@ -123,9 +134,7 @@ class _Study:
             tables[weights] = probe(
                 features[weights], descriptors, moods, data.groups, plan.folds, plan.samples
             )
-        rows = [
-            {"part": "probe", "weights": w, **row, "pictures": len(data)} for w in tables for row in tables[w]
-        ]
+        rows = [{"part": "probe", "weights": w, **row} for w in tables for row in tables[w]]
         names, alike = similarity(features["imagenet"])
         rows += [
             {
@@ -147,38 +156,61 @@ class _Study:
             rows.append({"part": "recommendation", "layer": block, "score": float(place)})
         return rows
 
-    def train(self, choice: str, seed: int, chosen: Sequence[int]) -> list[dict]:
-        """Part test: one row, over all pictures of one split seed."""
-        plan, data = self.plan, self.data
-        count = len(chosen)
-        rng = np.random.default_rng([seed, 7])
-        picked = {
-            "recommended": list(chosen),
-            "deepest": list(range(BLOCKS - count, BLOCKS)),
-            "random": sorted(rng.choice(BLOCKS, count, replace=False).tolist()),
-        }[choice]
-        config = FinetuneConfig(
-            arguments={"aggregated": picked},
-            size=plan.train_size,
-            epochs=plan.epochs,
-            folds=plan.train_folds,
-            split_seeds=(seed,),
-            batch_size=16,
-            seed=seed,
-        )
-        if self._pictures is None:
-            self._pictures = Pictures(data, plan.train_size)
-        predicted = np.zeros(len(data), dtype=np.int64)
-        for fold in cross_validate(data, self._pictures, config):
-            predicted[fold["test"]] = fold["logits"].argmax(1)
-        score = balanced_accuracy(confusion_matrix(data.labels, predicted, len(data.classes)))
-        return [
-            {
-                "part": "test",
-                "layer": " ".join(map(str, picked)),
-                "measure": "balanced_accuracy",
-                "score": score,
-                "accuracy": float((predicted == data.labels).mean()),
-                "pictures": len(data),
-            }
-        ]
+    def train(self, chosen: Sequence[int], out: str | os.PathLike) -> Path:
+        """Cross-validate MAFR with each choice of blocks; finished trainings are kept."""
+        plan = self.plan
+        self._pictures = Pictures(self.data, plan.train_size)
+        variants = {choice: self._trainer(choice, chosen) for choice in CHOICES}
+        name = "what_layers_see_blocks"
+        return cross_validate(name, out, self.data, variants, plan.train_folds, plan.seeds)
+
+    def _trainer(self, choice: str, chosen: Sequence[int]) -> Trainer:
+        plan = self.plan
+
+        def train(training: NDArray, test: NDArray, seed: int) -> tuple[NDArray, Mapping]:
+            picked = blocks_of(choice, chosen, seed // 1000)  # the split seed: random blocks change with it
+            config = dataclasses.replace(
+                CONFIG, arguments={"aggregated": picked}, size=plan.train_size, epochs=plan.epochs
+            )
+            probabilities, extra = finetuned(self.data, self._pictures, config)(training, test, seed)
+            return probabilities, {**extra, "blocks": " ".join(map(str, picked))}
+
+        return train
+
+
+def blocks_of(choice: str, chosen: Sequence[int], seed: int) -> list[int]:
+    """Which blocks a choice aggregates: as many as were recommended."""
+    count = len(chosen)
+    rng = np.random.default_rng([seed, 7])
+    return {
+        "recommended": list(chosen),
+        "deepest": list(range(BLOCKS - count, BLOCKS)),
+        "random": sorted(rng.choice(BLOCKS, count, replace=False).tolist()),
+    }[choice]
+
+
+def _scores(predictions: Path, choice: str, seed: int) -> dict:
+    """One row of part test: all pictures of one split seed."""
+    answers = Answers(predictions)
+    own = answers.split_seeds == seed
+    matrix = confusion_matrix(
+        answers.labels[own], answers.probabilities[choice][own].argmax(1), len(answers.classes)
+    )
+    return {
+        "part": "test",
+        "measure": "balanced_accuracy",
+        "score": float(balanced_accuracy(matrix)),
+        "accuracy": float(accuracy(matrix)),
+        "pictures": int(own.sum()),
+    }
+
+
+def _compared(table: Sequence[Mapping], choice: str) -> list[dict]:
+    """Rows of part comparison, one a score."""
+    names = ("low", "high", "difference", "difference_low", "difference_high", "p", "p_holm")
+    return [
+        {"part": "comparison", "measure": row["metric"], "score": row["estimate"]}
+        | {n: row[n] for n in names if row[n] == row[n]}  # the recommended blocks have no difference: nan
+        for row in table
+        if row["variant"] == choice
+    ]

@@ -178,7 +178,8 @@ def render(card: models.Card) -> str:
 def cards() -> str:
     """Every trained model's card as HTML, or a notice where there is none or one is damaged."""
     try:
-        found = [models.card(name) for kind in ("stylizer", "classifier") for name in models.trained(kind)]
+        kinds = ("stylizer", "portrait_stylizer", "classifier")
+        found = [models.card(name) for kind in kinds for name in models.trained(kind)]
     except WorkbenchError as error:
         return f'<div class="notice" role="alert">{html.escape(str(error))}</div>'
     if not found:

@@ -8,80 +8,25 @@ import gradio as gr
 
 from workbench import models
 from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier, Reading, classifiers
-from workbench.ui import about, compare, pictures
+from workbench.inference.classify import (
+    DEFAULT_CLASSIFIER,
+    Classifier,
+    Explanation,
+    classifiers,
+)
+from workbench.interpret.descriptors import describe
+from workbench.interpret.measured import averages_of
+from workbench.interpret.methods import METHODS
+from workbench.ui import compare, explaining, expression, pictures
 from workbench.ui.examples import paintings
+from workbench.ui.moods import bars, choices, shown, trust, waiting
 from workbench.ui.redraw import MODELS
 
-# what a card's `training` may say of its data
-_DATA = ("data", "dataset", "pictures", "painters", "raters", "agreement", "labels", "data_licence")
+SMALLEST = 16  # pixels of a side below which nothing can be measured
 _NONE = (
     "No trained classifier is installed. Put NAME.safetensors and its card NAME.json into workbench/weights, "
     "or train one with `workbench train classifier`, and start again."
 )
-
-
-def waiting(card: models.Card | None) -> str:
-    """Before there is a painting: the moods that the model knows and what they mean."""
-    known = "".join(
-        f'<li><div class="head"><span class="name">{html.escape(_shown(c["name"]))}</span>'
-        f'<span class="zh" lang="zh">{html.escape(c.get("name_zh", ""))}</span></div>'
-        f'<div class="what">{html.escape(c.get("description", ""))}</div></li>'
-        for c in (card.classes if card else ())
-    )
-    lead = (
-        "The moods it tells apart. How likely each is appears here." if card else "Nothing to read with yet."
-    )
-    return f'<p class="fine lead-in">{lead}</p><ul class="moods">{known}</ul>'
-
-
-def bars(reading: Reading, card: models.Card) -> str:
-    """Probabilities as a list with bars, largest first. Values are text as well, for screen readers."""
-    known = {c["name"]: c for c in card.classes}
-    items = []
-    for name, probability in sorted(reading.probabilities.items(), key=lambda item: -item[1]):
-        info = known.get(name, {})
-        percent = f"{100 * probability:.0f} %"
-        items.append(
-            f'<li class="{"top" if name == reading.top else ""}"><div class="head">'
-            f'<span class="name">{html.escape(_shown(name))}</span>'
-            f'<span class="zh" lang="zh">{html.escape(info.get("name_zh", ""))}</span>'
-            f'<span class="percent">{percent}</span></div>'
-            f'<div class="bar" aria-hidden="true"><span style="width:{100 * probability:.1f}%"></span></div>'
-            f'<div class="what">{html.escape(info.get("description", ""))}</div></li>'
-        )
-    return f'<ul class="moods" aria-label="Moods and their probabilities">{"".join(items)}</ul>'
-
-
-def _shown(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _choices(card: models.Card) -> list[tuple[str, str]]:
-    return [(f"{_shown(c['name'])} {c.get('name_zh', '')}".strip(), c["name"]) for c in card.classes]
-
-
-def trust(card: models.Card) -> str:
-    """What the model learnt from and how sure to be of it, from its card."""
-    accuracy = about.find(card.metrics, "accuracy")
-    headline = ""
-    if accuracy:
-        estimate, low, high = (f"{100 * float(v):.0f}" for v in accuracy)
-        headline = (
-            "<p>On pictures held back from its training it named the right class for about "
-            f"<strong>{estimate} of 100</strong> (95 % interval {low} to {high}).</p>"
-        )
-    trained_on = [(k, card.training[k]) for k in _DATA if k in card.training]
-    return (
-        '<section class="card" aria-label="How far to trust this"><h2>How far to trust this</h2>'
-        "<p>The model estimates the mood that <em>people who look at the painting</em> would name. That is a "
-        "trace of the painter’s hand and mind, not a diagnosis of the painter, nor of anyone else.</p>"
-        f"{headline}<p>{html.escape(card.limitations)}</p>"
-        f"<h3>What it learnt from</h3>{about.facts(trained_on)}"
-        f"<h3>How often it is right</h3>{about.facts(card.metrics.items())}"
-        + (f"<h3>Calibration</h3>{about.facts(card.calibration.items())}" if card.calibration else "")
-        + "</section>"
-    )
 
 
 def _classifier(name) -> Classifier:
@@ -94,7 +39,15 @@ def _classifier(name) -> Classifier:
 
 
 def classify_file(image, model, progress=gr.Progress()):  # noqa: B008 (Gradio looks for it in the signature)
-    """Read a painting. Takes an image file and a model's name; returns the classes' probabilities."""
+    """Estimate the mood that people would see in a painting. It is no diagnosis of the painter or of others.
+
+    Args:
+        image: the painting (JPEG, PNG, WebP, TIFF, BMP or GIF).
+        model: name of the classifier, for example "mood_statistics" for Chinese paintings.
+
+    Returns:
+        the moods with their probabilities, the likeliest mood, and whether the probabilities are calibrated
+    """
     with pictures.one_line_errors():
         progress(0.1, desc="Reading the picture")
         reading = _classifier(model).classify(pictures.read_upload(image))
@@ -107,30 +60,48 @@ def classify_file(image, model, progress=gr.Progress()):  # noqa: B008 (Gradio l
         }
 
 
-def explain_file(image, model, class_name, progress=gr.Progress()):  # noqa: B008
-    """Where the model looked for one class (the likeliest if none is named): the painting with a heat map."""
+def explain_file(image, model, class_name, method, layer, progress=gr.Progress()):  # noqa: B008
+    """Show which parts of a painting spoke for a mood, as a heat map over the painting.
+
+    Args:
+        image: the painting (JPEG, PNG, WebP, TIFF, BMP or GIF).
+        model: name of the classifier, for example "mood_statistics" for Chinese paintings.
+        class_name: the mood to explain; empty for the likeliest.
+        method: name of the method of explanation; empty for Grad-CAM.
+        layer: layer that Grad-CAM and guided Grad-CAM look at; empty for their usual one.
+
+    Returns:
+        a PNG: the painting under the heat map, the brighter the more it spoke for the mood
+    """
     with pictures.one_line_errors():
         progress(0.1, desc="Looking where the model looked")
         painting = pictures.read_upload(image)
-        explanation = _classifier(model).explain(painting, class_name or None)
+        explanation = _explain(painting, model, class_name, method, layer, progress)
         return pictures.save_png(explanation.overlay, pictures.stem_of(image), explanation.class_name)
 
 
+def _explain(painting, model, class_name, method, layer, progress) -> Explanation:
+    classifier = _classifier(model)
+    method = method or explaining.DEFAULT_METHOD
+    return classifier.explain(
+        painting,
+        class_name or None,
+        method,
+        (layer or None) if method not in METHODS or METHODS[method].layered else None,
+        progress=lambda share: progress(share, desc="Looking where the model looked"),
+    )
+
+
 def read(path, model, progress=gr.Progress()):  # noqa: B008
-    """What the page shows: (bars, class choice, overlay, all models side by side)."""
+    """The mood, at once: (bars, class choice, the reading for what follows), and the rest empty."""
+    gone = (None, "", "")  # the overlay, the numbers and the table of the painting before
     if path is None:  # the box was cleared
-        return waiting(models.card(model) if model else None), gr.Radio(value=None), None, ""
+        return waiting(models.card(model) if model else None), gr.Radio(value=None), None, *gone
     with pictures.one_line_errors():
         progress(0.1, desc="Reading the picture")
-        painting = pictures.read_upload(path)
         classifier = _classifier(model)
-        reading, *others = compare.read_with_all(painting, compare.same_task(classifiers(), model))
-        progress(0.5, desc="Looking where the model looked")
-        overlay = classifier.explain(pictures.preview(painting), reading.top).overlay
-        shown = pictures.save_png(overlay, reading.top)
-        cards = {r.model: models.card(r.model) for r in (reading, *others)}
-        table = compare.side_by_side((reading, *others), cards, model) if others else ""
-        return bars(reading, classifier.card), gr.Radio(value=reading.top), shown, table
+        reading = classifier.classify(pictures.read_upload(path))
+        return bars(reading, classifier.card), gr.Radio(value=reading.top), reading, *gone
 
 
 def read_on_click(path, model, progress=gr.Progress()):  # noqa: B008
@@ -141,14 +112,35 @@ def read_on_click(path, model, progress=gr.Progress()):  # noqa: B008
     return read(path, model, progress)
 
 
-def show_class(path, model, class_name, progress=gr.Progress()):  # noqa: B008
-    """The overlay for another class."""
+def look(path, model, class_name, method, layer, progress=gr.Progress()):  # noqa: B008
+    """The overlay for a class, method and layer."""
     if path is None or class_name is None:
         return None
     with pictures.one_line_errors():
-        progress(0.1, desc="Looking where the model looked")
+        progress(0, desc="Looking where the model looked")
         painting = pictures.preview(pictures.read_upload(path))
-        return pictures.save_png(_classifier(model).explain(painting, class_name).overlay, class_name)
+        overlay = _explain(painting, model, class_name, method, layer, progress).overlay
+        return pictures.save_png(overlay, class_name, method)
+
+
+def compare_all(path, model, reading, class_name):
+    """What comes after the mood: (descriptors for what follows, their chart, all models side by side)."""
+    if path is None or reading is None:
+        return {}, "", ""
+    with pictures.one_line_errors():
+        painting = pictures.read_upload(path)
+        values = describe(painting) if min(painting.size) >= SMALLEST else {}
+        others = compare.read_with_all(painting, compare.same_task(classifiers(), model)[1:])
+        cards = {r.model: models.card(r.model) for r in (reading, *others)}
+        table = compare.side_by_side((reading, *others), cards, model) if others else ""
+        return values, show_numbers(values, model, class_name), table
+
+
+def show_numbers(values, model, class_name) -> str:
+    """The painting's descriptors beside the averages of a class."""
+    card = models.card(model)
+    names = {c["name"]: shown(c["name"]) for c in card.classes}
+    return expression.chart(values, averages_of(card.class_names), class_name or "", names)
 
 
 def _installed() -> tuple[dict[str, models.Card], str]:
@@ -164,6 +156,10 @@ def build() -> None:
     """Add the tab's contents to the open ``gr.Blocks``."""
     cards, notice = _installed()
     chosen = DEFAULT_CLASSIFIER if DEFAULT_CLASSIFIER in cards else next(iter(cards), None)
+    try:
+        ready = _classifier(chosen) if chosen else None
+    except WorkbenchError as error:  # damaged weights: the page says so and lives on
+        ready, notice = None, str(error)
     gr.Markdown(
         "Drop in a painting: the model tells which mood people would see in it, and shows which parts of "
         "the picture spoke for that mood.",
@@ -187,6 +183,7 @@ def build() -> None:
                     value=chosen,
                     label="Model",
                     filterable=False,
+                    elem_id="read-model",
                 )
             )
             button = gr.Button("Read", variant="primary", size="lg")
@@ -206,35 +203,81 @@ def build() -> None:
             )
             class_name = pictures.unchecked(
                 gr.Radio(
-                    _choices(cards[chosen]) if chosen else [],
+                    choices(cards[chosen]) if chosen else [],
                     label="Explain",
-                    info="The brighter and yellower a place, the more it spoke for this mood (Grad-CAM).",
+                    info="The brighter and yellower a place, the more it spoke for this mood.",
                     elem_id="read-class",
                 )
             )
+            method = pictures.unchecked(
+                gr.Dropdown(
+                    explaining.method_choices(ready) if ready else [],
+                    value=explaining.DEFAULT_METHOD if ready else None,
+                    label="Method",
+                    filterable=False,
+                    elem_id="read-method",
+                )
+            )
+            layer = pictures.unchecked(
+                gr.Dropdown(
+                    explaining.layer_choices(ready) if ready else [],
+                    value=explaining.DEFAULT_LAYER if ready else None,
+                    label="Layer",
+                    filterable=False,
+                    elem_id="read-layer",
+                )
+            )
+            reliance = gr.HTML(
+                explaining.trust_line(ready, explaining.DEFAULT_METHOD) if ready else "",
+                elem_id="read-reliance",
+            )
+    numbers = gr.HTML("", elem_id="read-numbers", css_template=expression.CSS)
     together = gr.HTML("", elem_id="read-compare")
     certainty = gr.HTML(trust(cards[chosen]) if chosen else "")
+    reading, values = gr.State(), gr.State({})
 
     def about_model(name):
-        return trust(cards[name]), gr.Radio(choices=_choices(cards[name]), value=None)
+        """What depends on the model alone: its card, its classes, methods and layers."""
+        classifier = _classifier(name)
+        return (
+            trust(cards[name]),
+            gr.Radio(choices=choices(cards[name]), value=None),
+            gr.Dropdown(choices=explaining.method_choices(classifier), value=explaining.DEFAULT_METHOD),
+            gr.Dropdown(
+                choices=explaining.layer_choices(classifier), value=explaining.DEFAULT_LAYER, visible=True
+            ),
+            explaining.trust_line(classifier, explaining.DEFAULT_METHOD),
+        )
 
-    shared = {"concurrency_id": MODELS, "concurrency_limit": 1}
-    outputs = [moods, class_name, overlay, together]
-    page = {**shared, "api_visibility": "private", "show_progress_on": [moods, overlay]}
-    gr.on([painting.change], read, [painting, model], outputs, trigger_mode="always_last", **page)
-    button.click(read_on_click, [painting, model], outputs, **page)
-    model.input(about_model, model, [certainty, class_name], api_visibility="private").then(
-        read, [painting, model], outputs, **page
-    )
-    class_name.input(
-        show_class,
-        [painting, model, class_name],
-        overlay,
-        trigger_mode="always_last",
-        api_visibility="private",
-        **shared,
-    )
+    def about_method(name, chosen_method, chosen_layer):
+        """Whether there is a layer to choose, and how far to trust the method."""
+        layered = METHODS[chosen_method].layered
+        line = explaining.trust_line(_classifier(name), chosen_method, chosen_layer)
+        return gr.Dropdown(visible=layered), line
+
+    page = {"concurrency_id": MODELS, "concurrency_limit": 1, "api_visibility": "private"}
+    quick = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    asked = [painting, model, class_name, method, layer]
+    found = [moods, class_name, reading, overlay, numbers, together]
+    mood = {"inputs": [painting, model], "outputs": found, "show_progress_on": [moods], **page}
+
+    def and_so_on(event):
+        """The mood is there first; the map and the numbers follow."""
+        event.success(look, asked, overlay, **page).success(
+            compare_all, [painting, model, reading, class_name], [values, numbers, together], **page
+        )
+
+    and_so_on(painting.change(read, trigger_mode="always_last", **mood))
+    and_so_on(button.click(read_on_click, **mood))
+    changed = model.input(about_model, model, [certainty, class_name, method, layer, reliance], **quick)
+    and_so_on(changed.success(read, **mood))
+    class_name.input(show_numbers, [values, model, class_name], numbers, **quick)
+    class_name.input(look, asked, overlay, trigger_mode="always_last", **page)
+    for choice in (method, layer):
+        choice.input(about_method, [model, method, layer], [layer, reliance], **quick)
+        choice.input(look, asked, overlay, trigger_mode="always_last", **page)
     # the API has events of its own: data out, nothing of the page
+    shared = {"concurrency_id": MODELS, "concurrency_limit": 1}
     gr.Button(visible=False).click(
         classify_file,
         [painting, model],
@@ -243,9 +286,5 @@ def build() -> None:
         **shared,
     )
     gr.Button(visible=False).click(
-        explain_file,
-        [painting, model, class_name],
-        gr.File(visible=False, label="Overlay"),
-        api_name="explain",
-        **shared,
+        explain_file, asked, gr.File(visible=False, label="Overlay"), api_name="explain", **shared
     )

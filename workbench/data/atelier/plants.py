@@ -9,6 +9,7 @@ from workbench.data.atelier.strokes import ACCENT, INK, TINT, Layer
 
 
 def polar(angle, length):
+    """(…, 2) vectors of these angles (radians) and lengths."""
     return np.stack([np.cos(angle) * length, np.sin(angle) * length], -1)
 
 

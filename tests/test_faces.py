@@ -1,0 +1,177 @@
+"""Annotated portraits, their composites, and the teacher that draws them."""
+
+import dataclasses
+
+import numpy as np
+import portraits as drawn
+import pytest
+from PIL import Image
+
+from workbench.data.faces import Composites, Portrait, load_portraits, person, split_by_person
+from workbench.errors import DatasetError
+from workbench.training import portrait_features, portrait_regions
+from workbench.training.portrait_targets import prepare
+from workbench.training.portrait_teacher import PortraitTeacherConfig, draw, skin_tones
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    photo, landmarks, mask = drawn.portrait()
+    return Portrait(photo, landmarks, mask, draw(photo, landmarks, mask))
+
+
+def folder_of(tmp_path, count=9):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    stored = {}
+    for index in range(count):
+        photo, landmarks, mask = drawn.portrait(64, 56, 10.0, index)
+        name = f"p_{index}.png"
+        Image.fromarray(photo).save(photos / name)
+        stored |= {f"landmarks/{name}": landmarks, f"mask/{name}": mask}
+    return photos, stored
+
+
+def test_annotated_portraits_are_loaded_by_name(tmp_path):
+    photos, stored = folder_of(tmp_path)
+    stored |= {"landmarks/gone.png": stored["landmarks/p_0.png"], "mask/gone.png": stored["mask/p_0.png"]}
+    np.savez(tmp_path / "a.npz", **stored)
+    loaded = load_portraits(photos, tmp_path / "a.npz")
+    assert sorted(loaded) == [f"p_{i}.png" for i in range(9)]
+    assert loaded["p_3.png"].unit == pytest.approx(10, abs=0.2)
+    np.testing.assert_array_equal(loaded["p_3.png"].mask, stored["mask/p_3.png"])
+
+
+def test_what_is_wrong_with_annotations_is_said(tmp_path):
+    photos, stored = folder_of(tmp_path)
+    with pytest.raises(DatasetError, match="no such file"):
+        load_portraits(photos, tmp_path / "none.npz")
+    np.savez(tmp_path / "few.npz", **{k: v for k, v in stored.items() if "p_1" in k})
+    with pytest.raises(DatasetError, match="at least 8"):
+        load_portraits(photos, tmp_path / "few.npz")
+    np.savez(tmp_path / "other.npz", **stored | {"mask/p_2.png": np.zeros((3, 3), np.uint8)})
+    with pytest.raises(DatasetError, match=r"p_2\.png"):
+        load_portraits(photos, tmp_path / "other.npz")
+
+
+def test_nobody_is_in_two_parts_and_more_portraits_move_nobody():
+    names = [
+        f"frl_{kind}_front__{i:03}_0{k}.jpg"
+        for i in range(60)
+        for kind, k in (("neutral", 3), ("smiling", 8))
+    ]
+    names += [f"us_{i:05}.jpg" for i in range(200)]
+    parts = split_by_person(names, 0.2, 0)
+    assert sorted(name for part in parts for name in part) == sorted(names)
+    people = [{person(n) for n in part} for part in parts]
+    assert not people[0] & people[1]
+    assert not people[0] & people[2]
+    assert not people[1] & people[2]
+    assert 0.05 < len(parts[1]) / len(names) < 0.16
+    fewer = split_by_person(names[::2], 0.2, 0)
+    assert all(set(few) <= set(part) for few, part in zip(fewer, parts, strict=True))
+    with pytest.raises(DatasetError, match="hold out"):
+        split_by_person(names[:2], 0.2, 0)
+
+
+@pytest.mark.parametrize("own_backdrop", [0.0, 1.0])
+def test_a_composite_is_redrawn_only_inside_its_mask(portrait, own_backdrop):
+    scenes = [np.random.default_rng(i).integers(0, 255, (120, 140, 3), np.uint8) for i in range(3)]
+    composites = Composites([portrait], scenes, 96, (16.0, 26.0), 4, own_backdrop, empty=0.0)
+    example = composites.batch(0, 12)
+    assert example.photo.shape == example.target.shape == (12, 96, 96, 3)
+    outside = example.mask == 0
+    assert outside.mean() > 0.2
+    np.testing.assert_array_equal(example.target[outside], example.photo[outside])
+    assert np.abs(example.target[~outside].astype(int) - example.photo[~outside]).mean() > 10
+    assert ((example.unit >= 16) & (example.unit <= 26)).all()
+    for mask, (x, y) in zip(example.mask, example.center, strict=True):
+        assert mask[int(y), int(x)] == 255
+    again = composites.batch(0, 12)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(dataclasses.astuple(example), dataclasses.astuple(again), strict=True)
+    )
+    assert not np.array_equal(example.photo, composites.batch(1, 12).photo)
+
+
+def test_the_eyes_come_to_lie_where_the_example_says(portrait):
+    marked = portrait.photo.copy()
+    x, y = np.round(portrait.eyes.mean(0)).astype(int)
+    marked[:] = 0
+    marked[y - 3 : y + 4, x - 3 : x + 4] = 255
+    marked = dataclasses.replace(portrait, photo=marked, drawing=marked)
+    example = Composites([marked], [np.zeros((99, 99, 3), np.uint8)], 96, (20.0, 22.0), 0, 1.0, 0.0).batch(
+        0, 8
+    )
+    for picture, center in zip(example.target, example.center, strict=True):
+        weight = picture[..., 0].astype(float)
+        rows, columns = np.mgrid[:96, :96]
+        found = (columns * weight).sum() / weight.sum(), (rows * weight).sum() / weight.sum()
+        np.testing.assert_allclose(found, center, atol=0.8)
+
+
+def test_a_scene_without_a_person_stays_as_it_is(portrait):
+    scene = np.random.default_rng(0).integers(0, 255, (80, 90, 3), np.uint8)
+    example = Composites([portrait], [scene], 64, (12.0, 20.0), 1, empty=1.0).batch(0, 3)
+    np.testing.assert_array_equal(example.photo, example.target)
+    assert not example.mask.any()
+    assert not example.unit.any()
+
+
+def test_the_teacher_changes_the_person_and_nothing_else(portrait):
+    outside = portrait.mask == 0
+    np.testing.assert_array_equal(portrait.drawing[outside], portrait.photo[outside])
+    assert np.abs(portrait.drawing[~outside].astype(int) - portrait.photo[~outside]).mean() > 15
+
+
+def test_the_teacher_draws_larger_eyes(portrait):
+    """Around the eyes, more pixels are unlike skin than in the photo."""
+    x, y = np.round(portrait.eyes.mean(0)).astype(int)
+    reach = round(portrait.unit)
+    window = slice(y - reach // 3, y + reach // 2), slice(x - reach, x + reach)
+
+    def unlike_skin(picture):
+        skin = np.median(picture[y + reach // 2 : y + reach, x - 4 : x + 5].reshape(-1, 3), 0)
+        return (np.abs(picture[window].astype(float) - skin).sum(-1) > 120).sum()
+
+    assert unlike_skin(portrait.drawing) > 2.0 * unlike_skin(portrait.photo)
+
+
+def test_dark_skin_stays_dark_and_darker_than_fair_skin():
+    """Lightness of the painted skin rises with the photo's, and dark skin gains little."""
+    from skimage.color import rgb2lab
+
+    photo, landmarks, mask = drawn.portrait()
+    face = portrait_regions.Face(landmarks, 0.8)
+    labels = np.full(mask.shape, portrait_regions.FACE, np.uint8)
+    before, after = [], []
+    for tone in ((70, 45, 35), (110, 75, 58), (160, 115, 92), (225, 180, 155)):
+        flat = np.broadcast_to(np.uint8(tone), photo.shape).copy()
+        before.append(rgb2lab(np.float64(tone) / 255)[0])
+        after.append(rgb2lab(skin_tones(flat, labels, face, PortraitTeacherConfig().lighten)[0] / 255)[0])
+    assert after == sorted(after)
+    assert np.all(np.diff(after) > 5)
+    assert after[0] - before[0] < 13
+
+
+def test_iris_color_follows_the_photo():
+    photo, landmarks, _ = drawn.portrait(unit=40.0, height=240, width=200)
+    face = portrait_regions.Face(landmarks, 0.8)
+    assert portrait_features.iris_color(photo, face) == "brown"
+    painted = photo.copy()
+    for index in (468, 473):
+        x, y = landmarks[index].astype(int)
+        painted[y - 6 : y + 7, x - 6 : x + 7] = (120, 165, 215)
+    assert portrait_features.iris_color(painted, face) == "blue"
+
+
+def test_drawings_are_made_once(tmp_path, portrait, monkeypatch):
+    plain = {"a": dataclasses.replace(portrait, drawing=None)}
+    first = prepare(plain, PortraitTeacherConfig(), tmp_path / "t.npz")
+    np.testing.assert_array_equal(first["a"].drawing, portrait.drawing)
+    monkeypatch.setattr("workbench.training.portrait_targets.draw", lambda *_: pytest.fail("drawn again"))
+    again = prepare(plain, PortraitTeacherConfig(), tmp_path / "t.npz")
+    np.testing.assert_array_equal(again["a"].drawing, portrait.drawing)
+    with pytest.raises(pytest.fail.Exception, match="drawn again"):
+        prepare(plain, PortraitTeacherConfig(eye=1.5), tmp_path / "t.npz")

@@ -1,0 +1,115 @@
+"""Mood shift: hand-made readings with known transitions, and the study on a few painted pictures."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench.errors import DatasetError
+from workbench.interpret.descriptors import DESCRIPTORS
+from workbench.studies import mood_shift
+
+MOODS = ("calm", "grand")
+
+
+def readings():
+    """Ten pictures by five painters: six calm, four grand; two of the calm turn grand."""
+    before = np.array([[0.8, 0.2]] * 6 + [[0.3, 0.7]] * 4)
+    after = before.copy()
+    after[:2] = [0.4, 0.6]
+    return before, after, np.repeat(list("abcde"), 2)
+
+
+def table(rows):
+    return {(r["measure"], r["name"], r["other"]): r for r in rows}
+
+
+def test_transitions_and_changes_by_hand():
+    before, after, groups = readings()
+    labels = np.array([0] * 5 + [1] * 5)
+    found = table(mood_shift.mood_rows(before, after, MOODS, groups, labels, samples=300))
+    assert found["transition", "calm", "grand"]["estimate"] == pytest.approx(2 / 6)
+    assert found["transition", "calm", "calm"]["estimate"] == pytest.approx(4 / 6)
+    assert found["transition", "grand", "grand"]["estimate"] == 1
+    assert found["transition", "calm", "grand"]["pictures"] == 6
+    assert found["changed", "", ""]["estimate"] == pytest.approx(0.2)
+    assert found["distance", "", ""]["estimate"] == pytest.approx(0.4 * 2 / 10)
+    assert found["change", "calm", ""]["estimate"] == pytest.approx(-0.08)
+    assert found["change", "grand", ""]["estimate"] == pytest.approx(0.08)
+    assert found["share before", "grand", ""]["estimate"] == pytest.approx(0.4)
+    assert found["share after", "grand", ""]["estimate"] == pytest.approx(0.6)
+    assert found["accuracy before", "", ""]["estimate"] == pytest.approx(0.9)
+    assert found["accuracy after", "", ""]["estimate"] == pytest.approx(0.7)
+    assert found["accuracy change", "", ""]["estimate"] == pytest.approx(-0.2)
+    for row in found.values():
+        assert row["low"] <= row["estimate"] <= row["high"]
+    # one painter in five moved: his resample count is binomial, so the interval reaches from none to half
+    assert found["changed", "", ""]["low"] == 0
+    assert found["changed", "", ""]["high"] == pytest.approx(0.6)
+
+
+def test_without_labels_there_is_no_accuracy():
+    before, after, groups = readings()
+    measures = {r["measure"] for r in mood_shift.mood_rows(before, after, MOODS, groups, samples=50)}
+    assert measures == {"changed", "distance", "change", "share before", "share after", "transition"}
+
+
+def test_descriptor_change_is_paired_and_in_deviations():
+    rng = np.random.default_rng(0)
+    before = rng.normal(size=(40, len(DESCRIPTORS)))
+    after = before.copy()
+    after[:, 1] += 2 * before[:, 1].std()
+    after[3, 2] = np.nan
+    before[:, 3] = 1.0  # no spread: no unit
+    rows = mood_shift.descriptor_rows(before, after, np.arange(40), samples=300)
+    found = {r["name"]: r for r in rows}
+    names = list(DESCRIPTORS)
+    assert names[3] not in found
+    assert found[names[1]]["estimate"] == pytest.approx(2)
+    assert found[names[1]]["p"] < 0.2 < found[names[0]]["p"]
+    assert found[names[0]]["estimate"] == 0
+    assert found[names[2]]["pictures"] == 39
+
+
+def test_the_control_changes_little():
+    photo = Image.fromarray(mood_shift.free_photos()["coffee"])
+    gap = np.abs(np.asarray(mood_shift.redraw(photo, mood_shift.CONTROL), int) - np.asarray(photo)).mean()
+    assert 0.1 < gap < 5
+
+
+def test_photographs(tmp_path):
+    names, read = mood_shift.photographs()
+    assert len(names) == 6
+    assert min(read(0).size) == 288
+    for i in range(5):
+        Image.new("RGB", (600, 400), (50 * i, 0, 0)).save(tmp_path / f"{i}.png")
+    names, read = mood_shift.photographs(tmp_path, count=3)
+    assert names == ["0.png", "2.png", "4.png"]
+    assert read(1).size == (432, 288)
+    assert read(1).getpixel((0, 0)) == (100, 0, 0)
+    (tmp_path / "one").mkdir()
+    with pytest.raises(DatasetError, match="at least 2 photos"):
+        mood_shift.photographs(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_the_study_end_to_end_and_resumed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    options = {"styles": ("colormatrix_gray", mood_shift.CONTROL), "samples": 50}
+    path = mood_shift.run("atelier:20", tmp_path / "out", **options)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(r["subject"], r["style"]) for r in rows} == {
+        (s, style) for s in ("paintings", "photos") for style in options["styles"]
+    }
+    found = {(r["subject"], r["style"], r["measure"], r["name"]): r for r in rows}
+    gray = found["paintings", "colormatrix_gray", "descriptor", "saturation"]
+    assert float(gray["estimate"]) < -0.5
+    moved = {s: float(found["paintings", s, "distance", ""]["estimate"]) for s in options["styles"]}
+    assert moved[mood_shift.CONTROL] < moved["colormatrix_gray"]
+    assert len(list((tmp_path / "out" / "kept").glob("*.npz"))) == 6
+    monkeypatch.setattr(mood_shift, "describe", None)  # nothing is measured again
+    path.unlink()
+    again = mood_shift.run("atelier:20", tmp_path / "out", **options)
+    assert len(again.read_text().splitlines()) == len(rows) + 1

@@ -1,0 +1,124 @@
+"""A whole training of a portrait stylizer in miniature: both phases, resuming, measuring, the card."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import portraits as drawn
+import pytest
+import torch
+from PIL import Image
+
+from workbench import models
+from workbench.errors import WorkbenchError
+from workbench.inference.portrait_styles import KIND
+from workbench.training.portrait_config import PortraitConfig
+from workbench.training.portrait_publish import PortraitPublication, publish
+from workbench.training.portraits import PortraitTrainer, faces
+
+SMALL = {"widths": (4, 8, 8, 8), "encoder_blocks": 1, "blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    root = tmp_path_factory.mktemp("portraits")
+    rng = np.random.default_rng(0)
+    stored = {}
+    for folder in ("photos", "scenes", "style"):
+        (root / folder).mkdir()
+    for index in range(16):
+        photo, landmarks, mask = drawn.portrait(72, 64, 12.0, index)
+        name = f"p_{index}.png"
+        Image.fromarray(photo).save(root / "photos" / name)
+        stored |= {f"landmarks/{name}": landmarks, f"mask/{name}": mask}
+        for folder in ("scenes", "style"):
+            Image.fromarray(rng.integers(0, 256, (80, 80, 3), np.uint8)).save(root / folder / f"{index}.png")
+    np.savez(root / "annotations.npz", **stored)
+    places = {n: str(root / n) for n in ("scenes", "style", "out")}
+    return PortraitConfig(
+        portraits=str(root / "photos"),
+        annotations=str(root / "annotations.npz"),
+        **places,
+        arguments=SMALL,
+        distil_steps=2,
+        steps=3,
+        batch=4,
+        crop=56,
+        units=(8.0, 13.0),
+        held_out=0.4,
+        face_pixels=32,
+        validate_every=2,
+        threads=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def trainer(config):
+    trainer = PortraitTrainer(config)
+    trainer.run()
+    return trainer
+
+
+def test_both_phases_run_and_are_logged(trainer):
+    out = trainer.out
+    for phase, steps in (("distil", [2]), ("adversarial", [3])):
+        with (out / f"train_{phase}.csv").open() as handle:
+            assert [int(row["step"]) for row in csv.DictReader(handle)] == steps
+    with (out / "validation.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["phase"] for row in rows] == ["distil", "adversarial"]
+    assert all(0 <= float(row["mask_iou"]) <= 1 for row in rows)
+    assert {"best.pt", "checkpoint.pt", "step_000002.pt", "step_000003.pt"} <= {p.name for p in out.iterdir()}
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(trainer, config, tmp_path):
+    first = dataclasses.replace(config, out=str(tmp_path), steps=2)
+    PortraitTrainer(first).run()
+    resumed = PortraitTrainer(dataclasses.replace(first, steps=3))
+    resumed.run()
+    for (name, one), two in zip(
+        trainer.generator.state_dict().items(), resumed.generator.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_a_checkpoint_of_another_network_is_refused(trainer, config):
+    other = dataclasses.replace(config, arguments=SMALL | {"blocks": 2})
+    with pytest.raises(WorkbenchError, match="other shapes"):
+        PortraitTrainer(other).resume()
+
+
+def test_the_configuration_survives_its_file(config, tmp_path):
+    config.write(tmp_path / "c.json")
+    read = PortraitConfig.read(tmp_path / "c.json")
+    assert dataclasses.replace(read, arguments={}) == dataclasses.replace(config, arguments={})
+
+
+def test_weights_are_published_with_what_was_measured(trainer, config):
+    path = publish(
+        config.out, PortraitPublication("tiny", style_source="noise"), "the command", "step_000003.pt"
+    )
+    _, card = models.load(path)
+    assert card.kind == KIND
+    assert card.training["steps"] == 3
+    assert card.training["style"] == "noise"
+    rows = {(row["pictures"], row["source"]): row for row in card.metrics["rows"]}
+    assert rows["tiny", "all"]["parameters"] == sum(p.numel() for p in trainer.generator.parameters())
+    assert rows["tiny", "all"]["background_psnr"] > 0
+    assert rows["photos", "all"]["skin_lightness_correlation"] == pytest.approx(1)
+    assert rows["photos", "all"]["skin_lightness_shift"] == 0
+    assert rows["photos", "p"]["kid_lite0"] == rows["photos", "all"]["kid_lite0"]
+    assert rows["drawn teacher", "all"]["kid_lite0"] != rows["photos", "all"]["kid_lite0"]
+    with pytest.raises(WorkbenchError, match="Train longer"):
+        publish(config.out, PortraitPublication("tiny"), "", "step_000009.pt")
+
+
+def test_the_discriminators_see_squares_around_faces():
+    pictures = torch.zeros(3, 3, 60, 80)
+    pictures[1, :, 24:37, 34:47] = 1  # a square of 13 about x = 40, y = 30
+    center = torch.tensor([[10.0, 10.0], [40.5, 28.0], [5.0, 5.0]])
+    seen = faces(pictures, center, torch.tensor([4.0, 10.0, 0.0]), side=2.6, pixels=26)
+    assert seen.shape == (2, 3, 26, 26)
+    assert seen[1].mean().item() == pytest.approx(13 * 13 / 26**2, abs=0.03)
+    assert seen[1, 0, 13, 13] == 1
+    assert seen[1, 0, 2].max() == seen[1, 0, :, 2].max() == 0

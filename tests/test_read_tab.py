@@ -1,0 +1,153 @@
+"""Read a painting: choosing how a reading is explained, through the API and in a browser."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench import models
+from workbench.data.images import read_image
+from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier
+from workbench.ui import launch, read
+from workbench.ui.examples import examples
+
+gradio_client = pytest.importorskip("gradio_client")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SMALL = "mood_lite0"  # the quicker of the two shipped models
+
+
+@pytest.fixture(scope="module")
+def page():
+    blocks = launch(port=None)
+    yield blocks
+    blocks.close()
+
+
+@pytest.fixture(scope="module")
+def client(page, tmp_path_factory):
+    return gradio_client.Client(
+        page.local_url, verbose=False, download_files=str(tmp_path_factory.mktemp("results"))
+    )
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    read_image(examples()[3].path).resize((96, 64)).save(path)
+    return path
+
+
+def explain(client, photo, *choices):
+    handle = gradio_client.handle_file(str(photo))
+    with Image.open(client.predict(handle, *choices, api_name="/explain")) as image:
+        return np.asarray(image)
+
+
+def test_method_and_layer_through_the_api(client, photo):
+    classifier, picture = Classifier.load(SMALL), read_image(photo)
+    name = classifier.card.class_names[1]
+    for method, layer in (("grad_cam", "stage4"), ("guided_grad_cam", ""), ("occlusion", "")):
+        expected = classifier.explain(picture, name, method, layer or None).overlay
+        found = explain(client, photo, SMALL, name, method, layer)
+        np.testing.assert_array_equal(found, np.asarray(expected))
+    usual = np.asarray(classifier.explain(picture, name).overlay)
+    np.testing.assert_array_equal(explain(client, photo, SMALL, name), usual)  # what programs of old sent
+    # a layer is of no use to occlusion: left over from another method, it is not in the way
+    np.testing.assert_array_equal(explain(client, photo, SMALL, name, "occlusion", "stage4"), found)
+
+
+def test_unknown_methods_and_layers_are_refused_in_one_line(client, photo):
+    for choices, words in (
+        ((SMALL, None, "magic", ""), "Unknown method 'magic'"),
+        ((SMALL, None, "random", ""), "Unknown method 'random'"),  # a control explains nothing
+        ((SMALL, None, "grad_cam", "stage9"), "Unknown layer 'stage9'"),
+    ):
+        with pytest.raises(gradio_client.exceptions.AppError) as caught:
+            explain(client, photo, *choices)
+        assert words in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_mood_comes_before_everything_else(photo, monkeypatch):
+    """Reading neither explains nor measures nor asks other models: it is there at once."""
+    monkeypatch.setattr(read, "describe", None)
+    monkeypatch.setattr(read.compare, "read_with_all", None)
+    monkeypatch.setattr(Classifier, "explain", None)
+    bars, _, reading, *rest = read.read(str(photo), DEFAULT_CLASSIFIER, lambda *_, **__: None)
+    assert "percent" in bars
+    assert reading.model == DEFAULT_CLASSIFIER
+    assert rest == [None, "", ""]  # nothing of the painting before stays beside this mood
+    assert read.read(None, DEFAULT_CLASSIFIER, None)[2] is None
+
+
+def test_what_follows_the_mood(photo):
+    reading = read.read(str(photo), SMALL, lambda *_, **__: None)[2]
+    values, numbers, table = read.compare_all(str(photo), SMALL, reading, reading.top)
+    assert "How it is painted" in numbers
+    assert table.count("<th scope=") > 2
+    assert numbers == read.show_numbers(values, SMALL, reading.top)
+    other = next(n for n in reading.probabilities if n != reading.top)
+    assert read.show_numbers(values, SMALL, other) != numbers
+    assert read.compare_all(None, SMALL, None, None) == ({}, "", "")
+
+
+def test_a_tiny_picture_has_a_mood_but_no_numbers(tmp_path):
+    path = tmp_path / "dot.png"
+    Image.new("RGB", (8, 8), "white").save(path)
+    reading = read.read(str(path), SMALL, lambda *_, **__: None)[2]
+    values, numbers, table = read.compare_all(str(path), SMALL, reading, reading.top)
+    assert (values, numbers) == ({}, "")
+    assert "side by side" in table
+
+
+@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
+def tab(request, page):
+    """The tab at two widths. Afterwards: no script error, nothing too wide."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    width, height = request.param
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": width, "height": height})
+        tab.set_default_timeout(60_000)
+        errors = []
+        tab.on("pageerror", lambda e: errors.append(str(e)))
+        tab.goto(f"{page.local_url}#read")
+        yield tab
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        browser.close()
+    assert not errors
+
+
+def choose(tab, box, words):
+    tab.click(f"{box} input")
+    tab.get_by_role("option").filter(has_text=words).first.click()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_choosing_method_and_layer_in_the_browser(tab, photo):
+    choose(tab, "#read-model", models.card(SMALL).title)
+    tab.set_input_files("#read input[type=file]", str(photo))
+    tab.wait_for_selector("#read-numbers .measure")
+    assert tab.locator("#read-numbers .track").count() == tab.locator("#read-numbers .measure").count() > 20
+    seen = [tab.get_attribute("#read-overlay img", "src")]
+    changed = "seen => !seen.includes(document.querySelector('#read-overlay img')?.src ?? seen[0])"
+    choose(tab, "#read-layer", "tage 3 of 7")
+    tab.wait_for_function(changed, arg=seen)
+    tab.wait_for_selector("#read-reliance :text('not measured')")
+    seen.append(tab.get_attribute("#read-overlay img", "src"))
+    choose(tab, "#read-method", "Guided")
+    tab.wait_for_function(changed, arg=seen)
+    seen.append(tab.get_attribute("#read-overlay img", "src"))
+    choose(tab, "#read-method", "Occlusion")
+    tab.wait_for_selector("#read-layer", state="hidden")  # it has no layer
+    tab.wait_for_selector("#read-reliance :text('Occlusion')")
+    tab.wait_for_function(changed, arg=seen)
+    before = tab.inner_text("#read-numbers")
+    tab.locator("#read-class input:not(:checked)").first.check()
+    tab.wait_for_function("t => document.querySelector('#read-numbers').innerText !== t", arg=before)

@@ -1,0 +1,82 @@
+"""Spectra of sets of pictures: statistics by hand, mirrored spectrograms, and the study in miniature."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from workbench.errors import DatasetError, UnknownNameError
+from workbench.metrics import spectrum
+from workbench.studies import spectra
+
+BINS = spectrum.BINS
+WIDTH = BINS + len(spectra.MEASURES)
+
+
+def test_rows_by_hand():
+    photos, own = np.zeros((4, WIDTH)), np.ones((4, WIDTH))
+    own[0] = -1
+    rows = spectra.rows_of(own, photos, paired=True, samples=400)
+    found = {(r["measure"], r["kind"]): r for r in rows}
+    assert found["contrast", "mean"]["estimate"] == pytest.approx(0.5)
+    assert found["contrast", "auc"]["estimate"] == pytest.approx(0.75)
+    assert found["contrast", "difference"]["low"] < 0 < found["contrast", "difference"]["high"]
+    assert found["contrast", "difference"]["p"] > 0.05
+    assert [r["radius"] for r in rows if r["kind"] == "mean"][:2] == [0.0377, 0.0531]
+    assert sum(r["measure"] == "profile" for r in rows) == 2 * BINS
+    equal = spectra.rows_of(photos, photos, paired=True, samples=50)
+    assert all(r["estimate"] == 0.5 for r in equal if r["kind"] == "auc")
+
+
+def test_pairs_are_tighter_than_two_sets():
+    rng = np.random.default_rng(0)
+    photos = rng.normal(size=(60, WIDTH))
+    own = photos + 0.1
+    width = {}
+    for paired in (True, False):
+        rows = spectra.rows_of(own, photos, paired, samples=400)
+        row = next(r for r in rows if r["kind"] == "difference" and r["measure"] == "slope")
+        width[paired] = row["high"] - row["low"]
+        assert row["estimate"] == pytest.approx(0.1)
+    assert width[True] < 1e-9 < 0.3 < width[False]
+
+
+def test_whole_spectrogram_against_the_full_transform():
+    side = 16
+    picture = np.random.default_rng(0).normal(size=(side, side))
+    full = np.abs(np.fft.fftshift(np.fft.fft2(picture)))
+    half = np.fft.fftshift(np.abs(np.fft.rfft2(picture)), axes=0)
+    np.testing.assert_allclose(spectra.whole(half), full, atol=1e-9)
+
+
+def test_examples_are_pictures_with_their_spectrograms():
+    photo = next(iter(spectra.read_photos().values()))
+    found = spectra.examples(photo, ("convolution_soften",))
+    assert list(found) == ["photo", "convolution_soften"]
+    picture, spectrogram = found["convolution_soften"]
+    assert picture.shape == photo.shape
+    assert spectrogram.shape == (spectrum.SIDE, spectrum.SIDE)
+    outer = np.s_[:8, :8]  # highest frequencies
+    assert spectrogram[outer].mean() < found["photo"][1][outer].mean() - 0.2  # a blur takes them away
+
+
+def test_the_study_in_miniature(tmp_path):
+    rng = np.random.default_rng(0)
+    style = [np.repeat(rng.integers(0, 255, (260, 260, 1), np.uint8), 3, 2) for _ in range(4)]  # noise
+    path = spectra.run(style, tmp_path, sets=("convolution_soften",), samples=50)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(dict.fromkeys(r["set"] for r in rows)) == ["photo", "style", "convolution_soften"]
+    found = {(r["set"], r["measure"], r["kind"]): r for r in rows if r["measure"] != "profile"}
+    assert float(found["style", "slope", "mean"]["estimate"]) == pytest.approx(0, abs=0.1)
+    assert float(found["style", "slope", "auc"]["estimate"]) == 1  # every photo falls off more steeply
+    assert float(found["convolution_soften", "slope", "difference"]["high"]) < 0
+    assert ("photo", "slope", "difference") not in found
+    assert int(found["photo", "slope", "mean"]["pictures"]) == 6
+
+
+def test_errors(tmp_path):
+    with pytest.raises(DatasetError, match="at least 4 style pictures"):
+        spectra.run([np.zeros((300, 300, 3), np.uint8)] * 3, tmp_path)
+    with pytest.raises(UnknownNameError, match="stylizer 'van_gogh'"):
+        spectra.run([np.zeros((300, 300, 3), np.uint8)] * 4, tmp_path, sets=("van_gogh",))

@@ -1,0 +1,231 @@
+"""Portraits with landmarks and cut-outs, composited on scenes: what a portrait stylizer learns from.
+
+A portrait on a plain backdrop can be cut out; on another scene its mask is then known exactly. Landmarks and
+masks come from a file made once (``ANNOTATIONS.npz`` with ``landmarks/NAME`` (478, 2) float, the points of
+MediaPipe's face mesh in pixels, and ``mask/NAME`` (H, W) uint8, 255 on the person), so that training needs no
+detector.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.data.images import read_image
+from workbench.errors import DatasetError
+
+_EYES = ((33, 133), (263, 362))  # corners of the viewer's left and right eye in the face mesh
+_MOUTH = (61, 291, 13, 14)
+
+
+@dataclasses.dataclass(frozen=True)
+class Portrait:
+    """One annotated portrait; ``drawing`` is the teacher's, same size as ``photo``, once there is one."""
+
+    photo: NDArray[np.uint8]  # (H, W, 3) RGB
+    landmarks: NDArray[np.float32]  # (478, 2) x, y in pixels
+    mask: NDArray[np.uint8]  # (H, W), 255 on the person
+    drawing: NDArray[np.uint8] | None = None  # (H, W, 3)
+
+    @property
+    def eyes(self) -> NDArray[np.float32]:
+        """Centres of the viewer's left and right eye, (2, 2)."""
+        return np.stack([self.landmarks[list(pair)].mean(0) for pair in _EYES])
+
+    @property
+    def unit(self) -> float:
+        """Distance between the eyes in pixels."""
+        return float(np.linalg.norm(self.eyes[1] - self.eyes[0]))
+
+
+def load_portraits(folder: str | Path, annotations: str | Path, least: int = 8) -> dict[str, Portrait]:
+    """Portraits of ``folder`` that are annotated, by file name.
+
+    Raises:
+        DatasetError: no such file, an annotation that does not fit its picture, or too few pictures.
+    """
+    folder, annotations = Path(folder), Path(annotations)
+    if not annotations.is_file():
+        raise DatasetError(
+            f"Expected annotations at {annotations} but there is no such file. Check the path."
+        )
+    portraits = {}
+    with np.load(annotations) as stored:
+        names = sorted(key.removeprefix("mask/") for key in stored.files if key.startswith("mask/"))
+        for name in names:
+            if not (folder / name).is_file():
+                continue
+            photo = np.asarray(read_image(folder / name))
+            mask, landmarks = stored[f"mask/{name}"], stored[f"landmarks/{name}"].astype(np.float32)
+            if mask.shape != photo.shape[:2] or landmarks.shape != (478, 2):
+                raise DatasetError(
+                    f"Expected a mask {photo.shape[:2]} and landmarks (478, 2) for {name} but got "
+                    f"{mask.shape} and {landmarks.shape}. Annotate the pictures again."
+                )
+            portraits[name] = Portrait(photo, landmarks, mask)
+    if len(portraits) < least:
+        raise DatasetError(
+            f"Expected at least {least} annotated portraits in {folder} but found {len(portraits)}. Add more."
+        )
+    return portraits
+
+
+def person(name: str) -> str:
+    """Who is shown: the London set shows each face twice (``frl_neutral_front__001_03``), other names stand
+    for one person each.
+    """
+    stem = Path(name).stem
+    return "frl_" + stem.split("__")[1].split("_")[0] if stem.startswith("frl_") and "__" in stem else stem
+
+
+def split_by_person(names: list[str], held_out: float, seed: int) -> tuple[list[str], list[str], list[str]]:
+    """(training, validation, test): nobody is in two of them; half of ``held_out`` goes to each of the last.
+
+    Where a person goes depends on the name and the seed alone: portraits that are added later move nobody.
+
+    Raises:
+        DatasetError: if a part would be empty.
+    """
+    parts: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for name in sorted(names):
+        draw = zlib.crc32(f"{seed}/{person(name)}".encode()) / 2**32
+        parts[1 if draw < held_out / 2 else 2 if draw < held_out else 0].append(name)
+    if not all(parts):
+        raise DatasetError(
+            f"Cannot hold out {held_out:.0%} of {len(names)} portraits for two parts. Add portraits or hold "
+            "out more."
+        )
+    return parts
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A batch; every array is aligned with ``photo``."""
+
+    photo: NDArray[np.uint8]  # (B, S, S, 3) what the network sees
+    target: NDArray[np.uint8]  # (B, S, S, 3) the drawing in the same place, outside it the photo
+    mask: NDArray[np.uint8]  # (B, S, S), 255 on the person
+    weight: NDArray[np.uint8]  # (B, S, S), 255 on eyes and mouth
+    center: NDArray[np.float32]  # (B, 2) x, y of the middle between the eyes
+    unit: NDArray[np.float32]  # (B,) distance between the eyes; 0 in a scene without a person
+
+
+@dataclasses.dataclass(frozen=True)
+class Composites:
+    """Draws batches of portraits with random place, turn, size, light and background.
+
+    A batch is a function of (seed, step), so that a resumed training continues with the batch it would have
+    had.
+
+    Args:
+        portraits: with drawings.
+        scenes: photos to put them on, uint8 (H, W, 3).
+        size: side of the crops in pixels.
+        units: smallest and largest distance between the eyes in pixels.
+        seed: of the sequence of batches.
+        own_backdrop: share of pictures that keep their backdrop.
+        empty: share of scenes without a person: nothing there may be redrawn.
+    """
+
+    portraits: list[Portrait]
+    scenes: list[NDArray[np.uint8]]
+    size: int
+    units: tuple[float, float]
+    seed: int
+    own_backdrop: float = 0.35
+    empty: float = 0.06
+
+    def batch(self, step: int, count: int) -> Example:
+        """``count`` examples for ``step``."""
+        rng = np.random.default_rng((self.seed, step))
+        rows = [self._one(rng) for _ in range(count)]
+        return Example(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+    def _one(self, rng: np.random.Generator) -> tuple:
+        size = self.size
+        if rng.random() < self.empty:
+            scene = self._scene(rng)
+            none = np.zeros((size, size), np.uint8)
+            return scene, scene, none, none, np.float32([size / 2, size / 2]), np.float32(0)
+        portrait = self.portraits[rng.integers(len(self.portraits))]
+        unit = float(np.exp(rng.uniform(*np.log(self.units))))
+        place = size * np.float32([rng.uniform(0.36, 0.64), rng.uniform(0.34, 0.52)])
+        below = unit * (len(portrait.photo) - portrait.eyes[:, 1].mean()) / portrait.unit
+        place[1] = min(
+            max(place[1], size - below), 0.62 * size
+        )  # no gap under a portrait cut off at the neck
+        flip = rng.random() < 0.5
+        matrix = _placement(portrait, unit, place, rng.normal(0, 6.0), flip)
+
+        def warp(layer: NDArray) -> NDArray:  # beyond its frame the shoulders and the backdrop go on
+            return cv2.warpAffine(
+                layer, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+
+        mask, photo, target = (warp(layer) for layer in (portrait.mask, portrait.photo, portrait.drawing))
+        if rng.random() < self.own_backdrop:
+            scene = None
+        else:
+            inside = cv2.erode(mask, np.ones((3, 3), np.uint8))
+            alpha = (cv2.GaussianBlur(inside, (0, 0), 0.7).astype(np.float32) / 255)[..., None]
+            mask = np.round(255 * alpha[..., 0]).astype(np.uint8)
+            scene = self._scene(rng)
+        photo = _relight(photo, rng)
+        if scene is not None:
+            photo, target = (
+                np.round(p * alpha + scene * (1 - alpha)).astype(np.uint8) for p in (photo, target)
+            )
+        else:  # outside the mask the target is what the network sees
+            alpha = (mask.astype(np.float32) / 255)[..., None]
+            target = np.round(target * alpha + photo * (1 - alpha)).astype(np.uint8)
+        if rng.random() < 0.2:  # a photo that was enlarged
+            small = cv2.resize(photo, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+            photo = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
+            outside = (mask == 0)[..., None]
+            target = np.where(outside, photo, target)
+        return photo, target, mask, _attention(portrait, matrix, size), place, np.float32(unit)
+
+    def _scene(self, rng: np.random.Generator) -> NDArray[np.uint8]:
+        scene = self.scenes[rng.integers(len(self.scenes))]
+        side = min(min(scene.shape[:2]), round(self.size * rng.uniform(0.7, 1.6)))
+        top, left = rng.integers(scene.shape[0] - side + 1), rng.integers(scene.shape[1] - side + 1)
+        crop = scene[top : top + side, left : left + side]
+        method = cv2.INTER_AREA if side > self.size else cv2.INTER_LINEAR
+        crop = cv2.resize(crop, (self.size, self.size), interpolation=method)
+        if rng.random() < 0.3:  # out of focus
+            crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.8, 2.5))
+        return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+
+
+def _placement(portrait: Portrait, unit: float, place, degrees: float, flip: bool) -> NDArray[np.float32]:
+    """2×3 matrix that brings the eyes' middle to ``place`` with the eyes ``unit`` apart."""
+    scale, angle = unit / portrait.unit, np.deg2rad(degrees)
+    linear = scale * np.float32([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if flip:
+        linear = linear @ np.float32([[-1, 0], [0, 1]])
+    offset = place - linear @ portrait.eyes.mean(0)
+    return np.concatenate([linear, offset[:, None]], 1).astype(np.float32)
+
+
+def _attention(portrait: Portrait, matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
+    """255 on eyes and mouth, falling off around them."""
+    points = np.concatenate([portrait.eyes, portrait.landmarks[list(_MOUTH)].mean(0)[None]])
+    unit = portrait.unit * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    strength = np.zeros((size, size), np.float32)
+    for px, py in points @ matrix[:, :2].T + matrix[:, 2]:
+        strength = np.maximum(strength, np.exp(-((np.hypot(x - px, y - py) / (0.42 * unit)) ** 4)))
+    return np.round(255 * strength).astype(np.uint8)
+
+
+def _relight(photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Another exposure and colour of light."""
+    gains = np.exp(rng.normal(0, 0.09)) * np.exp(rng.normal(0, 0.03, 3))
+    gamma = np.exp(rng.normal(0, 0.12))
+    table = np.clip((np.arange(256)[:, None] / 255) ** gamma * gains, 0, 1)
+    return cv2.LUT(photo, np.round(255 * table).astype(np.uint8)[None])

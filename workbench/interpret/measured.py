@@ -1,0 +1,83 @@
+"""Measurements that come with the package: how classes are painted on average, how far explanations hold.
+
+Two small tables lie in the folder ``measured``: class averages of the expression descriptors over a
+collection of real paintings, and the faithfulness of every attribution method on the shipped classifiers.
+They hold means over many pictures, nothing of a single one.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+
+from workbench.interpret.faithfulness import verdict
+
+FOLDER = Path(__file__).resolve().parent / "measured"
+
+
+@functools.cache
+def _table(name: str, folder: Path) -> tuple[dict[str, str], ...]:
+    path = folder / f"{name}.csv"
+    if not path.is_file():
+        return ()
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:
+    """Class averages of a collection that has just these classes.
+
+    Args:
+        classes: of a model.
+        folder: of ``class_averages.csv``.
+
+    Returns:
+        Rows of :func:`~workbench.interpret.descriptors.class_averages`, numbers as numbers, with ``data``,
+        ``paintings`` and ``painters`` of the whole collection. Empty if none was measured.
+    """
+    wanted, by_data = set(classes), {}
+    for row in _table("class_averages", folder):
+        by_data.setdefault(row["data"], []).append(row)
+    found = next((rows for rows in by_data.values() if {r["class"] for r in rows} == wanted), [])
+    return [{key: _number(value) for key, value in row.items()} for row in found]
+
+
+def faithfulness_of(sha256: str, folder: Path = FOLDER) -> list[dict]:
+    """What was measured on the classifier with exactly these weights, for ``faithfulness.verdict``.
+
+    Args:
+        sha256: of the weights file, as on its card. A model of the same name with other weights has nothing.
+        folder: of ``faithfulness.csv``.
+
+    Returns:
+        Rows of :func:`~workbench.interpret.faithfulness.summarise`; empty if this model was not measured.
+    """
+    rows = _table("faithfulness", folder)
+    return [dict(row) for row in rows if sha256 and sha256.startswith(row["weights"])]
+
+
+def reliance(sha256: str, method: str, usual_layer: bool = True) -> str:
+    """How far a method's maps of one model can be trusted, in a line or two for people.
+
+    Args:
+        sha256: of the model's weights, as on its card.
+        method: a name in :data:`~workbench.interpret.methods.METHODS`.
+        usual_layer: whether a layered method looks at the layer that it was measured on.
+    """
+    rows = faithfulness_of(sha256)
+    text = verdict(rows, method)
+    if not rows:
+        return text
+    if not usual_layer:
+        return text + " That is so of the usual layer; this one was not measured."
+    pictures, size = (max(int(row[key]) for row in rows) for key in ("pictures", "size"))
+    return text + f" Measured on {pictures} real paintings at {size} × {size} pixels."
+
+
+def _number(value: str) -> str | float:
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -1,0 +1,143 @@
+"""Do spectra tell photos from drawn pictures, and where between the two do redrawn photos lie?
+
+The paper shows the spectrograms of one photo and of its drawings (its figure 3) and says that photos' are
+"brighter and scattered, with less regularity", drawings' "more distinct in light and dark areas, with more
+concentrated and regular energy points". Here each of these words is a number of a picture's spectrogram
+(:func:`workbench.metrics.spectrum.shape`), with an interval over many pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import UnknownNameError
+from workbench.metrics import spectrum
+from workbench.metrics.bootstrap import percentiles
+from workbench.metrics.paired import holm, two_sided_p
+from workbench.studies.runner import Runs
+from workbench.studies.stylizers import PHOTO, TEACHER, Picture, drawers, read_photos, read_style
+
+STYLE = "style"
+SETS = ("fsgan_pepper", TEACHER, "convolution_soften")  # drawings of the photos
+MEASURES = ("brightness", "contrast", "slope", "concentration", "directionality", "light and dark")
+
+
+def measured(picture: Picture) -> NDArray[np.float64]:
+    """(bins + measures,) radial profile and :data:`MEASURES` of a picture.
+
+    "light and dark" is of the picture itself: the standard deviation of its luma, in levels of 255.
+    """
+    found = spectrum.log_spectrum(picture)
+    shape = spectrum.shape(found) | {"light and dark": float((picture @ [0.299, 0.587, 0.114]).std())}
+    return np.concatenate([spectrum.radial_profile(found), [shape[name] for name in MEASURES]])
+
+
+def rows_of(
+    own: NDArray, photos: NDArray, paired: bool, samples: int = 2000, seed: int = 0
+) -> list[dict[str, float]]:
+    """Means of a set, how they differ from the photos', and how well a measure tells the two apart.
+
+    Args:
+        own: (N, K) of :func:`measured`.
+        photos: (M, K) of the photos.
+        paired: the i-th picture is a drawing of the i-th photo (N = M).
+        samples, seed: of the bootstrap over pictures, jointly for pairs and apart for two sets.
+
+    Returns:
+        Rows of measure ("profile" or one of :data:`MEASURES`), radius (cycles per pixel, of the profile),
+        kind, estimate, low, high, p and pictures. Kinds: "mean"; "difference" from the photos' mean, its p
+        corrected after Holm over the measures; "auc": the chance that a picture of the set has a higher
+        value than a photo (0.5 tells nothing).
+    """
+    rng = np.random.default_rng(seed)
+    n, m = len(own), len(photos)
+    weights = rng.multinomial(n, np.full(n, 1 / n), samples) / n  # (S, N)
+    others = weights if paired else rng.multinomial(m, np.full(m, 1 / m), samples) / m
+    draws, base = weights @ own, others @ photos  # (S, K)
+    bins = own.shape[1] - len(MEASURES)
+    rows, p = [], {}
+    for k in range(own.shape[1]):
+        name = "profile" if k < bins else MEASURES[k - bins]
+        head = {"measure": name, "radius": round(float(spectrum.radii(bins)[k]), 4) if k < bins else ""}
+        mean, gap = own[:, k].mean(), own[:, k].mean() - photos[:, k].mean()
+        rows.append(_row(head, "mean", mean, draws[:, k], n))
+        rows.append(_row(head, "difference", gap, draws[:, k] - base[:, k], n))
+        if k >= bins:
+            p[name] = two_sided_p(draws[:, k] - base[:, k])
+            above = (own[:, None, k] > photos[None, :, k]) + 0.5 * (own[:, None, k] == photos[None, :, k])
+            spread = np.einsum("sn,nm,sm->s", weights, above, others, optimize=True)
+            rows.append(_row(head, "auc", above.mean(), spread, n))
+    corrected = holm(p)
+    for row in rows:
+        row["p"] = corrected.get(row["measure"], "") if row["kind"] == "difference" else ""
+    return rows
+
+
+def _row(head: Mapping, kind: str, estimate: float, draws: NDArray, pictures: int) -> dict:
+    low, high = percentiles(draws)
+    return {**head, "kind": kind, "estimate": float(estimate), "low": low, "high": high, "pictures": pictures}
+
+
+def run(
+    style: str | Path | Sequence[Picture] = "atelier:60",
+    out: str | Path = "runs/09",
+    photos: str | Path = "",
+    sets: Sequence[str] = SETS,
+    held_out: int = 80,
+    samples: int = 2000,
+    seed: int = 0,
+) -> Path:
+    """Measure what is not measured yet and write ``spectra.csv`` in ``out``.
+
+    Args:
+        style: folder of drawn pictures, "atelier:N", or the pictures.
+        out: folder of the table.
+        photos: folder of photos; "" takes six free ones of installed packages.
+        sets: stylizers, of :func:`workbench.studies.stylizers.drawers`.
+        held_out: photos to take: those that a training with the same seed holds out; 0 takes all.
+        samples, seed: of the bootstrap; the seed also of the split.
+
+    Returns:
+        The CSV: set ("photo", "style", then ``sets``), and the columns of :func:`rows_of`, provenance.
+    """
+    shown = read_photos(photos, held_out, seed)
+    known = drawers(list(shown.values()))
+    for name in sets:
+        if name not in known:
+            raise UnknownNameError("stylizer", name, known)
+    base: list[NDArray] = []
+
+    def one(set: str) -> list[dict]:
+        if not base:
+            base.append(np.stack([measured(p) for p in shown.values()]))
+        if set == STYLE:
+            pictures = np.stack([measured(p) for p in read_style(style)])
+            return rows_of(pictures, base[0], False, samples, seed)
+        own = base[0] if set == PHOTO else np.stack([measured(known[set](p)) for p in shown.values()])
+        rows = rows_of(own, base[0], True, samples, seed)
+        return [r for r in rows if r["kind"] == "mean"] if set == PHOTO else rows
+
+    runs = Runs(Path(out) / "spectra.csv", ("set",))
+    return runs.do([{"set": name} for name in (PHOTO, STYLE, *sets)], one, desc="spectra")
+
+
+def examples(photo: Picture, sets: Sequence[str] = SETS) -> dict[str, tuple[Picture, NDArray]]:
+    """A photo and its drawings with their spectrograms, log amplitude: the paper's figure 3."""
+    known = drawers([photo])
+    pictures = {name: known[name](photo) for name in (PHOTO, *sets)}
+    return {name: (p, whole(spectrum.log_spectrum(p))) for name, p in pictures.items()}
+
+
+def whole(half: NDArray) -> NDArray:
+    """A shifted half spectrum (S, S // 2 + 1) with its mirror image, (S, S), zero in the middle."""
+    side = half.shape[0]
+    full = np.empty((side, side), half.dtype)
+    full[:, side // 2 :] = half[:, : side - side // 2]
+    rows = (-np.arange(-(side // 2), side - side // 2) + side // 2) % side  # of minus the same frequency
+    columns = np.arange(side // 2, 0, -1)
+    full[:, : side // 2] = half[rows][:, columns]
+    return full

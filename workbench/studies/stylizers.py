@@ -1,0 +1,356 @@
+"""Every stylizer on the same held-out photos: its quality, what it does to them, and what it costs.
+
+The photo itself (no stylization) and the style set against itself always stand in the table: the first is
+perfect by every measure that compares with the photo, the second is the best that any measure of style can
+give. Measures of single pictures have intervals over photos, KID has its standard error over subsets.
+
+A network without weights (the published ones, re-implemented) has costs only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench.data.atelier import open_dataset
+from workbench.data.images import list_images, read_image
+from workbench.data.scenes import load_pictures, picture_names, split
+from workbench.errors import DatasetError, UnknownNameError
+from workbench.inference import stylize as stylizer
+from workbench.metrics import kid, spectrum, stylization
+from workbench.metrics.bootstrap import bootstrap_draws, percentiles
+from workbench.metrics.checks import weighted_mean
+from workbench.models.features import FrozenFeatures
+from workbench.studies.runner import Runs
+from workbench.training import teacher
+
+PHOTO, STYLE = "photo", "style set against itself"
+TEACHER, GRAM = "Kuwahara and ink", "Gram matrices"
+CLASSICAL = ("colormatrix_vivid", "convolution_edge", "convolution_sharpen", "convolution_soften")
+SHORT_SIDE = 288  # photos and style pictures alike: strokes and details must be of comparable size
+FEW = 12  # photos of a stylizer that takes seconds a picture
+_STAGES = (1, 2, 3)  # of lite0, reductions 4, 8 and 16: lines to layout
+COSTS = ("parameters", "gmacs_512", "ms_512", "peak_mb_512", "speed", "conv_share")
+
+Picture = NDArray[np.uint8]
+
+
+class Ruler:
+    """What drawings are measured with: networks, the style set's features and profiles, the photos' regions.
+
+    Args:
+        style: pictures of the style, uint8 (H, W, 3), sides of at least 256.
+    """
+
+    def __init__(self, style: Sequence[Picture]):
+        self._pooled = FrozenFeatures("lite0").to(memory_format=torch.channels_last)
+        self._maps = FrozenFeatures("lite0", _STAGES).to(memory_format=torch.channels_last)
+        self.style_features, self.style_profiles = self.features(style), self.profiles(style)
+        self._photos: dict[bytes, tuple[list[NDArray], NDArray]] = {}  # the same for all stylizers
+
+    def features(self, pictures: Iterable[Picture]) -> NDArray[np.float64]:
+        """(3 · N, D): three views a picture."""
+        return kid.features(self._pooled, map(Image.fromarray, pictures))
+
+    @staticmethod
+    def profiles(pictures: Iterable[Picture]) -> NDArray[np.float64]:
+        """(N, bins) radial profiles."""
+        return np.stack([spectrum.radial_profile(spectrum.log_spectrum(p)) for p in pictures])
+
+    @torch.inference_mode()
+    def maps(self, picture: Picture) -> list[NDArray]:
+        """Feature maps (C, h, w) of a picture."""
+        x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+        return [m[0].numpy() for m in self._maps(x.contiguous(memory_format=torch.channels_last))]
+
+    def pair(
+        self, photo: Picture, drawing: Picture, mask: NDArray[np.bool_] | None = None
+    ) -> dict[str, float]:
+        """What was done to one photo; with a ``mask`` of what may change also the rest's PSNR."""
+        maps, regions = self._of_photo(photo)
+        lines = stylization.edge_f1(photo, drawing)
+        found = {
+            "content": stylization.content_distance(maps, self.maps(drawing)),
+            "edge_f1": lines.f1,
+            "edge_precision": lines.precision,
+            "edge_recall": lines.recall,
+            "color_drift": stylization.color_drift(photo, drawing),
+            "region_variance": stylization.within_region_variance(drawing, regions),
+        }
+        if mask is not None:
+            found["background_psnr"] = min(stylization.background_psnr(photo, drawing, mask), 100.0)
+        return found
+
+    def _of_photo(self, photo: Picture) -> tuple[list[NDArray], NDArray]:
+        """Feature maps and Felzenszwalb regions of a photo, made once."""
+        from skimage.segmentation import felzenszwalb
+
+        key = hashlib.sha256(photo.tobytes()).digest()
+        if key not in self._photos:
+            regions = felzenszwalb(photo, scale=80, sigma=0.8, min_size=40)
+            self._photos[key] = self.maps(photo), regions
+        return self._photos[key]
+
+
+def drawers(style: Sequence[Picture]) -> dict[str, Callable[[Picture], Picture]]:
+    """Functions that redraw a picture, by name: trained networks and filters of the menu, and two more.
+
+    :data:`TEACHER` is the classical recipe that taught the network (Kuwahara brush and ink), :data:`GRAM` an
+    optimisation a picture towards the middle one of ``style``.
+    """
+
+    def named(name: str) -> Callable[[Picture], Picture]:
+        return lambda photo: np.asarray(stylizer.stylize(Image.fromarray(photo), name))
+
+    def optimised(photo: Picture) -> Picture:
+        from workbench.inference.gram import GramStylizer
+
+        return GramStylizer(style[len(style) // 2])(photo)
+
+    config = teacher.TeacherConfig()
+    return {
+        PHOTO: lambda photo: photo,
+        **{name: named(name) for name in stylizer.styles()},
+        TEACHER: lambda photo: teacher.draw(photo, config),
+        GRAM: optimised,
+    }
+
+
+def default_stylizers() -> list[str]:
+    """The networks of the menu, then the classical ones that redraw and do not only tint or turn."""
+    networks = [s.name for s in stylizer.styles().values() if s.kind == "network"]
+    return [*networks, TEACHER, *CLASSICAL]
+
+
+def measure(
+    ruler: Ruler,
+    photos: Mapping[str, Picture],
+    draw: Callable[[Picture], Picture],
+    masks: Mapping[str, NDArray[np.bool_]] | None = None,
+    samples: int = 2000,
+    seed: int = 0,
+) -> dict[str, float]:
+    """One stylizer's row: KID, spectral distance and the measures of pairs with intervals over the photos.
+
+    Args:
+        ruler: of the style.
+        photos: held-out photos by name.
+        draw: photo to drawing, uint8 (H, W, 3) both.
+        masks: True on what may change, by the photos' names; those without one have no background measure.
+        samples, seed: of the bootstrap.
+    """
+    drawings, seconds = [], []
+    for photo in photos.values():
+        start = time.process_time()
+        drawings.append(draw(photo))
+        seconds.append(time.process_time() - start)
+    masks = masks or {}
+    pairs = [ruler.pair(p, d, masks.get(name)) for (name, p), d in zip(photos.items(), drawings, strict=True)]
+    value = kid.kid(ruler.features(drawings), ruler.style_features)
+    row = {"photos": len(photos), "kid_lite0": value.mean, "kid_lite0_error": value.error}
+    profiles = ruler.profiles(drawings)
+
+    def distance(profiles, weights=None):
+        if weights is None:
+            return spectrum.profile_distance(profiles, ruler.style_profiles)
+        means = weights @ profiles / weights.sum(-1, keepdims=True)  # (S, bins)
+        return np.abs(means - ruler.style_profiles.mean(0)).mean(-1)
+
+    row |= _interval("spectral_distance", distance, profiles, samples, seed)
+    for name in pairs[0]:
+        values = np.array([pair.get(name, np.nan) for pair in pairs])
+        row |= _interval(name, weighted_mean, values[~np.isnan(values)], samples, seed)
+    return row | {"ms_picture": 1e3 * statistics.median(seconds)}
+
+
+def _interval(name: str, metric: Callable, values: NDArray, samples: int, seed: int) -> dict[str, float]:
+    if len(values) < 2:
+        return {name: float(metric(values)) if len(values) else float("nan")}
+    estimate, draws = bootstrap_draws(metric, values, samples=samples, seed=seed)
+    low, high = percentiles(draws[""])
+    return {name: estimate[""], f"{name}_low": low, f"{name}_high": high}
+
+
+def against_itself(ruler: Ruler, seed: int = 1) -> dict[str, float]:
+    """One random half of the style set against the other: what no stylizer can beat."""
+    order = np.random.default_rng(seed).permutation(len(ruler.style_profiles))
+    features = ruler.style_features.reshape(len(order), -1, ruler.style_features.shape[1])
+    first, second = np.array_split(order, 2)
+    a, b = (features[half].reshape(-1, features.shape[2]) for half in (first, second))
+    value = kid.kid(a, b)
+    profiles = ruler.style_profiles
+    distance = spectrum.profile_distance(profiles[first], profiles[second])
+    return {
+        "photos": len(order),
+        "kid_lite0": value.mean,
+        "kid_lite0_error": value.error,
+        "spectral_distance": distance,
+    }
+
+
+def costs_of(benchmark: str | Path | Mapping) -> dict[str, dict[str, float]]:
+    """Cost columns by network, from what ``workbench bench stylizers --json`` wrote (or returned).
+
+    :data:`COSTS`: parameters; 10⁹ multiply-accumulates, milliseconds and extra memory (10⁶ bytes) at 512²;
+    images a second against AnimeGANv2's network; share of the machine's own convolution throughput.
+    """
+    if not isinstance(benchmark, Mapping):
+        benchmark = json.loads(Path(benchmark).read_text(encoding="utf-8"))
+    table = {}
+    for row in benchmark["networks"]:
+        if row.get("runtime", "torch") != "torch":
+            continue
+        large = {
+            key: {int(s): v for s, v in row[key].items()} for key in ("gmacs", "seconds", "ratio", "share")
+        }
+        values = (
+            row["parameters"],
+            large["gmacs"][512],
+            1e3 * statistics.median(large["seconds"][512]),
+            float("nan") if row["peak_mb"] is None else row["peak_mb"],
+            large["ratio"][512],
+            large["share"][512],
+        )
+        table[row["name"]] = dict(zip(COSTS, values, strict=True))
+    return table
+
+
+def free_photos() -> dict[str, Picture]:
+    """Photographs that come with scikit-image and scikit-learn, at short side :data:`SHORT_SIDE`."""
+    from skimage import data
+    from sklearn.datasets import load_sample_images
+
+    found = {name: getattr(data, name)() for name in ("astronaut", "chelsea", "coffee", "rocket")}
+    found |= dict(zip(("china", "flower"), load_sample_images().images, strict=True))
+    pictures = {}
+    for name, pixels in found.items():
+        scale = SHORT_SIDE / min(pixels.shape[:2])
+        size = [max(SHORT_SIDE, round(side * scale)) for side in pixels.shape[1::-1]]
+        pictures[name] = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    return pictures
+
+
+def read_photos(folder: str | Path = "", held_out: int = 80, seed: int = 0) -> dict[str, Picture]:
+    """Photos by name at short side :data:`SHORT_SIDE`; "" gives :func:`free_photos`.
+
+    Args:
+        folder: of photos.
+        held_out: take those that ``workbench train stylizer`` holds out of this folder; 0 takes all.
+        seed: of that split.
+
+    Raises:
+        DatasetError: too few, or none is large enough to be measured.
+    """
+    if not folder:
+        return free_photos()
+    names = picture_names(folder)
+    if held_out:
+        _, names = split(names, min(held_out, len(names) // 4), seed)
+    return _large(load_pictures(folder, SHORT_SIDE, names=names), 2, "photos")
+
+
+def read_style(style: str | Path | Sequence[Picture]) -> list[Picture]:
+    """Pictures of a style: of a folder, of the atelier ("atelier:N"), or as they are.
+
+    Raises:
+        DatasetError: too few, or none is large enough to be measured.
+    """
+    if not isinstance(style, (str, Path)):
+        found = dict(enumerate(style))
+    elif str(style).split(":")[0] == "atelier" and not Path(style).is_dir():
+        data = open_dataset(str(style))
+        found = {path: np.asarray(data.read(i)) for i, path in enumerate(data.paths)}
+    else:
+        found = load_pictures(style, SHORT_SIDE)
+    return list(_large(found, 4, "style pictures").values())
+
+
+def _large(pictures: dict, least: int, what: str) -> dict:
+    """Those that can be measured, at least ``least``."""
+    side = 2 * spectrum.SIDE
+    kept = {name: p for name, p in pictures.items() if min(p.shape[:2]) >= side}
+    if len(kept) < least:
+        raise DatasetError(
+            f"Expected at least {least} {what} of {side} pixels or more a side but got {len(kept)} of "
+            f"{len(pictures)}. Give more, or larger ones."
+        )
+    return kept
+
+
+def read_masks(folder: str | Path, photos: Mapping[str, Picture]) -> dict[str, NDArray[np.bool_]]:
+    """Masks (white is what may change) of the photos that have one: a picture of that name, any suffix."""
+    files = {f.relative_to(folder).with_suffix("").as_posix(): f for f in list_images(folder)}
+    found = {}
+    for name, photo in photos.items():
+        file = files.get(Path(name).with_suffix("").as_posix())
+        if file is not None:
+            mask = read_image(file).convert("L").resize(photo.shape[1::-1], Image.Resampling.BILINEAR)
+            found[name] = np.asarray(mask) > 127
+    return found
+
+
+def run(
+    out: str | Path = "runs/10",
+    photos: str | Path = "",
+    style: str | Path | Sequence[Picture] = "atelier:60",
+    stylizers: Sequence[str] | None = None,
+    masks: str | Path = "",
+    costs: str | Path | Mapping | None = None,
+    held_out: int = 80,
+    seed: int = 0,
+    samples: int = 2000,
+) -> Path:
+    """Measure what is not measured yet and write ``stylizers.csv`` in ``out``, a row a stylizer.
+
+    Args:
+        out: folder of the table.
+        photos: folder of photos; "" takes six free ones of installed packages.
+        style: folder of the style's pictures, "atelier:N", or the pictures.
+        stylizers: names of :func:`drawers`; default :func:`default_stylizers`.
+        masks: folder of masks (say of faces), for the measures of the background.
+        costs: what ``workbench bench stylizers --json`` wrote, for the cost columns and for rows of networks
+            that have costs only.
+        held_out: photos to measure on: those that ``workbench train stylizer`` holds out of the same folder
+            with the same ``seed``. 0 takes all.
+        seed: of that split and of the bootstrap.
+        samples: of the bootstrap.
+
+    Returns:
+        The CSV: stylizer, photos, measures with ``_low`` and ``_high`` (KID with ``_error``), ``ms_picture``
+        (processor time a photo), :data:`COSTS`, provenance.
+
+    Raises:
+        DatasetError: photos or style are missing, too few, or too small. UnknownNameError: no such stylizer.
+    """
+    usable, pictures = read_photos(photos, held_out, seed), read_style(style)
+    known, wanted = drawers(pictures), default_stylizers() if stylizers is None else list(stylizers)
+    for name in wanted:
+        if name not in known:
+            raise UnknownNameError("stylizer", name, known)
+    priced = {} if costs is None else costs_of(costs)
+    only_costs = [name for name in priced if name not in wanted]
+    rulers: list[Ruler] = []
+
+    def one(stylizer: str) -> dict:
+        price = priced.get(stylizer, {})
+        if stylizer in only_costs:
+            return price
+        if not rulers:
+            rulers.append(Ruler(pictures))
+        if stylizer == STYLE:
+            return against_itself(rulers[0])
+        some = dict(list(usable.items())[:: max(1, len(usable) // FEW)]) if stylizer == GRAM else usable
+        found = read_masks(masks, some) if masks else None
+        return measure(rulers[0], some, known[stylizer], found, samples, seed) | price
+
+    plan = [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *only_costs])]
+    return Runs(Path(out) / "stylizers.csv", ("stylizer",)).do(plan, one, desc="stylizers")

@@ -1,0 +1,157 @@
+"""What is measured of a portrait stylizer: nearness to the style, mask, background, skin and cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from workbench.data.faces import Composites, Portrait
+from workbench.errors import ImageError
+from workbench.inference import portrait as people
+from workbench.metrics import kid
+from workbench.models.features import FrozenFeatures
+from workbench.training import portrait_teacher
+from workbench.training.portrait_config import PortraitConfig
+from workbench.training.portrait_regions import Face
+from workbench.training.validation import to_tensor
+
+
+@torch.inference_mode()
+def mask_scores(network: nn.Module, composites: Composites, count: int = 96) -> dict[str, float]:
+    """Agreement of the output mask with the true one on composites.
+
+    Returns:
+        ``mask_iou`` at 0.5, mean over pictures; ``background_psnr`` in dB, mean and least over pictures, of
+        the pixels where the true mask is 0.
+    """
+    device = next(network.parameters()).device
+    iou, psnr = [], []
+    for step in range(-(-count // 8)):
+        example = composites.batch(step, 8)
+        x = to_tensor(example.photo, device)
+        answer = network.portray(x)
+        true = torch.from_numpy(example.mask).to(device)[:, None].float() / 255
+        found, person = answer.mask > 0.5, true > 0.5
+        iou += ((found & person).flatten(1).sum(1) / (found | person).flatten(1).sum(1)).tolist()
+        drawn = (answer.picture.clamp(-1, 1) + 1).mul(127.5).round()
+        error = (drawn - (x + 1) * 127.5).square().mean(1, keepdim=True)
+        outside = true == 0
+        mean = torch.stack([e[o].mean() for e, o in zip(error, outside, strict=True)])
+        psnr += (10 * (255**2 / mean.clamp_min(1e-3)).log10()).tolist()
+    return {
+        "mask_iou": float(np.mean(iou)),
+        "background_psnr": float(np.mean(psnr)),
+        "background_psnr_least": float(np.min(psnr)),
+    }
+
+
+def skin_lightness(picture: np.ndarray, portrait: Portrait) -> float:
+    """Median L* of the cheeks."""
+    cheeks = Face(portrait.landmarks, 1.0).cheeks(picture.shape) & (portrait.mask > 127)
+    lab = cv2.cvtColor(picture[cheeks].reshape(1, -1, 3).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return float(np.median(lab[0, :, 0]))
+
+
+def draw_all(network: nn.Module, portraits: list[Portrait]) -> tuple[list[np.ndarray], int]:
+    """Whole portraits as users get them, and in how many the detector found no face (those stay photos)."""
+    drawings, missed = [], 0
+    for portrait in portraits:
+        try:
+            drawings.append(people.draw(network, portrait.photo))
+        except ImageError:
+            drawings.append(portrait.photo)
+            missed += 1
+    return drawings, missed
+
+
+def latency(network: nn.Module, size: int = 256, runs: int = 7) -> float:
+    """Median milliseconds of one picture of ``size``² through the network."""
+    x = to_tensor(np.full((1, size, size, 3), 128, np.uint8), next(network.parameters()).device)
+    times = []
+    with torch.inference_mode():
+        for _ in range(runs + 2):
+            started = time.perf_counter()
+            network(x)
+            times.append(time.perf_counter() - started)
+    return 1e3 * float(np.median(times[2:]))
+
+
+def measure(
+    network: nn.Module,
+    name: str,
+    portraits: dict[str, Portrait],
+    scenes: list[np.ndarray],
+    style: list[np.ndarray],
+    config: PortraitConfig,
+) -> list[dict]:
+    """Rows for photos, teacher and network, over all held-out portraits and for each source alone.
+
+    Args:
+        network: portrait generator in eval mode.
+        name: of the network's rows.
+        portraits: held-out ones by file name.
+        scenes: photos that were no background in training.
+        style: all anime faces.
+        config: of the training.
+    """
+    everyone = list(portraits.values())
+    drawn, missed = draw_all(network, everyone)
+    sets = {
+        "photos": [p.photo for p in everyone],
+        "drawn teacher": [
+            portrait_teacher.draw(p.photo, p.landmarks, p.mask, config.drawing) for p in everyone
+        ],
+        name: drawn,
+    }
+    sources = [n.split("_")[0] for n in portraits]
+    device = next(network.parameters()).device
+    backbone = FrozenFeatures("lite0").to(device, memory_format=torch.channels_last)
+
+    def features(pictures: list[np.ndarray]) -> np.ndarray:
+        return kid.features(lambda x: backbone(x.to(device)).cpu(), map(Image.fromarray, pictures))
+
+    wanted = features(style)
+    before = np.array([skin_lightness(p.photo, p) for p in everyone])
+    rows = []
+    for title, pictures in sets.items():
+        seen = features(pictures)
+        after = np.array([skin_lightness(a, p) for a, p in zip(pictures, everyone, strict=True)])
+        for source in ("all", *sorted(set(sources))):
+            chosen = np.array([source in ("all", s) for s in sources])
+            value = kid.kid(seen[np.repeat(chosen, 3)], wanted)  # three views a picture
+            correlation = np.corrcoef(before[chosen], after[chosen])[0, 1] if chosen.sum() > 2 else np.nan
+            rows.append(
+                {
+                    "pictures": title,
+                    "source": source,
+                    "portraits": int(chosen.sum()),
+                    "kid_lite0": round(value.mean, 2),
+                    "kid_lite0_error": round(value.error, 2),
+                    "skin_lightness_correlation": round(float(correlation), 3),
+                    "skin_lightness_shift": round(float((after - before)[chosen].mean()), 2),
+                }
+            )
+    order = np.random.default_rng(1).permutation(len(style))
+    views = wanted.reshape(len(style), 3, -1)
+    halves = kid.kid(*(np.concatenate(views[part]) for part in np.array_split(order, 2)))
+    rows.append({"pictures": "style against itself", "source": "all", "portraits": len(style)})
+    rows[-1] |= {"kid_lite0": round(halves.mean, 2), "kid_lite0_error": round(halves.error, 2)}
+    composites = Composites(everyone, scenes, config.crop, config.units, config.seed + 17, 0.0, 0.0)
+    composites = dataclasses.replace(
+        composites, portraits=[dataclasses.replace(p, drawing=p.photo) for p in everyone]
+    )
+    own = next(r for r in rows if r["pictures"] == name and r["source"] == "all")
+    own |= {k: round(v, 3) for k, v in mask_scores(network, composites).items()}
+    own |= {
+        "faces_not_found": missed,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "milliseconds_256": round(latency(network), 1),
+    }
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return [{c: row.get(c, "") for c in columns} for row in rows]
