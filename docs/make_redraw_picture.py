@@ -12,13 +12,18 @@ from PIL import Image, ImageOps
 
 from workbench.data.images import read_image
 from workbench.inference.classify import Classifier, Reading
+from workbench.inference.portrait_styles import FUSION
 from workbench.inference.stylize import DEFAULT_STYLE, stylize
 from workbench.ui.examples import examples, paintings
 
-SHOWN = ("coffee", "chelsea", "astronaut")  # CC0 and public domain
+SHOWN = {  # CC0 and public domain; how each is redrawn
+    "coffee": DEFAULT_STYLE,
+    "chelsea": DEFAULT_STYLE,
+    "astronaut": FUSION,
+}
 MOOD = "grandeur"  # of the atelier's painting
 INK, SEAL, PALE, GRAY = "#1d1b19", "#b03a24", "#d9cfc0", "#5b554e"
-WIDTH, HEIGHT, DPI = 12.8, 9.35, 125  # inches; 1600 px wide
+WIDTH, HEIGHT, DPI = 12.8, 9.85, 125  # inches; 1600 px wide
 
 
 def photographs() -> list[Image.Image]:
@@ -59,10 +64,10 @@ def main() -> None:
         2, 1, height_ratios=[2.02, 1], left=0.005, right=0.995, top=0.968, bottom=0.008, hspace=0.09
     )
     pairs = above.subgridspec(2, len(SHOWN), wspace=0.02, hspace=0.02)
-    for column, photo in enumerate(photographs()):
+    for column, (photo, style) in enumerate(zip(photographs(), SHOWN.values(), strict=True)):
         top, bottom = (figure.add_subplot(pairs[row, column]) for row in (0, 1))
         show(top, photo)
-        show(bottom, stylize(photo, DEFAULT_STYLE))
+        show(bottom, stylize(photo, style))
         if column == 0:
             title(top, "Photographs, and the same redrawn")
 
@@ -76,7 +81,7 @@ def main() -> None:
     show(middle, classifier.explain(painting, reading.top).overlay)
     title(middle, f"What spoke for {reading.top}")
     bars(right, reading)
-    title(right, "The mood that people would see in it")
+    title(right, "The mood that the model reads")
     box = right.get_position()
     right.set_position([box.x0 + 0.085, box.y0 + 0.02, box.width - 0.085, box.height - 0.04])
     figure.savefig(Path(__file__).with_name("redraw.jpg"), pil_kwargs={"quality": 90})

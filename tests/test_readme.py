@@ -10,6 +10,7 @@ from pathlib import Path
 import clips
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -35,6 +36,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "paintings").mkdir()
     for name in ("photo.jpg", "painting.jpg", "paintings/one.jpg", "paintings/two.png"):
         picture.save(tmp_path / name)
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "portrait.jpg")
     clips.make(tmp_path / "clip.mp4", frames=4)
     return tmp_path
 
@@ -64,7 +66,7 @@ def test_quick_commands_run(command, folder):
     assert result.exit_code == 0, result.output
     for word in command[1:]:
         if word.startswith("drawing"):
-            assert Image.open(folder / word).size == (160, 120)
+            assert Image.open(folder / word).size == Image.open(folder / command[2]).size
 
 
 def _name(command: list[str]) -> list[str]:
@@ -123,6 +125,22 @@ def test_the_stylizer_table_is_the_measured_one():
         name = "photos, untouched" if row["pictures"] == "photos" else row["pictures"]
         drift = f"{float(row['color_drift']):.2f}" if row["color_drift"] else ""
         assert [name, *kid, drift, row["region_variation"]] in shown
+
+
+def test_the_portrait_table_is_the_measured_one():
+    shown = {cells[0].replace("*", ""): cells[1:] for cells in table_rows()}
+    names = {"photos": "portraits, untouched", "drawn teacher": "portraits by the drawn teacher"}
+    for row in results("afgan_portrait.csv"):
+        if row["source"] == "all" and row["pictures"] != "style against itself":
+            parameters = f" ({int(row['parameters']) / 1e6:.2f} M parameters)" if row["parameters"] else ""
+            cells = shown[names.get(row["pictures"], row["pictures"]) + parameters]
+            assert cells[0] == f"{float(row['kid_lite0']):.1f} ± {float(row['kid_lite0_error']):.1f}"
+            if row["mask_iou"]:
+                assert cells[1] == f"{float(row['mask_iou']):.3f}"[1:]
+                assert cells[2] == f"{float(row['background_psnr']):.1f} dB"
+            if row["pictures"] != "photos":
+                r, shift = (float(row[f"skin_lightness_{k}"]) for k in ("correlation", "shift"))
+                assert cells[3] == f"r {r:.3f}, {shift:+.1f} L".replace("0.", ".", 1)
 
 
 def test_the_cost_table_is_the_measured_one():

@@ -15,7 +15,7 @@ def train_portraits(
     style: Annotated[Path, typer.Option(help="Folder of anime faces, 50 or more.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, logs and the weights; resumed if used.")],
     name: Annotated[str, typer.Option(help="Name of the weights.")] = "my_portrait",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of both phases together.")] = 8000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of both phases together.")] = 6000,
     distil_steps: Annotated[int, typer.Option(min=0, help="Steps of the first phase.")] = 5000,
     minutes: Annotated[float, typer.Option(min=0, help="Time budget; 0 has none.")] = 0,
     batch: Annotated[int, typer.Option(min=2, help="Crops a step.")] = 8,

@@ -238,7 +238,7 @@ class CAMDiscriminator(nn.Module):
 
 @register("generator")
 def afgan_small(**kwargs) -> AFGANGenerator:
-    """1.9 M parameters."""
+    """1.8 M parameters."""
     return AFGANGenerator(**kwargs)
 
 

@@ -3,7 +3,7 @@
 Needs its own environment, for MediaPipe's wheel holds the models and wants an older numpy:
 
     python3.11 -m venv annotate && annotate/bin/pip install mediapipe==0.10.14 "numpy<2" "jax<0.5"
-    annotate/bin/python scripts/annotate_portraits.py FOLDER annotations.npz
+    annotate/bin/python docs/annotate_portraits.py FOLDER annotations.npz
 
 Per picture: ``landmarks/NAME`` (478, 2) float32, the face mesh with irises in pixels, and ``mask/NAME``
 (H, W) uint8, 255 on the person: MediaPipe's selfie segmentation, sharpened by GrabCut, for which a plain
