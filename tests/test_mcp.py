@@ -170,4 +170,4 @@ def test_a_tool_opens_no_file_of_the_server(page, tmp_path):
     arguments = {"image": str(private), "style": FILTER, "strength": 1.0}
     result = in_session(page, lambda s: s.call_tool("stylize_file", arguments))
     assert result.isError
-    assert "Invalid file path" in result.content[0].text
+    assert "Invalid file" in result.content[0].text

@@ -148,6 +148,8 @@ def test_choosing_method_and_layer_in_the_browser(tab, photo):
     tab.wait_for_selector("#read-layer", state="hidden")  # it has no layer
     tab.wait_for_selector("#read-reliance :text('Occlusion')")
     tab.wait_for_function(changed, arg=seen)
+    seen.append(tab.get_attribute("#read-overlay img", "src"))
     before = tab.inner_text("#read-numbers")
     tab.locator("#read-class input:not(:checked)").first.check()
     tab.wait_for_function("t => document.querySelector('#read-numbers').innerText !== t", arg=before)
+    tab.wait_for_function(changed, arg=seen)

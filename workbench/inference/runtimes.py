@@ -72,15 +72,14 @@ def onnx_network(path: str | os.PathLike, network: nn.Module) -> OnnxNetwork:
     Raises:
         WorkbenchError: the extra ``export`` is not installed, or the two disagree.
     """
-    from workbench.inference.export import _require_onnx, export
-
     with _lock:
         if network not in _sessions:
-            _require_onnx()
             file = _cached(Path(path))
             try:
                 session = _session(file)
             except WorkbenchError:  # not there yet, or damaged
+                from workbench.inference.export import export  # with all that writes ONNX: 200 MB
+
                 export(path, file)
                 session = _session(file)
             _sessions[network] = OnnxNetwork(session, network.halo, network.stride)

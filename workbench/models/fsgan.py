@@ -101,7 +101,7 @@ class FSGANGenerator(nn.Module):
         del half
         y = _activate(self.up2(self._up(y)).add_(full))
         del full
-        y = self.out(y).to(x.dtype).add_(x)[..., :height, :width]  # the photo is never rounded to bfloat16
+        y = (x + self.out(y).to(x.dtype))[..., :height, :width]  # the photo is never rounded to bfloat16
         return y if self.training else y.clamp(-1, 1)
 
 

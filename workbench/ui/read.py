@@ -133,7 +133,7 @@ def compare_all(path, model, reading, class_name):
         others = compare.read_with_all(painting, compare.same_task(classifiers(), model)[1:])
         cards = {r.model: models.card(r.model) for r in (reading, *others)}
         table = compare.side_by_side((reading, *others), cards, model) if others else ""
-        return values, show_numbers(values, model, class_name), table
+        return values, show_numbers(values, model, class_name or reading.top), table
 
 
 def show_numbers(values, model, class_name) -> str:
