@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TINY = {
     "02_data_and_moods": {"data": "atelier:40", "samples": 50},
+    "08_do_explanations_hold": {"size": 64, "pictures": 3},
     "13_full_report": {
         "size": 64,
         "samples": 50,
@@ -27,7 +28,7 @@ TINY = {
     },
 }
 EVERY = {"data": "atelier:20"}  # where a notebook has such a parameter
-SECONDS = 300
+SECONDS = 900
 
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
