@@ -39,6 +39,8 @@ def build(out: Path, modules: list[str], source: bool = True) -> None:
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("error", module=r"pdoc\.")
+        # pdoc finds some modules again below their package (those that no __all__ hides)
+        warnings.filterwarnings("ignore", r"The module specification .* already been added", module=r"pdoc\.")
         # a NamedTuple's own constructor belongs to no module in which its names could be looked up
         warnings.filterwarnings("ignore", r"Error parsing .*\.__init__\. Import of", module=r"pdoc\.")
         pdoc.pdoc(*modules, output_directory=out)

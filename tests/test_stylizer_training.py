@@ -109,6 +109,33 @@ def test_publishing_writes_weights_that_draw_and_measurements_on_unseen_photos(t
 
 
 @pytest.mark.slow
+def test_trainings_of_one_process_choose_their_own_precision(folders, tmp_path):
+    from workbench.training.stylizer import StylizerTrainer
+    from workbench.training.stylizer_config import StylizerConfig
+
+    photos = torch.rand(1, 3, 32, 32)
+    drawings = {}
+    for precision in ("no", "bf16"):
+        trainer = StylizerTrainer(
+            StylizerConfig(**options(folders, tmp_path / precision, mixed_precision=precision))
+        )
+        torch.manual_seed(0)
+        for weights in trainer.generator.parameters():  # a new network gives the photo back
+            weights.data.add_(0.05 * torch.randn_like(weights))
+        drawings[precision] = trainer.recipe.draw(photos)
+    assert drawings["bf16"].dtype == torch.float32
+    assert 0 < (drawings["bf16"] - drawings["no"]).abs().max() < 0.2  # another arithmetic, the same network
+
+
+def test_an_unknown_precision_is_refused(folders, tmp_path):
+    from workbench.training.stylizer import StylizerTrainer
+    from workbench.training.stylizer_config import StylizerConfig
+
+    config = StylizerConfig(**options(folders, tmp_path, mixed_precision="fp8"))
+    with pytest.raises(WorkbenchError, match="mixed precision no or bf16 but got 'fp8'"):
+        StylizerTrainer(config).recipe.draw(torch.rand(1, 3, 32, 32))
+
+
 def test_a_checkpoint_of_other_networks_is_refused_and_kept(trained, folders):
     from workbench.training.stylizer import StylizerTrainer
     from workbench.training.stylizer_config import StylizerConfig

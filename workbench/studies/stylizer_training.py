@@ -157,7 +157,7 @@ def train(run: Run, data: SceneData) -> Path:
     trainer.run()
     torch.save(trainer.ema.state_dict(), folder / "weights.pt")
     drawings.mkdir(exist_ok=True)
-    with trainer.accelerator.autocast():  # in the precision of the training: the large ones take seconds each
+    with trainer.autocast():  # in the precision of the training: the large ones take seconds each
         for i, drawing in enumerate(trainer.stylize(data.test.values())):
             drawing.save(drawings / f"{i:03d}.png")
     _finish(folder, run.key, trainer.step, trainer.seconds)

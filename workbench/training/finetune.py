@@ -43,6 +43,7 @@ from workbench.data.transforms import Crops, Squeeze, Views, shrink
 from workbench.errors import DatasetError
 from workbench.training.augment import policy
 from workbench.training.linear_probe import soft_probe
+from workbench.training.precision import autocast
 from workbench.training.soft_targets import soft_targets
 
 log = logging.getLogger(__name__)
@@ -281,8 +282,6 @@ def fit(
     """
     torch.manual_seed(seed)
     accelerator = Accelerator()
-    # not the accelerator's own: its precision is fixed for the life of the process
-    bf16 = torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.mixed_precision == "bf16")
     network = new_network(config, len(data.classes))
     train, stop = _held_out(data, indices, config, seed) if config.patience else (indices, indices[:0])
     targets, weights = soft_targets(data, train, config.hard_share, config.class_weight_power)
@@ -323,7 +322,7 @@ def fit(
                 share = float(rng.beta(config.mixup, config.mixup))
                 other = torch.from_numpy(rng.permutation(len(batch))).to(accelerator.device)
                 x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
-            with bf16:
+            with autocast(accelerator.device, config.mixed_precision):
                 logits = network(x)
             loss = -(t * F.log_softmax(logits.float(), 1)).sum(1).mean()
             optimizer.zero_grad()

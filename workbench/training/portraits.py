@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
@@ -35,6 +34,7 @@ from workbench.models.features import FrozenFeatures
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import mask_scores
 from workbench.training.portrait_targets import prepare
+from workbench.training.precision import autocast, one_process
 from workbench.training.validation import StyleJudge, contact_sheet, to_picture, to_tensor
 
 log = logging.getLogger(__name__)
@@ -79,12 +79,7 @@ class PortraitTrainer:
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
-        if self.accelerator.num_processes > 1:
-            raise WorkbenchError(
-                f"Expected one process but {self.accelerator.num_processes} were launched: discriminators "
-                "are not shared between processes. Start it without a launcher."
-            )
+        self.accelerator = one_process()
         self.device = self.accelerator.device
         self._load_data()
 
@@ -136,6 +131,10 @@ class PortraitTrainer:
             len(train), len(validation), len(test), len(seen), len(style),
         )  # fmt: skip
 
+    def autocast(self) -> torch.autocast:
+        """Context of the training's own precision."""
+        return autocast(self.device, self.config.mixed_precision)
+
     # -- one step ------------------------------------------------------------------------------------------
 
     def _gray(self, mask: np.ndarray) -> Tensor:
@@ -147,7 +146,7 @@ class PortraitTrainer:
         return (distance * weight).mean() / weight.mean()
 
     def _features(self, pictures: Tensor, noise: float = 0.0) -> list[Tensor]:
-        with self.accelerator.autocast():
+        with self.autocast():
             return self.backbone(pictures + noise * torch.randn_like(pictures) if noise else pictures)
 
     def _forward(self) -> tuple[Portrayal, dict[str, Tensor], dict]:
@@ -157,7 +156,7 @@ class PortraitTrainer:
         (style,) = self.style_crops.batch(self.step, max(2, config.batch // 2))
         x, target, style = (to_tensor(p, self.device) for p in (example.photo, example.target, style))
         mask, weight = self._gray(example.mask), self._gray(example.weight)
-        with self.accelerator.autocast():
+        with self.autocast():
             answer = self.generator.portray(x)
             style_logits = self.generator.domain_logits(style)
         edges = (losses.edge_map(answer.picture) - losses.edge_map(target)).abs()
@@ -212,7 +211,7 @@ class PortraitTrainer:
         with torch.no_grad():
             style_features = self._features(style, config.noise)
         d["picture"].observe(style_features)
-        with self.accelerator.autocast():
+        with self.autocast():
             detached = [f.detach() for f in fake_features]
             loss_d = losses.hinge_discriminator_loss(
                 d["picture"](style_features), [d["picture"](detached)], [1]
@@ -227,7 +226,7 @@ class PortraitTrainer:
         self.optimizer_d.step()
 
         d.requires_grad_(False)
-        with self.accelerator.autocast():
+        with self.autocast():
             score, cam = d["patch"](fake)
             terms["picture"] = config.w_picture * losses.hinge_generator_loss(d["picture"](fake_features))
             terms["patch"] = config.w_patch * (

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
 from PIL import Image
 from torch import nn
 from tqdm import tqdm
@@ -27,6 +26,7 @@ from workbench import models
 from workbench.data.scenes import Crops
 from workbench.errors import WeightsError, WorkbenchError
 from workbench.training import stylizer_recipes
+from workbench.training.precision import autocast, one_process
 from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.stylizer_data import SceneData, load_data
 from workbench.training.stylizer_recipes.base import Batch
@@ -56,12 +56,7 @@ class StylizerTrainer:
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
-        if self.accelerator.num_processes > 1:
-            raise WorkbenchError(
-                f"Expected one process but {self.accelerator.num_processes} were launched: discriminators "
-                "are not shared between processes. Start it without a launcher."
-            )
+        self.accelerator = one_process()
         self.device = self.accelerator.device
         generator = self._new_generator(config)
         self.ema = self._new_generator(config).requires_grad_(False).eval()
@@ -89,6 +84,10 @@ class StylizerTrainer:
     def generator(self) -> nn.Module:
         """The network that is trained; :attr:`ema` is its average."""
         return self.accelerator.unwrap_model(self.recipe.generator)
+
+    def autocast(self) -> torch.autocast:
+        """Context of the training's own precision."""
+        return autocast(self.device, self.config.mixed_precision)
 
     # -- one step ------------------------------------------------------------------------------------------
 

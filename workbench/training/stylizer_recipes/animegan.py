@@ -60,28 +60,28 @@ class AnimeGAN(Recipe):
         return nn.ModuleDict({"picture": judge})
 
     def _features(self, *pictures: torch.Tensor) -> list[torch.Tensor]:
-        with self.accelerator.autocast():
+        with self.autocast():
             return [self.backbone(p)[0].float() for p in pictures]
 
     def content_step(self, batch: Batch, step: int) -> dict[str, float]:
-        drawn, seen = self._features(self.generator(batch.photo), batch.photo)
+        drawn, seen = self._features(self.draw(batch.photo), batch.photo)
         terms = {"content": self.settings.w_content * losses.content_loss([drawn], [seen])}
         self.update_generator(*terms.values())
         return values(terms)
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
         s, judge = self.settings, self.discriminators["picture"]
-        drawing = self.generator(batch.photo)
+        drawing = self.draw(batch.photo)
         gray = losses.gray(batch.style)
         smoothed = losses.smooth_edges(gray)
-        with self.accelerator.autocast():
+        with self.autocast():
             judged = losses.least_squares_loss(judge(batch.style), 1)
             for weight, fake in ((1, drawing.detach()), (1, gray), (s.w_smoothed, smoothed)):
                 judged = judged + weight * losses.least_squares_loss(judge(fake), 0)
             judged = s.w_adversarial * judged
         self.update_discriminators(judged)
         with self.frozen_discriminators():
-            with self.accelerator.autocast():
+            with self.autocast():
                 pull = s.w_adversarial * losses.least_squares_loss(judge(drawing), 1)
             with torch.no_grad():
                 seen, texture = self._features(batch.photo, gray)

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from workbench.errors import WorkbenchError
+from workbench.training.precision import autocast
 from workbench.training.stylizer_config import StylizerConfig
 
 
@@ -37,7 +38,7 @@ class Recipe(abc.ABC):
 
     Args:
         config: of the whole training.
-        accelerator: places networks, and runs them in mixed precision if asked to.
+        accelerator: places networks.
         generator: the network to be taught, already placed.
 
     Raises:
@@ -72,6 +73,15 @@ class Recipe(abc.ABC):
         self.optimizer_d = accelerator.prepare(torch.optim.Adam(judging, config.lr_discriminator, **adam))
         self.generator = accelerator.prepare(generator)
         self._drawing = drawing
+
+    def autocast(self) -> torch.autocast:
+        """Context of the training's own precision."""
+        return autocast(self.accelerator.device, self.config.mixed_precision)
+
+    def draw(self, photos: Tensor) -> Tensor:
+        """The generator's drawings, float32, computed in the training's own precision."""
+        with self.autocast():
+            return self.generator(photos).float()
 
     def _place(self, network: nn.Module) -> nn.Module:
         return network.to(self.accelerator.device, memory_format=torch.channels_last)

@@ -45,7 +45,7 @@ class CartoonGAN(Recipe):
         return nn.ModuleDict({"picture": models.create("cartoon_discriminator")})
 
     def _content(self, drawing: Tensor, photo: Tensor) -> Tensor:
-        with self.accelerator.autocast():
+        with self.autocast():
             with torch.no_grad():
                 seen = self.backbone(photo)
             drawn = self.backbone(drawing)
@@ -53,19 +53,19 @@ class CartoonGAN(Recipe):
         return self.settings.w_content * distance
 
     def content_step(self, batch: Batch, step: int) -> dict[str, float]:
-        terms = {"content": self._content(self.generator(batch.photo), batch.photo)}
+        terms = {"content": self._content(self.draw(batch.photo), batch.photo)}
         self.update_generator(*terms.values())
         return values(terms)
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
         judge = self.discriminators["picture"]
-        drawing = self.generator(batch.photo)
-        with self.accelerator.autocast():
+        drawing = self.draw(batch.photo)
+        with self.autocast():
             smoothed = losses.smooth_edges(batch.style)
             judged = losses.edge_promoting_loss(judge(batch.style), judge(smoothed), judge(drawing.detach()))
         self.update_discriminators(judged)
         with self.frozen_discriminators():
-            with self.accelerator.autocast():
+            with self.autocast():
                 pull = losses.cross_entropy_loss(judge(drawing), real=True)
             terms = {"adversarial": pull, "content": self._content(drawing, batch.photo)}
             self.update_generator(*terms.values())

@@ -65,7 +65,7 @@ class FSGAN(Recipe):
         return (*super()._parts(), "spectrum_norm")
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
-        drawing = self.generator(batch.photo)
+        drawing = self.draw(batch.photo)
         terms = {
             "teacher": F.l1_loss(drawing, batch.drawing),
             "edges": F.l1_loss(losses.edge_map(drawing), losses.edge_map(batch.drawing)),
@@ -75,11 +75,11 @@ class FSGAN(Recipe):
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
         s = self.settings
-        drawing = self.generator(batch.photo)
+        drawing = self.draw(batch.photo)
         fake = drawing.detach()
         drawn = style = seen = None  # frozen features of the drawing, the style pictures and the photos
         if s.w_picture or s.w_content:
-            with self.accelerator.autocast():
+            with self.autocast():
                 drawn = self.backbone(self._noisy(drawing))
                 with torch.no_grad():
                     style, seen = self.backbone(self._noisy(batch.style)), self.backbone(batch.photo)
@@ -126,7 +126,7 @@ class FSGAN(Recipe):
     ) -> dict[str, Tensor]:
         s, d = self.settings, self.discriminators
         judged = {}
-        with self.accelerator.autocast():
+        with self.autocast():
             if s.w_picture:
                 d["picture"].observe(style)
                 fakes = [d["picture"]([f.detach() for f in drawn])]
@@ -151,7 +151,7 @@ class FSGAN(Recipe):
     ) -> dict[str, Tensor]:
         """The generator's weighted terms, the spectral one excepted."""
         s, d = self.settings, self.discriminators
-        with self.accelerator.autocast():
+        with self.autocast():
             pulling = weigh(
                 picture=(s.w_picture, lambda: losses.hinge_generator_loss(d["picture"](drawn))),
                 gray=(

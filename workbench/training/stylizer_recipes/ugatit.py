@@ -70,7 +70,7 @@ class UGATITLight(Recipe):
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
         s, photo, style = self.settings, batch.photo, batch.style
-        with self.accelerator.autocast():
+        with self.autocast():
             draw, back = (
                 self.accelerator.unwrap_model(self.generator).attend,
                 self.partners["to_photo"].attend,
@@ -83,7 +83,7 @@ class UGATITLight(Recipe):
             )
         self.update_discriminators(judged)
         with self.frozen_discriminators():
-            with self.accelerator.autocast():
+            with self.autocast():
                 pull = self._verdict("style", drawing, 1) + self._verdict("photo", scene, 1)
                 cycle = F.l1_loss(back(drawing)[0].float(), photo) + F.l1_loss(draw(scene)[0].float(), style)
                 same_style, kept_style = draw(style)
