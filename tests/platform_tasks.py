@@ -75,6 +75,25 @@ def put_together(inputs, options, parts, context):
     (context.out / "piece.txt").write_text(text)
 
 
+def node_pieces(inputs, options):
+    return [options | {"piece": number} for number in range(6)]
+
+
+def node_piece(inputs, options, context):
+    """Where this piece ran on a Ray cluster, after a while."""
+    import ray
+
+    context.progress(0.5, "at work")
+    time.sleep(options["seconds"])
+    node = ray.get_runtime_context().get_node_id()
+    (context.out / "piece.txt").write_text(f"{options['piece']} {node}\n")
+
+
+def node_lines(inputs, options, parts, context):
+    lines = [(part / "piece.txt").read_text() for part in parts]
+    (context.out / "nodes.txt").write_text("".join(lines))
+
+
 def film_pieces(inputs, options):
     """As the real kind is cut, but into pieces of five frames."""
     from workbench.service import tasks
@@ -98,5 +117,12 @@ KINDS = {
     "who": _kind("who", inputs=0),
     "full": _kind("full", {"megabytes": (within(0, 1000), 1)}, inputs=0),
     "pieces": _kind("piece", split="platform_tasks:pieces", join="platform_tasks:put_together"),
+    "nodes": _kind(
+        "node_piece",
+        {"seconds": (within(0, 60), 0.5)},
+        inputs=0,
+        split="platform_tasks:node_pieces",
+        join="platform_tasks:node_lines",
+    ),
     "film": dataclasses.replace(REAL["stylize_video"], split="platform_tasks:film_pieces"),
 }

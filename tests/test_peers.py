@@ -107,7 +107,8 @@ def test_layer_instance_normalisation_begins_as_layer_normalisation():
 
 
 def test_ratios_of_normalisations_stay_where_they_can_learn():
-    from workbench.models.peers.ugatit import LIN, keep_ratios
+    from workbench.models.afgan import keep_ratios
+    from workbench.models.peers.ugatit import LIN
 
     norm = LIN(3)
     for value in (-0.5, 1.5):

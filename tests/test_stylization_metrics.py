@@ -66,6 +66,15 @@ def test_edges_of_an_empty_picture():
     assert np.isnan(edge_f1(empty, empty).f1)
 
 
+def test_color_drift_of_two_grays_by_hand():
+    gray = np.full((16, 16, 3), 119, np.uint8)
+    # CIEDE2000 of two grays is |ΔL| / (1 + .015 (L̄ - 50)² / sqrt(20 + (L̄ - 50)²)); L* of 119 and 124 gray
+    light = 116 * np.cbrt(((np.array([119, 124]) / 255 + 0.055) / 1.055) ** 2.4) - 16
+    mean = light.mean() - 50
+    expected = (light[1] - light[0]) / (1 + 0.015 * mean**2 / np.sqrt(20 + mean**2))
+    assert color_drift(gray, np.full_like(gray, 124)) == pytest.approx(expected, rel=1e-3)
+
+
 def test_color_drift_pools_with_cut_squares():
     gray = np.full((10, 13, 3), 119, np.uint8)
     assert color_drift(gray, gray) == 0

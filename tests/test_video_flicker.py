@@ -227,6 +227,30 @@ def test_the_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeyp
         video.run(tmp_path, methods=["oracle"])
 
 
+def test_portrait_stylizers_are_judged_on_heads_where_there_are_any(tmp_path, monkeypatch):
+    import pandas as pd
+
+    from workbench.studies import video
+
+    def noisy_heads(frames):
+        """Changes the head from frame to frame and nothing else."""
+        pairs = zip(frames, video.heads(frames), strict=True)
+        return [np.where(head[..., None], np.uint8(120 * (i % 2)), f) for i, (f, head) in enumerate(pairs)]
+
+    monkeypatch.setattr(video, "METHODS", {"photo": list, video.PORTRAIT: noisy_heads})
+    table = pd.read_csv(video.run(tmp_path, motions=["still", "portrait"], frames=4))
+    methods = table.groupby("clip")["method"].unique().map(set)
+    assert methods["still"] == {"photo"}  # a palace
+    assert methods["portrait"] == {"photo", video.PORTRAIT}
+    measured = table[table["method"] == video.PORTRAIT].set_index("measure")["value"]
+    assert measured["relative warping error, heads"] > 5
+    assert measured["relative warping error, elsewhere"] < measured["relative warping error"]
+    clip = video.synthesise("portrait", 4)
+    head = video.heads(clip.frames)[0]
+    assert 0.05 < head.mean() < 0.35
+    assert not video.heads([np.full((96, 128, 3), 128, np.uint8)])[0].any()
+
+
 def test_plots():
     from workbench.plots import video as plots
 

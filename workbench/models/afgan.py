@@ -60,6 +60,9 @@ class CAM(nn.Module):
         return attended, logits, attended.mean(1, keepdim=True)
 
 
+RHO_MARGIN = 1e-3  # a ρ clamped at 0 or 1 itself has no gradient and would stay there
+
+
 class AdaLIN(nn.Module):
     """γ · (ρ · instance norm + (1 − ρ) · layer norm) + β with a learned ρ ∈ [0, 1] for each channel."""
 
@@ -80,6 +83,14 @@ class AdaLIN(nn.Module):
         scale = gamma * (instance + layer)
         shift = beta - gamma * (instance * mean + layer * layer_mean)
         return x * scale.to(x.dtype) + shift.to(x.dtype)
+
+
+@torch.no_grad()
+def keep_ratios(network: nn.Module) -> None:
+    """Bring every ρ of AdaLIN back between 0 and 1: to be called after each step, as in U-GAT-IT."""
+    for module in network.modules():
+        if isinstance(module, AdaLIN):
+            module.rho.clamp_(RHO_MARGIN, 1 - RHO_MARGIN)
 
 
 class _Block(nn.Module):

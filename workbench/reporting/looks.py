@@ -15,9 +15,9 @@ from workbench.inference.stylize import DEFAULT_STYLE, stylize
 from workbench.interpret.faithfulness import MEASURES, Settings, faithfulness, verdict
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.calibration import apply_temperature
+from workbench.metrics.stylization import color_drift
 from workbench.reporting.full import READER, FullReport, some
 from workbench.reporting.parts import answers
-from workbench.training.publish import color_drift
 from workbench.training.statistics_probe import fit_layer
 
 METHOD = "grad_cam"

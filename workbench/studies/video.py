@@ -3,7 +3,8 @@
 Each clip is drawn frame by frame by each method and judged against the clip itself: the warping error along
 the motion relative to the photo's own, the power of fast changes, the temporal spectrum, and the sharpness,
 which a blur would lower together with the flicker. Synthesised clips have known motion, so their flow and
-their masks are exact; for real clips both come from optical flow of the photographs.
+their masks are exact; for real clips both come from optical flow of the photographs. Portrait stylizers are
+judged on clips that show a face.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from workbench.studies.runner import Runs
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
 RATE = 25.0  # frames a second of synthesised clips
 NOISE = 2.0  # standard deviation of their sensor noise in levels of 255: no camera is without
-STYLE = "fsgan_pepper"
+STYLE, PORTRAIT = "fsgan_pepper", "afgan_portrait"
 
 Frames = list[NDArray[np.uint8]]
 
@@ -48,6 +49,7 @@ _MOTIONS: dict[str, Callable[[float], tuple[float, float, float, float]]] = {
     "still": lambda t: (0.0, 1.0, 0.0, 0.0),
     "pan": lambda t: (0.0, 1.0, 32.5 * t, 7.5 * t),
     "turn and zoom": lambda t: (6.0 * t, 1.0 + 0.12 * t, 0.0, 0.0),
+    "portrait": lambda t: (4.0 * t, 1.0 + 0.08 * t, 12.0 * t, 0.0),
 }
 SYNTHESISED = tuple(_MOTIONS)
 
@@ -65,7 +67,7 @@ def synthesise(motion: str, frames: int = 12, seed: int = 0) -> Clip:
     """
     if motion not in _MOTIONS:
         raise UnknownNameError("motion", motion, _MOTIONS)
-    scene, rng = _scene(), np.random.default_rng(seed)
+    scene, rng = _astronaut() if motion == "portrait" else _palace(), np.random.default_rng(seed)
     matrices = [_camera(*_MOTIONS[motion](i / RATE), scene.shape[1::-1]) for i in range(frames)]
     pictures = []
     for matrix in matrices:
@@ -104,11 +106,21 @@ def film(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
     return Clip(pictures, flows, masks, rate)
 
 
-def _scene() -> NDArray[np.float32]:
+def _palace() -> NDArray[np.float32]:
     """A photograph of a palace in a landscape that a package carries, larger than what the camera sees."""
     from sklearn.datasets import load_sample_image
 
-    photo = load_sample_image("china.jpg")
+    return _scene(load_sample_image("china.jpg"))
+
+
+def _astronaut() -> NDArray[np.float32]:
+    """Head and shoulders of NASA's portrait of Eileen Collins (public domain), which a package carries."""
+    from skimage import data
+
+    return _scene(data.astronaut()[:340, :510])
+
+
+def _scene(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
     return cv2.resize(photo, (480, 320), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
@@ -138,8 +150,31 @@ def _inside(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
     return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
+def shows_face(frames: Frames) -> bool:
+    """Whether a face is found in the first and in the last frame."""
+    from workbench.inference.portrait import find_faces
+
+    return all(find_faces(frame) for frame in (frames[0], frames[-1]))
+
+
+def heads(frames: Frames) -> list[NDArray[np.bool_]]:
+    """Where a head is in each frame, (H, W): within 2.2 distances of the eyes from the middle of the face."""
+    from workbench.inference.portrait import find_faces
+
+    y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
+    masks = []
+    for frame in frames:
+        near = [np.hypot(x - f.x, y - f.y - 0.3 * f.unit) < 2.2 * f.unit for f in find_faces(frame)]
+        masks.append(np.any(near, axis=0) if near else np.zeros(x.shape, bool))
+    return masks
+
+
 def _network(frames: Frames) -> Frames:
     return drawer(STYLE)(frames)
+
+
+def _portrait(frames: Frames) -> Frames:
+    return drawer(PORTRAIT)(frames)
 
 
 def _nearest(frames: Frames) -> Frames:
@@ -158,10 +193,10 @@ def _nearest_network():
     return network.eval().requires_grad_(False)
 
 
-def _steadied(weight: float) -> Callable[[Frames], Frames]:
+def _steadied(method: Callable[[Frames], Frames], weight: float) -> Callable[[Frames], Frames]:
     def draw(frames: Frames) -> Frames:
         blend = TemporalBlend(weight)
-        return [blend(photo, drawing) for photo, drawing in zip(frames, _network(frames), strict=True)]
+        return [blend(photo, drawing) for photo, drawing in zip(frames, method(frames), strict=True)]
 
     return draw
 
@@ -187,10 +222,13 @@ METHODS: dict[str, Callable[[Frames], Frames]] = {
     "photo": list,
     STYLE: _network,
     f"{STYLE}, nearest": _nearest,
-    f"{STYLE}, temporal 0.5": _steadied(0.5),
-    f"{STYLE}, temporal 0.8": _steadied(0.8),
+    f"{STYLE}, temporal 0.5": _steadied(_network, 0.5),
+    f"{STYLE}, temporal 0.8": _steadied(_network, 0.8),
     "gram": _gram,
+    PORTRAIT: _portrait,
+    f"{PORTRAIT}, temporal 0.8": _steadied(_portrait, 0.8),
 }
+OF_FACES = tuple(name for name in METHODS if name.startswith(PORTRAIT))
 
 
 def measure(clip: Clip, drawings: Frames) -> list[dict]:
@@ -208,6 +246,20 @@ def measure(clip: Clip, drawings: Frames) -> list[dict]:
     table = [{"measure": name, "hertz": "", "value": float(value)} for name, value in rows.items()]
     spectrum = zip(frequencies, density, strict=True)
     return table + [{"measure": "spectrum", "hertz": float(f), "value": float(d)} for f, d in spectrum]
+
+
+def measure_heads(clip: Clip, drawings: Frames) -> list[dict]:
+    """Rows (measure, hertz, value): the relative warping error on heads and on everything else."""
+    found = heads(clip.frames)[1:]
+    regions = {
+        "heads": [mask & head for mask, head in zip(clip.masks, found, strict=True)],
+        "elsewhere": [mask & ~head for mask, head in zip(clip.masks, found, strict=True)],
+    }
+    rows = []
+    for name, masks in regions.items():
+        error, own = (flicker.warping_error(f, clip.flows, masks) for f in (drawings, clip.frames))
+        rows.append({"measure": f"relative warping error, {name}", "hertz": "", "value": error / own})
+    return rows
 
 
 def _sharpness(frames: Frames) -> float:
@@ -229,7 +281,7 @@ def run(
         out: folder; gets ``video.csv`` with a row a measurement: clip, method, frames, measure, hertz, value.
         films: real clips.
         motions: of :data:`SYNTHESISED`.
-        methods: of :data:`METHODS`; default all.
+        methods: of :data:`METHODS`; default all. Those :data:`OF_FACES` leave out clips that show none.
         frames: of each clip, at least 4.
 
     Raises:
@@ -245,8 +297,13 @@ def run(
 
     def one(clip_name: str, method: str, frames: int) -> list[dict]:
         shown = clip(clip_name, frames)
-        return measure(shown, METHODS[method](shown.frames))
+        drawings = METHODS[method](shown.frames)
+        rows = measure(shown, drawings)
+        return rows + measure_heads(shown, drawings) if method in OF_FACES else rows
 
-    plan = [{"clip": c, "method": m, "frames": frames} for c in sources for m in methods]
+    def applies(clip_name: str, method: str) -> bool:
+        return method not in OF_FACES or shows_face(clip(clip_name, frames).frames)
+
+    plan = [{"clip": c, "method": m, "frames": frames} for c in sources for m in methods if applies(c, m)]
     runs = Runs(Path(out) / "video.csv", ("clip", "method", "frames"))
     return runs.do(plan, lambda clip, method, frames: one(clip, method, frames), desc="video")

@@ -29,7 +29,7 @@ from workbench.data.faces import Composites, Portrait, load_portraits, split_by_
 from workbench.data.scenes import Crops, load_pictures, split
 from workbench.errors import WorkbenchError
 from workbench.inference.portrait import UNIT
-from workbench.models.afgan import Portrayal
+from workbench.models.afgan import Portrayal, keep_ratios
 from workbench.models.features import FrozenFeatures
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import mask_scores
@@ -190,6 +190,7 @@ class PortraitTrainer:
     def _apply_generator_step(self) -> None:
         self.accelerator.clip_grad_norm_(self.generator.parameters(), self.config.clip)
         self.optimizer.step()
+        keep_ratios(self.generator)
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for mean, value in zip(self.ema.parameters(), self.generator.parameters(), strict=True):

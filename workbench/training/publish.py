@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from workbench import losses, models
 from workbench.errors import WorkbenchError
+from workbench.metrics.stylization import color_drift
 from workbench.training import teacher
 from workbench.training.provenance import provenance, write_rows
 from workbench.training.stylizer import StylizerTrainer
@@ -39,17 +39,6 @@ class Publication:
         "Trained on scenes: faces are redrawn like any other surface, not turned into anime faces. "
         "Fine texture may be lost, and faint borders may be inked where the photo has none."
     )
-
-
-def color_drift(photo: np.ndarray, drawing: np.ndarray, pool: int = 8) -> float:
-    """Mean CIEDE2000 between a photo and its drawing, uint8 (H, W, 3), after averaging ``pool``-pixel
-    squares.
-    """
-    from skimage.color import deltaE_ciede2000, rgb2lab
-
-    pair = torch.from_numpy(np.stack([photo, drawing])).permute(0, 3, 1, 2).float() / 255
-    low = F.avg_pool2d(pair, pool, ceil_mode=True).permute(0, 2, 3, 1).numpy()
-    return float(deltaE_ciede2000(rgb2lab(low[0]), rgb2lab(low[1])).mean())
 
 
 def region_variation(picture: np.ndarray, labels: np.ndarray) -> float:

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from workbench.models.afgan import CAM, AdaLIN
+from workbench.models.afgan import CAM, RHO_MARGIN, AdaLIN
 from workbench.models.registry import register
 
 
@@ -60,15 +60,12 @@ class DecoderBlock(nn.Module):
         return x + self.norm2(self.conv2(y), gamma, beta)
 
 
-_MARGIN = 1e-3  # a ρ clamped at 0 or 1 itself has no gradient and would stay there
-
-
 class LIN(AdaLIN):
     """Layer-instance normalisation with γ, β and ρ of its own; ρ begins near 0, nearly all layer."""
 
     def __init__(self, channels: int):
         super().__init__(channels)
-        nn.init.constant_(self.rho, _MARGIN)
+        nn.init.constant_(self.rho, RHO_MARGIN)
         self.gamma = nn.Parameter(torch.ones(1, channels, 1, 1))
         self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
@@ -119,14 +116,6 @@ class UGATITLightGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.attend(x)[0]
-
-
-@torch.no_grad()
-def keep_ratios(network: nn.Module) -> None:
-    """Bring every ρ back between 0 and 1: to be called after each step, as in the paper."""
-    for module in network.modules():
-        if isinstance(module, AdaLIN):
-            module.rho.clamp_(_MARGIN, 1 - _MARGIN)
 
 
 class UGATITDiscriminator(nn.Module):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from workbench import losses, models
 from workbench.losses.cam import cam_loss
-from workbench.models.peers.ugatit import keep_ratios
+from workbench.models.afgan import keep_ratios
 from workbench.training.stylizer_recipes.base import Batch, Recipe, values
 
 
