@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 HOST ?= 127.0.0.1
 PORT ?= 7860
 OUT ?= build/space
+JOBS ?= 2
 BIN := .venv/bin
 
 .PHONY: app test lab docs space lint format bench clean
@@ -10,8 +11,8 @@ BIN := .venv/bin
 app: .venv/app.stamp  ## the demo on http://127.0.0.1:7860 (HOST= and PORT= change it)
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
 
-test: lint  ## the gate: lint, format, every test
-	$(BIN)/python -m pytest
+test: lint  ## the gate: lint, format, every test (JOBS= processes, one core each)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lab: .venv/lab.stamp  ## the studies as notebooks: JupyterLab, with this environment as its kernel
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab --ip $(HOST) --notebook-dir notebooks
