@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench.data.images import read_image
-from workbench.data.writing import write_whole
+from workbench.data.writing import write_image, write_whole
 from workbench.inference import stylize as stylizer
 from workbench.metrics import spectrum
 from workbench.metrics.grid import grid_excess
@@ -220,6 +220,48 @@ def run(
     if "baseline" in groups:
         draw_gatys(data, out, budget.gatys_steps)
     return measure_all(data, out)
+
+
+def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Path, Path]:
+    """The folders that :func:`run` wants, made in ``out`` where there are none.
+
+    Args:
+        photos: a folder, or "" for cuts of the six free photographs of the notebooks: enough to see the study
+            work, too few to learn anything from it.
+        style: a folder, or "atelier:N" for N painted pictures.
+        out: folder of the study.
+    """
+    out, made = Path(out), []
+    if photos:
+        made.append(Path(photos))
+    else:
+        made.append(out / "photos")
+        for name, photo in stylizers.free_photos().items():
+            side, room = min(photo.shape[:2]), max(photo.shape[:2]) - min(photo.shape[:2])
+            for i in range(3):
+                start = room * i // 2
+                top, left = (start, 0) if photo.shape[0] > photo.shape[1] else (0, start)
+                cut = photo[top : top + side, left : left + side]
+                write_image(Image.fromarray(cut), made[0] / f"{name}_{i}.png")
+    if Path(style).is_dir():
+        made.append(Path(style))
+    else:
+        made.append(out / "style")
+        for i, picture in enumerate(stylizers.read_style(style)):
+            write_image(Image.fromarray(picture), made[1] / f"{i:03d}.png")
+    return made[0], made[1]
+
+
+def drawings_of(out: str | Path, group: str = "ablation", count: int = 3) -> dict[str, list[NDArray]]:
+    """The first ``count`` drawings of the held-out photos by each finished training of ``group`` in ``out``,
+    by variant: uint8 (H, W, 3), of the first seed that is there."""
+    found: dict[str, list[NDArray]] = {}
+    for done in sorted(Path(out).glob(f"*/{_DONE}")):
+        key = json.loads(done.read_text())["key"]
+        files = sorted((done.parent / "drawings").glob("*.png"))[:count]
+        if key["group"] == group and key["variant"] not in found:
+            found[key["variant"]] = [np.asarray(read_image(file)) for file in files]
+    return found
 
 
 def measure_all(data: SceneData, out: str | Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Literal
 
 from workbench.training.portrait_teacher import PortraitTeacherConfig
 
@@ -23,6 +24,8 @@ class PortraitConfig:
     distil_steps: int = 5000  # steps of phase 1
     steps: int = 6000  # steps of both phases together
     minutes: float = 0.0  # time budget of this run; 0 has none
+    total_minutes: float = 0.0  # time budget of all runs into this folder together; 0 has none
+    clock: Literal["wall", "processor"] = "wall"  # what time budgets and `seconds` count
     batch: int = 8  # crops a step
     crop: int = 152  # side of the crops in pixels
     units: tuple[float, float] = (24.0, 48.0)  # smallest and largest distance between the eyes in pixels
@@ -46,7 +49,8 @@ class PortraitConfig:
     w_teacher: float = 10.0  # factor of L1, tones and edges in phase 2
     w_picture: float = 1.2  # adversarial, frozen features
     w_patch: float = 0.5  # adversarial, patches weighed by attention
-    validate_every: int = 500  # steps between validations
+    validate_every: int = 500  # steps between validations; 0 never validates
+    checkpoint_every: int = 0  # steps between checkpoints without validation; 0 has none
     mixed_precision: str = "no"  # "bf16" is three times faster where the processor supports it
     threads: int = 0  # CPU threads; 0 leaves PyTorch's default
     drawing: PortraitTeacherConfig = dataclasses.field(default_factory=PortraitTeacherConfig)

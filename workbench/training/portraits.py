@@ -10,11 +10,8 @@ budget.
 
 from __future__ import annotations
 
-import csv
 import logging
-import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,19 +19,17 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from workbench import losses, models
 from workbench.data.faces import Composites, Portrait, load_portraits, split_by_person
 from workbench.data.scenes import Crops, load_pictures, split
-from workbench.errors import WorkbenchError
 from workbench.inference.portrait import UNIT
 from workbench.models.afgan import Portrayal, keep_ratios
 from workbench.models.features import FrozenFeatures
+from workbench.training.loop import TrainingLoop
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import mask_scores
 from workbench.training.portrait_targets import prepare
-from workbench.training.precision import autocast, one_process
 from workbench.training.validation import StyleJudge, contact_sheet, to_picture, to_tensor
 
 log = logging.getLogger(__name__)
@@ -69,18 +64,14 @@ def faces(pictures: Tensor, center: Tensor, unit: Tensor, side: float, pixels: i
     return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
-class PortraitTrainer:
+class PortraitTrainer(TrainingLoop):
     """Holds networks, optimisers and data of one training; :meth:`run` does it."""
 
+    stateful = ("generator", "ema", "discriminators", "optimizer", "optimizer_d")
+    keep_averages = True  # the least KID is not always the best drawing
+
     def __init__(self, config: PortraitConfig):
-        self.config = config
-        self.out = Path(config.out)
-        self.out.mkdir(parents=True, exist_ok=True)
-        if config.threads:
-            torch.set_num_threads(config.threads)
-        torch.manual_seed(config.seed)
-        self.accelerator = one_process()
-        self.device = self.accelerator.device
+        super().__init__(config)
         self._load_data()
 
         def place(module: torch.nn.Module) -> torch.nn.Module:
@@ -102,8 +93,6 @@ class PortraitTrainer:
         self.optimizer = torch.optim.Adam(self.generator.parameters(), config.lr_distil, betas)
         self.optimizer_d = torch.optim.Adam(self.discriminators.parameters(), config.lr_discriminator, betas)
         self.optimizer, self.optimizer_d = self.accelerator.prepare(self.optimizer, self.optimizer_d)
-        self.step, self.seconds = 0, 0.0
-        self.best: dict = {}
 
     def _load_data(self) -> None:
         config = self.config
@@ -131,9 +120,22 @@ class PortraitTrainer:
             len(train), len(validation), len(test), len(seen), len(style),
         )  # fmt: skip
 
-    def autocast(self) -> torch.autocast:
-        """Context of the training's own precision."""
-        return autocast(self.device, self.config.mixed_precision)
+    def phase(self, step: int) -> str:
+        """Name of the phase to which step number ``step`` (from 0) belongs."""
+        return "distil" if step < self.config.distil_steps else "adversarial"
+
+    def train_step(self) -> dict[str, float]:
+        """One step of the phase; returns the value of each term."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        return getattr(self, f"_{self.phase(self.step)}_step")()
+
+    def _learning_rate(self) -> float:
+        """Phase 1 ends at a fifth of its rate, so that its last drawings are sharp."""
+        if self.step >= self.config.distil_steps:
+            return self.config.lr
+        left = 1 - self.step / self.config.distil_steps
+        return self.config.lr_distil * (0.2 + 0.8 * min(1.0, left / 0.4))
 
     # -- one step ------------------------------------------------------------------------------------------
 
@@ -191,10 +193,6 @@ class PortraitTrainer:
         self.accelerator.clip_grad_norm_(self.generator.parameters(), self.config.clip)
         self.optimizer.step()
         keep_ratios(self.generator)
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for mean, value in zip(self.ema.parameters(), self.generator.parameters(), strict=True):
-                mean.lerp_(value, 1 - decay)
 
     def _adversarial_step(self) -> dict[str, float]:
         config, d = self.config, self.discriminators
@@ -263,7 +261,6 @@ class PortraitTrainer:
         sheet = contact_sheet(photos, drawings, rows=6, width=330)
         sheet.save(self.out / "validation" / f"step_{self.step:06d}.jpg", quality=90)
         scores = {
-            "step": self.step,
             "kid": value.mean,
             "kid_error": value.error,
             "kid_photo": self.judge.photo.mean,
@@ -272,115 +269,3 @@ class PortraitTrainer:
             portraits, self.unseen_scenes, config.crop, config.units, config.seed + 9, 0.0, empty=0.0
         )
         return scores | mask_scores(self.ema, composites, 48)
-
-    # -- the whole training --------------------------------------------------------------------------------
-
-    _stateful = ("generator", "ema", "discriminators", "optimizer", "optimizer_d")
-
-    def _save(self, state: dict, name: str) -> None:
-        """Write ``state`` whole or not at all."""
-        partial_file = self.out / f"{name}.part"
-        torch.save(state, partial_file)
-        partial_file.replace(self.out / name)
-
-    def resume(self) -> bool:
-        """Continue from ``checkpoint.pt`` in the output folder if there is one; return whether there was.
-
-        Raises:
-            WorkbenchError: if it belongs to networks of other shapes.
-        """
-        file = self.out / "checkpoint.pt"
-        if not file.is_file():
-            return False
-        state = torch.load(file, map_location=self.device, weights_only=True)
-        try:
-            for name in self._stateful:
-                getattr(self, name).load_state_dict(state[name])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise WorkbenchError(
-                f"The training in {self.out} has networks of other shapes than asked for now. Give another "
-                "output folder, or the settings in its config.json."
-            ) from error
-        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
-        log.info("resumed at step %d", self.step)
-        return True
-
-    def _log(self, file: str, row: dict) -> None:
-        path = self.out / file
-        columns = list(row)
-        if path.is_file():  # a training resumed with other settings may have other terms
-            with path.open(newline="") as handle:
-                columns = next(csv.reader(handle))
-        with path.open("a", newline="") as handle:
-            writer = csv.DictWriter(handle, columns, extrasaction="ignore")
-            if handle.tell() == 0:
-                writer.writeheader()
-            writer.writerow(row)
-
-    def run(self) -> dict:
-        """Train until the step or time budget ends; return the best validation row.
-
-        Files written to ``out``: ``config.json``, ``targets.npz``, ``train_PHASE.csv``, ``validation.csv``,
-        ``validation/*.jpg``, ``checkpoint.pt``, ``step_*.pt`` (averaged weights at each validation) and
-        ``best.pt``.
-
-        Raises:
-            WorkbenchError: a checkpoint of other networks, or a loss that became non-finite.
-        """
-        config = self.config
-        (self.out / "validation").mkdir(exist_ok=True)
-        self.resume()
-        config.write(self.out / "config.json")
-        started, before = time.monotonic(), self.seconds
-        recent: list[dict[str, float]] = []
-        bar = tqdm(total=config.steps, initial=self.step, desc="training", mininterval=5)
-        while self.step < config.steps:
-            distilling = self.step < config.distil_steps
-            for group in self.optimizer.param_groups:
-                group["lr"] = self._learning_rate()
-            torch.manual_seed(1_000_003 * config.seed + self.step)  # a resumed step draws the same noise
-            terms = self._distil_step() if distilling else self._adversarial_step()
-            if not np.isfinite(sum(terms.values())):
-                raise WorkbenchError(
-                    f"A loss became non-finite at step {self.step}: {terms}. "
-                    "Lower the learning rate and start again: the last checkpoint is whole."
-                )
-            self.step += 1
-            bar.update()
-            recent.append(terms)
-            self.seconds = before + time.monotonic() - started
-            over = bool(config.minutes) and time.monotonic() - started > 60 * config.minutes
-            switch = self.step in (config.distil_steps, config.steps)
-            if switch or over or self.step % config.validate_every == 0:
-                names = sorted({name for row in recent for name in row})
-                self._checkpoint_and_validate(
-                    {k: float(np.mean([r[k] for r in recent if k in r])) for k in names}
-                )
-                recent = []
-            if over:
-                break
-        bar.close()
-        return self.best
-
-    def _learning_rate(self) -> float:
-        """Phase 1 ends at a fifth of its rate, so that its last drawings are sharp."""
-        if self.step >= self.config.distil_steps:
-            return self.config.lr
-        left = 1 - self.step / self.config.distil_steps
-        return self.config.lr_distil * (0.2 + 0.8 * min(1.0, left / 0.4))
-
-    def _checkpoint_and_validate(self, means: dict[str, float]) -> None:
-        phase = "distil" if self.step <= self.config.distil_steps else "adversarial"
-        self._log(f"train_{phase}.csv", {"step": self.step, "seconds": round(self.seconds), **means})
-        state = {name: getattr(self, name).state_dict() for name in self._stateful}
-        self._save(self.ema.state_dict(), f"step_{self.step:06d}.pt")
-        row = self.validate() | {"phase": phase, "seconds": round(self.seconds)}
-        self._log("validation.csv", row)
-        log.info(
-            "step %d: KID-lite0 ×1000 %.1f ± %.1f (photo %.1f), mask IoU %.3f, background %.1f dB",
-            *(row[k] for k in ("step", "kid", "kid_error", "kid_photo", "mask_iou", "background_psnr")),
-        )
-        if not self.best or row["kid"] < self.best["kid"]:
-            self.best = row
-            self._save(self.ema.state_dict(), "best.pt")
-        self._save(state | {"step": self.step, "seconds": self.seconds, "best": self.best}, "checkpoint.pt")
