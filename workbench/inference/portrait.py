@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -105,6 +105,7 @@ def draw(
     photo: np.ndarray,
     base: np.ndarray | None = None,
     progress: Callable[[float], None] | None = None,
+    faces: Sequence[FoundFace] | None = None,
 ) -> np.ndarray:
     """People redrawn, everything else as in ``base``.
 
@@ -113,6 +114,7 @@ def draw(
         photo: (H, W, 3) uint8.
         base: what surrounds the people, same shape; by default the photo.
         progress: called with the share done after each face; an exception that it raises stops the work.
+        faces: where they are; by default :func:`find_faces` looks for them.
 
     Returns:
         (H, W, 3) uint8.
@@ -121,7 +123,7 @@ def draw(
         ImageError: if nobody is found and there is no ``base`` to fall back on.
     """
     crops = []
-    for face in find_faces(photo):
+    for face in find_faces(photo) if faces is None else faces:
         box = _crop_box(face, photo.shape)
         drawing, mask = _portray(network, photo[box[1] : box[3], box[0] : box[2]], face, box)
         if _covers(mask, face, box):

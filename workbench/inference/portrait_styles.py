@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from torch import nn
 
 from workbench.errors import ImageError, WeightsError, WorkbenchError
 from workbench.inference import portrait
@@ -20,7 +23,16 @@ FUSION_DESCRIPTION = (
 )
 _PEOPLE, _SCENE = "afgan_portrait", "fsgan_pepper"
 
-Draw = Callable[[np.ndarray, Callable[[float], None] | None], np.ndarray]
+Progress = Callable[[float], None]
+Faces = Sequence[portrait.FoundFace]
+
+
+class Draw(Protocol):
+    """Draws a picture (H, W, 3) uint8; ``faces`` says where they are if that is known."""
+
+    def __call__(
+        self, pixels: np.ndarray, progress: Progress | None, faces: Faces | None = None
+    ) -> np.ndarray: ...
 
 
 def cards() -> list[weights.Card]:
@@ -47,12 +59,19 @@ def is_portrait(style: str) -> bool:
     return style in weights.trained(KIND, weights.SHIPPED)
 
 
-def frame_by_frame(draw: Draw) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-    """``draw`` for the frames of a film: those in which no face is found stay as they are."""
+def frame_by_frame(
+    draw: Draw, track: Callable[[np.ndarray], Faces] | None = None
+) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """``draw`` for the frames of a film: those that show no face stay as they are.
+
+    Args:
+        draw: of one frame.
+        track: gives the faces of each frame in turn; by default each is searched by itself.
+    """
 
     def one(frame: np.ndarray) -> np.ndarray:
         try:
-            return draw(frame, None)
+            return draw(frame, None, None if track is None else track(frame))
         except ImageError:
             return frame
 
@@ -77,16 +96,22 @@ def drawer(style: str, runtime: str, load: Callable) -> Draw:
         )
     if style != FUSION:
         network = load(style, KIND)
-        return lambda pixels, progress: portrait.draw(network, pixels, progress=progress)
+        return functools.partial(_people_alone, network)
     people, scene = load(_PEOPLE, KIND), load(_SCENE, "stylizer")
 
-    def draw(pixels: np.ndarray, progress: Callable[[float], None] | None) -> np.ndarray:
+    def draw(pixels: np.ndarray, progress: Progress | None, faces: Faces | None = None) -> np.ndarray:
         from workbench.inference.tiling import run_tiled
 
         def part(first: float, last: float):
             return None if progress is None else lambda done: progress(first + (last - first) * done)
 
         base = run_tiled(scene, pixels, progress=part(0.0, 0.8))
-        return portrait.draw(people, pixels, base, part(0.8, 1.0))
+        return portrait.draw(people, pixels, base, part(0.8, 1.0), faces)
 
     return draw
+
+
+def _people_alone(
+    network: nn.Module, pixels: np.ndarray, progress: Progress | None, faces: Faces | None = None
+) -> np.ndarray:
+    return portrait.draw(network, pixels, None, progress, faces)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.inference.stylize import RUNTIMES
 from workbench.service.engines.worker import Context
 
 CHUNK_FRAMES = 240  # of a video, for one node at a time
@@ -103,6 +104,8 @@ def stylize_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: 
         options["style"],
         options["strength"],
         lambda share: context.progress(0.95 * share, "Redrawing"),
+        preserve_color=options["preserve_color"],
+        runtime=options["runtime"],
     )
     write_image(drawn, context.out / "picture.png")
     thumbnail(drawn, context.out / f"picture{THUMBNAIL}")
@@ -168,10 +171,12 @@ def preview_video(inputs: tuple[Path, ...], options: dict[str, Any], context: Co
 
 
 def split_video(inputs: tuple[Path, ...], options: dict[str, Any]) -> list[dict[str, Any]]:
-    """The options of each piece, in order. Blending along time needs its predecessors: one piece."""
-    from workbench.inference import video
+    """The options of each piece, in order. What looks at the frames before, blending along time and portrait
+    styles, takes one piece.
+    """
+    from workbench.inference import portrait_styles, video
 
-    if options["temporal"] > 0:
+    if options["temporal"] > 0 or portrait_styles.is_portrait(options["style"]):
         return [options]
     pieces = video.split(inputs[0], CHUNK_FRAMES)
     if len(pieces) == 1:
@@ -198,8 +203,13 @@ def join_video(
 
 
 _STYLE = {"style": (name, "fsgan_pepper"), "strength": (within(0, 1), 1.0)}
+_RUNTIME = {"runtime": (one_of(*RUNTIMES), "torch")}
 KINDS: dict[str, Kind] = {
-    "stylize_picture": Kind("Redraw a photo", f"{__name__}:stylize_picture", _STYLE),
+    "stylize_picture": Kind(
+        "Redraw a photo",
+        f"{__name__}:stylize_picture",
+        _STYLE | {"preserve_color": (within(0, 1), 0.0)} | _RUNTIME,
+    ),
     "classify_picture": Kind(
         "Read a painting", f"{__name__}:classify_picture", {"model": (name, "mood_statistics")}
     ),
@@ -212,12 +222,7 @@ KINDS: dict[str, Kind] = {
     "stylize_video": Kind(
         "Redraw a video",
         f"{__name__}:stylize_video",
-        _STYLE
-        | {
-            "scale": (within(0.1, 1), 1.0),
-            "runtime": (one_of("torch", "onnx"), "torch"),
-            "temporal": (within(0, 0.99), 0.0),
-        },
+        _STYLE | {"scale": (within(0.1, 1), 1.0), "temporal": (within(0, 0.99), 0.0)} | _RUNTIME,
         input_bytes=1_000_000_000,
         seconds=6 * 3600.0,
         split=f"{__name__}:split_video",

@@ -14,6 +14,7 @@ from torch import nn
 from workbench.inference import filters, portrait_styles, tiling
 from workbench.inference import stylize as stylizer
 from workbench.inference.stylize import RUNTIMES
+from workbench.inference.video.faces import FaceTracker
 
 __all__ = ["RUNTIMES", "Drawer", "draw_together", "drawer"]
 
@@ -21,8 +22,9 @@ Drawer = Callable[[Sequence[NDArray[np.uint8]]], list[NDArray[np.uint8]]]
 
 
 def drawer(style: str, strength: float = 1.0, runtime: str = "torch") -> Drawer:
-    """The function that draws frames of one size, each (H, W, 3) uint8, in ``style``.
+    """The function that draws the frames of one film, each (H, W, 3) uint8, in ``style``.
 
+    Portrait styles follow faces from frame to frame: give them in order, and make a drawer for each film.
     Whatever is wrong with the style shows here, before the work. Networks are loaded once for all callers.
 
     Args:
@@ -44,7 +46,7 @@ def drawer(style: str, strength: float = 1.0, runtime: str = "torch") -> Drawer:
 
         drawn = one_by_one
     elif portrait_styles.is_portrait(style):  # a frame that shows nobody stays as it is
-        drawn = portrait_styles.frame_by_frame(draw)
+        drawn = portrait_styles.frame_by_frame(draw, FaceTracker())
     else:
         network = stylizer.network_of(style, runtime)
         drawn = functools.partial(draw_together, network)

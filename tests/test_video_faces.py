@@ -1,0 +1,111 @@
+"""Faces through a film: carried along the motion, corrected a little by each detection, dropped at a cut."""
+
+import cv2
+import numpy as np
+import pytest
+
+from workbench.inference.portrait import FoundFace
+from workbench.inference.video import faces as module
+from workbench.inference.video.faces import FaceTracker
+
+
+def scene(seed=0, height=120, width=200):
+    rough = np.random.default_rng(seed).uniform(0, 255, (height, width, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(rough, (0, 0), 3)
+    return ((smooth - smooth.min()) / np.ptp(smooth) * 255).astype(np.uint8)
+
+
+def pan(count, step=3):
+    """The content moves ``step`` pixels to the left with each frame."""
+    whole = scene(width=200 + step * count)
+    return [whole[:, step * i : step * i + 200].copy() for i in range(count)]
+
+
+@pytest.fixture
+def detector(monkeypatch):
+    """``detector.append([...])`` says what is found in the next frame; afterwards nothing is."""
+    answers = []
+    monkeypatch.setattr(module, "find_faces", lambda frame: answers.pop(0) if answers else [])
+    return answers
+
+
+def test_a_face_that_is_missed_moves_with_its_pixels(detector):
+    detector.append([FoundFace(110.0, 50.0, 16.0)])
+    track = FaceTracker()
+    found = [track(frame) for frame in pan(4)]
+    assert [len(f) for f in found] == [1, 1, 1, 1]
+    for i, (face,) in enumerate(found):
+        assert face.x == pytest.approx(110 - 3 * i, abs=0.6)
+        assert face.y == pytest.approx(50, abs=0.6)
+        assert face.unit == 16
+
+
+def test_a_detection_corrects_a_little(detector):
+    still = [scene()] * 3
+    detector += [[FoundFace(100.0, 50.0, 16.0)], [FoundFace(110.0, 45.0, 32.0)]]
+    track = FaceTracker()
+    track(still[0])
+    (face,) = track(still[1])
+    assert face.x == pytest.approx(102, abs=0.05)  # a fifth of the way
+    assert face.y == pytest.approx(49, abs=0.05)
+    assert face.unit == pytest.approx(16 * 2**0.1)
+
+
+def test_patience_grows_with_the_times_a_face_was_found(detector):
+    still, face = scene(), [FoundFace(100.0, 50.0, 16.0)]
+    for times in (1, 2):
+        detector[:] = [face] * times
+        track = FaceTracker()
+        seen = [len(track(still)) for _ in range(14)]
+        assert seen == [1] * (times + 4 * times) + [0] * (14 - 5 * times)
+
+
+def test_two_people_and_their_order(detector):
+    detector.append([FoundFace(50.0, 40.0, 12.0), FoundFace(140.0, 60.0, 18.0)])
+    track = FaceTracker()
+    track(scene())
+    assert [round(face.unit) for face in track(scene())] == [18, 12]
+
+
+def test_a_cut_forgets_everybody(detector):
+    detector.append([FoundFace(100.0, 50.0, 16.0)])
+    track = FaceTracker()
+    assert len(track(scene(0))) == 1
+    assert track(scene(1)) == []
+    assert FaceTracker()(scene(0)) == []
+    detector.append([FoundFace(100.0, 50.0, 16.0)])
+    assert len(track(scene(0))) == 1
+    assert track(scene(0, 80, 90)) == []  # frames of another size
+
+
+def test_a_face_that_leaves_the_picture_is_gone(detector):
+    detector += [[FoundFace(8.0, 50.0, 16.0)]] * 2
+    track = FaceTracker()
+    assert [len(track(frame)) for frame in pan(6)][-1] == 0
+
+
+def test_frames_are_drawn_where_the_tracker_says(monkeypatch):
+    from workbench.errors import ImageError
+    from workbench.inference import portrait_styles
+
+    given = []
+
+    def draw(pixels, progress, faces=None):
+        given.append(faces)
+        if not faces:
+            raise ImageError("nobody")
+        return pixels + 1
+
+    frames = [np.zeros((4, 4, 3), np.uint8)] * 2
+    answers = iter([["somebody"], []])
+    drawn = portrait_styles.frame_by_frame(draw, lambda frame: next(answers))(frames)
+    assert [int(d.max()) for d in drawn] == [1, 0]
+    portrait_styles.frame_by_frame(draw)(frames[:1])
+    assert given == [["somebody"], [], None]
+
+
+def test_a_portrait_film_is_not_cut_into_pieces(tmp_path):
+    from workbench.service.tasks import split_video
+
+    options = {"temporal": 0.0, "style": "portrait_and_scene"}
+    assert split_video((tmp_path / "not_even_opened.mp4",), options) == [options]
