@@ -87,6 +87,51 @@ def test_effects_pair_seeds_and_keep_their_extremes():
     assert (found["without boundary"]["seeds"], found["without boundary"]["kid_lite0"]) == (1, -10)
 
 
+def test_effects_are_written_beside_their_table(tmp_path):
+    table = tmp_path / "t.csv"
+    measures = dict.fromkeys(study.MEASURES, "1.5")
+    rows = [{"group": "ablation", "variant": v, "seed": "0"} | measures for v in ("full", "nearest")]
+    rows[1]["kid_lite0"] = "4"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    written = study.write_effects(table)
+    assert written == tmp_path / "t_effects.csv"
+    with written.open(newline="") as file:
+        (effect,) = csv.DictReader(file)
+    assert (effect["variant"], effect["seeds"], effect["kid_lite0"], effect["content"]) == (
+        "nearest",
+        "1",
+        "2.5",
+        "0",
+    )
+
+
+def test_folders_are_made_of_free_photos_and_of_the_atelier(tmp_path):
+    photos, style = study.folders("", "atelier:10", tmp_path)
+    sizes = {Image.open(f).size for f in sorted(photos.glob("*.png"))}
+    assert len(list(photos.glob("*.png"))) == 18
+    assert sizes == {(288, 288)}
+    assert len(list(style.glob("*.png"))) == 10
+    assert study.folders(photos, style, tmp_path / "other") == (photos, style)  # as they are
+
+
+def test_drawings_of_a_group_come_with_their_variant(tmp_path):
+    for variant, seed in (("full", 0), ("full", 1), ("nearest", 0)):
+        folder = tmp_path / f"ablation_{variant}_{seed}"
+        (folder / "drawings").mkdir(parents=True)
+        for i in range(4):
+            Image.new("RGB", (8, 6), (10 * i, seed, 0)).save(folder / "drawings" / f"{i:03d}.png")
+        key = {"group": "ablation", "variant": variant, "seed": seed}
+        (folder / "done.json").write_text(json.dumps({"key": key}))
+    (tmp_path / "ablation_unfinished_0" / "drawings").mkdir(parents=True)
+    found = study.drawings_of(tmp_path)
+    assert set(found) == {"full", "nearest"}
+    assert [tuple(p[0, 0]) for p in found["full"]] == [(0, 0, 0), (10, 0, 0), (20, 0, 0)]
+    assert study.drawings_of(tmp_path, "baseline") == {}
+
+
 @pytest.mark.slow
 def test_from_folders_to_the_table(tmp_path):
     photos, style = pictures(tmp_path / "photos", 16, 0), pictures(tmp_path / "style", 12, 50)

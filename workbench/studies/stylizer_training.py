@@ -16,7 +16,9 @@ All are measured on the same held-out photos by :mod:`workbench.metrics`.
 from __future__ import annotations
 
 import argparse
+import csv
 import dataclasses
+import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -209,7 +211,8 @@ def run(
     Returns:
         The CSV: group, variant, seed; steps and processor minutes of the training (without those of its
         start); the measures of :func:`workbench.studies.stylizers.measure`; KID-lite1; ``grid_db``
-        (:func:`workbench.metrics.grid.grid_excess`, less the photo's); provenance.
+        (:func:`workbench.metrics.grid.grid_excess`, less the photo's); provenance. Beside it
+        ``stylizer_training_effects.csv``, the rows of :func:`effects`.
     """
     budget = budget or Budget()
     runs = list(plan(photos, style, out, budget))
@@ -219,7 +222,9 @@ def run(
             train(one, data)
     if "baseline" in groups:
         draw_gatys(data, out, budget.gatys_steps)
-    return measure_all(data, out)
+    path = measure_all(data, out)
+    write_effects(path)
+    return path
 
 
 def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Path, Path]:
@@ -333,6 +338,23 @@ def effects(
             row |= {measure: float(np.mean(gaps)), f"{measure}_low": min(gaps), f"{measure}_high": max(gaps)}
         found.append(row)
     return found
+
+
+def write_effects(table: str | Path) -> Path:
+    """Write the rows of :func:`effects` beside a table of :func:`run`, as ``…_effects.csv``."""
+    table = Path(table)
+    with table.open(newline="") as file:
+        rows = effects(list(csv.DictReader(file)))
+    target = table.with_name(f"{table.stem}_effects.csv")
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
+        )
+    write_whole(text.getvalue().encode(), target)
+    return target
 
 
 def _shipped(name: str) -> Callable[[NDArray], NDArray]:
