@@ -6,7 +6,7 @@ OUT ?= build/space
 JOBS ?= 2
 BIN := .venv/bin
 
-.PHONY: app test lab docs space lint format bench clean
+.PHONY: app test lab docs space lint format bench reports clean
 
 app: .venv/app.stamp  ## the demo on http://127.0.0.1:7860 (HOST= and PORT= change it)
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -19,6 +19,7 @@ lab: .venv/lab.stamp  ## the studies as notebooks: JupyterLab, with this environ
 
 docs: .venv/dev.stamp  ## the reference of the package in site/, from its docstrings; warnings are errors
 	$(BIN)/python docs/make_reference.py site
+	@echo "open site/index.html"
 
 space:  ## the folder of a Hugging Face Space (OUT= changes where)
 	mkdir -p $(OUT)
@@ -37,8 +38,11 @@ bench: .venv/app.stamp  ## speed and memory against published networks, in one r
 	$(BIN)/workbench bench stylizers
 
 # NOTEBOOK=TABLE: the project's own reports that are drawn from the tables of their studies
-DRAWN := data_and_moods=data_and_moods.csv dkse=dkse.csv mafr=mafr.csv transfer=transfer.csv \
-	benchmark=benchmark_chinese_mood.csv,reports/results/benchmark_children_emotion.csv
+DRAWN := building_blocks=building_blocks.csv data_and_moods=data_and_moods.csv dkse=dkse.csv mafr=mafr.csv \
+	transfer=transfer.csv benchmark=benchmark_chinese_mood.csv,reports/results/benchmark_children_emotion.csv \
+	what_layers_see=what_layers_see.csv do_explanations_hold=explanations_hold.csv spectra=spectra.csv \
+	stylizers=stylizers.csv mood_shift=mood_shift.csv video=video.csv \
+	stylizer_training=stylizer_training.csv
 
 reports: .venv/app.stamp  ## the project's own reports, into reports/: from the tables, and on painted pictures
 	$(BIN)/workbench report full --data atelier:100 --out reports/full_atelier.html

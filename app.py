@@ -48,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if not 1 <= options.port <= 65535:
         parser.error(f"expected a port from 1 to 65535 but got {options.port}")
+    if not options.mcp:
+        sys.modules.setdefault("mcp", None)  # Gradio would import it unasked, for two seconds
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
     with contextlib.ExitStack() as stack:
         try:
@@ -57,6 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
         except OSError as error:
             where = f"{options.host}:{options.port}"
             sys.exit(f"Cannot listen on {where} ({error}). Choose another port with --port.")
+        except KeyboardInterrupt:
+            sys.exit("Stopped before the page was ready.")
         print(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)", flush=True)
         if options.mcp:
             print(f"Tools for assistants (MCP): {page.local_url.rstrip('/')}{MCP_PATH}", flush=True)

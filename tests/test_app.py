@@ -80,7 +80,11 @@ def test_endpoints(client):
     jobs = ["/cancel_job", "/delete_job", "/my_jobs", "/stylize_video", "/submit_video"]
     assert sorted(endpoints) == sorted(["/classify", "/explain", "/stylize", *jobs])
     names = [p["parameter_name"] for p in endpoints["/stylize"]["parameters"]]
-    assert names == ["image", "style", "strength"]
+    assert names == ["image", "style", "strength", "preserve_color", "runtime"]
+    needed = [
+        p["parameter_name"] for p in endpoints["/stylize"]["parameters"] if not p["parameter_has_default"]
+    ]
+    assert needed == ["image"]  # programs of old go on as they were
 
 
 @pytest.mark.parametrize(("style", "strength"), [(stylize.DEFAULT_STYLE, 1.0), (FILTER, 1.0), (FILTER, 0.4)])
@@ -91,6 +95,17 @@ def test_stylize_is_the_library_function(client, photo, style, strength):
     with Image.open(result) as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
     assert result.stem == f"photo-{style}"
+
+
+def test_colours_and_runtime_are_the_library_functions(client, photo):
+    with Image.open(call(client, file(photo), stylize.DEFAULT_STYLE, 1, 0.7, "torch-bf16")) as image:
+        drawn = np.asarray(image)
+    options = {"preserve_color": 0.7, "runtime": "torch-bf16"}
+    np.testing.assert_array_equal(drawn, np.asarray(stylize.stylize(read_image(photo), **options)))
+    plain = np.asarray(stylize.stylize(read_image(photo)))
+    luma = np.array(stylize.LUMA)
+    assert np.abs(plain - drawn.astype(float)).mean() > 1  # other colours ...
+    assert np.abs((plain - drawn.astype(float)) @ luma).mean() < 1  # ... in the same light
 
 
 def test_strength_zero_gives_the_photo_back(client, photo):
@@ -104,7 +119,7 @@ def test_results_are_files_of_their_own_in_folders_with_long_names(page, photo):
         call_id = httpx.post(
             f"{page.local_url}gradio_api/upload", files={"files": ("photo.png", photo.read_bytes())}
         ).json()
-        data = [{"path": call_id[0], "meta": {"_type": "gradio.FileData"}}, FILTER, 1]
+        data = [{"path": call_id[0], "meta": {"_type": "gradio.FileData"}}, FILTER, 1, 0, "torch"]
         urls.append(answer(page, "stylize", data))
     folders = {url.split("/file=")[1].split("/")[-2] for url in urls}
     assert len(folders) == 2
@@ -134,7 +149,8 @@ def test_a_big_drawing_can_be_stopped_and_a_small_one_has_no_button(photo, monke
     page = SimpleNamespace(session_hash="page")
 
     def drawing():
-        return redraw.redraw(str(photo), stylize.DEFAULT_STYLE, 1, page, progress=lambda *_, **__: None)
+        choices = (stylize.DEFAULT_STYLE, 1, 0, "torch")
+        return redraw.redraw(str(photo), *choices, page, progress=lambda *_, **__: None)
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(photo.parent))
     (*_, caption, button), *more = drawing()
@@ -149,6 +165,18 @@ def test_a_big_drawing_can_be_stopped_and_a_small_one_has_no_button(photo, monke
     assert caption == "Stopped, as you asked."
     assert button["visible"] is False
     assert [step[2] for step in drawing()][-1].startswith("96 × 64 px in")  # the next one is not
+
+
+def test_what_cannot_be_redrawn_takes_the_result_away(tmp_path):
+    """And the call ends as any other, so that the visitor's next choice is not forgotten."""
+    bad = tmp_path / "<b>.png"
+    bad.write_text("not a picture")
+    page = SimpleNamespace(session_hash="page")
+    choices = (stylize.DEFAULT_STYLE, 1, 0, "torch")
+    [(result, download, caption, _)] = redraw.redraw(str(bad), *choices, page, progress=lambda *_, **__: None)
+    assert result is None
+    assert download.interactive is False
+    assert caption.startswith("Expected &lt;b&gt;.png to be a picture")
 
 
 # pictures of every kind, good and bad
@@ -213,6 +241,9 @@ def test_bad_arguments_are_refused_in_one_line(client, photo):
     assert "Unknown style" in refusal(client, file(photo), ["a"], 1)
     for strength in (2, -0.1, "strong", None):
         assert "between 0" in refusal(client, file(photo), FILTER, strength)
+    assert "a preserve_color between 0" in refusal(client, file(photo), FILTER, 1, 1.5)
+    assert "Unknown runtime 'cuda'" in refusal(client, file(photo), stylize.DEFAULT_STYLE, 1, 0, "cuda")
+    assert "Expected a network" in refusal(client, file(photo), FILTER, 1, 0, "torch-bf16")
     assert "Unknown model 'nosuch'" in refusal(client, file(photo), "nosuch", api_name="/classify")
     message = refusal(client, file(photo), classify.DEFAULT_CLASSIFIER, "joy", api_name="/explain")
     assert "Unknown class 'joy'" in message
@@ -227,7 +258,7 @@ def test_files_of_the_server_stay_closed(page, client, photo):
         assert httpx.get(f"{page.local_url}gradio_api/file={path}").status_code == 403
     with_meta = {"path": str(inside), "meta": {"_type": "gradio.FileData"}}
     for payload in ({"path": str(inside)}, with_meta):  # without meta, gradio itself would open any path
-        assert "event: error" in answer(page, "stylize", [payload, FILTER, 1])
+        assert "event: error" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch"])
     weights = str(models.weights.SHIPPED / f"{stylize.DEFAULT_STYLE}.safetensors")
     assert "Unknown style" in refusal(client, file(photo), weights, 1)
     assert "Unknown model" in refusal(client, file(photo), weights, api_name="/classify")
@@ -240,7 +271,7 @@ def test_addresses_are_not_fetched(page, monkeypatch):
         socket, "getaddrinfo", lambda host, *a, **k: opened.append(host) or real(host, *a, **k)
     )
     payload = {"path": "http://pictures.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
-    assert "web address" in answer(page, "stylize", [payload, FILTER, 1])
+    assert "web address" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch"])
     assert "pictures.invalid" not in opened
 
 

@@ -8,6 +8,7 @@ import time
 import clips
 import pytest
 
+from workbench.service.engines.local import LocalEngine
 from workbench.service.limits import Limits
 from workbench.service.platform import JobView, Platform
 from workbench.service.storage import Made
@@ -22,15 +23,23 @@ PATIENCE = 240.0
 PASSWORDS = {"ann": "three blue herons", "bob": "seven green frogs"}
 
 
-def serve(folder, **options):
+@pytest.fixture(scope="module")
+def engine():
+    """One worker for all platforms of this file: it is dear to start."""
+    made = LocalEngine(1)
+    yield made
+    made.close()
+
+
+def serve(folder, engine, **options):
     limits = Limits(free_bytes=0, jobs_a_minute=10_000)
-    platform = Platform(folder, limits=limits, **options)
+    platform = Platform(folder, engine, limits=limits, **options)
     return platform, launch(port=None, platform=platform)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    platform, blocks = serve(tmp_path_factory.mktemp("data"))
+def served(tmp_path_factory, engine):
+    platform, blocks = serve(tmp_path_factory.mktemp("data"), engine)
     yield platform, blocks
     blocks.close()
     platform.close()
@@ -100,8 +109,8 @@ def test_two_sessions_see_their_own_work_only(served, clip, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_accounts_see_their_own_work_only(clip, tmp_path):
-    platform, page = serve(tmp_path / "data", accounts=True)
+def test_two_accounts_see_their_own_work_only(clip, tmp_path, engine):
+    platform, page = serve(tmp_path / "data", engine, accounts=True)
     try:
         clients = []
         for name, password in PASSWORDS.items():

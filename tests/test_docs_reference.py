@@ -109,3 +109,27 @@ def test_what_cannot_be_documented_is_an_error(tmp_path, monkeypatch):
     assert modules == ["broken_package", "broken_package.part"]
     with pytest.raises((UserWarning, RuntimeError), match=r"broken_package\.part"):
         make.build(tmp_path / "out", modules)
+
+
+def test_the_reference_shows_what_the_package_says_and_not_what_its_libraries_do(tmp_path):
+    make_reference().build(tmp_path, ["workbench.models.fsgan", "workbench.metrics.bootstrap"], source=False)
+    model = (tmp_path / "workbench" / "models" / "fsgan.html").read_text(encoding="utf-8")
+    assert "FSGANGenerator" in model
+    assert "no normalisation" in model
+    assert "Initialize internal Module state" not in model  # torch's words
+    assert "conv1" not in model  # a layer
+    metric = (tmp_path / "workbench" / "metrics" / "bootstrap.html").read_text(encoding="utf-8")
+    assert "ArrayLike" in metric
+    assert "_SupportsArray" not in metric
+    assert "Alias for field number" not in metric
+
+
+def test_a_module_that_pdoc_finds_twice_is_no_error(tmp_path, monkeypatch):
+    package = tmp_path / "whole_package"
+    package.mkdir()
+    (package / "__init__.py").write_text('"""A package."""\n')
+    (package / "part.py").write_text('"""A part."""\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    make = make_reference()
+    make.build(tmp_path / "out", make.public_modules(package))
+    assert "A part." in (tmp_path / "out" / "whole_package" / "part.html").read_text(encoding="utf-8")

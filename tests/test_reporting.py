@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -23,7 +24,8 @@ from workbench.data.atelier import open_dataset, write_atelier
 from workbench.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.reporting import blocks, folder, notebooks
 from workbench.reporting.page import problems_of, render
-from workbench.reporting.report import Request, command, make
+from workbench.reporting.plan import Plan
+from workbench.reporting.report import Request, _settings, command, make
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {"size": 64, "samples": 20, "explained": 2, "judged": 2, "shifted": 3, "split_seeds": [0]}
@@ -92,6 +94,8 @@ def test_the_page_folds_code_and_hides_what_is_for_the_notebook():
     noise = nbformat.v4.new_output("stream", name="stderr", text="a warning with /home/somebody in it")
     code = cell("c", "draw(counts)")
     code.outputs = [noise, figure, table]
+    summary = cell("c", "headline()", tags=["summary"])
+    summary.outputs = [nbformat.v4.new_output("execute_result", {"text/html": "<p>a headline</p>"})]
     made = notebook(
         cell("m", "# 04 · A study: does it rise?\n\n**Question.** Does it?"),
         cell("m", "**Answer, measured on 396 paintings.** It is [here](03_dkse.ipynb) <**0.5**>."),
@@ -99,14 +103,16 @@ def test_the_page_folds_code_and_hides_what_is_for_the_notebook():
         cell("c", "data = 'secret'", tags=["parameters"]),
         cell("m", "## The figure"),
         code,
-        cell("c", "headline()", tags=["summary"]),
+        summary,
     )
     page = render(made, "On <birds>", "sub", {"To repeat": "workbench report x"}, own_data=True)
     assert problems_of(page) == []
     assert '<html lang="en">' in page
     assert "<title>On &lt;birds&gt;</title>" in page
     assert 'alt="Figure: bars of &lt;b&gt;counts&lt;/b&gt;."' in page
-    assert page.index("headline") < page.index("Question")  # what is read first comes first
+    assert page.index("a headline") < page.index("Question")  # what is read first comes first
+    assert page.count("<details") == 1  # the summary's code is with that of its section
+    assert 'headline</span><span class="p">()' in page.split("<details")[1]
     assert "secret" not in page
     assert "Run it yourself" not in page
     assert "somebody" not in page
@@ -146,13 +152,35 @@ def test_pictures_can_be_left_out_and_plots_stay():
 
 
 def test_contents_lead_to_their_sections():
-    made = notebook(*(cell("m", f"## Section {i}: what & why?") for i in range(4)))
-    page = render(made, "t")
+    sections = (cell("m", f"## Section {i}: what & why?") for i in range(4))
+    page = render(notebook(cell("m", "**Question.** Is it so?"), *sections), "t")
+    assert page.index("Is it so?") < page.index("<nav") < page.index("<h2")  # what was asked comes first
     anchors = re.findall(r'<li><a href="#([^"]+)">', page)
     assert len(anchors) == 4
     ids = set(re.findall(r'id="([^"]+)"', page))
     assert set(anchors) <= ids
     assert "¶" not in page
+
+
+def test_a_section_that_shows_nothing_is_only_code():
+    checked, shown = cell("c", "assert True"), cell("c", "counts")
+    shown.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "3"})]
+    sections = (cell("m", "## Counts"), shown, cell("m", "## Checks"), checked)
+    page = render(notebook(*sections), "t")
+    assert "Checks" not in page
+    assert "assert" in page.split("<details")[1]
+    assert "Checks" in render(notebook(*sections[:2], cell("m", "## Checks\n\nThey held."), checked), "t")
+
+
+def test_headings_of_numbers_stand_right_and_names_of_models_stay():
+    frame = pd.DataFrame({"clip": ["pan", "zoom"], "fsgan_pepper": [0.5, -0.25], "log_loss": [1, np.nan]})
+    code = cell("c", "frame")
+    code.outputs = [nbformat.v4.new_output("execute_result", {"text/html": frame._repr_html_()})]
+    page = render(notebook(code), "t")
+    assert "<th>clip</th>" in page
+    assert '<th class="number">fsgan_pepper</th>' in page
+    assert '<th class="number">log loss</th>' in page
+    assert '<td class="number">-0.25</td>' in page
 
 
 # --- blocks
@@ -188,7 +216,7 @@ def test_a_thumbnail_is_small_whatever_the_picture_is():
 
 def test_figures_are_described_by_what_they_show():
     from workbench.plots import classification
-    from workbench.reporting.kernel import describe, has_photos, png, svg
+    from workbench.reporting.kernel import describe, has_photos, jpeg, svg
 
     figure = classification.confusion(np.array([[3, 1], [0, 4]]), ["calm", "wild"], title="Confusion")
     text = describe(figure)
@@ -199,10 +227,10 @@ def test_figures_are_described_by_what_they_show():
     data, metadata = svg(figure)
     assert data.lstrip().startswith("<?xml")
     assert metadata["alt"] == text
-    assert png(figure) is None
+    assert jpeg(figure) is None
     figure.axes[0].imshow(np.zeros((100, 100)))
     assert svg(figure) is None
-    assert png(figure)[0].startswith(b"\x89PNG")
+    assert jpeg(figure)[0].startswith(b"\xff\xd8\xff")
 
 
 def test_progress_goes_to_its_file_and_nothing_else_is_lost(tmp_path):
@@ -311,6 +339,27 @@ def refuse(*arguments):
     text = str(done.exception)
     assert "\n" not in text
     return text
+
+
+def test_a_full_report_is_measured_as_planned_and_the_notebook_runs_a_small_one(tmp_path):
+    full, mafr = notebooks.find("full"), notebooks.find("mafr")
+    request = Request("full", tmp_path / "a.html", data="atelier:20", settings={"judged": 3})
+    found = _settings(request, full)
+    assert set(found) <= set(full.parameters)
+    assert found["split_seeds"] == list(Plan().split_seeds)
+    assert found["explained"] == Plan().explained > full.parameters["explained"]
+    assert found["judged"] == 3  # what is asked for
+    assert _settings(Request("mafr", tmp_path / "a.html"), mafr) == {}
+
+
+@pytest.mark.parametrize(("points", "broad"), [("400.5", False), ("720", True)])
+def test_a_figure_too_wide_for_a_phone_says_so(points, broad):
+    code = cell("c", "draw()")
+    svg = f'<?xml version="1.0"?>\n<svg width="{points}pt" height="90pt"/>'
+    alt = {"image/svg+xml": {"alt": "Figure: bars."}}
+    code.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": svg}, metadata=alt)]
+    page = render(notebook(code), "t").split("<main>")[1]
+    assert ("swipe" in page) is broad
 
 
 def test_the_list_names_every_report():

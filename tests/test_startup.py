@@ -2,26 +2,82 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
 LATER = {
+    "av",
     "captum",
     "cleanlab",
-    "matplotlib.pyplot",
+    "matplotlib",
     "papermill",
-    "scipy.stats",
     "seaborn",
-    "skimage.measure",
-    "skimage.morphology",
+    "skimage",
+    "sklearn",
+    "scipy.stats",
+    "timm",
+    "torch",
+    "torchvision",
+    "workbench.data.atelier",
 }
-LATER |= {"sklearn", "timm", "torchvision"}
+BUILD = """
+import sys, workbench.ui.app as app
+from workbench.service.platform import Platform
+with Platform(sys.argv[1]) as platform:
+    page = app.build_app(platform)
+    app.theme(), app.page_script()
+print(len(page.blocks))
+"""
 
 
-@pytest.mark.parametrize(
-    ("module", "absent"), [("workbench.ui.app", LATER), ("workbench.cli", LATER | {"torch", "gradio"})]
-)
-def test_what_is_not_needed_to_start_is_not_loaded(module, absent):
-    code = f"import sys, {module}; print(*sorted({absent!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+def run(code, *arguments, absent):
+    code += f"\nprint(*sorted({absent!r} & set(sys.modules)), sep=',')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_page_is_built_without_any_network(tmp_path):
+    components, loaded = run(BUILD, str(tmp_path), absent=LATER)
+    assert int(components) > 100
+    assert loaded == ""
+
+
+def test_the_commands_are_there_without_gradio():
+    assert run("import sys, workbench.cli", absent=LATER | {"gradio", "numpy", "sqlalchemy"}) == [""]
+
+
+def test_the_page_at_home_leaves_out_the_tools_that_nobody_asked_for():
+    code = """
+import sys, workbench.ui, app
+def launch(host, port, **options):
+    import gradio
+    raise OSError("none today")
+app.launch = launch
+app._platform = lambda stack: None
+try:
+    app.main([])
+except SystemExit as end:
+    print(str(end)[:9])
+"""
+    said, loaded = run(code, absent={"mcp.types", "mcp.server"})
+    assert (said, loaded) == ("Cannot li", "")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_as_it_was(enabled):
+    import gc
+
+    from workbench import ui
+
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with ui._collector_at_rest():
+            assert not gc.isenabled()
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if before else gc.disable)()

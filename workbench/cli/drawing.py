@@ -68,7 +68,9 @@ def video(
     style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors file of your own.")] = None,
     strength: Annotated[float, typer.Option(help="0 is the video as it is, 1 the drawing.")] = 1.0,
     scale: Annotated[float, typer.Option(help="Of the sides; 0.5 draws a quarter of the pixels.")] = 1.0,
-    runtime: Annotated[str, typer.Option(help="torch, or onnx (needs the extra `export`).")] = "torch",
+    runtime: Annotated[
+        str, typer.Option(help="torch, torch-bf16, or onnx (needs the extra `export`).")
+    ] = "torch",
     temporal: Annotated[
         float, typer.Option(help="Against flicker: share of the last frame carried along, below 1.")
     ] = 0.0,

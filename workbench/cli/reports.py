@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workbench.cli.common import settings, table
+from workbench.cli.common import settings
 from workbench.errors import WorkbenchError
 
 
@@ -55,9 +57,7 @@ def report(
     from workbench.reporting.notebooks import find, notebooks
 
     if listed:
-        rows = [("report", "notebook", "question")]
-        rows += [(n.name, n.path.stem, n.question) for n in notebooks().values()]
-        typer.echo(table(rows))
+        typer.echo(_listed(notebooks().values()))
         return
     if name is None:
         raise WorkbenchError("Expected the name of a report. `workbench report --list` names them.")
@@ -83,3 +83,15 @@ def report(
         work=work,
     )
     typer.echo(str(make(request)))
+
+
+def _listed(notebooks) -> str:
+    """Names, and what each asks, as wide as the terminal."""
+    width = max(len(n.name) for n in notebooks) + 2
+    columns = max(60, min(100, shutil.get_terminal_size().columns))
+    return "\n".join(
+        textwrap.fill(
+            f"{n.name:{width}}{n.question}", columns, subsequent_indent=" " * width, break_long_words=False
+        )
+        for n in notebooks
+    )

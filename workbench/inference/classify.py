@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import itertools
 import os
@@ -18,47 +17,19 @@ from PIL import Image
 from workbench import models
 from workbench.data.transforms import Crops, Views
 from workbench.errors import ImageError, UnknownNameError, WeightsError
+from workbench.inference.readings import DEFAULT_CLASSIFIER, Explanation, Reading, classifiers
 from workbench.interpret import layers
 from workbench.interpret.attribution import default_layer, overlay
 from workbench.interpret.methods import METHODS, attribute, available, methods, passes
 from workbench.metrics.calibration import apply_temperature
 
-DEFAULT_CLASSIFIER = "mood_statistics"
+__all__ = ["DEFAULT_CLASSIFIER", "Classifier", "Explanation", "Reading", "classifiers"]
+
 _MAX_RATIO = 8.0  # a longer scroll is squeezed to this ratio for the heat map only, to bound its cost
 _MANY_PASSES = {"integrated_gradients": {"steps": 16}, "occlusion": {}}  # ... see the picture at 224² pixels
 _MODERATE_PIXELS = 224 * 224
 _cache: dict[str, Classifier] = {}
 _cache_lock = threading.Lock()
-
-
-def classifiers() -> list[str]:
-    """Names of the classifiers that come with the package."""
-    return models.trained("classifier")
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """What a model says of one picture."""
-
-    model: str
-    probabilities: dict[str, float]  # in class order; they sum to 1
-    calibrated: bool  # whether a temperature fitted on pictures of other painters was applied
-
-    @property
-    def top(self) -> str:
-        """The likeliest class."""
-        return max(self.probabilities, key=self.probabilities.__getitem__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Explanation:
-    """Where a model looked for one class."""
-
-    class_name: str
-    heatmap: NDArray[np.float32]  # (H, W) raw values at picture size; below 0 spoke against
-    overlay: Image.Image  # RGB, picture size
-    method: str = "grad_cam"  # a name in `workbench.interpret.methods.METHODS`, which states the units
-    layer: str | None = None  # stage that a layered method looked at; None is the last feature map
 
 
 class Classifier:

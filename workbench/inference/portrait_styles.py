@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from torch import nn
 
 from workbench.errors import ImageError, WeightsError, WorkbenchError
 from workbench.inference import portrait
 from workbench.models import weights
+
+if TYPE_CHECKING:
+    from torch import nn
 
 KIND = "portrait_stylizer"  # of the cards
 FUSION = "portrait_and_scene"

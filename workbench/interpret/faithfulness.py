@@ -24,7 +24,6 @@ from workbench.interpret.localisation import (
 from workbench.interpret.methods import METHODS, attribute, methods
 from workbench.interpret.perturbation import deletion_insertion, infidelity, sensitivity
 from workbench.interpret.randomisation import cascade
-from workbench.metrics.bootstrap import resample_groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,14 +193,16 @@ def _interval(values: NDArray, groups: NDArray, samples: int, rng: np.random.Gen
     """Mean, low and high of (P, S) values of P pictures and S seeds, both resampled; NaN is left out."""
     if np.isnan(values).all():
         return (float("nan"),) * 3
-    draws = np.full(samples, np.nan)
-    many = len(np.unique(groups)) > 1
+    codes = np.unique(groups, return_inverse=True)[1]
+    many, seeds = codes.max() + 1, values.shape[1]
+    rows, columns = np.ones((samples, len(codes))), np.zeros((samples, seeds))
     for i in range(samples):
-        rows = resample_groups(groups, rng) if many else np.arange(len(groups))
-        columns = rng.integers(values.shape[1], size=values.shape[1])
-        chosen = values[np.ix_(rows, columns)]
-        if not np.isnan(chosen).all():
-            draws[i] = np.nanmean(chosen)
+        if many > 1:
+            rows[i] = np.bincount(rng.integers(many, size=many), minlength=many)[codes]
+        columns[i] = np.bincount(rng.integers(seeds, size=seeds), minlength=seeds)
+    known = ~np.isnan(values)
+    total, count = (((rows @ part) * columns).sum(1) for part in (np.where(known, values, 0), known))
+    draws = np.divide(total, count, out=np.full(samples, np.nan), where=count > 0)
     return float(np.nanmean(values)), *map(float, np.nanpercentile(draws, (2.5, 97.5)))
 
 

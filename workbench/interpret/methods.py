@@ -10,7 +10,6 @@ NeurIPS 2018). Values are never scaled: maps scaled min-max each cannot be compa
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 import warnings
 from collections.abc import Callable
@@ -29,6 +28,9 @@ from workbench.interpret.attribution import (
     grad_cam,
     upsample,
 )
+from workbench.interpret.catalogue import METHODS, Method, methods
+
+__all__ = ["FILLS", "METHODS", "Method", "attribute", "available", "filled", "guidable", "methods", "passes"]
 
 FILLS = ("mean", "blur", "zero")
 _SMOOTH = ("gelu", "silu", "swish", "mish", "softplus", "celu", "selu", "leakyrelu", "prelu", "tanh")
@@ -164,67 +166,15 @@ def _edges(_network, x, _target, _layer, _seed) -> Tensor:
     return F.conv2d(F.pad(gray, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1)
 
 
-@dataclasses.dataclass(frozen=True)
-class Method:
-    """One way to make a map."""
-
-    title: str  # for menus and plots
-    description: str  # one line for people
-    units: str  # of the raw values
-    function: Callable[..., Tensor]
-    layered: bool = False  # whether it looks at a layer
-    control: bool = False  # whether it knows nothing of the network
-    source: str = ""
-
-
-METHODS: dict[str, Method] = {
-    "grad_cam": Method(
-        "Grad-CAM",
-        "Which places of a layer's feature map spoke for the class, or against it.",
-        "logit × activation",
-        _grad_cam,
-        layered=True,
-        source="Selvaraju et al., ICCV 2017",
-    ),
-    "guided_grad_cam": Method(
-        "Guided Grad-CAM",
-        "The fine lines, by guided backpropagation, within what Grad-CAM marks. Networks with ReLU only.",
-        "logit × activation × guided gradient, summed over |colours|",
-        _guided_grad_cam,
-        layered=True,
-        source="Selvaraju et al., ICCV 2017; Springenberg et al., ICLR workshop 2015",
-    ),
-    "integrated_gradients": Method(
-        "Integrated gradients",
-        "Each pixel's share of the difference between this picture's logit and its mean colour's.",
-        "logit; the map sums to the difference",
-        _integrated_gradients,
-        source="Sundararajan et al., ICML 2017",
-    ),
-    "occlusion": Method(
-        "Occlusion",
-        "How far the logit falls when a square is painted over with the picture's mean colour.",
-        "logit",
-        _occlusion,
-        source="Zeiler and Fergus, ECCV 2014",
-    ),
-    "random": Method(
-        "Random map", "Smooth noise, a control.", "none", _random, control=True, source="a control"
-    ),
-    "edges": Method(
-        "Edge detector",
-        "Where the picture has edges, whatever the network is: a control.",
-        "gradient of gray value, a pixel",
-        _edges,
-        control=True,
-        source="Adebayo et al., NeurIPS 2018",
-    ),
+# how each entry of the catalogue is made
+_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "grad_cam": _grad_cam,
+    "guided_grad_cam": _guided_grad_cam,
+    "integrated_gradients": _integrated_gradients,
+    "occlusion": _occlusion,
+    "random": _random,
+    "edges": _edges,
 }
-
-
-def methods(controls: bool = False) -> list[str]:
-    """Names of the methods, and of the controls if asked for."""
-    return [name for name, method in METHODS.items() if controls or not method.control]
 
 
 def available(network: nn.Module) -> list[str]:
@@ -303,5 +253,5 @@ def attribute(
             with torch.no_grad():
                 check_classes(target, network(x[:1]).shape[1])
         x.requires_grad_(not entry.control)
-        maps = entry.function(network, x, target, layer, seed, **options).detach().float()
+        maps = _FUNCTIONS[method](network, x, target, layer, seed, **options).detach().float()
     return upsample(maps, size or tuple(x.shape[-2:]))

@@ -6,6 +6,6 @@ weights and a card, loaded by :func:`load`.
 """
 
 from workbench.models.registry import create, names, register
-from workbench.models.weights import Card, card, load, save, trained
+from workbench.models.weights import Card, card, check, load, save, trained
 
-__all__ = ["Card", "card", "create", "load", "names", "register", "save", "trained"]
+__all__ = ["Card", "card", "check", "create", "load", "names", "register", "save", "trained"]

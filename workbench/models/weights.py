@@ -107,6 +107,31 @@ def trained(kind: str | None = None, folder: Path = SHIPPED) -> list[str]:
     return [p.stem for p in pairs if kind is None or card(p).kind == kind]
 
 
+def check(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> Card:
+    """The card of a model whose weights are as they were when the card was written; loads no network.
+
+    Raises:
+        UnknownNameError: no such shipped model.
+        WeightsError: no card, or weights that do not belong to it.
+    """
+    path = _locate(name_or_path, folder)
+    info = card(path)
+    _matching(path, info)
+    return info
+
+
+def _matching(path: Path, info: Card) -> bytes:
+    """The weights file's bytes, if its digest is the card's."""
+    payload = path.read_bytes()
+    digest = hashlib.sha256(payload).hexdigest()
+    if info.sha256 and digest != info.sha256:
+        raise WeightsError(
+            f"{path.name} does not match its card (sha256 {digest[:12]}…, card says {info.sha256[:12]}…). "
+            "One of the two files was replaced or damaged: restore both from the same place."
+        )
+    return payload
+
+
 def load(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> tuple[nn.Module, Card]:
     """The network in eval mode with float32 weights, and its card.
 
@@ -122,13 +147,7 @@ def load(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> tuple[nn.Mo
 
     path = _locate(name_or_path, folder)
     info = card(path)
-    payload = path.read_bytes()
-    digest = hashlib.sha256(payload).hexdigest()
-    if info.sha256 and digest != info.sha256:
-        raise WeightsError(
-            f"{path.name} does not match its card (sha256 {digest[:12]}…, card says {info.sha256[:12]}…). "
-            "One of the two files was replaced or damaged: restore both from the same place."
-        )
+    payload = _matching(path, info)
     try:
         state = {
             k: v.to(torch.float32) if v.is_floating_point() else v for k, v in load_bytes(payload).items()

@@ -40,6 +40,7 @@ def counts(table, title: str = "") -> Figure:
     axes.set_xticks(range(len(moods)), [pretty(m) for m in moods])
     axes.set(title=title)
     axes.margins(y=0.12)
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.grid(False, axis="x")
     figure.legend(loc="outside lower center", ncols=len(what))
     return figure

@@ -83,7 +83,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str
 
     def cell(tag: str, value: object, i: int) -> str:
         kind = ' class="number"' if numeric[i] else ""
-        return f"<{tag}{kind}>{escape(str(value))}</{tag}>"
+        text = escape(str(value))
+        if kind and " (" in text:  # an interval is not broken in its middle
+            text = text.replace(" (", " <span>(", 1) + "</span>"
+        return f"<{tag}{kind}>{text}</{tag}>"
 
     head = "".join(cell("th", name, i) for i, name in enumerate(columns))
     body = "".join(

@@ -131,8 +131,10 @@ def _parts(notebook: nbformat.NotebookNode) -> dict[str, tuple[int, str]]:
     found, heading, count = {}, "setting up", 0
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            titles = re.findall(r"^#{1,3} (.+)$", cell.source, re.MULTILINE)
-            heading = titles[-1].strip() if titles and not HOME.match(cell.source) else heading
+            titles = re.findall(r"^(#{1,3}) (.+)$", cell.source, re.MULTILINE)
+            if titles and not HOME.match(cell.source):
+                depth, title = titles[-1]  # what runs below the notebook's own title is the study
+                heading = title.strip() if len(depth) > 1 else "running the study"
         else:
             found[cell.id] = (count, heading)
             count += 1

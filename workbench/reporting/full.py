@@ -20,27 +20,13 @@ from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
 from workbench.errors import DatasetError
 from workbench.reporting import folder
+from workbench.reporting.plan import Plan
 from workbench.studies.runner import Runs
 from workbench.training.recipes import StatisticsRecipe
 from workbench.training.statistics_probe import StatisticsConfig
 
 TABLE = "full_report.csv"
 READER = "reader"  # name of the classifier that the report trains on the folder
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What is measured, and at which cost."""
-
-    size: int = 224  # pixels of a view of the classifier
-    folds: int = 5  # of the cross-validation; fewer if a class lies in fewer groups
-    split_seeds: tuple[int, ...] = (0, 1, 2)  # one cross-validation each
-    samples: int = 1000  # bootstrap samples over groups
-    explained: int = 6  # pictures with a heat map
-    judged: int = 12  # pictures that the heat maps are judged on
-    redrawn: int = 4  # pictures shown redrawn
-    shifted: int = 40  # pictures whose reading is compared before and after
-    seed: int = 0  # of the choice of pictures
 
 
 class FullReport:

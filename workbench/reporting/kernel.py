@@ -17,6 +17,7 @@ from matplotlib.text import Text
 
 PHOTO_PIXELS = 4_000  # of an image in a figure, from which the figure is one of pictures
 DPI = 180  # of figures that are not drawn as SVG
+QUALITY = 88  # of JPEG
 MOST_WORDS = 60  # of a description
 
 
@@ -54,11 +55,12 @@ def prepare(status: str | os.PathLike) -> None:
     import pandas as pd
     from ipykernel.zmqshell import ZMQInteractiveShell
 
-    pd.set_option("display.precision", 4)
+    pd.set_option("display.precision", 4, "display.max_colwidth", None)
     sys.stderr = Status(Path(status), sys.stderr)
     formatters = ZMQInteractiveShell.instance().display_formatter.formatters
     formatters["image/svg+xml"].for_type(Figure, svg)
-    formatters["image/png"].for_type(Figure, png)
+    formatters["image/png"].for_type(Figure, lambda figure: None)  # SVG, or JPEG with photographs
+    formatters["image/jpeg"].for_type(Figure, jpeg)
 
 
 def has_photos(figure: Figure) -> bool:
@@ -80,12 +82,12 @@ def svg(figure: Figure) -> tuple[str, dict] | None:
     return file.getvalue(), {"alt": describe(figure)}
 
 
-def png(figure: Figure) -> tuple[bytes, dict] | None:
-    """The figure as PNG with its description, if it shows photographs."""
+def jpeg(figure: Figure) -> tuple[bytes, dict] | None:
+    """The figure as JPEG with its description, if it shows photographs."""
     if not has_photos(figure):
         return None
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DPI)
+    figure.savefig(file, format="jpeg", dpi=DPI, pil_kwargs={"quality": QUALITY, "optimize": True})
     return file.getvalue(), {"alt": describe(figure)}
 
 

@@ -7,6 +7,8 @@ MathJax from elsewhere and are not used. :func:`problems_of` checks the finished
 from __future__ import annotations
 
 import base64
+import functools
+import itertools
 import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -21,7 +23,7 @@ from workbench.reporting.notebooks import DISTRIBUTION
 TEMPLATES = Path(__file__).resolve().parent / "template"
 NOT_SHOWN = (SETUP, "parameters", "injected-parameters", "not-in-report")  # tags
 NO_WORDS = "No description has been provided for this image"  # nbconvert's for pictures without words
-CONTENTS = "<!-- contents -->"  # where the template wants the links to the sections
+BROAD = 560  # points of a figure's width from which it does not fit a phone
 LEFT_OUT = "[picture left out]"
 SUMMARY = "summary"  # tag of a cell that needs all others, yet is read first
 ANSWER = re.compile(r"\*\*(Answer|Measured)\b")
@@ -122,7 +124,12 @@ def render(
         template_name="report",
         embed_images=True,
     )
-    exporter.filters |= {"data_uri": _data_uri, "bare_table": _bare_table, "own_links": _own_links}
+    exporter.filters |= {
+        "data_uri": _data_uri,
+        "broad": _broad,
+        "bare_table": _bare_table,
+        "own_links": _own_links,
+    }
     page, _ = exporter.from_notebook_node(
         _arranged(notebook, own_data, pictures),
         resources={
@@ -135,7 +142,9 @@ def render(
             }
         },
     )
-    page = page.replace(CONTENTS, _contents(page), 1)
+    first = page.find("<h2 ")
+    start = page.rfind('<div class="words">', 0, first)
+    page = page[:start] + _contents(page) + page[start:] if start > 0 else page
     problems = problems_of(page)
     if problems:
         raise WorkbenchError(
@@ -170,9 +179,22 @@ def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode
         if not pictures and cell.cell_type == "code":
             cell["outputs"] = [_without_pictures(output) for output in cell.outputs]
         cells.append(cell)
+    cells = _without_silent_sections(cells)
     _gather_code(cells)
     done.cells = sorted(cells, key=lambda cell: SUMMARY not in cell.metadata.get("tags", []))
     return done
+
+
+def _without_silent_sections(cells: list) -> list:
+    """The cells without headings that only code stands below: it joins the code of the section before."""
+    kept = []
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "markdown" and re.fullmatch(r"## [^\n]+", cell.source.strip()):
+            below = list(itertools.takewhile(lambda c: c.cell_type == "code", cells[place + 1 :]))
+            if below and not any(output for c in below for output in c.outputs):
+                continue
+        kept.append(cell)
+    return kept
 
 
 def _without_pictures(output):
@@ -186,15 +208,26 @@ def _without_pictures(output):
 
 
 def _gather_code(cells: list) -> None:
-    """Put the code of every section on its last cell: one fold a section, not one a cell."""
-    own: list[str] = []
+    """Put the code of every section on its last cell: one fold a section, not one a cell.
+
+    The summary is read elsewhere; its code is on the cell before or after it.
+    """
+    own, last = [], None
     for place, cell in enumerate(cells):
         if cell.cell_type == "code":
             own.append(cell.source)
-        last = place + 1 == len(cells) or re.search(r"^## ", cells[place + 1].source, re.MULTILINE)
-        if own and (last or SUMMARY in cells[place + 1].metadata.get("tags", [])):
-            cell.metadata["section_code"] = "\n\n".join(own)
+        if SUMMARY not in cell.metadata.get("tags", []):
+            last = cell
+        ends = place + 1 == len(cells) or re.search(r"^## ", cells[place + 1].source, re.MULTILINE)
+        if own and ends and last is not None:
+            last.metadata["section_code"] = "\n\n".join(own)
             own = []
+
+
+def _broad(svg: str) -> bool:
+    """Whether a figure is too wide to be read at a phone's width."""
+    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
+    return bool(width) and float(width[1]) > BROAD
 
 
 def _data_uri(data: str, mime: str) -> str:
@@ -217,8 +250,41 @@ def _bare_table(html: str) -> str:
     first = re.findall(r"<tr>\s*<th>([^<]*)</th>", html)
     if first and not first[0] and all(name.isdigit() for name in first[1:]):  # rows that only count
         html = re.sub(r"(<tr>\s*)<th>[^<]*</th>", r"\1", html)
-    html = re.sub(r"<th>([^<]*)</th>", lambda m: f"<th>{m.group(1).replace('_', ' ')}</th>", html)
-    return _NUMBER.sub(r'<td class="number">\1</td>', html)
+    html = re.sub(r"<th>([^<]*)</th>", lambda m: f"<th>{_heading(m.group(1))}</th>", html)
+    return _headings_of_numbers(_NUMBER.sub(r'<td class="number">\1</td>', html))
+
+
+def _heading(name: str) -> str:
+    """A column's name as words; a style's or model's as it is."""
+    from workbench.plots.style import pretty  # not with the command: it brings matplotlib
+
+    return name if any(known in name for known in _names()) else pretty(name)
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    from workbench.inference.stylize import styles
+    from workbench.models.weights import trained
+
+    return frozenset(name for name in (*styles(), *trained()) if "_" in name)
+
+
+def _headings_of_numbers(table: str) -> str:
+    """A table whose headings stand right where the cells below do."""
+    head, found, body = table.partition("</thead>")
+    rows = [re.findall(r"<(t[hd][^>]*)>", row) for row in body.split("</tr>") if "<td" in row]
+    if not rows or any(len(row) != len(rows[-1]) for row in rows) or "span=" in head:
+        return table
+    numbers = [all("number" in cell for cell in column) for column in zip(*rows, strict=True)]
+
+    def row_of(heading: re.Match) -> str:
+        cells = re.split(r"(?=<th>)", heading[0])
+        right = [c.replace("<th>", '<th class="number">', 1) for c in cells[1:]]
+        if len(right) != len(numbers):
+            return heading[0]
+        return cells[0] + "".join(r if n else c for r, n, c in zip(right, numbers, cells[1:], strict=True))
+
+    return re.sub(r"<tr>.*?</tr>", row_of, head, flags=re.DOTALL) + found + body
 
 
 def _own_links(html: str) -> str:

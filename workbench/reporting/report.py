@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import json
 import logging
+import re
 import shlex
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from workbench.reporting import folder
 from workbench.reporting.execute import execute
 from workbench.reporting.notebooks import FULL, Notebook, find
 from workbench.reporting.page import render
+from workbench.reporting.plan import Plan
 from workbench.training.provenance import provenance
 
 log = logging.getLogger(__name__)
@@ -64,9 +66,10 @@ def make(request: Request) -> Path:
     start = time.monotonic()
     work, parameters = _prepare(request, notebook)
     log.info("%s in %s", notebook.name, work)
+    resumed = not request.results and (work / "tables").is_dir()
     done = execute(notebook.path, work, parameters, request.minutes, request.progress)
     title, subtitle = _titles(request, notebook)
-    facts = _provenance(request, notebook, time.monotonic() - start)
+    facts = _provenance(request, notebook, time.monotonic() - start, resumed)
     page = render(done, title, subtitle, facts, own_data=bool(request.data), pictures=request.pictures)
     write_whole(page.encode(), out)
     return out
@@ -102,7 +105,7 @@ def _check(request: Request, notebook: Notebook) -> None:
 
 def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, object]]:
     """The run's folder and the notebook's parameters; the pictures are checked before anything runs."""
-    parameters = dict(request.settings)
+    parameters = _settings(request, notebook)
     if isinstance(notebook.parameters.get("pictures"), bool):
         parameters["pictures"] = request.pictures
     if request.results:
@@ -138,6 +141,17 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
     return work, parameters
 
 
+def _settings(request: Request, notebook: Notebook) -> dict[str, object]:
+    """The notebook's parameters that are not its own defaults: a full report is measured as planned, where
+    the notebook by itself runs a small one.
+    """
+    planned = {}
+    if notebook.name == FULL:
+        values = dataclasses.asdict(Plan()).items()
+        planned = {k: list(v) if isinstance(v, tuple) else v for k, v in values if k in notebook.parameters}
+    return planned | dict(request.settings)
+
+
 def _folder(request: Request, notebook: Notebook, identity: list) -> Path:
     if request.work is not None:
         return Path(request.work).absolute()
@@ -153,6 +167,8 @@ def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
     shown = folder.called(request.data) if request.data else ""
     made = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
     if notebook.name == FULL:
+        if request.data and folder.is_atelier(request.data):
+            return f"A study of {shown}", f"Pictures that the workbench painted itself · {made}"
         return f"A study of {shown or _drawn(request) or 'pictures'}", made
     return notebook.title, f"Run on {shown} · {made}" if shown else made
 
@@ -182,17 +198,18 @@ def command(request: Request, notebook: Notebook) -> str:
     return shlex.join(words)
 
 
-def _provenance(request: Request, notebook: Notebook, seconds: float) -> dict[str, str]:
+def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: bool) -> dict[str, str]:
     stamp = provenance()
     facts = {
         "To repeat": command(request, notebook),
         "Notebook": notebook.path.name,
         "Package": f"painter-psychology-workbench {__version__}",
-        "Commit": stamp["commit"],
+        "Commit": re.sub(r"\+$", " and changes that were not committed", stamp["commit"]),
         "Seeds": _seeds(request, notebook),
         "Machine": stamp["device"],
         "Versions": stamp["versions"].replace("=", " "),
-        "Made": f"{stamp['date']}, in {_minutes(seconds)}",
+        "Made": f"{stamp['date']}, in {_minutes(seconds)}"
+        + (", going on from an earlier run" if resumed else ""),
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -200,7 +217,7 @@ def _provenance(request: Request, notebook: Notebook, seconds: float) -> dict[st
 def _seeds(request: Request, notebook: Notebook) -> str:
     if request.results:
         return "those of the run that the table is of"
-    named = {k: v for k, v in {**notebook.parameters, **request.settings}.items() if "seed" in k}
+    named = {k: v for k, v in {**notebook.parameters, **_settings(request, notebook)}.items() if "seed" in k}
     return ", ".join(f"{k} = {v}" for k, v in named.items()) or "fixed: equal pictures give equal numbers"
 
 

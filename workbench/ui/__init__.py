@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +26,19 @@ def build_app(platform: Platform) -> gr.Blocks:
 
 def launch(host: str = DEFAULT_HOST, port: int | None = DEFAULT_PORT, **options) -> gr.Blocks:
     """Build the page and serve it. See :func:`workbench.ui.app.launch`."""
-    from workbench.ui.app import launch
+    with _collector_at_rest():
+        from workbench.ui.app import launch
 
-    return launch(host, port, **options)
+        return launch(host, port, **options)
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """No search for garbage among what is being loaded: there is none, and it would take a second."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

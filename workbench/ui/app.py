@@ -67,8 +67,8 @@ def build_app(platform: Platform) -> gr.Blocks:
                 redraw.build(blocks)
             with gr.Tab("Redraw a video", elem_id="video") as tab:
                 video.build(platform, blocks, tab)
-            with gr.Tab("Read a painting", elem_id="read"):
-                read.build()
+            with gr.Tab("Read a painting", elem_id="read") as tab:
+                read.build(tab)
             with gr.Tab("My work", elem_id="work") as tab:
                 my_work.build(platform, blocks, tab)
             with gr.Tab("About the models", elem_id="about"):
@@ -100,6 +100,12 @@ def _after_closing(blocks: gr.Blocks, then: Callable[[], None]) -> None:
         then()
 
     blocks.close = close_both
+
+
+def _warm_up() -> None:
+    """Load torch and the networks, now that the page answers and before the first visitor needs them."""
+    redraw.first_look()
+    read.warm_up()
 
 
 def launch(
@@ -159,7 +165,6 @@ def launch(
         ssr_mode=False,
         pwa=False,
     )
-    threading.Thread(
-        target=redraw.first_look, name="warm-up", daemon=True
-    ).start()  # before the first visitor comes
+    # no daemon: torch aborts the process when it is cut off
+    threading.Thread(target=_warm_up, name="warm-up").start()
     return blocks

@@ -1,16 +1,21 @@
-"""Example pictures: photographs inside scikit-image and scikit-learn, paintings by the atelier. Nothing is
-downloaded.
+"""Examples to try: photographs inside scikit-image and scikit-learn, the package's own paintings and clips.
+
+Nothing is downloaded, and nothing is drawn: ``docs/make_examples.py`` made what lies in ``assets``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib.util
-import tempfile
 from pathlib import Path
 
-from workbench.data.atelier import MOODS, paint
+ASSETS = Path(__file__).resolve().parent / "assets"
+MOODS = ("vitality", "grandeur", "elegance", "serenity", "desolation")  # the paintings', in order
+_CLIPS = {
+    "coffee.mp4": "Coffee, coming closer",
+    "rocket.mp4": "Rocket at dusk, following it up",
+    "chelsea-the-cat.mp4": "Chelsea the cat, drawing back",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +57,11 @@ def credits() -> str:
     return "Photographs: " + "; ".join(f"{e.title}: {e.credit}" for e in examples()) + "."
 
 
-_SEEDS = (5, 2, 4, 7, 6)  # of pictures that show what the moods mean, one a mood
+def paintings() -> dict[str, Path]:
+    """One painting by the atelier for each mood: the mood that was meant, and a JPEG of 512 × 512 pixels."""
+    return {mood: path for mood in MOODS if (path := ASSETS / f"{mood}.jpg").is_file()}
 
 
-@functools.cache
-def paintings(size: int = 512) -> dict[str, Path]:
-    """One painting by the atelier for each mood: the mood that was meant, and a PNG of ``size`` pixels."""
-    folder = Path(tempfile.mkdtemp(prefix="workbench-paintings-"))
-    made = {}
-    for i, mood in enumerate(MOODS):
-        made[mood] = folder / f"{mood}.png"
-        paint(mood, seed=_SEEDS[i], size=size).image.save(made[mood])
-    return made
+def clips() -> dict[str, Path]:
+    """Title and file of each clip: three seconds in which a camera moves over a photograph."""
+    return {title: path for file, title in _CLIPS.items() if (path := ASSETS / file).is_file()}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from workbench.inference.classify import Classifier
-from workbench.interpret.measured import reliance
-from workbench.interpret.methods import METHODS
+from workbench.interpret.catalogue import METHODS
+
+if TYPE_CHECKING:
+    from workbench.inference.classify import Classifier
 
 DEFAULT_METHOD = "grad_cam"
 DEFAULT_LAYER = ""  # the layer that the classifier prefers
@@ -16,12 +19,12 @@ _SLOW = {"integrated_gradients", "occlusion"}
 _DEPTHS = ((0.3, "fine: colours"), (0.67, "middle: lines and texture"), (1.0, "deep: what goes with mood"))
 
 
-def method_choices(classifier: Classifier) -> list[tuple[str, str]]:
-    """(label, name) of the methods that this network allows."""
-    return [
-        (METHODS[name].title + (" (takes seconds)" if name in _SLOW else ""), name)
-        for name in classifier.methods
-    ]
+def method_choices(names: Iterable[str]) -> list[tuple[str, str]]:
+    """(label, name) of the methods."""
+    return [(METHODS[name].title + (" (takes seconds)" if name in _SLOW else ""), name) for name in names]
+
+
+NO_LAYER_YET = [("The usual one", DEFAULT_LAYER)]  # until the network is there to name the others
 
 
 def layer_choices(classifier: Classifier) -> list[tuple[str, str]]:
@@ -47,6 +50,8 @@ def layer_words(name: str, names: list[str]) -> str:
 
 def trust_line(classifier: Classifier, method: str, layer: str = DEFAULT_LAYER) -> str:
     """What the method shows, and how far its maps of this model can be trusted."""
+    from workbench.interpret.measured import reliance  # brings torch: there, for there is a classifier
+
     usual = layer in (DEFAULT_LAYER, classifier.default_layer) or not METHODS[method].layered
     text = reliance(classifier.card.sha256, method, usual)
     return (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from workbench.interpret.descriptors import DESCRIPTORS
+from workbench.interpret.expression import DESCRIPTORS
 from workbench.ui import about
 
 _GROUPS = {

@@ -28,9 +28,12 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except WorkbenchError as error:
-        # the page renders messages as HTML, and a message may quote a file name that somebody else chose
-        message = html.escape(" ".join(str(error).split()), quote=False)
-        raise gr.Error(message, duration=None, print_exception=False) from error
+        raise gr.Error(in_one_line(error), duration=None, print_exception=False) from error
+
+
+def in_one_line(error: WorkbenchError) -> str:
+    """Its text, escaped: the page renders messages as HTML, and one may quote a stranger's file name."""
+    return html.escape(" ".join(str(error).split()), quote=False)
 
 
 def unchecked(component):

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import html
+import logging
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from workbench import models
 from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference.classify import (
-    DEFAULT_CLASSIFIER,
-    Classifier,
-    Explanation,
-    classifiers,
-)
+from workbench.inference.readings import DEFAULT_CLASSIFIER, Explanation, classifiers
+from workbench.interpret.catalogue import METHODS, methods
 from workbench.interpret.descriptors import describe
-from workbench.interpret.measured import averages_of
-from workbench.interpret.methods import METHODS
 from workbench.ui import compare, explaining, expression, pictures
 from workbench.ui.examples import paintings
 from workbench.ui.moods import bars, choices, shown, trust, waiting
 from workbench.ui.redraw import MODELS
+
+if TYPE_CHECKING:
+    from workbench.inference.classify import Classifier
+
+log = logging.getLogger(__name__)
 
 SMALLEST = 16  # pixels of a side below which nothing can be measured
 _NONE = (
@@ -30,6 +31,8 @@ _NONE = (
 
 
 def _classifier(name) -> Classifier:
+    from workbench.inference.classify import Classifier  # brings torch: with the first painting
+
     known = classifiers()
     if not known:
         raise WeightsError(_NONE)
@@ -138,13 +141,15 @@ def compare_all(path, model, reading, class_name):
 
 def show_numbers(values, model, class_name) -> str:
     """The painting's descriptors beside the averages of a class."""
+    from workbench.interpret.measured import averages_of  # brings torch
+
     card = models.card(model)
     names = {c["name"]: shown(c["name"]) for c in card.classes}
     return expression.chart(values, averages_of(card.class_names), class_name or "", names)
 
 
 def _installed() -> tuple[dict[str, models.Card], str]:
-    """The cards of the classifiers, and a notice if there is none."""
+    """The cards of the classifiers, and a notice if there is none or one of them is damaged."""
     try:
         found = {name: models.card(name) for name in classifiers()}
     except WorkbenchError as error:
@@ -152,14 +157,29 @@ def _installed() -> tuple[dict[str, models.Card], str]:
     return found, "" if found else _NONE
 
 
-def build() -> None:
-    """Add the tab's contents to the open ``gr.Blocks``."""
-    cards, notice = _installed()
-    chosen = DEFAULT_CLASSIFIER if DEFAULT_CLASSIFIER in cards else next(iter(cards), None)
+def _default(names) -> str | None:
+    """The classifier that is chosen at first, of those there are."""
+    return DEFAULT_CLASSIFIER if DEFAULT_CLASSIFIER in names else next(iter(names), None)
+
+
+def warm_up() -> None:
+    """Load what a reading needs before the first painting comes."""
     try:
-        ready = _classifier(chosen) if chosen else None
+        if name := _default(classifiers()):
+            explaining.trust_line(_classifier(name), explaining.DEFAULT_METHOD)
+    except WorkbenchError:  # nobody asked for anything yet: told when they do
+        log.exception("the classifier could not be loaded")
+
+
+def build(tab: gr.Tab) -> None:
+    """Add the tab's contents to ``tab``, which is open. No network is loaded before the tab is looked at."""
+    cards, notice = _installed()
+    chosen = _default(cards)
+    try:
+        for name in cards:
+            models.check(name)
     except WorkbenchError as error:  # damaged weights: the page says so and lives on
-        ready, notice = None, str(error)
+        notice = str(error)
     gr.Markdown(
         "Drop in a painting: the model tells which mood people would see in it, and shows which parts of "
         "the picture spoke for that mood.",
@@ -211,8 +231,8 @@ def build() -> None:
             )
             method = pictures.unchecked(
                 gr.Dropdown(
-                    explaining.method_choices(ready) if ready else [],
-                    value=explaining.DEFAULT_METHOD if ready else None,
+                    explaining.method_choices(methods()) if chosen else [],
+                    value=explaining.DEFAULT_METHOD if chosen else None,
                     label="Method",
                     filterable=False,
                     elem_id="read-method",
@@ -220,21 +240,28 @@ def build() -> None:
             )
             layer = pictures.unchecked(
                 gr.Dropdown(
-                    explaining.layer_choices(ready) if ready else [],
-                    value=explaining.DEFAULT_LAYER if ready else None,
+                    explaining.NO_LAYER_YET if chosen else [],
+                    value=explaining.DEFAULT_LAYER if chosen else None,
                     label="Layer",
                     filterable=False,
                     elem_id="read-layer",
                 )
             )
-            reliance = gr.HTML(
-                explaining.trust_line(ready, explaining.DEFAULT_METHOD) if ready else "",
-                elem_id="read-reliance",
-            )
+            reliance = gr.HTML("", elem_id="read-reliance")
     numbers = gr.HTML("", elem_id="read-numbers", css_template=expression.CSS)
     together = gr.HTML("", elem_id="read-compare")
     certainty = gr.HTML(trust(cards[chosen]) if chosen else "")
     reading, values = gr.State(), gr.State({})
+
+    def about_network(name, chosen_method, chosen_layer):
+        """What only the network itself can tell: its methods and layers, and how far they can be trusted."""
+        with pictures.one_line_errors():
+            classifier = _classifier(name)
+        return (
+            gr.Dropdown(choices=explaining.method_choices(classifier.methods)),
+            gr.Dropdown(choices=explaining.layer_choices(classifier)),
+            explaining.trust_line(classifier, chosen_method, chosen_layer),
+        )
 
     def about_model(name):
         """What depends on the model alone: its card, its classes, methods and layers."""
@@ -242,7 +269,9 @@ def build() -> None:
         return (
             trust(cards[name]),
             gr.Radio(choices=choices(cards[name]), value=None),
-            gr.Dropdown(choices=explaining.method_choices(classifier), value=explaining.DEFAULT_METHOD),
+            gr.Dropdown(
+                choices=explaining.method_choices(classifier.methods), value=explaining.DEFAULT_METHOD
+            ),
             gr.Dropdown(
                 choices=explaining.layer_choices(classifier), value=explaining.DEFAULT_LAYER, visible=True
             ),
@@ -269,6 +298,8 @@ def build() -> None:
 
     and_so_on(painting.change(read, trigger_mode="always_last", **mood))
     and_so_on(button.click(read_on_click, **mood))
+    if chosen:
+        tab.select(about_network, [model, method, layer], [method, layer, reliance], **quick)
     changed = model.input(about_model, model, [certainty, class_name, method, layer, reliance], **quick)
     and_so_on(changed.success(read, **mood))
     class_name.input(show_numbers, [values, model, class_name], numbers, **quick)
@@ -285,6 +316,13 @@ def build() -> None:
         api_name="classify",
         **shared,
     )
+    of_any_model = [
+        gr.Textbox("", visible=False, label=label) for label in ("Class", "Method", "Layer")
+    ]  # the page's choices are those of one model
     gr.Button(visible=False).click(
-        explain_file, asked, gr.File(visible=False, label="Overlay"), api_name="explain", **shared
+        explain_file,
+        [painting, model, *of_any_model],
+        gr.File(visible=False, label="Overlay"),
+        api_name="explain",
+        **shared,
     )

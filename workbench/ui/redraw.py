@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import importlib.util
 import logging
 import time
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from workbench.data.images import read_image
 from workbench.errors import CancelledError, UnknownNameError, WorkbenchError
-from workbench.inference.stylize import DEFAULT_STYLE, styles, stylize
+from workbench.inference.stylize import DEFAULT_STYLE, RUNTIMES, styles, stylize
 from workbench.ui import pictures
 from workbench.ui.examples import credits, examples
 
@@ -21,18 +22,24 @@ log = logging.getLogger(__name__)
 MODELS = "models"  # one queue for everything that runs a network
 BIG = 3_000_000  # pixels; smaller pictures are there before a button could be pressed
 
+_RUNTIMES = {  # in words; none says which is the quickest, for that depends on the processor
+    "torch": "PyTorch, as it was trained",
+    "torch-bf16": "PyTorch in bfloat16: rounds a little, quick where the processor has instructions for it",
+    "onnx": "ONNX Runtime: the same picture, waits once for the export",
+}
 _HIDDEN = gr.update(visible=False)
 _stopping: set[str] = set()  # pages whose drawing shall stop
 
 
-def _draw(photo, path, style, strength, progress, check=lambda: None):
+def _draw(photo, path, choices, progress, check=lambda: None):
     """(drawing, path of the drawing as PNG); ``check`` is called now and then and may stop it by an error."""
+    style, strength, preserve_color, runtime = choices
 
     def tell(done: float) -> None:
         check()
         progress(0.95 * done, desc="Redrawing")
 
-    drawing = stylize(photo, style, strength, progress=tell)
+    drawing = stylize(photo, style, strength, progress=tell, preserve_color=preserve_color, runtime=runtime)
     progress(0.95, desc="Writing the PNG")
     return drawing, pictures.save_png(drawing, pictures.stem_of(path), style)
 
@@ -45,27 +52,51 @@ def _open(path, style, progress) -> Image.Image:
     return pictures.read_upload(path)
 
 
-def stylize_file(image, style, strength, progress=gr.Progress()):  # noqa: B008 (Gradio wants it so)
+def stylize_file(
+    image,
+    style,
+    strength,
+    preserve_color,
+    runtime,
+    progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
+):
     """Redraw a photograph in a style: as a drawing with clear lines and flat colour, or through a filter.
 
     Args:
         image: the photograph (JPEG, PNG, WebP, TIFF, BMP or GIF).
         style: name of the style, for example "fsgan_pepper".
         strength: from 0, the photograph as it is, to 1, the drawing alone.
+        preserve_color: from 0, the drawing's own colours, to 1, the photograph's in the drawing's light.
+        runtime: what runs the network: "torch"; "torch-bf16", which rounds a little and is quick where the
+            processor has bfloat16 instructions; or "onnx". Portraits and filters take "torch" only.
 
     Returns:
         the redrawn picture as a PNG file of the same size
     """
     with pictures.one_line_errors():
-        return _draw(_open(image, style, progress), image, style, strength, progress)[1]
+        choices = style, strength, preserve_color, runtime
+        return _draw(_open(image, style, progress), image, choices, progress)[1]
 
 
-def redraw(path, style, strength, request: gr.Request, progress=gr.Progress()):  # noqa: B008
-    """What the page shows: (before and after, download, caption, button that stops it)."""
+def redraw(
+    path,
+    style,
+    strength,
+    preserve_color,
+    runtime,
+    request: gr.Request,
+    progress=gr.Progress(),  # noqa: B008
+):
+    """What the page shows: (before and after, download, caption, button that stops it).
+
+    What cannot be redrawn is told in a warning, and the result of before is taken away. Were it an error,
+    Gradio would forget the choice that was made meanwhile.
+    """
+    nothing = None, gr.DownloadButton(value=None, interactive=False)
     if path is None:  # the box was cleared
-        yield None, gr.DownloadButton(value=None, interactive=False), "", _HIDDEN
+        yield *nothing, "", _HIDDEN
         return
-    with pictures.one_line_errors():
+    try:
         start = time.perf_counter()
         page = request.session_hash
         _stopping.discard(page)
@@ -78,7 +109,10 @@ def redraw(path, style, strength, request: gr.Request, progress=gr.Progress()): 
         if photo.width * photo.height > BIG:
             yield gr.skip(), gr.skip(), gr.skip(), gr.Button(visible=True)
         try:
-            drawing, png = _draw(photo, path, style, strength, progress, check)
+            if not _has_runtimes(style):  # nor has the page a choice then
+                runtime = "torch"
+            choices = style, strength, preserve_color, runtime
+            drawing, png = _draw(photo, path, choices, progress, check)
         except CancelledError as error:
             yield gr.skip(), gr.skip(), str(error), _HIDDEN
             return
@@ -91,14 +125,26 @@ def redraw(path, style, strength, request: gr.Request, progress=gr.Progress()): 
         if small is not drawing:
             caption += f" Shown at {small.width} × {small.height} px; the download has every pixel."
         yield (before, after), gr.DownloadButton(value=png, interactive=True), caption, _HIDDEN
+    except WorkbenchError as error:
+        message = pictures.in_one_line(error)
+        gr.Warning(message, title="Not redrawn")  # the words stay in the caption
+        yield *nothing, message, _HIDDEN
 
 
-def redraw_on_click(path, style, strength, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+def redraw_on_click(
+    path,
+    style,
+    strength,
+    preserve_color,
+    runtime,
+    request: gr.Request,
+    progress=gr.Progress(),  # noqa: B008
+):
     """As :func:`redraw`, but a missing picture is an error worth telling."""
     with pictures.one_line_errors():
         if path is None:
             pictures.read_upload(path)
-    yield from redraw(path, style, strength, request, progress)
+    yield from redraw(path, style, strength, preserve_color, runtime, request, progress)
 
 
 def stop(request: gr.Request) -> None:
@@ -127,6 +173,17 @@ def first_look():
 def _about_style(name: str) -> str:
     style = styles()[name]
     return f"{style.description} Licence: {style.licence}."
+
+
+def _has_runtimes(style: str) -> bool:
+    """Whether there is a choice of what runs it: people are drawn in crops, and filters have no network."""
+    return styles()[style].kind == "network"
+
+
+def _runtime_choices() -> list[tuple[str, str]]:
+    """(words, name) of what this installation can run."""
+    has_onnx = all(map(importlib.util.find_spec, ("onnx", "onnxscript", "onnxruntime")))
+    return [(_RUNTIMES[name], name) for name in RUNTIMES if name != "onnx" or has_onnx]
 
 
 def build(blocks: gr.Blocks) -> None:
@@ -180,7 +237,7 @@ def build(blocks: gr.Blocks) -> None:
                 [(s.title, name) for name, s in known.items()],
                 value=chosen,
                 label="Style",
-                info=_about_style(chosen),
+                info="Networks draw lines; filters only change colours.",
                 filterable=False,
                 scale=5,
                 min_width=300,
@@ -196,28 +253,59 @@ def build(blocks: gr.Blocks) -> None:
                 info="0 leaves the photo as it is, 1 redraws it fully.",
                 buttons=[],
                 scale=4,
-                min_width=260,
+                min_width=240,
+            )
+        )
+        preserve_color = pictures.unchecked(
+            gr.Slider(
+                0,
+                1,
+                value=0,
+                step=0.05,
+                label="Keep colours",
+                info="0 takes the style’s, 1 the photo’s.",
+                buttons=[],
+                scale=4,
+                min_width=240,
+                elem_id="redraw-colours",
             )
         )
         button = gr.Button("Redraw", variant="primary", size="lg", scale=2, min_width=160)
         stopper = gr.Button(
             "Cancel", visible=False, size="lg", scale=1, min_width=120, elem_id="redraw-cancel"
         )
+    about_style = gr.Markdown(_about_style(chosen), elem_classes="fine", elem_id="redraw-style")
+    with gr.Accordion("Advanced", open=False, elem_id="redraw-advanced"):
+        runtime = pictures.unchecked(
+            gr.Dropdown(
+                _runtime_choices(),
+                value="torch",
+                label="Runtime",
+                info="What runs the network. Which is the quickest depends on this computer’s processor: "
+                "workbench bench stylizers measures it.",
+                filterable=False,
+                interactive=_has_runtimes(chosen),
+                elem_id="redraw-runtime",
+            )
+        )
     gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
 
-    inputs, outputs = [photo, style, strength], [result, download, caption, stopper]
+    inputs, outputs = [photo, style, strength, preserve_color, runtime], [result, download, caption, stopper]
     shared = {"concurrency_id": MODELS, "concurrency_limit": 1, "api_visibility": "private"}
     style.input(
-        lambda name: gr.Dropdown(info=_about_style(name)),
+        lambda name: (
+            _about_style(name),
+            gr.Dropdown(interactive=_has_runtimes(name)),
+        ),
         style,
-        style,
+        [about_style, runtime],
         show_progress="hidden",
         queue=False,
         api_visibility="private",
     )
     quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     drawn = gr.on(
-        [photo.change, style.input, strength.release],
+        [photo.change, style.input, strength.release, preserve_color.release, runtime.input],
         redraw,
         inputs,
         outputs,

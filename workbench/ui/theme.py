@@ -8,8 +8,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
-from workbench.ui.clips import clips
-from workbench.ui.examples import examples, paintings
+from workbench.ui.examples import clips, examples, paintings
 
 _VERMILION = colors.Color(
     name="vermilion",
@@ -78,6 +77,7 @@ CSS = """
 .masthead h1 { font-family: Georgia, "Noto Serif", "Songti SC", serif; font-size: 1.7rem; font-weight: 600;
   line-height: 1.2; margin: 0; letter-spacing: -.01em; }
 .masthead p { margin: .15rem 0 0; color: var(--body-text-color-subdued); font-size: 1rem; }
+.dark button[role=tab][aria-selected=true] { color: var(--primary-400) !important; }
 .lead p { max-width: 46rem; color: var(--body-text-color); margin: 0 0 .2rem; }
 .fine, .fine p { color: var(--body-text-color-subdued); font-size: .82rem; line-height: 1.45; margin: 0; }
 .fine.lead-in { margin-bottom: .8rem; }
@@ -187,6 +187,11 @@ _SCRIPT = """() => {
   const describe = () => document.querySelectorAll("#redraw-result img").forEach((picture, i) => {
     picture.alt = i ? "The photo redrawn" : "The photo as it was";
   });
+  // What is wrong with an upload, the server says in words; the player's "Video not playable" says less, and is
+  // wrong of clips that can be redrawn but not played here.
+  document.addEventListener("error", (event) => {
+    if (event.target.closest?.("#video-input")) event.stopPropagation();
+  }, true);
   const watch = new MutationObserver(() => { label(); describe(); });
   watch.observe(document.body, {childList: true, subtree: true});
   window.addEventListener("hashchange", open);

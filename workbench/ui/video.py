@@ -17,7 +17,7 @@ from workbench.service.errors import UnknownJobError
 from workbench.service.platform import JobView, Platform
 from workbench.service.tasks import KINDS, check_options
 from workbench.ui import job_card, pictures
-from workbench.ui.clips import clips
+from workbench.ui.examples import clips
 
 KIND = "stylize_video"
 STEADINESS = 0.5  # halves the flicker of still scenes and costs little sharpness

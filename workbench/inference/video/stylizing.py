@@ -83,7 +83,8 @@ def stylize_video(
         cancelled: asked before each frame; True stops the work.
         batch: most frames drawn in one pass; small frames gain from it, large ones go one by one anyway.
         chunk: draw only this piece, without sound and with its first frame at 0; see
-            :func:`workbench.inference.video.split`. Temporal blending and the following of faces start anew in each piece.
+            :func:`workbench.inference.video.split`. Temporal blending and the following of faces start anew
+            in each piece.
         limits: default :class:`Limits`.
 
     Raises:

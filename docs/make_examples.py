@@ -1,0 +1,100 @@
+"""Make the example paintings and clips of the page, into the package: ``python docs/make_examples.py``.
+
+The paintings are the atelier's, one for each mood; the clips are a camera that moves over photographs in the
+public domain, which scikit-image carries. Both are kept ready made because the page would open seconds later
+if every start made them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from workbench.data.atelier import paint
+from workbench.data.images import read_image
+from workbench.ui.examples import ASSETS, MOODS, examples
+
+SIDE, QUALITY = 512, 92  # of a painting: pixels, and of its JPEG
+SEEDS = dict(zip(MOODS, (5, 2, 4, 7, 6), strict=True))  # of pictures that show what the moods mean
+FRAMES, RATE, SIZE = 36, 12, (480, 320)
+Box = tuple[float, float, float]  # centre x and y, and width of the view: shares of the photograph
+
+
+@dataclasses.dataclass(frozen=True)
+class Move:
+    """One clip: which photograph, and from where to where the view moves."""
+
+    photo: str  # title of the example
+    file: str
+    start: Box
+    end: Box
+
+
+MOVES = (
+    Move("Coffee", "coffee.mp4", (0.5, 0.5, 0.95), (0.53, 0.5, 0.5)),
+    Move("Rocket at dusk", "rocket.mp4", (0.36, 0.62, 0.55), (0.62, 0.36, 0.55)),
+    Move("Chelsea the cat", "chelsea-the-cat.mp4", (0.42, 0.45, 0.4), (0.5, 0.5, 0.9)),
+)
+
+
+def painting(mood: str) -> Image.Image:
+    """The atelier's painting meant for ``mood``."""
+    return paint(mood, seed=SEEDS[mood], size=SIDE).image
+
+
+def frames(move: Move) -> list[np.ndarray]:
+    """The views of a clip, (height, width, 3) in [0, 255]; the move is eased at both ends."""
+    photo = read_image(next(e.path for e in examples() if e.title == move.photo))
+    made = []
+    for number in range(FRAMES):
+        share = number / (FRAMES - 1)
+        eased = share * share * (3 - 2 * share)
+        x, y, wide = (a + eased * (b - a) for a, b in zip(move.start, move.end, strict=True))
+        made.append(_view(photo, x, y, wide))
+    return made
+
+
+def write(pictures: list[np.ndarray], path: Path) -> None:
+    """H.264 in MP4."""
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as file:
+        stream = file.add_stream("libx264", rate=RATE, options={"preset": "veryslow", "crf": "20"})
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, RATE)
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture)
+            frame.pts = number
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+
+
+def _view(photo: Image.Image, x: float, y: float, wide: float) -> np.ndarray:
+    """The part of the photograph around a point, at the clip's size; kept inside the photograph."""
+    width = min(wide * photo.width, photo.height * SIZE[0] / SIZE[1])
+    height = width * SIZE[1] / SIZE[0]
+    left = min(max(x * photo.width - width / 2, 0), photo.width - width)
+    top = min(max(y * photo.height - height / 2, 0), photo.height - height)
+    box = (left, top, left + width, top + height)
+    return np.asarray(photo.resize(SIZE, Image.Resampling.BICUBIC, box=box, reducing_gap=3))
+
+
+def main() -> None:
+    """Write them all."""
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("--out", type=Path, default=ASSETS, help="folder (default: the package's)")
+    folder = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    for mood in MOODS:
+        painting(mood).save(folder / f"{mood}.jpg", quality=QUALITY, subsampling=0, optimize=True)
+    for move in MOVES:
+        write(frames(move), folder / move.file)
+
+
+if __name__ == "__main__":
+    main()
