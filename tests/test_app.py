@@ -446,6 +446,13 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     tab.wait_for_selector("text=Expected bad.png to be a picture")
     tab.get_by_label("Example: Dahlia").first.click()
     tab.wait_for_function("document.querySelector('#redraw-caption').innerText.startsWith('640 × 427 px')")
+    asked = []
+    tab.on("request", lambda request: asked.append(request) if "queue/join" in request.url else None)
+    tab.click("#redraw input[role=combobox] >> nth=0")
+    tab.get_by_role("option").filter(has_text="Anime portrait").first.click()
+    tab.wait_for_selector("text=Expected a picture with an upright face")
+    tab.wait_for_timeout(1500)
+    assert len(asked) == 1  # one choice is one redrawing
 
 
 @pytest.mark.browser
@@ -458,6 +465,7 @@ def test_read_in_the_browser(tab, page, photo):
     assert len(rows) == len(classify.classifiers()) >= 2
     assert all(models.card(name).title in "".join(rows) for name in classify.classifiers())
     tab.click("#read button[aria-label='Remove Image'], #read button[aria-label='Clear']")
+    tab.wait_for_selector("#read-moods .moods .bar", state="detached")
     tab.set_input_files("#read input[type=file]", str(photo))
     tab.wait_for_selector("#read-moods .moods .bar")
     reading = classify.Classifier.load().classify(read_image(photo))

@@ -1,6 +1,8 @@
 """Whatever is killed, whenever: every accepted job is finished, resumed or failed with its reason."""
 
+import contextlib
 import errno
+import multiprocessing
 import os
 import random
 import shutil
@@ -147,9 +149,12 @@ def test_workers_killed_at_random_times(tmp_path):
             for _ in range(4):
                 if stop.wait(rng.uniform(0.5, 1.5)):
                     return
-                workers = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
-                if workers:
-                    rng.choice(workers).kill()
+                with contextlib.suppress(psutil.Error):  # one that has just died by itself
+                    workers = [
+                        p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())
+                    ]
+                    if workers:
+                        rng.choice(workers).kill()
 
         killer = threading.Thread(target=kill)
         killer.start()
@@ -162,6 +167,23 @@ def test_workers_killed_at_random_times(tmp_path):
         assert sum(view.state == "done" for view in views) >= 12
         assert platform.database.integrity() == "ok"
         assert not list(platform.store.root.glob("owners/*/*/try-*"))
+
+
+def test_a_worker_that_dies_while_it_is_started_is_started_again(tmp_path, monkeypatch):
+    """What it should do is written into a pipe that nobody reads: the supervisor outlives that."""
+    process = multiprocessing.get_context("spawn").Process
+    real, failures = process.start, [BrokenPipeError(), BlockingIOError(), BrokenPipeError()]
+
+    def start_process(self):
+        if failures:
+            raise failures.pop()
+        real(self)
+
+    monkeypatch.setattr(process, "start", start_process)
+    owner = new_id("a")
+    with start(tmp_path) as platform:
+        view = platform.wait(owner, platform.submit(owner, "who", []), PATIENCE)
+        assert (view.state, view.attempts, failures) == ("done", 1, [])
 
 
 def test_a_supervisor_that_dies_is_a_crash_of_its_attempt(tmp_path, monkeypatch):

@@ -13,7 +13,11 @@ import gradio as gr
 from workbench import models
 from workbench.errors import WorkbenchError
 
-_KINDS = {"stylizer": "redraws photographs", "classifier": "reads paintings"}
+_KINDS = {
+    "stylizer": "redraws photographs",
+    "portrait_stylizer": "redraws people",
+    "classifier": "reads paintings",
+}
 _ESTIMATES = ("value", "mean", "estimate")
 _INTERVALS = ("interval", "ci", "ci95", "interval_95")
 # field names of cards, in words; others are shown with their underscores as spaces

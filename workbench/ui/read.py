@@ -300,13 +300,13 @@ def build(tab: gr.Tab) -> None:
     and_so_on(button.click(read_on_click, **mood))
     if chosen:
         tab.select(about_network, [model, method, layer], [method, layer, reliance], **quick)
-    changed = model.input(about_model, model, [certainty, class_name, method, layer, reliance], **quick)
+    changed = model.select(about_model, model, [certainty, class_name, method, layer, reliance], **quick)
     and_so_on(changed.success(read, **mood))
     class_name.input(show_numbers, [values, model, class_name], numbers, **quick)
     class_name.input(look, asked, overlay, trigger_mode="always_last", **page)
     for choice in (method, layer):
-        choice.input(about_method, [model, method, layer], [layer, reliance], **quick)
-        choice.input(look, asked, overlay, trigger_mode="always_last", **page)
+        choice.select(about_method, [model, method, layer], [layer, reliance], **quick)
+        choice.select(look, asked, overlay, trigger_mode="always_last", **page)
     # the API has events of its own: data out, nothing of the page
     shared = {"concurrency_id": MODELS, "concurrency_limit": 1}
     gr.Button(visible=False).click(

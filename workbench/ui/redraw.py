@@ -292,7 +292,7 @@ def build(blocks: gr.Blocks) -> None:
 
     inputs, outputs = [photo, style, strength, preserve_color, runtime], [result, download, caption, stopper]
     shared = {"concurrency_id": MODELS, "concurrency_limit": 1, "api_visibility": "private"}
-    style.input(
+    style.select(
         lambda name: (
             _about_style(name),
             gr.Dropdown(interactive=_has_runtimes(name)),
@@ -305,7 +305,7 @@ def build(blocks: gr.Blocks) -> None:
     )
     quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     drawn = gr.on(
-        [photo.change, style.input, strength.release, preserve_color.release, runtime.input],
+        [photo.change, style.select, strength.release, preserve_color.release, runtime.select],
         redraw,
         inputs,
         outputs,

@@ -293,7 +293,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         **looking,
     ).success(*trying, show_progress_on=tried, **looking)
     gr.on(
-        [at.release, style.input, strength.release, scale.input, steadiness.release],
+        [at.release, style.select, strength.release, scale.select, steadiness.release],
         *trying,
         trigger_mode="always_last",
         show_progress_on=tried,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import logging
 import multiprocessing
 import os
@@ -133,11 +134,20 @@ class WorkerSupervisor(pykka.ThreadingActor):
             self._pipe.send(message)
 
     def _spawn(self) -> None:
+        """Start a process: once more, and more and more slowly, where that fails."""
         self._generation += 1
-        self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=main, args=(theirs, self._threads), daemon=True)
-        self._process.start()
-        theirs.close()
+        for failures in itertools.count(1):
+            self._pipe, theirs = _SPAWN.Pipe()
+            self._process = _SPAWN.Process(target=main, args=(theirs, self._threads), daemon=True)
+            try:
+                self._process.start()
+                break
+            except OSError:  # killed before it could read what to do, or no room for another process
+                log.warning("a worker did not start", exc_info=True)
+                self._pipe.close()
+                time.sleep(min(_SLOWEST, 0.05 * 2**failures))
+            finally:
+                theirs.close()
         self.pid, self._born = self._process.pid, time.monotonic()
         threading.Thread(
             target=_listen,
