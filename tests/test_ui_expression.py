@@ -142,7 +142,7 @@ def test_layers_in_words():
 
 def test_methods_in_words():
     classifier = Classifier.load(DEFAULT_CLASSIFIER)
-    labels = {name: label for label, name in explaining.method_choices(classifier)}
+    labels = {name: label for label, name in explaining.method_choices(classifier.methods)}
     assert set(labels) == set(methods())
     assert "seconds" in labels["occlusion"]
     line = explaining.trust_line(classifier, "occlusion")

@@ -19,13 +19,12 @@ from PIL import Image
 
 from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.inference import filters, portrait_styles
+from workbench.inference.names import DEFAULT_STYLE, RUNTIMES
 from workbench.models import weights
 
 if TYPE_CHECKING:
     from torch import nn
 
-DEFAULT_STYLE = "fsgan_pepper"
-RUNTIMES = ("torch", "torch-bf16", "onnx")
 LUMA = (0.299, 0.587, 0.114)  # BT.601, of R, G and B
 _MOST_LOADED = 4
 

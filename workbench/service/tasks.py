@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
-from workbench.inference.stylize import RUNTIMES
+from workbench.inference.names import RUNTIMES
 from workbench.service.engines.worker import Context
 
 CHUNK_FRAMES = 240  # of a video, for one node at a time
