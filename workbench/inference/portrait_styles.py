@@ -62,18 +62,18 @@ def is_portrait(style: str) -> bool:
 
 
 def frame_by_frame(
-    draw: Draw, track: Callable[[np.ndarray], Faces] | None = None
+    draw: Draw, track: Callable[[np.ndarray], Faces]
 ) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """``draw`` for the frames of a film: those that show no face stay as they are.
 
     Args:
         draw: of one frame.
-        track: gives the faces of each frame in turn; by default each is searched by itself.
+        track: gives the faces of each frame in turn.
     """
 
     def one(frame: np.ndarray) -> np.ndarray:
         try:
-            return draw(frame, None, None if track is None else track(frame))
+            return draw(frame, None, track(frame))
         except ImageError:
             return frame
 

@@ -47,6 +47,11 @@ def unchecked(component):
     return component
 
 
+def share_slider(label: str, info: str, value: float, **options) -> gr.Slider:
+    """A slider from 0 to 1, unchecked by Gradio; ``options`` are those of ``gr.Slider``."""
+    return unchecked(gr.Slider(0, 1, value=value, step=0.05, label=label, info=info, buttons=[], **options))
+
+
 def picture_input(label: str, alt_text: str) -> gr.Image:
     """An upload box that hands over the path of the file as uploaded.
 

@@ -243,32 +243,16 @@ def build(blocks: gr.Blocks) -> None:
                 min_width=300,
             )
         )
-        strength = pictures.unchecked(
-            gr.Slider(
-                0,
-                1,
-                value=1,
-                step=0.05,
-                label="Strength",
-                info="0 leaves the photo as it is, 1 redraws it fully.",
-                buttons=[],
-                scale=4,
-                min_width=240,
-            )
+        strength = pictures.share_slider(
+            "Strength", "0 leaves the photo as it is, 1 redraws it fully.", 1, scale=4, min_width=240
         )
-        preserve_color = pictures.unchecked(
-            gr.Slider(
-                0,
-                1,
-                value=0,
-                step=0.05,
-                label="Keep colours",
-                info="0 takes the style’s, 1 the photo’s.",
-                buttons=[],
-                scale=4,
-                min_width=240,
-                elem_id="redraw-colours",
-            )
+        preserve_color = pictures.share_slider(
+            "Keep colours",
+            "0 takes the style’s, 1 the photo’s.",
+            0,
+            scale=4,
+            min_width=240,
+            elem_id="redraw-colours",
         )
         button = gr.Button("Redraw", variant="primary", size="lg", scale=2, min_width=160)
         stopper = gr.Button(

@@ -193,19 +193,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
                 elem_id="video-size",
             )
         )
-        strength = pictures.unchecked(
-            gr.Slider(
-                0,
-                1,
-                value=1,
-                step=0.05,
-                label="Strength",
-                info="0 leaves the clip as it is.",
-                buttons=[],
-                scale=3,
-                min_width=220,
-            )
-        )
+        strength = pictures.share_slider("Strength", "0 leaves the clip as it is.", 1, scale=3, min_width=220)
         steadiness = pictures.unchecked(
             gr.Slider(
                 0,
