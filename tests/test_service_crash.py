@@ -1,6 +1,7 @@
 """Whatever is killed, whenever: every accepted job is finished, resumed or failed with its reason."""
 
 import contextlib
+import dataclasses
 import errno
 import multiprocessing
 import os
@@ -169,10 +170,10 @@ def test_workers_killed_at_random_times(tmp_path):
         assert not list(platform.store.root.glob("owners/*/*/try-*"))
 
 
-def test_a_worker_that_dies_while_it_is_started_is_started_again(tmp_path, monkeypatch):
-    """What it should do is written into a pipe that nobody reads: the supervisor outlives that."""
+def test_a_worker_that_does_not_start_is_started_again(tmp_path, monkeypatch):
+    """Killed meanwhile, what it should do is written into a pipe that nobody reads; or there is a bug."""
     process = multiprocessing.get_context("spawn").Process
-    real, failures = process.start, [BrokenPipeError(), BlockingIOError(), BrokenPipeError()]
+    real, failures = process.start, [BrokenPipeError(), BlockingIOError(), AttributeError("a bug")]
 
     def start_process(self):
         if failures:
@@ -184,6 +185,27 @@ def test_a_worker_that_dies_while_it_is_started_is_started_again(tmp_path, monke
     with start(tmp_path) as platform:
         view = platform.wait(owner, platform.submit(owner, "who", []), PATIENCE)
         assert (view.state, view.attempts, failures) == ("done", 1, [])
+
+
+def test_an_engine_that_says_nothing_keeps_no_job_for_ever(tmp_path, monkeypatch):
+    """Neither of a job that hangs nor, once killed, that it has ended."""
+    monkeypatch.setattr(jobs, "_DEAF", 0.3)
+
+    class Deaf:
+        capacity = 1
+
+        def start(self, work, report): ...
+        def cancel(self, attempt): ...
+        def kill(self, attempt): ...
+        def close(self): ...
+
+    owner, limits = new_id("a"), dataclasses.replace(LIMITS, stall_seconds=0.2, cancel_seconds=0.2)
+    with start(tmp_path, engine=Deaf(), limits=limits) as platform:
+        view = platform.wait(owner, platform.submit(owner, "who", []), PATIENCE)
+        assert (view.state, view.reason) == ("failed", "It made no progress for 0.2 s and was stopped.")
+        job = platform.submit(owner, "who", [])
+        platform.cancel(owner, job)
+        assert platform.wait(owner, job, PATIENCE).state == "cancelled"
 
 
 def test_a_supervisor_that_dies_is_a_crash_of_its_attempt(tmp_path, monkeypatch):

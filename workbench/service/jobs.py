@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 TICK = 0.25  # seconds between looks at the clock
 _SEARCH, _HOUSEKEEPING = 10.0, 600.0  # seconds between looks for lost jobs, and for old ones
+_DEAF = 30.0  # seconds that an engine has to say that what we killed has ended
 _NOT_OFFERED = "The server no longer offers this kind of work."
 
 
@@ -136,6 +137,7 @@ class JobActor(pykka.ThreadingActor):
         self._folder = None
         self._cancelling: float | None = None  # since when
         self._stopped = ""  # why we killed the attempt
+        self._killed = 0.0  # and when, monotonic time
         self._unwritten: Callable[[], Any] | None = None  # what the database has not taken yet
 
     def on_start(self) -> None:
@@ -191,6 +193,9 @@ class JobActor(pykka.ThreadingActor):
     def _look_at_the_clock(self) -> None:
         now, limits = time.monotonic(), self._parts.limits
         if self._stopped:
+            if now - self._killed > _DEAF:  # a worker that cannot even be killed: nobody waits for it
+                log.error("nothing was heard of %s since it was killed", self._attempt)
+                self._ended(Ended(self._attempt, "crashed", self._stopped, now - self._started))
             return
         if self._cancelling is not None and now - self._cancelling > limits.cancel_seconds:
             self._stopped = "cancelled"
@@ -199,6 +204,7 @@ class JobActor(pykka.ThreadingActor):
         elif now - self._heard > limits.stall_seconds:
             self._stopped = f"It made no progress for {limits.stall_seconds:g} s and was stopped."
         if self._stopped:
+            self._killed = now
             self._parts.engine.kill(self._attempt)
 
     def _ended(self, ended: Ended) -> None:

@@ -76,7 +76,7 @@ class Memory:
 
 def throughput(platform: Platform, jobs: int, folder: Path) -> dict[str, float]:
     """``jobs`` copies of 1 kB by 20 owners at once, each from a thread of its own; checks every result."""
-    each, problems = jobs // OWNERS, []
+    each, problems, deadline = jobs // OWNERS, [], time.monotonic() + _WAIT
     before, peak, stop = Memory.now(), [], threading.Event()
 
     def watch() -> None:
@@ -88,7 +88,7 @@ def throughput(platform: Platform, jobs: int, folder: Path) -> dict[str, float]:
         upload.write_bytes(number.to_bytes(4, "big") * 256)
         ids = [platform.submit(owner, "echo", [upload]) for _ in range(each)]
         for job in ids:
-            view = platform.wait(owner, job, _WAIT)
+            view = platform.wait(owner, job, max(0.0, deadline - time.monotonic()))
             if view.state != DONE or platform.result(owner, job).read_bytes() != upload.read_bytes():
                 problems.append(view)
         if len(platform.jobs(owner)) != each:

@@ -142,8 +142,8 @@ class WorkerSupervisor(pykka.ThreadingActor):
             try:
                 self._process.start()
                 break
-            except OSError:  # killed before it could read what to do, or no room for another process
-                log.warning("a worker did not start", exc_info=True)
+            except Exception:  # killed before it could read what to do, no room for a process, or a bug:
+                log.exception("a worker did not start")  # without its supervisor it never would
                 self._pipe.close()
                 time.sleep(min(_SLOWEST, 0.05 * 2**failures))
             finally:
