@@ -42,7 +42,7 @@ def test_ablations_differ_in_one_choice_only():
     ):
         other = runs[f"without {variant}", 0]
         assert differences(full, other) == {"settings", "out"}
-        assert other.config.settings == {weight: 0}
+        assert other.config.settings == full.config.settings | {weight: 0}
     assert differences(full, runs["nearest", 0]) == {"arguments", "start", "out"}
     assert differences(full, runs["full", 1]) == {"seed", "out"}
 

@@ -16,6 +16,7 @@ from workbench.data.scenes import Crops, load_pictures, split
 from workbench.errors import DatasetError, WorkbenchError
 from workbench.metrics import kid
 from workbench.training import teacher
+from workbench.training.stylizer_config import StylizerConfig
 
 
 def scene(seed: int, size=(200, 176)) -> np.ndarray:
@@ -189,6 +190,41 @@ def test_kuwahara_keeps_a_step_and_removes_noise():
     assert np.allclose(teacher.kuwahara(flat, 3), 0.4, atol=1e-6)
     with pytest.raises(ValueError, match="radius"):
         teacher.kuwahara(flat, 0)
+
+
+def test_washes_leave_light_paper_bare_and_gather_around_their_densities():
+    luma = np.float32([[1.0, 0.88, 0.0, 0.88 * (1 - 0.2), 0.88 * (1 - 0.3)]])
+    density = teacher.wash(luma, steps=5)
+    assert density[0, :2].tolist() == [0, 0]
+    assert density[0, 2] == pytest.approx(0.8)
+    assert density[0, 3] == pytest.approx(0.8 * 0.2**1.25, rel=1e-4)  # on a density: stays there
+    assert density[0, 4] == pytest.approx(0.8 * 0.3**1.25, rel=1e-3)  # midway: half of the border's step
+    ramp = teacher.wash(np.linspace(0, 1, 400, dtype=np.float32)[None], steps=3)
+    assert (np.diff(ramp) <= 1e-6).all()
+    steep, flat = np.abs(np.diff(ramp)).max(), np.median(np.abs(np.diff(ramp[0, :350])))
+    assert steep > 2 * flat
+    with pytest.raises(ValueError, match="steps"):
+        teacher.wash(luma, 0)
+
+
+def test_the_ink_wash_teacher_paints_on_paper():
+    config = teacher.TEACHERS["ink_wash"]
+    white = np.full((24, 24, 3), 255, np.uint8)
+    assert np.abs(teacher.draw(white, config) / 255 - config.paper).max() < 1 / 255
+    black = teacher.draw(np.zeros((24, 24, 3), np.uint8), config) / 255
+    expected = 0.2 * np.array(config.paper) + 0.8 * np.array(config.ink_color)
+    assert np.abs(black - expected).max() < 1 / 255
+    photo = np.full((60, 80, 3), 200, np.uint8)
+    cv2.circle(photo, (40, 30), 18, (120, 20, 20), -1)
+    drawn = teacher.draw(photo, config).astype(int)
+    assert np.ptp(drawn[30, 40]) < np.ptp(photo[30, 40]) / 2  # colours become tints
+    assert drawn[30, 22:26].min() < drawn[30, 35:45].min()  # a line darker than the disc itself
+
+
+def test_a_configuration_with_another_teacher_is_read_as_it_was_written(tmp_path):
+    config = StylizerConfig("photos", "style", "out", drawing=teacher.TEACHERS["ink_wash"])
+    config.write(tmp_path / "config.json")
+    assert StylizerConfig.read(tmp_path / "config.json") == config
 
 
 def test_ink_lies_on_the_dark_side_of_an_edge():

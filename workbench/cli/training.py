@@ -22,6 +22,10 @@ def train_stylizer(
         Literal["fsgan", "cartoongan", "animegan", "ugatit_light"],
         typer.Option(help="Losses, discriminators and network, by the name of their paper."),
     ] = "fsgan",
+    teacher: Annotated[
+        Literal["comic", "ink_wash"],
+        typer.Option(help="What the first phase learns to draw: inked flat colours, or ink washes on paper."),
+    ] = "comic",
     start: Annotated[
         str, typer.Option(help="Weights to begin from: a model's name, a .safetensors file or a best.pt.")
     ] = "",
@@ -65,6 +69,7 @@ def train_stylizer(
     from workbench.training import stylizer_recipes
     from workbench.training.publish import Publication, publish
     from workbench.training.stylizer import StylizerTrainer
+    from workbench.training.teacher import TEACHERS
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     given = {
@@ -80,6 +85,7 @@ def train_stylizer(
         "seed": seed,
         "mixed_precision": mixed_precision,
         "threads": threads,
+        "drawing": TEACHERS[teacher],
     }
     if batch is not None:
         given["batch"] = batch
@@ -94,6 +100,7 @@ def train_stylizer(
     command = "workbench train stylizer --photos PHOTOS --style STYLE --out OUT " + (
         f"--name {name} --recipe {recipe} --steps {steps} --distil-steps {distil_steps} "
         f"--batch {config.batch} --crop {crop} --seed {seed} --mixed-precision {mixed_precision}"
+        + (f" --teacher {teacher}" if teacher != "comic" else "")
         + (f" --start {Path(start).name}" if start else "")
         + "".join(f" --set {pair}" for pair in setting or [])
     )

@@ -39,16 +39,26 @@ def mask_scores(network: nn.Module, composites: Composites, count: int = 96) -> 
         true = torch.from_numpy(example.mask).to(device)[:, None].float() / 255
         found, person = answer.mask > 0.5, true > 0.5
         iou += ((found & person).flatten(1).sum(1) / (found | person).flatten(1).sum(1)).tolist()
-        drawn = (answer.picture.clamp(-1, 1) + 1).mul(127.5).round()
-        error = (drawn - (x + 1) * 127.5).square().mean(1, keepdim=True)
-        outside = true == 0
-        mean = torch.stack([e[o].mean() for e, o in zip(error, outside, strict=True)])
-        psnr += (10 * (255**2 / mean.clamp_min(1e-3)).log10()).tolist()
+        psnr += background_psnr(x, answer.picture, true).tolist()
     return {
         "mask_iou": float(np.mean(iou)),
         "background_psnr": float(np.mean(psnr)),
         "background_psnr_least": float(np.min(psnr)),
     }
+
+
+def background_psnr(photo: torch.Tensor, drawing: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """How little a drawing changes what surrounds the people: (B,) in dB, of the pixels where ``mask`` is 0.
+
+    Args:
+        photo: (B, 3, H, W) in [-1, 1].
+        drawing: the same.
+        mask: (B, 1, H, W) in [0, 1], 0 outside the people.
+    """
+    drawn = (drawing.clamp(-1, 1) + 1).mul(127.5).round()
+    error = (drawn - (photo + 1) * 127.5).square().mean(1, keepdim=True)
+    mean = torch.stack([e[outside].mean() for e, outside in zip(error, mask == 0, strict=True)])
+    return 10 * (255**2 / mean.clamp_min(1e-3)).log10()
 
 
 def skin_lightness(picture: np.ndarray, portrait: Portrait) -> float:
@@ -82,35 +92,25 @@ def latency(network: nn.Module, size: int = 256, runs: int = 7) -> float:
     return 1e3 * float(np.median(times[2:]))
 
 
-def measure(
-    network: nn.Module,
-    name: str,
+def nearness(
+    sets: dict[str, list[np.ndarray]],
     portraits: dict[str, Portrait],
-    scenes: list[np.ndarray],
     style: list[np.ndarray],
-    config: PortraitConfig,
+    device: torch.device | str = "cpu",
 ) -> list[dict]:
-    """Rows for photos, teacher and network, over all held-out portraits and for each source alone.
+    """KID-lite0 × 1000 to the style and lightness of the skin, of several drawings of the same people.
 
     Args:
-        network: portrait generator in eval mode.
-        name: of the network's rows.
-        portraits: held-out ones by file name.
-        scenes: photos that were no background in training.
-        style: all anime faces.
-        config: of the training.
+        sets: drawings (H, W, 3) uint8 in the order of ``portraits``, by their name.
+        portraits: by file name, whose part before the first "_" is the source.
+        style: all pictures in the style.
+        device: where features are computed.
+
+    Returns:
+        A row for each set and source, "all" among them, and one of the style set's halves against each other.
     """
     everyone = list(portraits.values())
-    drawn, missed = draw_all(network, everyone)
-    sets = {
-        "photos": [p.photo for p in everyone],
-        "drawn teacher": [
-            portrait_teacher.draw(p.photo, p.landmarks, p.mask, config.drawing) for p in everyone
-        ],
-        name: drawn,
-    }
     sources = [n.split("_")[0] for n in portraits]
-    device = next(network.parameters()).device
     backbone = FrozenFeatures("lite0").to(device, memory_format=torch.channels_last)
 
     def features(pictures: list[np.ndarray]) -> np.ndarray:
@@ -142,6 +142,37 @@ def measure(
     halves = kid.kid(*(np.concatenate(views[part]) for part in np.array_split(order, 2)))
     rows.append({"pictures": "style against itself", "source": "all", "portraits": len(style)})
     rows[-1] |= {"kid_lite0": round(halves.mean, 2), "kid_lite0_error": round(halves.error, 2)}
+    return rows
+
+
+def measure(
+    network: nn.Module,
+    name: str,
+    portraits: dict[str, Portrait],
+    scenes: list[np.ndarray],
+    style: list[np.ndarray],
+    config: PortraitConfig,
+) -> list[dict]:
+    """Rows for photos, teacher and network, over all held-out portraits and for each source alone.
+
+    Args:
+        network: portrait generator in eval mode.
+        name: of the network's rows.
+        portraits: held-out ones by file name.
+        scenes: photos that were no background in training.
+        style: all anime faces.
+        config: of the training.
+    """
+    everyone = list(portraits.values())
+    drawn, missed = draw_all(network, everyone)
+    sets = {
+        "photos": [p.photo for p in everyone],
+        "drawn teacher": [
+            portrait_teacher.draw(p.photo, p.landmarks, p.mask, config.drawing) for p in everyone
+        ],
+        name: drawn,
+    }
+    rows = nearness(sets, portraits, style, next(network.parameters()).device)
     composites = Composites(everyone, scenes, config.crop, config.units, config.seed + 17, 0.0, 0.0)
     composites = dataclasses.replace(
         composites, portraits=[dataclasses.replace(p, drawing=p.photo) for p in everyone]

@@ -56,5 +56,7 @@ class StylizerConfig:
         """The configuration that :meth:`write` wrote."""
         values = json.loads(path.read_text())
         drawing = values["drawing"]
-        drawing["ink_color"] = tuple(drawing["ink_color"])
+        for name in ("ink_color", "paper"):
+            if drawing.get(name) is not None:
+                drawing[name] = tuple(drawing[name])
         return cls(**values | {"drawing": TeacherConfig(**drawing)})

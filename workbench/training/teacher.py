@@ -34,6 +34,24 @@ class TeacherConfig:
     saturation: float = 1.3  # chroma factor around luma
     contrast: float = 1.0  # factor around mid-gray
     gamma: float = 0.87  # below 1 lifts the shadows
+    paper: tuple[float, float, float] | None = None  # set: washes of ink on paper of this colour, see `wash`
+    wash_steps: int = 5  # densities of ink that the washes settle on
+    bold_sigma: float = 0.0  # width of a second set of lines, along strong borders only; 0 has none
+
+
+TEACHERS = {
+    "comic": TeacherConfig(),
+    "ink_wash": TeacherConfig(
+        radius=5,
+        ink_gain=40.0,
+        ink_opacity=0.8,
+        ink_color=(0.11, 0.10, 0.11),
+        saturation=0.3,
+        gamma=0.75,
+        paper=(0.945, 0.905, 0.82),
+        bold_sigma=2.0,
+    ),
+}
 
 
 def _sectors(radius: int, count: int = 8) -> list[NDArray[np.float32]]:
@@ -90,12 +108,38 @@ def draw(image: NDArray[np.uint8], config: TeacherConfig | None = None) -> NDArr
     config = config or TeacherConfig()
     color = kuwahara(image.astype(np.float32) / 255, config.radius, config.sharpness)
     luma = color @ np.array([0.299, 0.587, 0.114], np.float32)
-    lines = (
-        config.ink_opacity
-        * ink_lines(luma, config.ink_sigma, config.ink_gain, config.ink_threshold)[..., None]
-    )
-    color = luma[..., None] + (color - luma[..., None]) * config.saturation
-    color = np.clip((color - 0.5) * config.contrast + 0.5, 0, 1) ** config.gamma
-    return (255 * (color * (1 - lines) + np.array(config.ink_color, np.float32) * lines) + 0.5).astype(
-        np.uint8
-    )
+    ink = np.array(config.ink_color, np.float32)
+    lines = ink_lines(luma, config.ink_sigma, config.ink_gain, config.ink_threshold)
+    if config.bold_sigma:
+        bold = ink_lines(luma, config.bold_sigma, config.ink_gain / 2, 3 * config.ink_threshold)
+        lines = np.maximum(lines, bold)
+    lines = config.ink_opacity * lines[..., None]
+    chroma = (color - luma[..., None]) * config.saturation
+    if config.paper is None:
+        color = np.clip((luma[..., None] + chroma - 0.5) * config.contrast + 0.5, 0, 1) ** config.gamma
+    else:
+        density = wash(luma**config.gamma, config.wash_steps)[..., None]
+        color = np.clip(np.array(config.paper, np.float32) * (1 - density) + ink * density + chroma, 0, 1)
+    return (255 * (color * (1 - lines) + ink * lines) + 0.5).astype(np.uint8)
+
+
+def wash(luma: NDArray, steps: int) -> NDArray[np.float32]:
+    """Density of washed ink that stands for a tone: none where it is light, else gathered around ``steps``
+    densities, with soft borders, the darkest of which lets the paper shine through.
+
+    Args:
+        luma: (H, W) in [0, 1].
+        steps: how many densities, ≥ 1.
+
+    Returns:
+        (H, W) in [0, 0.8].
+
+    Raises:
+        ValueError: if ``steps`` is below 1.
+    """
+    if steps < 1:
+        raise ValueError(f"Expected `steps` of at least 1 but got {steps}.")
+    dark = steps * np.clip((0.88 - luma) / 0.88, 0, 1)
+    border = np.clip((dark % 1 - 0.35) / 0.3, 0, 1)
+    gathered = np.floor(dark) + border * border * (3 - 2 * border)
+    return (0.8 * ((0.35 * dark + 0.65 * gathered) / steps) ** 1.25).astype(np.float32)

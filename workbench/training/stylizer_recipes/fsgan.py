@@ -30,7 +30,7 @@ from workbench.training.stylizer_recipes.base import Batch, Recipe, values, weig
 class Settings:
     """Weights of phase 2; 0 leaves a term out."""
 
-    w_teacher: float = 50.0  # L1 to the teacher's drawing
+    w_teacher: float = 30.0  # L1 to the teacher's drawing
     w_content: float = 0.05  # content distance to the photo, deepest features only: texture may go
     w_picture: float = 1.0  # adversarial, frozen features of the picture
     w_gray: float = 2.0  # adversarial, gray patches
@@ -38,7 +38,7 @@ class Settings:
     spectral_cap: float = 0.3  # spectral gradient norm at most this part of all the other terms'
     w_color: float = 2.0  # colours of the photo
     w_block: float = 2.0  # flat inside regions
-    w_boundary: float = 15.0  # borders as clear as the teacher inks them
+    w_boundary: float = 10.0  # borders as clear as the teacher inks them
     w_tv: float = 0.05  # total variation
     noise: float = 0.08  # std of noise before the frozen features: invisible tricks do not survive it
     spectrum_size: int = 80  # side of the pictures whose spectra are compared

@@ -1,0 +1,193 @@
+"""How far U-GAT-IT light comes with AFGAN's portraits, anime faces and processor minutes.
+
+Both learn from the same people and the same anime faces for as many minutes of one core; what they draw is
+measured on the same people, whom neither has seen. U-GAT-IT has no mask and gets no annotations: it draws the
+whole portrait, as in its paper.
+
+Minutes on one core, where the paper takes days on a GPU: this says which method learns quickly, not which is
+best when it has converged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench import models
+from workbench.data.faces import Portrait, load_portraits, split_by_person
+from workbench.data.scenes import load_pictures
+from workbench.data.writing import write_image, write_whole
+from workbench.studies.runner import Runs
+from workbench.training import stylizer_recipes
+from workbench.training.portrait_config import PortraitConfig
+from workbench.training.portrait_measures import background_psnr, draw_all, latency, nearness
+from workbench.training.stylizer import StylizerTrainer
+from workbench.training.stylizer_config import StylizerConfig
+from workbench.training.stylizer_data import SceneData
+from workbench.training.validation import to_tensor
+
+log = logging.getLogger(__name__)
+
+PEER, SHIPPED, PHOTOS = "ugatit_light", "afgan_portrait", "photos"
+MINUTES = 49.2  # of one core: what AFGAN's training took, by its card
+PHOTO_SIDE, STYLE_SIDE, CROP = 192, 176, 160  # pixels: faces of both kinds come out about as large
+DRAWN_SIDE = 184  # short side at which a portrait is drawn: about what a crop shows
+_DONE = "done.json"  # written last
+
+
+def config(out: str | Path, minutes: float = MINUTES, **changes) -> StylizerConfig:
+    """The training of U-GAT-IT light: its recipe, in crops of :data:`CROP` pixels, for so many minutes."""
+    values = {
+        "photos": "",
+        "style": "",
+        "out": str(out),
+        "steps": 1_000_000,
+        "total_minutes": minutes,
+        "clock": "processor",
+        "crop": CROP,
+        "mixed_precision": "bf16",
+        "threads": 1,
+        "validate_every": 0,
+        "checkpoint_every": 10,
+    }
+    return stylizer_recipes.config_for(PEER, **values | changes)
+
+
+def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerConfig) -> Path:
+    """Train on whole portraits, or go on, until the budget ends. Nothing is done if it has ended.
+
+    Returns:
+        The averaged generator's weights.
+    """
+    out = Path(config.out)
+    if not (out / _DONE).is_file():
+        photos = {name: _scaled(portrait.photo, PHOTO_SIDE) for name, portrait in people.items()}
+        pictures = [_scaled(picture, STYLE_SIDE) for picture in style]
+        trainer = StylizerTrainer(config, SceneData(photos, {}, {}, pictures, None))
+        trainer.run()
+        torch.save(trainer.ema.state_dict(), out / "weights.pt")
+        done = {"steps": trainer.step, "minutes": round(trainer.seconds / 60, 2)}
+        write_whole(json.dumps(done).encode(), out / _DONE)
+    return out / "weights.pt"
+
+
+@torch.inference_mode()
+def draw_whole(network: torch.nn.Module, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A whole portrait (H, W, 3), drawn at the size that the network was trained for."""
+    x = to_tensor(_scaled(photo, DRAWN_SIDE, multiple=4)[None], next(network.parameters()).device)
+    drawing = ((network(x)[0].clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    return cv2.resize(drawing, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def run(
+    portraits: str | Path,
+    annotations: str | Path,
+    style: str | Path,
+    out: str | Path,
+    minutes: float = MINUTES,
+    split: PortraitConfig | None = None,
+) -> Path:
+    """Train U-GAT-IT light, then measure it beside the shipped AFGAN. Interrupted, it goes on.
+
+    Args:
+        portraits: folder of portraits.
+        annotations: their landmarks and masks, see :mod:`workbench.data.faces`.
+        style: folder of anime faces.
+        out: folder for the training, the drawings and the table.
+        minutes: of one core.
+        split: whose ``held_out`` and ``seed`` say who is held out; by default AFGAN's.
+
+    Returns:
+        ``portrait_training.csv``: method and source of the portraits ("all" of them, or one collection);
+        nearness to the style and lightness of the skin (:func:`nearness`); of all portraits
+        ``background_psnr`` in dB, mean over those of the pixels outside the true mask; steps and processor
+        minutes of the training, parameters, milliseconds of 256² on one thread; provenance.
+    """
+    out = Path(out)
+    everyone = load_portraits(portraits, annotations)
+    given = split or PortraitConfig("", "", "", "", "")
+    learnt, _, test = split_by_person(list(everyone), given.held_out, given.seed)
+    pictures = list(load_pictures(style, 256).values())
+    weights = train({n: everyone[n] for n in learnt}, pictures, config(out / PEER, minutes))
+    return _measure({n: everyone[n] for n in test}, pictures, weights, out)
+
+
+def _measure(people: dict[str, Portrait], style: list[NDArray], weights: Path, out: Path) -> Path:
+    torch.set_num_threads(1)
+    peer = models.create(PEER)
+    peer.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    peer.eval()
+    shipped, card = models.load(SHIPPED)
+    drawers: dict[str, Callable[[], list[NDArray]]] = {
+        PHOTOS: lambda: [p.photo for p in people.values()],
+        SHIPPED: lambda: draw_all(shipped, list(people.values()))[0],
+        PEER: lambda: [draw_whole(peer, p.photo) for p in people.values()],
+    }
+    done = json.loads((weights.parent / _DONE).read_text())
+    costs = {
+        SHIPPED: {"steps": card.training["steps"], "minutes": card.training["seconds"] / 60} | _cost(shipped),
+        PEER: done | _cost(peer),
+    }
+
+    def one(method: str) -> list[dict]:
+        drawings = drawers[method]()
+        _keep(drawings, out / "drawings" / method)
+        *rows, halves = nearness({method: drawings}, people, style)
+        if method == PHOTOS:
+            rows.append(halves | {"source": "style set's halves"})
+        else:
+            rows[0] |= {"background_psnr": _background(drawings, people)} | costs[method]
+        for row in rows:
+            del row["pictures"]
+        return rows
+
+    runs = Runs(out / "portrait_training.csv", ("method",))
+    return runs.do([{"method": m} for m in drawers], one, desc="measuring")
+
+
+def _cost(network: torch.nn.Module) -> dict[str, float]:
+    parameters = sum(p.numel() for p in network.parameters())
+    return {"parameters": parameters, "milliseconds_256": round(latency(network), 1)}
+
+
+def _background(drawings: list[NDArray], people: dict[str, Portrait]) -> float:
+    found = []
+    for drawing, portrait in zip(drawings, people.values(), strict=True):
+        mask = torch.from_numpy(portrait.mask)[None, None].float() / 255
+        found.append(background_psnr(to_tensor(portrait.photo[None]), to_tensor(drawing[None]), mask).item())
+    return round(float(np.mean(found)), 2)
+
+
+def _keep(drawings: list[NDArray], folder: Path) -> None:
+    """For looking at."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, drawing in enumerate(drawings):
+        write_image(Image.fromarray(drawing), folder / f"{i:03d}.png")
+
+
+def _scaled(picture: NDArray[np.uint8], side: int, multiple: int = 1) -> NDArray[np.uint8]:
+    """With a short side of ``side`` pixels, both sides rounded to a ``multiple``."""
+    scale = side / min(picture.shape[:2])
+    size = [multiple * round(length * scale / multiple) for length in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("portraits", help="folder of portraits")
+    parser.add_argument("annotations", help="their landmarks and masks")
+    parser.add_argument("style", help="folder of anime faces")
+    parser.add_argument("out", help="folder for the training and the table")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of one core")
+    asked = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    run(asked.portraits, asked.annotations, asked.style, asked.out, asked.minutes)
