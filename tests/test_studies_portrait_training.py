@@ -55,7 +55,7 @@ def test_the_peer_gets_the_minutes_of_one_core():
 
 @pytest.mark.slow
 def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
-    for name, side in (("PHOTO_SIDE", 104), ("STYLE_SIDE", 104), ("CROP", 96), ("DRAWN_SIDE", 96)):
+    for name, side in (("PHOTO_SIDE", 136), ("STYLE_SIDE", 136), ("CROP", 128), ("DRAWN_SIDE", 96)):
         monkeypatch.setattr(study, name, side)
     rng, stored = np.random.default_rng(0), {}
     for folder in ("photos", "style"):
@@ -71,7 +71,8 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
     split = PortraitConfig("", "", "", "", "", held_out=0.4)
     _, _, test = split_by_person(list(load_portraits(*places[:2])), 0.4, 0)
 
-    path = study.run(*places, minutes=1e-4, split=split)
+    small = {"arguments": {"width": 8, "blocks": 1}, "settings": {"base": 4}}
+    path = study.run(*places, minutes=1e-4, split=split, **small)
     with path.open(newline="") as file:
         rows = {(r["method"], r["source"]): r for r in csv.DictReader(file)}
     assert set(rows) == {
@@ -92,4 +93,6 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
     assert float(peer["background_psnr"]) < 30 < float(rows["afgan_portrait", "all"]["background_psnr"])
     assert len(list((tmp_path / "out" / "drawings" / "ugatit_light").glob("*.png"))) == len(test)
     before = path.read_bytes()
-    assert study.run(*places, minutes=1e-4, split=split).read_bytes() == before  # nothing is done twice
+    assert (
+        study.run(*places, minutes=1e-4, split=split, **small).read_bytes() == before
+    )  # nothing is done twice

@@ -95,6 +95,7 @@ def run(
     out: str | Path,
     minutes: float = MINUTES,
     split: PortraitConfig | None = None,
+    **changes,
 ) -> Path:
     """Train U-GAT-IT light, then measure it beside the shipped AFGAN. Interrupted, it goes on.
 
@@ -105,6 +106,7 @@ def run(
         out: folder for the training, the drawings and the table.
         minutes: of one core.
         split: whose ``held_out`` and ``seed`` say who is held out; by default AFGAN's.
+        changes: other choices of the training than :func:`config` makes, such as smaller networks.
 
     Returns:
         ``portrait_training.csv``: method and source of the portraits ("all" of them, or one collection);
@@ -117,22 +119,24 @@ def run(
     given = split or PortraitConfig("", "", "", "", "")
     learnt, _, test = split_by_person(list(everyone), given.held_out, given.seed)
     pictures = list(load_pictures(style, 256).values())
-    weights = train({n: everyone[n] for n in learnt}, pictures, config(out / PEER, minutes))
-    return _measure({n: everyone[n] for n in test}, pictures, weights, out)
-
-
-def _measure(people: dict[str, Portrait], style: list[NDArray], weights: Path, out: Path) -> Path:
-    torch.set_num_threads(1)
-    peer = models.create(PEER)
+    training = config(out / PEER, minutes, **changes)
+    peer = models.create(training.architecture, **training.arguments)
+    weights = train({n: everyone[n] for n in learnt}, pictures, training)
     peer.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    peer.eval()
+    done = json.loads((weights.parent / _DONE).read_text())
+    return _measure({n: everyone[n] for n in test}, pictures, peer.eval(), done, out)
+
+
+def _measure(
+    people: dict[str, Portrait], style: list[NDArray], peer: torch.nn.Module, done: dict, out: Path
+) -> Path:
+    torch.set_num_threads(1)
     shipped, card = models.load(SHIPPED)
     drawers: dict[str, Callable[[], list[NDArray]]] = {
         PHOTOS: lambda: [p.photo for p in people.values()],
         SHIPPED: lambda: draw_all(shipped, list(people.values()))[0],
         PEER: lambda: [draw_whole(peer, p.photo) for p in people.values()],
     }
-    done = json.loads((weights.parent / _DONE).read_text())
     costs = {
         SHIPPED: {"steps": card.training["steps"], "minutes": card.training["seconds"] / 60} | _cost(shipped),
         PEER: done | _cost(peer),
