@@ -42,7 +42,7 @@ DRAWN := building_blocks=building_blocks.csv data_and_moods=data_and_moods.csv d
 	transfer=transfer.csv benchmark=benchmark_chinese_mood.csv,reports/results/benchmark_children_emotion.csv \
 	what_layers_see=what_layers_see.csv do_explanations_hold=explanations_hold.csv spectra=spectra.csv \
 	stylizers=stylizers.csv mood_shift=mood_shift.csv video=video.csv \
-	stylizer_training=stylizer_training.csv
+	stylizer_training=stylizer_training.csv,reports/results/portrait_training.csv
 
 reports: .venv/app.stamp  ## the project's own reports, into reports/: from the tables, and on painted pictures
 	$(BIN)/workbench report full --data atelier:100 --out reports/full_atelier.html

@@ -33,6 +33,7 @@ MAP = "00_start_here"  # the only notebook without a study
 DRAWN = {  # committed tables whose names are not the notebook's
     "06_benchmark": "benchmark_chinese_mood.csv,benchmark_children_emotion.csv",
     "08_do_explanations_hold": "explanations_hold.csv",
+    "14_stylizer_training": "stylizer_training.csv,portrait_training.csv",
 }
 EVERY = {"data": "atelier:20"}  # where a notebook has such a parameter
 SECONDS = 900

@@ -35,7 +35,10 @@ QUALITY_TITLES = {
     "edge_f1": ("edge F1 with the photo", "1 keeps all lines"),
     "color_drift": ("colour drift", "ΔE2000"),
     "region_variance": ("variance inside regions", "levels²"),
+    "background_psnr": ("background PSNR", "dB; higher leaves more alone"),
+    "skin_lightness_correlation": ("lightness of the skin", "correlation with the photos'"),
 }
+SCENE_MEASURES = tuple(QUALITY_TITLES)[:6]
 
 
 @styled
@@ -82,9 +85,7 @@ def _point(index: int) -> dict:
 
 
 @styled
-def qualities(
-    table, measures: Sequence[str] = tuple(QUALITY_TITLES), references: Sequence[str] = ()
-) -> Figure:
+def qualities(table, measures: Sequence[str] = SCENE_MEASURES, references: Sequence[str] = ()) -> Figure:
     """A panel a measure, a row a stylizer, with intervals where the table has them (KID: standard errors).
 
     Args:

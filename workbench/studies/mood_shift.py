@@ -41,7 +41,7 @@ from workbench.studies.stylizers import SHORT_SIDE, free_photos
 from workbench.training.statistics_probe import StatisticsConfig, fit_layer, new_network
 
 CONTROL = "JPEG, quality 75"
-STYLES = ("fsgan_pepper", CONTROL, "colormatrix_gray")
+STYLES = ("fsgan_pepper", "fsgan_ink", CONTROL, "colormatrix_gray")
 _KEEP_EVERY = 25  # pictures between two writes of what was measured
 CONFIG = StatisticsConfig(variants=("lite0",), eval_crops=((224, 3),), split_seeds=(0,))
 
