@@ -18,7 +18,7 @@ from workbench.ui.examples import examples, paintings
 
 SHOWN = {  # CC0 and public domain; how each is redrawn
     "coffee": DEFAULT_STYLE,
-    "chelsea": DEFAULT_STYLE,
+    "chelsea": "fsgan_ink",
     "astronaut": FUSION,
 }
 MOOD = "grandeur"  # of the atelier's painting

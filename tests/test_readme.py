@@ -119,10 +119,16 @@ def results(name: str) -> list[dict]:
 
 def test_the_stylizer_table_is_the_measured_one():
     shown = table_rows()
-    for row in results("fsgan_pepper.csv"):
+    names = {
+        ("fsgan_pepper", "photos"): "photos, untouched",
+        ("fsgan_ink", "photos"): "photos of its own, untouched",
+        ("fsgan_ink", "drawn teacher"): "drawn teacher of ink washes",
+        ("fsgan_ink", "style against itself"): "atelier against itself",
+    }
+    for style, row in ((s, row) for s in ("fsgan_pepper", "fsgan_ink") for row in results(f"{s}.csv")):
         pairs = [(row[f"kid_{v}"], row[f"kid_{v}_error"]) for v in ("lite0", "lite1")]
         kid = [f"{float(mean):.1f} ± {float(error):.1f}" for mean, error in pairs]
-        name = "photos, untouched" if row["pictures"] == "photos" else row["pictures"]
+        name = names.get((style, row["pictures"]), row["pictures"])
         drift = f"{float(row['color_drift']):.2f}" if row["color_drift"] else ""
         assert [name, *kid, drift, row["region_variation"]] in shown
 

@@ -28,7 +28,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from workbench import models
-from workbench.inference.stylize import RUNTIMES, network_of
+from workbench.inference.names import DEFAULT_STYLE, RUNTIMES
+from workbench.inference.stylize import network_of
 from workbench.models import weights
 from workbench.training.provenance import commit
 
@@ -73,9 +74,11 @@ def build(name: str) -> nn.Module:
 
 def contenders() -> list[str]:
     """The shipped stylizers (or, without any, the architecture of their family) in each runtime whose
-    packages are installed; then the peers.
+    packages are installed; then the peers. One stylizer an architecture: other weights cost the same.
     """
-    shipped = weights.trained("stylizer", weights.SHIPPED)
+    cards = [weights.card(name, weights.SHIPPED) for name in weights.trained("stylizer", weights.SHIPPED)]
+    cards.sort(key=lambda card: card.name == DEFAULT_STYLE)
+    shipped = {(card.architecture, str(card.arguments)): card.name for card in cards}.values()
     packages = ("onnx", "onnxscript", "onnxruntime")
     exported = all(importlib.util.find_spec(package) for package in packages)
     others = [runtime for runtime in RUNTIMES[1:] if runtime != "onnx" or exported]
