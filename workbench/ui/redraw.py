@@ -191,7 +191,7 @@ def build(blocks: gr.Blocks) -> None:
     known = styles()
     chosen = DEFAULT_STYLE if DEFAULT_STYLE in known else next(iter(known))
     gr.Markdown(
-        "Drop in a photograph and see it as a comic panel: clear lines, flat colour, your colours kept. "
+        "Drop in a photograph and see it as a comic panel, as ink and wash on paper, or its people as anime. "
         "Pull the handle across the result to compare.",
         elem_classes="lead",
     )
