@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -132,30 +132,38 @@ def _measure(
 ) -> Path:
     torch.set_num_threads(1)
     shipped, card = models.load(SHIPPED)
-    drawers: dict[str, Callable[[], list[NDArray]]] = {
-        PHOTOS: lambda: [p.photo for p in people.values()],
-        SHIPPED: lambda: draw_all(shipped, list(people.values()))[0],
-        PEER: lambda: [draw_whole(peer, p.photo) for p in people.values()],
-    }
     costs = {
         SHIPPED: {"steps": card.training["steps"], "minutes": card.training["seconds"] / 60} | _cost(shipped),
         PEER: done | _cost(peer),
     }
 
+    @cache
+    def drawings() -> dict[str, list[NDArray]]:
+        photos = [p.photo for p in people.values()]
+        return {
+            PHOTOS: photos,
+            SHIPPED: draw_all(shipped, list(people.values()))[0],
+            PEER: [draw_whole(peer, photo) for photo in photos],
+        }
+
+    @cache
+    def near() -> list[dict]:  # of all at once: the style's features take minutes
+        return nearness(drawings(), people, style)
+
     def one(method: str) -> list[dict]:
-        drawings = drawers[method]()
-        _keep(drawings, out / "drawings" / method)
-        *rows, halves = nearness({method: drawings}, people, style)
+        _keep(drawings()[method], out / "drawings" / method)
+        *rows, halves = near()
+        rows = [row | {} for row in rows if row["pictures"] == method]
         if method == PHOTOS:
             rows.append(halves | {"source": "style set's halves"})
         else:
-            rows[0] |= {"background_psnr": _background(drawings, people)} | costs[method]
+            rows[0] |= {"background_psnr": _background(drawings()[method], people)} | costs[method]
         for row in rows:
             del row["pictures"]
         return rows
 
     runs = Runs(out / "portrait_training.csv", ("method",))
-    return runs.do([{"method": m} for m in drawers], one, desc="measuring")
+    return runs.do([{"method": m} for m in (PHOTOS, SHIPPED, PEER)], one, desc="measuring")
 
 
 def _cost(network: torch.nn.Module) -> dict[str, float]:
