@@ -246,7 +246,7 @@ def _bare_table(html: str) -> str:
     html = re.sub(r"<style scoped>.*?</style>|<p>\d+ rows × \d+ columns</p>", "", html, flags=re.DOTALL)
     html = re.sub(r'<tr style="text-align: right;">', "<tr>", html)
     html = re.sub(r'<table border="1" class="dataframe">', "<table>", html)
-    html = re.sub(r"<t([hd])>\s*NaN\s*</t[hd]>", r"<t\1>–</t\1>", html)
+    html = re.sub(r"<t([hd])>\s*(?:NaN|&lt;NA&gt;)\s*</t[hd]>", r"<t\1>–</t\1>", html)
     first = re.findall(r"<tr>\s*<th>([^<]*)</th>", html)
     if first and not first[0] and all(name.isdigit() for name in first[1:]):  # rows that only count
         html = re.sub(r"(<tr>\s*)<th>[^<]*</th>", r"\1", html)
