@@ -28,17 +28,19 @@ COST_TITLES = {
     "ms_512": ("latency at 512²", 1, "ms", "{:.0f}"),
     "peak_mb_512": ("extra memory at 512²", 1, "MB", "{:.0f}"),
 }
-QUALITY_TITLES = {
+SCENE_TITLES = {
     "kid_lite0": ("KID-lite0 × 1000 to the style", "lower is nearer"),
     "spectral_distance": ("spectral profile, distance", "nats"),
     "content": ("content distance", "0 is the photo's"),
     "edge_f1": ("edge F1 with the photo", "1 keeps all lines"),
     "color_drift": ("colour drift", "ΔE2000"),
     "region_variance": ("variance inside regions", "levels²"),
+}
+PORTRAIT_TITLES = {
     "background_psnr": ("background PSNR", "dB; higher leaves more alone"),
     "skin_lightness_correlation": ("lightness of the skin", "correlation with the photos'"),
 }
-SCENE_MEASURES = tuple(QUALITY_TITLES)[:6]
+QUALITY_TITLES = SCENE_TITLES | PORTRAIT_TITLES
 
 
 @styled
@@ -85,7 +87,7 @@ def _point(index: int) -> dict:
 
 
 @styled
-def qualities(table, measures: Sequence[str] = SCENE_MEASURES, references: Sequence[str] = ()) -> Figure:
+def qualities(table, measures: Sequence[str] = tuple(SCENE_TITLES), references: Sequence[str] = ()) -> Figure:
     """A panel a measure, a row a stylizer, with intervals where the table has them (KID: standard errors).
 
     Args:

@@ -1,8 +1,8 @@
 """How far U-GAT-IT light comes with AFGAN's portraits, anime faces and processor minutes.
 
-Both learn from the same people and the same anime faces for as many minutes of one core; what they draw is
-measured on the same people, whom neither has seen. U-GAT-IT has no mask and gets no annotations: it draws the
-whole portrait, as in its paper.
+Both learn from people of the same split and from the same anime faces, for as many minutes of one core; what
+they draw is measured on the same people, whom neither has seen. U-GAT-IT has no mask and gets no annotations:
+it draws the whole portrait, as in its paper.
 
 Minutes on one core, where the paper takes days on a GPU: this says which method learns quickly, not which is
 best when it has converged.
