@@ -133,3 +133,11 @@ def test_shares_before_and_after():
     ]
     (ax,) = plots.shares(rows).axes
     assert ax.get_legend_handles_labels()[1] == ["share before", "share after"]
+
+
+def test_no_two_of_many_series_look_alike():
+    from workbench.plots.style import COLOURS, look
+
+    looks = [tuple(map(str, look(i).values())) for i in range(len(COLOURS) ** 2)]
+    assert len(set(looks)) == len(looks)
+    assert look(0)["color"] == look(len(COLOURS))["color"]

@@ -81,11 +81,12 @@ def new_figure(
 
 
 def look(index: int) -> dict[str, object]:
-    """Colour, marker and dashes of the series number ``index``."""
+    """Colour, marker and dashes of the series number ``index``; no two of the first 64 are alike."""
+    place, turn = index % len(COLOURS), index // len(COLOURS)
     return {
-        "color": COLOURS[index % len(COLOURS)],
-        "marker": MARKERS[index % len(MARKERS)],
-        "linestyle": DASHES[index % len(DASHES)],
+        "color": COLOURS[place],
+        "marker": MARKERS[(place + turn) % len(MARKERS)],
+        "linestyle": DASHES[(place + turn) % len(DASHES)],
     }
 
 

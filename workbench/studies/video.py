@@ -29,7 +29,7 @@ from workbench.studies.runner import Runs
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
 RATE = 25.0  # frames a second of synthesised clips
 NOISE = 2.0  # standard deviation of their sensor noise in levels of 255: no camera is without
-STYLE, PORTRAIT = "fsgan_pepper", "afgan_portrait"
+STYLE, INK, PORTRAIT = "fsgan_pepper", "fsgan_ink", "afgan_portrait"
 
 Frames = list[NDArray[np.uint8]]
 
@@ -173,6 +173,10 @@ def _network(frames: Frames) -> Frames:
     return drawer(STYLE)(frames)
 
 
+def _ink(frames: Frames) -> Frames:
+    return drawer(INK)(frames)
+
+
 def _portrait(frames: Frames) -> Frames:
     return drawer(PORTRAIT)(frames)
 
@@ -224,6 +228,8 @@ METHODS: dict[str, Callable[[Frames], Frames]] = {
     f"{STYLE}, nearest": _nearest,
     f"{STYLE}, temporal 0.5": _steadied(_network, 0.5),
     f"{STYLE}, temporal 0.8": _steadied(_network, 0.8),
+    INK: _ink,
+    f"{INK}, temporal 0.8": _steadied(_ink, 0.8),
     "gram": _gram,
     PORTRAIT: _portrait,
     f"{PORTRAIT}, temporal 0.8": _steadied(_portrait, 0.8),
