@@ -38,13 +38,12 @@ from workbench.training.validation import to_tensor
 log = logging.getLogger(__name__)
 
 PEER, SHIPPED, PHOTOS = "ugatit_light", "afgan_portrait", "photos"
-MINUTES = 49.2  # of one core: what AFGAN's training took, by its card
 PHOTO_SIDE, STYLE_SIDE, CROP = 192, 176, 160  # pixels: faces of both kinds come out about as large
 DRAWN_SIDE = 184  # short side at which a portrait is drawn: about what a crop shows
 _DONE = "done.json"  # written last
 
 
-def config(out: str | Path, minutes: float = MINUTES, **changes) -> StylizerConfig:
+def config(out: str | Path, minutes: float, **changes) -> StylizerConfig:
     """The training of U-GAT-IT light: its recipe, in crops of :data:`CROP` pixels, for so many minutes."""
     values = {
         "photos": "",
@@ -93,7 +92,7 @@ def run(
     annotations: str | Path,
     style: str | Path,
     out: str | Path,
-    minutes: float = MINUTES,
+    minutes: float | None = None,
     split: PortraitConfig | None = None,
     **changes,
 ) -> Path:
@@ -104,7 +103,7 @@ def run(
         annotations: their landmarks and masks, see :mod:`workbench.data.faces`.
         style: folder of anime faces.
         out: folder for the training, the drawings and the table.
-        minutes: of one core.
+        minutes: of one core; by default those that AFGAN's training took, by its card.
         split: whose ``held_out`` and ``seed`` say who is held out; by default AFGAN's.
         changes: other choices of the training than :func:`config` makes, such as smaller networks.
 
@@ -119,6 +118,8 @@ def run(
     given = split or PortraitConfig("", "", "", "", "")
     learnt, _, test = split_by_person(list(everyone), given.held_out, given.seed)
     pictures = list(load_pictures(style, 256).values())
+    if minutes is None:
+        minutes = _minutes(models.card(SHIPPED))
     training = config(out / PEER, minutes, **changes)
     peer = models.create(training.architecture, **training.arguments)
     weights = train({n: everyone[n] for n in learnt}, pictures, training)
@@ -133,7 +134,7 @@ def _measure(
     torch.set_num_threads(1)
     shipped, card = models.load(SHIPPED)
     costs = {
-        SHIPPED: {"steps": card.training["steps"], "minutes": card.training["seconds"] / 60} | _cost(shipped),
+        SHIPPED: {"steps": card.training["steps"], "minutes": _minutes(card)} | _cost(shipped),
         PEER: done | _cost(peer),
     }
 
@@ -164,6 +165,10 @@ def _measure(
 
     runs = Runs(out / "portrait_training.csv", ("method",))
     return runs.do([{"method": m} for m in (PHOTOS, SHIPPED, PEER)], one, desc="measuring")
+
+
+def _minutes(card: models.Card) -> float:
+    return card.training["seconds"] / 60
 
 
 def _cost(network: torch.nn.Module) -> dict[str, float]:
@@ -199,7 +204,7 @@ if __name__ == "__main__":
     parser.add_argument("annotations", help="their landmarks and masks")
     parser.add_argument("style", help="folder of anime faces")
     parser.add_argument("out", help="folder for the training and the table")
-    parser.add_argument("--minutes", type=float, default=MINUTES, help="of one core")
+    parser.add_argument("--minutes", type=float, help="of one core; by default AFGAN's")
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     run(asked.portraits, asked.annotations, asked.style, asked.out, asked.minutes)

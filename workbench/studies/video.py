@@ -169,16 +169,9 @@ def heads(frames: Frames) -> list[NDArray[np.bool_]]:
     return masks
 
 
-def _network(frames: Frames) -> Frames:
-    return drawer(STYLE)(frames)
-
-
-def _ink(frames: Frames) -> Frames:
-    return drawer(INK)(frames)
-
-
-def _portrait(frames: Frames) -> Frames:
-    return drawer(PORTRAIT)(frames)
+def _by(style: str) -> Callable[[Frames], Frames]:
+    """What draws frames in a style; its weights are read by the first call."""
+    return lambda frames: drawer(style)(frames)
 
 
 def _nearest(frames: Frames) -> Frames:
@@ -218,21 +211,21 @@ def _gram_stylizer():
     from workbench.inference.gram import GramStylizer
 
     coffee = cv2.resize(data.coffee(), SIZE, interpolation=cv2.INTER_AREA)
-    return GramStylizer(_network([coffee])[0], steps=25)
+    return GramStylizer(drawer(STYLE)([coffee])[0], steps=25)
 
 
 # What is compared. A further stylizer is one more entry: frames of one size in, as many drawings out.
 METHODS: dict[str, Callable[[Frames], Frames]] = {
     "photo": list,
-    STYLE: _network,
+    STYLE: _by(STYLE),
     f"{STYLE}, nearest": _nearest,
-    f"{STYLE}, temporal 0.5": _steadied(_network, 0.5),
-    f"{STYLE}, temporal 0.8": _steadied(_network, 0.8),
-    INK: _ink,
-    f"{INK}, temporal 0.8": _steadied(_ink, 0.8),
+    f"{STYLE}, temporal 0.5": _steadied(_by(STYLE), 0.5),
+    f"{STYLE}, temporal 0.8": _steadied(_by(STYLE), 0.8),
+    INK: _by(INK),
+    f"{INK}, temporal 0.8": _steadied(_by(INK), 0.8),
     "gram": _gram,
-    PORTRAIT: _portrait,
-    f"{PORTRAIT}, temporal 0.8": _steadied(_portrait, 0.8),
+    PORTRAIT: _by(PORTRAIT),
+    f"{PORTRAIT}, temporal 0.8": _steadied(_by(PORTRAIT), 0.8),
 }
 OF_FACES = tuple(name for name in METHODS if name.startswith(PORTRAIT))
 
