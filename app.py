@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
 from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, launch
+from workbench.ui.stopping import Stopping
 
 if TYPE_CHECKING:
     from workbench.service.platform import Platform
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"expected a port from 1 to 65535 but got {options.port}")
     if not options.mcp:
         sys.modules.setdefault("mcp", None)  # Gradio would import it unasked, for two seconds
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
+    stopping = Stopping()
     with contextlib.ExitStack() as stack:
         try:
             page = launch(options.host, options.port, platform=_platform(stack), mcp_server=options.mcp)
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)", flush=True)
         if options.mcp:
             print(f"Tools for assistants (MCP): {page.local_url.rstrip('/')}{MCP_PATH}", flush=True)
-        page.block_thread()
+        stopping.wait(page)
 
 
 def _platform(stack: contextlib.ExitStack) -> Platform | None:

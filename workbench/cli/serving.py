@@ -35,17 +35,16 @@ def serve(
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
 ) -> None:
     """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
-    import signal
-
     from workbench.service.platform import Platform, default_folder
     from workbench.ui import DEFAULT_HOST, MCP_PATH, launch
+    from workbench.ui.stopping import Stopping
 
     if address is not None and engine != "ray":
         raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
     where = data or default_folder()
     chosen = {"address": address, "database": database, "accounts": accounts}
     with Platform(where, engine, workers, **chosen) as platform:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops it as tidily as Ctrl-C
+        stopping = Stopping()
         if accounts and not platform.accounts.list():
             raise WorkbenchError(f"There is no account yet. Run: workbench users add NAME --data {where}")
         try:
@@ -55,7 +54,7 @@ def serve(
         typer.echo(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)")
         if mcp:
             typer.echo(f"Tools for assistants (MCP): {page.local_url.rstrip('/')}{MCP_PATH}")
-        page.block_thread()
+        stopping.wait(page)
 
 
 @users.command("add")
