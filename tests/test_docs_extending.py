@@ -21,6 +21,7 @@ FILES = {m[1]: b for b in BLOCKS if (m := re.match(r"# (\S+\.py)\n", b))}
 def extended(tmp_path, monkeypatch):
     """The package with the page's files in it, until the test is over."""
     monkeypatch.chdir(tmp_path)
+    registry.names()  # all that registers itself does so before: once imported it never would again
     monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     modules = {}
     for name, source in FILES.items():
