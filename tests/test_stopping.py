@@ -27,10 +27,21 @@ stopping.wait(Page())
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_within_a_finalizer_stops_all_the_same(name):
-    code = CODE.format(name=name, before="Garbage()")
+    # tests that run in the background inherit that Ctrl-C is ignored
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += CODE.format(name=name, before="Garbage()")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "closed False\n")
     assert "Exception ignored" in done.stderr  # it did strike there
+
+
+def test_signals_are_others_again_once_it_has_stopped():
+    print_both = "print(*(signal.getsignal(n).__name__ for n in (signal.SIGTERM, signal.SIGINT)))\n"
+    code = "import signal\ndef other(*_): ...\nsignal.signal(signal.SIGTERM, other)\n"
+    code += "signal.signal(signal.SIGINT, other)\n"
+    code += CODE.format(name="SIGTERM", before=print_both + "stopping.asked = True") + print_both
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "_ask _ask\nclosed False\nother other\n")
 
 
 def test_a_signal_while_waiting_stops():

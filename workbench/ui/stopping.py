@@ -18,13 +18,16 @@ _LOOK = 0.1  # seconds between looks at the wish; an event would lock, and a han
 
 
 class Stopping:
-    """From its making on, SIGTERM and SIGINT raise KeyboardInterrupt and are remembered. Main thread only."""
+    """From its making until :meth:`wait` is over, SIGTERM and SIGINT raise KeyboardInterrupt and are
+    remembered. Main thread only.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self._before = {}
         for number in (signal.SIGTERM, signal.SIGINT):
             if signal.getsignal(number) is not signal.SIG_IGN:  # in the background Ctrl-C is none of ours
-                signal.signal(number, self._ask)
+                self._before[number] = signal.signal(number, self._ask)
 
     def _ask(self, *_) -> None:
         self.asked = True
@@ -36,3 +39,5 @@ class Stopping:
             while not self.asked:
                 time.sleep(_LOOK)
         page.close(verbose=False)
+        for number, handler in self._before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
