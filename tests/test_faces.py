@@ -1,4 +1,4 @@
-"""Annotated portraits, their composites, and the teacher that draws them."""
+"""Annotated portraits and their composites."""
 
 import dataclasses
 
@@ -9,9 +9,7 @@ from PIL import Image
 
 from workbench.data.faces import Composites, Portrait, load_portraits, person, split_by_person
 from workbench.errors import DatasetError
-from workbench.training import portrait_features, portrait_regions
-from workbench.training.portrait_targets import prepare
-from workbench.training.portrait_teacher import PortraitTeacherConfig, draw, skin_tones
+from workbench.training.portrait_teacher import draw
 
 
 @pytest.fixture(scope="module")
@@ -117,61 +115,3 @@ def test_a_scene_without_a_person_stays_as_it_is(portrait):
     np.testing.assert_array_equal(example.photo, example.target)
     assert not example.mask.any()
     assert not example.unit.any()
-
-
-def test_the_teacher_changes_the_person_and_nothing_else(portrait):
-    outside = portrait.mask == 0
-    np.testing.assert_array_equal(portrait.drawing[outside], portrait.photo[outside])
-    assert np.abs(portrait.drawing[~outside].astype(int) - portrait.photo[~outside]).mean() > 15
-
-
-def test_the_teacher_draws_larger_eyes(portrait):
-    """Around the eyes, more pixels are unlike skin than in the photo."""
-    x, y = np.round(portrait.eyes.mean(0)).astype(int)
-    reach = round(portrait.unit)
-    window = slice(y - reach // 3, y + reach // 2), slice(x - reach, x + reach)
-
-    def unlike_skin(picture):
-        skin = np.median(picture[y + reach // 2 : y + reach, x - 4 : x + 5].reshape(-1, 3), 0)
-        return (np.abs(picture[window].astype(float) - skin).sum(-1) > 120).sum()
-
-    assert unlike_skin(portrait.drawing) > 2.0 * unlike_skin(portrait.photo)
-
-
-def test_dark_skin_stays_dark_and_darker_than_fair_skin():
-    """Lightness of the painted skin rises with the photo's, and dark skin gains little."""
-    from skimage.color import rgb2lab
-
-    photo, landmarks, mask = drawn.portrait()
-    face = portrait_regions.Face(landmarks, 0.8)
-    labels = np.full(mask.shape, portrait_regions.FACE, np.uint8)
-    before, after = [], []
-    for tone in ((70, 45, 35), (110, 75, 58), (160, 115, 92), (225, 180, 155)):
-        flat = np.broadcast_to(np.uint8(tone), photo.shape).copy()
-        before.append(rgb2lab(np.float64(tone) / 255)[0])
-        after.append(rgb2lab(skin_tones(flat, labels, face, PortraitTeacherConfig().lighten)[0] / 255)[0])
-    assert after == sorted(after)
-    assert np.all(np.diff(after) > 5)
-    assert after[0] - before[0] < 13
-
-
-def test_iris_color_follows_the_photo():
-    photo, landmarks, _ = drawn.portrait(unit=40.0, height=240, width=200)
-    face = portrait_regions.Face(landmarks, 0.8)
-    assert portrait_features.iris_color(photo, face) == "brown"
-    painted = photo.copy()
-    for index in (468, 473):
-        x, y = landmarks[index].astype(int)
-        painted[y - 6 : y + 7, x - 6 : x + 7] = (120, 165, 215)
-    assert portrait_features.iris_color(painted, face) == "blue"
-
-
-def test_drawings_are_made_once(tmp_path, portrait, monkeypatch):
-    plain = {"a": dataclasses.replace(portrait, drawing=None)}
-    first = prepare(plain, PortraitTeacherConfig(), tmp_path / "t.npz")
-    np.testing.assert_array_equal(first["a"].drawing, portrait.drawing)
-    monkeypatch.setattr("workbench.training.portrait_targets.draw", lambda *_: pytest.fail("drawn again"))
-    again = prepare(plain, PortraitTeacherConfig(), tmp_path / "t.npz")
-    np.testing.assert_array_equal(again["a"].drawing, portrait.drawing)
-    with pytest.raises(pytest.fail.Exception, match="drawn again"):
-        prepare(plain, PortraitTeacherConfig(eye=1.5), tmp_path / "t.npz")

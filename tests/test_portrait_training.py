@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 
 import numpy as np
 import portraits as drawn
@@ -15,6 +16,7 @@ from workbench.inference.portrait_styles import KIND
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_publish import PortraitPublication, publish
 from workbench.training.portraits import PortraitTrainer, faces
+from workbench.training.start import time_before
 
 SMALL = {"widths": (4, 8, 8, 8), "encoder_blocks": 1, "blocks": 1}
 
@@ -71,6 +73,17 @@ def test_both_phases_run_and_are_logged(trainer):
     assert {"best.pt", "checkpoint.pt", "step_000002.pt", "step_000003.pt"} <= {p.name for p in out.iterdir()}
 
 
+def test_only_those_that_are_learnt_from_have_darker_twins(trainer, config):
+    held_out = {*trainer.validation, *trainer.test}
+    assert not any("#" in name for name in held_out)
+    learnt = 16 - len(held_out)
+    assert len(trainer.composites.portraits) == learnt + round(config.dark_twins * learnt)
+    with np.load(trainer.out / "targets.npz") as stored:
+        darker = [name for name in stored.files if name.endswith("#dark")]
+    assert len(darker) == round(config.dark_twins * learnt) > 0
+    assert not held_out & {name.removesuffix("#dark") for name in darker}
+
+
 def test_a_resumed_training_equals_an_uninterrupted_one(trainer, config, tmp_path):
     first = dataclasses.replace(config, out=str(tmp_path), steps=2)
     PortraitTrainer(first).run()
@@ -111,6 +124,39 @@ def test_weights_are_published_with_what_was_measured(trainer, config):
     assert rows["drawn teacher", "all"]["kid_lite0"] != rows["photos", "all"]["kid_lite0"]
     with pytest.raises(WorkbenchError, match="Train longer"):
         publish(config.out, PortraitPublication("tiny"), "", "step_000009.pt")
+
+
+def test_a_training_begins_from_weights_and_its_card_says_so(trainer, config, tmp_path):
+    first = publish(trainer.out, PortraitPublication(name="first"), "command", "step_000003.pt")
+    begun = dataclasses.replace(config, out=str(tmp_path), start=str(first))
+    later = PortraitTrainer(begun)
+    for network in (later.generator, later.ema):
+        for name, value in models.load(first)[0].state_dict().items():
+            torch.testing.assert_close(network.state_dict()[name], value)
+    later.run()
+    second = publish(tmp_path, PortraitPublication(name="second"), "command", "step_000003.pt")
+    told = [models.card(path).training for path in (first, second)]
+    assert "start" not in told[0]
+    assert told[1]["start"] == "first.safetensors"
+    assert told[1]["steps_before"] == 3
+    assert told[1]["seconds_before"] == told[0]["seconds"]
+    assert str(tmp_path) not in second.with_suffix(".json").read_text()
+    with pytest.raises(WorkbenchError, match="do not fit"):
+        PortraitTrainer(dataclasses.replace(begun, arguments=SMALL | {"blocks": 2}, out=str(tmp_path / "b")))
+    with pytest.raises(WorkbenchError, match="there is none"):
+        PortraitTrainer(dataclasses.replace(begun, start="nowhere.pt", out=str(tmp_path / "c")))
+
+
+def test_time_before_adds_up(trainer, config):
+    first = publish(trainer.out, PortraitPublication(name="third"), "command", "step_000003.pt")
+    card = models.card(first)
+    told = card.training | {"seconds": 100, "steps_before": 7, "seconds_before": 20}
+    card_file = first.with_suffix(".json")
+    card_file.write_text(json.dumps(json.loads(card_file.read_text()) | {"training": told}))
+    expected = {"start": "third.safetensors", "steps_before": 10, "seconds_before": 120}
+    assert time_before(str(first)) == expected
+    assert time_before("some/folder/best.pt") == {"start": "best.pt"}
+    assert time_before("") == {}
 
 
 def test_the_discriminators_see_squares_around_faces():

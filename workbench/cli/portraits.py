@@ -15,6 +15,9 @@ def train_portraits(
     style: Annotated[Path, typer.Option(help="Folder of anime faces, 50 or more.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, logs and the weights; resumed if used.")],
     name: Annotated[str, typer.Option(help="Name of the weights.")] = "my_portrait",
+    start: Annotated[
+        str, typer.Option(help="Weights to begin from: a model's name, a .safetensors file or a .pt.")
+    ] = "",
     steps: Annotated[int, typer.Option(min=1, help="Steps of both phases together.")] = 6000,
     distil_steps: Annotated[int, typer.Option(min=0, help="Steps of the first phase.")] = 5000,
     minutes: Annotated[float, typer.Option(min=0, help="Time budget; 0 has none.")] = 0,
@@ -60,6 +63,7 @@ def train_portraits(
         scenes=str(scenes),
         style=str(style),
         out=str(out),
+        start=start,
         steps=steps,
         distil_steps=distil_steps,
         minutes=minutes,
@@ -82,5 +86,6 @@ def train_portraits(
         "workbench train portraits --portraits PORTRAITS --annotations ANNOTATIONS --scenes SCENES "
         f"--style STYLE --out OUT --name {name} --steps {steps} --distil-steps {distil_steps} "
         f"--batch {batch} --crop {crop} --seed {seed} --mixed-precision {mixed_precision}"
+        + (f" --start {Path(start).name}" if start else "")
     )
     typer.echo(str(publish(out, publication, command, keep)))

@@ -134,7 +134,7 @@ def _measure(
     torch.set_num_threads(1)
     shipped, card = models.load(SHIPPED)
     costs = {
-        SHIPPED: {"steps": card.training["steps"], "minutes": _minutes(card)} | _cost(shipped),
+        SHIPPED: {"steps": _steps(card), "minutes": _minutes(card)} | _cost(shipped),
         PEER: done | _cost(peer),
     }
 
@@ -168,7 +168,12 @@ def _measure(
 
 
 def _minutes(card: models.Card) -> float:
-    return card.training["seconds"] / 60
+    """Of the training, with those of the weights that it began from."""
+    return (card.training["seconds"] + card.training.get("seconds_before", 0)) / 60
+
+
+def _steps(card: models.Card) -> int:
+    return card.training["steps"] + card.training.get("steps_before", 0)
 
 
 def _cost(network: torch.nn.Module) -> dict[str, float]:

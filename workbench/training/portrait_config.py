@@ -21,6 +21,7 @@ class PortraitConfig:
     out: str  # folder for checkpoints, logs, validation pictures and the weights
     architecture: str = "afgan_small"  # generator's name in `models.names("generator")`
     arguments: dict = dataclasses.field(default_factory=dict)  # keyword arguments of the generator
+    start: str = ""  # weights to begin from: a model's name, a .safetensors file or another training's .pt
     distil_steps: int = 5000  # steps of phase 1
     steps: int = 6000  # steps of both phases together
     minutes: float = 0.0  # time budget of this run; 0 has none
@@ -29,6 +30,7 @@ class PortraitConfig:
     batch: int = 8  # crops a step
     crop: int = 152  # side of the crops in pixels
     units: tuple[float, float] = (24.0, 48.0)  # smallest and largest distance between the eyes in pixels
+    dark_twins: float = 0.25  # so many of the training portraits are seen with dark skin as well
     held_out: float = 0.17  # share of the people: half choose the weights, half measure the chosen ones
     seed: int = 0  # of the split, the batches and the initial weights
     lr_distil: float = 4e-4  # Adam, phase 1

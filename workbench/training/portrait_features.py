@@ -71,13 +71,69 @@ def iris_color(photo: NDArray[np.uint8], face: Face) -> str:
     return "green" if lab[0] > 60 and lab[2] < 0.42 * skin[2] else "brown"
 
 
-def _eye(canvas: Canvas, face: Face, side: int, scale: float, color: str, crease) -> None:
+def glasses(photo: NDArray[np.uint8], face: Face) -> float:
+    """Width of the frame to draw, 0 without glasses: a frame is a dark line across the bridge of the nose, a
+    pale one shows below both eyes, too.
+    """
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
+    gray = cv2.GaussianBlur(gray, (0, 0), 0.02 * face.unit)
+    gray *= 160 / max(float(np.median(gray[face.cheeks(photo.shape)])), 1.0)  # dark skin has less contrast
+
+    def away(xs, ys) -> NDArray[np.float32]:
+        """Mean of each row of a patch, less its smooth course."""
+        grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
+        at = np.float32(face.to_pixels(grid)).reshape(len(ys), len(xs), 2)
+        rows = cv2.remap(gray, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean(1)
+        window = np.hanning(2 * (len(ys) // 6) + 7)
+        wide = len(window) // 2
+        return np.convolve(np.pad(rows, wide, mode="edge"), window / window.sum(), "valid") - rows
+
+    bridge = away(np.linspace(-0.1, 0.1, 9), np.linspace(-0.25, 0.3, 56))[6:-6].max()
+    below = (away(s * np.linspace(0.35, 0.65, 13), np.linspace(0.12, 0.5, 39))[4:-4] for s in (-1, 1))
+    if bridge <= 12 and not (bridge > 8.5 and min(np.abs(b).max() for b in below) > 2.2):
+        return 0.0
+    return float(np.interp(bridge, [10, 30], [0.026, 0.05]))
+
+
+def _eye_box(face: Face, side: int, scale: float) -> tuple[float, float, float, float]:
+    """Centre, width and height of the drawn eye."""
     contour = face.local[list(EYES[0 if side < 0 else 1])]
     real = np.ptp(contour[:, 0])
     openness = np.ptp(contour[:, 1]) / real
     width = scale * np.clip(real, 0.38, 0.50)
     height = 0.50 * np.clip(0.85 + 1.2 * (openness - 0.28), 0.74, 1.1)
-    cx, cy = contour[:, 0].mean() * 1.02, contour[:, 1].mean() + 0.08
+    return contour[:, 0].mean() * 1.02, contour[:, 1].mean() + 0.08, width, height
+
+
+def _glasses(canvas: Canvas, face: Face, scale: float, width: float) -> None:
+    """Rounded frames around the drawn eyes, their bridge and the arms to the ears."""
+    t = np.linspace(0, 2 * np.pi, 80)
+    inner, ears = [], face.local[[234, 454]]
+    for side, ear in zip((-1, 1), ears, strict=True):
+        cx, cy, wide, high = _eye_box(face, side, scale)
+        rx, ry = min(0.56 * wide, abs(cx) - 0.06), 0.74 * high
+        cos, sin = np.cos(t), np.sin(t)
+        rim = np.stack(
+            [
+                cx + rx * np.sign(cos) * np.abs(cos) ** 0.6,
+                cy + 0.03 + ry * np.sign(sin) * np.abs(sin) ** 0.7,
+            ],
+            -1,
+        )
+        canvas.fill(rim, (255, 255, 255), 0.12)
+        canvas.stroke(rim, np.full(len(t), width), INK)
+        inner.append((cx - side * rx, cy - 0.06))
+        arm = np.linspace((cx + side * rx, cy - 0.08), (ear[0] * 1.0, min(ear[1], cy) - 0.1), 8)
+        if (arm[-1, 0] - arm[0, 0]) * side > 0.03:
+            canvas.stroke(arm, np.full(8, 0.8 * width), INK)
+    u = np.linspace(0, 1, 15)
+    (x0, y0), (x1, y1) = inner
+    bridge = np.stack([x0 + (x1 - x0) * u, y0 + (y1 - y0) * u - 0.05 * np.sin(np.pi * u)], -1)
+    canvas.stroke(bridge, np.full(15, width), INK)
+
+
+def _eye(canvas: Canvas, face: Face, side: int, scale: float, color: str, crease) -> None:
+    cx, cy, width, height = _eye_box(face, side, scale)
 
     def lid(u, depth: float, power: float) -> NDArray[np.float32]:
         corner = np.interp(u, [-1, 1], [0.14, -0.04])  # the inner corner lies lower
@@ -207,4 +263,7 @@ def draw(
     brow = hair[0] * 0.75 if (labels == HAIR).any() else line
     for index in (0, 1):
         _brow(canvas, face, index, brow)
+    frame = glasses(photo, face)
+    if frame:
+        _glasses(canvas, face, scale, frame)
     return whole

@@ -17,6 +17,7 @@ from workbench.inference.portrait_styles import KIND
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import measure
 from workbench.training.provenance import provenance, write_rows
+from workbench.training.start import time_before
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def publish(
     step = state["best"]["step"] if weights == "best.pt" else int(Path(weights).stem.split("_")[1])
     run = {"seed": config.seed, "steps": step, "seconds": round(state["seconds"])}
     write_rows([row | run | stamp for row in rows], out / "measured.csv")
-    places = ("portraits", "annotations", "scenes", "style", "out")
+    places = ("start", "portraits", "annotations", "scenes", "style", "out")
     card = models.Card(
         name=publication.name,
         kind=KIND,
@@ -101,6 +102,7 @@ def publish(
             "steps": step,
             "kept": weights,
             "seconds": round(state["seconds"]),
+            **time_before(config.start),
             "device": stamp["device"],
             "settings": {k: v for k, v in dataclasses.asdict(config).items() if k not in places},
             "versions": stamp["versions"],

@@ -153,6 +153,29 @@ def nearest(picture: NDArray, labels: NDArray) -> NDArray:
     return source[index]
 
 
+def is_bald(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> bool:
+    """Whether the crown looks like the forehead: of its colour and as smooth. Never said of photos without
+    colour, in which white hair looks so too.
+    """
+    lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB).astype(np.float32)
+    x, y = face.grid(photo.shape)
+    x = np.abs(x - face.local[[234, 454], 0].mean()) / (np.ptp(face.local[[234, 454], 0]) / 2)
+    oval = face.polygon(photo.shape, face.local[list(OVAL)]).astype(bool)
+    forehead = oval & person & (x < 0.6) & (y < -0.4)
+    lowest = face.local[10, 1] - 0.15
+    column = person & (x < 0.42) & (y < lowest)
+    if not forehead.any() or column.sum() < 40:
+        return False
+    highest = np.percentile(y[column], 4)
+    crown = column & (y > highest) & (y < highest + 0.67 * (lowest - highest))
+    skin = np.median(lab[forehead], 0)
+    if not crown.any() or np.abs(skin[1:] - 128).sum() < 5:
+        return False
+    alike = ((lab[crown] - skin) / np.float32([26, 4, 5.5])) ** 2
+    strands = np.abs(lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 0.035 * face.unit))[crown].mean()
+    return bool((alike.sum(-1) < 4).mean() > 0.55 and strands < 4.5)
+
+
 def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> NDArray[np.uint8]:
     """Label map (H, W) of ``BACKGROUND, FACE, NECK, HAIR, CLOTHES``.
 
@@ -174,6 +197,11 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     # skin under shadow is darker, of the same hue: lightness counts less
     distance_skin = np.sqrt((((lab - skin) / deviation / [1.5, 1, 1]) ** 2).sum(-1))
     ring = person & (radius > 1.15) & (radius < 1.8) & (y < top + 0.25)
+    crown = np.zeros(shape[:2], bool)
+    if is_bald(photo, person, face):  # hair is beside the face at most
+        aside = np.abs(x - face.local[[234, 454], 0].mean()) / half_width
+        crown = person & (radius < 2.1) & (y < top + 0.3) & ((aside < 0.72) | (distance_skin < 2.2))
+        ring = person & (radius > 1.05) & (radius < 1.8) & (aside > 0.72) & (np.abs(y) < 0.7)
     unlike = next((t for t in (3.2, 2.2) if (ring & (distance_skin > t)).sum() > 0.25 * ring.sum()), 1.9)
     hair_pixels = lab[ring & (distance_skin > unlike)]
     labels = np.zeros(shape[:2], np.uint8)
@@ -192,14 +220,14 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
         is_hair |= person & (y < top - 0.30) & head & (distance_skin > 1.6)
     else:
         is_hair &= False
-    is_hair &= ~(below & (distance_hair > 2.5))
+    is_hair &= ~(below & (distance_hair > 2.5)) & ~crown
     narrow = np.abs(x - face.local[152, 0]) < 0.85 * half_width
     is_skin = person & (distance_skin < 3.0) & (radius < 2.6) & (y < chin + 1.5) & ((y < chin - 0.3) | narrow)
     labels[person] = CLOTHES
     labels[person & (y < chin - 0.3) & (radius < 1.3) & ((np.abs(x) < 1.25 * half_width) | (y < 0.7))] = NECK
     if has_hair:
-        labels[person & (radius < 1.7) & (y < 0.2) & (distance_skin > 2.5)] = HAIR
-    labels[is_skin] = NECK
+        labels[person & (radius < 1.7) & (y < 0.2) & (distance_skin > 2.5) & ~crown] = HAIR
+    labels[is_skin | crown] = NECK
     labels[is_hair] = HAIR
     labels[oval & person & ~(is_hair & (y < -0.50))] = FACE
     labels = _clean(labels, person, int(0.06 * face.unit) | 1)

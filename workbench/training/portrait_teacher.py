@@ -66,10 +66,10 @@ def draw(
     face = Face(landmarks * factor, config.chin)
     labels = regions(big, matte > 127, face)
     strands = fringe(labels, face, config.fringe)
-    skin, hair = (
-        skin_tones(big, labels, face, config.lighten),
-        hair_tones(big, np.where((strands > 0) | (face.grid(big.shape)[1] > face.local[10, 1]), 0, labels)),
-    )
+    skin = skin_tones(big, labels, face, config.lighten)
+    kept = np.where(strands > 0, BACKGROUND, labels)
+    above = np.where(face.grid(big.shape)[1] > face.local[10, 1], BACKGROUND, kept)
+    hair = hair_tones(big, above if (above == HAIR).sum() >= 50 else kept)
     labels[strands > 0] = HAIR
     canvas = _paint(big, labels, face, skin, hair, strands > 0)
     canvas = features.draw(canvas, big, labels, face, config.eye, skin, hair)

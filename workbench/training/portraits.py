@@ -29,7 +29,8 @@ from workbench.models.features import FrozenFeatures
 from workbench.training.loop import TrainingLoop
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import mask_scores
-from workbench.training.portrait_targets import prepare
+from workbench.training.portrait_targets import prepare, twins
+from workbench.training.start import starting_weights
 from workbench.training.validation import StyleJudge, contact_sheet, to_picture, to_tensor
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class PortraitTrainer(TrainingLoop):
             return module.to(self.device, memory_format=torch.channels_last)
 
         self.generator = place(models.create(config.architecture, **config.arguments))
+        if config.start:
+            self.generator.load_state_dict(starting_weights(config, self.generator))
         self.ema = place(models.create(config.architecture, **config.arguments)).requires_grad_(False).eval()
         self.ema.load_state_dict(self.generator.state_dict())
         self.backbone = place(FrozenFeatures("lite1", stages=(1, 2, 3)))
@@ -98,7 +101,9 @@ class PortraitTrainer(TrainingLoop):
         config = self.config
         portraits = load_portraits(config.portraits, config.annotations)
         train, validation, test = split_by_person(list(portraits), config.held_out, config.seed)
-        portraits = prepare(portraits, config.drawing, self.out / "targets.npz")
+        darker = twins({name: portraits[name] for name in train}, config.dark_twins, config.seed)
+        train += darker
+        portraits = prepare(portraits | darker, config.drawing, self.out / "targets.npz")
         self.validation = {name: portraits[name] for name in validation}
         self.test = {name: portraits[name] for name in test}
         scenes = load_pictures(config.scenes, config.crop)

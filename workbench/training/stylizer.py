@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,9 +20,9 @@ from torch import nn
 
 from workbench import models
 from workbench.data.scenes import Crops
-from workbench.errors import WeightsError
 from workbench.training import stylizer_recipes
 from workbench.training.loop import TrainingLoop
+from workbench.training.start import starting_weights
 from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.stylizer_data import SceneData, load_data
 from workbench.training.stylizer_recipes.base import Batch
@@ -54,7 +53,7 @@ class StylizerTrainer(TrainingLoop):
         generator = self._new_generator(config)
         self.ema = self._new_generator(config).requires_grad_(False).eval()
         if config.start:
-            generator.load_state_dict(_weights(config, generator))
+            generator.load_state_dict(starting_weights(config, generator))
         self.ema.load_state_dict(generator.state_dict())
         self.recipe = recipe(config, self.accelerator, generator)
         self.config = dataclasses.replace(config, settings=dataclasses.asdict(self.recipe.settings))
@@ -121,21 +120,3 @@ class StylizerTrainer(TrainingLoop):
             "kid_error": value.error,
             "kid_photo": self.judge.photo.mean,
         }
-
-
-def _weights(config: StylizerConfig, generator: nn.Module) -> dict[str, torch.Tensor]:
-    """State dict of the weights that ``config.start`` names, which fit ``generator``."""
-    if config.start.endswith(".pt"):
-        file = Path(config.start)
-        if not file.is_file():
-            raise WeightsError(f"Expected weights to begin from at {file} but there is none. Check the path.")
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    else:
-        state = models.load(config.start)[0].state_dict()
-    shapes = [{k: v.shape for k, v in s.items()} for s in (state, generator.state_dict())]
-    if shapes[0] != shapes[1]:
-        raise WeightsError(
-            f"The weights of {config.start} do not fit {config.architecture}({config.arguments}). "
-            "Begin from weights of the same architecture and arguments."
-        )
-    return state

@@ -1,0 +1,58 @@
+"""The weights that a training begins from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from workbench import models
+from workbench.errors import WeightsError
+
+
+class Beginning(Protocol):
+    """What a training's configuration says of its beginning."""
+
+    start: str  # a model's name, a .safetensors file, another training's .pt, or nothing
+    architecture: str
+    arguments: dict
+
+
+def starting_weights(config: Beginning, generator: nn.Module) -> dict[str, torch.Tensor]:
+    """State dict of the weights that ``config.start`` names, which fit ``generator``.
+
+    Raises:
+        WeightsError: there are none, or they are another network's.
+    """
+    if config.start.endswith(".pt"):
+        file = Path(config.start)
+        if not file.is_file():
+            raise WeightsError(f"Expected weights to begin from at {file} but there is none. Check the path.")
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    else:
+        state = models.load(config.start)[0].state_dict()
+    shapes = [{k: v.shape for k, v in s.items()} for s in (state, generator.state_dict())]
+    if shapes[0] != shapes[1]:
+        raise WeightsError(
+            f"The weights of {config.start} do not fit {config.architecture}({config.arguments}). "
+            "Begin from weights of the same architecture and arguments."
+        )
+    return state
+
+
+def time_before(start: str) -> dict[str, float | int | str]:
+    """What a card says of the weights that a training began from: their name, and the steps and seconds of
+    all trainings that led to them.
+
+    Nothing if ``start`` is empty; of a ``.pt``, which has no card, the name alone.
+    """
+    if not start:
+        return {}
+    found: dict[str, float | int | str] = {"start": Path(start).name}
+    if not start.endswith(".pt"):
+        training = models.card(start).training
+        for key in ("steps", "seconds"):
+            found[f"{key}_before"] = training.get(key, 0) + training.get(f"{key}_before", 0)
+    return found
