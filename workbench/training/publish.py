@@ -17,6 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.metrics.stylization import color_drift
 from workbench.training import teacher
 from workbench.training.provenance import provenance, write_rows
+from workbench.training.start import time_before
 from workbench.training.stylizer import StylizerTrainer
 from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.validation import StyleJudge, to_tensor
@@ -123,7 +124,8 @@ def publish(out: str | Path, publication: Publication, command: str, keep: str =
     run = {"seed": config.seed, "steps": trainer.step, "seconds": round(trainer.seconds)}
     write_rows([row | run | stamp for row in rows], out / "measured.csv")
     mine = next(r for r in rows if r["pictures"] == publication.name)
-    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("photos", "style", "out")}
+    places = ("start", "photos", "style", "out")
+    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in places}
     card = models.Card(
         name=publication.name,
         kind="stylizer",
@@ -140,6 +142,7 @@ def publish(out: str | Path, publication: Publication, command: str, keep: str =
             "steps": trainer.best["step"] if keep == "best" else trainer.step,
             "kept": keep,
             "seconds": round(trainer.seconds),
+            **time_before(config.start),
             "device": stamp["device"],
             "settings": settings,
             "versions": stamp["versions"],
