@@ -101,7 +101,20 @@ def landmarks(x: float, y: float, unit: float) -> np.ndarray:
     return points * unit + [x, y]
 
 
-def portrait(height: int = 160, width: int = 128, unit: float = 26.0, seed: int = 0):
+def with_glasses(photo, points, unit: float, color=(30, 25, 25)):
+    """The photo with round frames around the eyes, and their bridge."""
+    photo = photo.copy()
+    x, y = points[[33, 263]].mean(0)
+    reach, thick = round(0.36 * unit), max(1, round(0.05 * unit))
+    centers = [(round(x + side * unit / 2), round(y + 0.05 * unit)) for side in (-1, 1)]
+    for center in centers:
+        cv2.circle(photo, center, reach, color, thick, cv2.LINE_AA)
+    (left, level), (right, _) = centers
+    cv2.line(photo, (left + reach, level), (right - reach, level), color, thick, cv2.LINE_AA)
+    return photo
+
+
+def portrait(height: int = 160, width: int = 128, unit: float = 26.0, seed: int = 0, glasses: bool = False):
     """(photo, landmarks, mask) of a plain head with dark hair on shoulders."""
     rng = np.random.default_rng(seed)
     x, y = width / 2, 0.42 * height
@@ -139,5 +152,7 @@ def portrait(height: int = 160, width: int = 128, unit: float = 26.0, seed: int 
         (150, 70, 70),
         2,
     )
+    if glasses:
+        photo = with_glasses(photo, points, unit)
     noise = rng.normal(0, 3, photo.shape)
     return np.clip(photo + noise, 0, 255).astype(np.uint8), points, mask

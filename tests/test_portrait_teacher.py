@@ -81,18 +81,6 @@ def test_drawings_are_made_once(tmp_path, portrait, monkeypatch):
         prepare(plain, PortraitTeacherConfig(eye=1.5), tmp_path / "t.npz")
 
 
-def with_glasses(photo, landmarks, color=(30, 25, 25)):
-    """Round frames around the eyes of the photo, and their bridge."""
-    photo, face = photo.copy(), Face(landmarks, 1.0)
-    left, right = (np.round(face.to_pixels([[s * 0.5, 0.05]])[0]).astype(int) for s in (-1, 1))
-    for eye in (left, right):
-        cv2.circle(photo, eye.tolist(), round(0.36 * face.unit), color, 2, cv2.LINE_AA)
-    reach = round(0.36 * face.unit)
-    ends = (int(left[0]) + reach, int(left[1])), (int(right[0]) - reach, int(right[1]))
-    cv2.line(photo, *ends, color, 2, cv2.LINE_AA)
-    return photo
-
-
 def without_hair(photo, landmarks, mask):
     """The crown in the colour of the skin."""
     bald = photo.copy()
@@ -138,7 +126,7 @@ def test_glasses_are_seen_and_drawn(scale):
     photo, landmarks, mask = drawn.portrait(**LARGE)
     face = Face(landmarks, 0.8)
     plain = np.uint8(photo * scale)
-    worn = with_glasses(plain, landmarks, (8, 6, 6))
+    worn = drawn.with_glasses(plain, landmarks, LARGE["unit"], (8, 6, 6))
     assert portrait_features.glasses(plain, face) == 0
     assert 0.02 < portrait_features.glasses(worn, face) <= 0.05
     without, drawing = draw(plain, landmarks, mask), draw(worn, landmarks, mask)

@@ -15,6 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference.portrait_styles import KIND
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_publish import PortraitPublication, publish
+from workbench.training.portrait_teacher import is_rare
 from workbench.training.portraits import PortraitTrainer, faces
 from workbench.training.start import time_before
 
@@ -29,7 +30,7 @@ def config(tmp_path_factory):
     for folder in ("photos", "scenes", "style"):
         (root / folder).mkdir()
     for index in range(16):
-        photo, landmarks, mask = drawn.portrait(72, 64, 12.0, index)
+        photo, landmarks, mask = drawn.portrait(72, 64, 12.0, index, glasses=index % 5 == 0)
         name = f"p_{index}.png"
         Image.fromarray(photo).save(root / "photos" / name)
         stored |= {f"landmarks/{name}": landmarks, f"mask/{name}": mask}
@@ -73,11 +74,16 @@ def test_both_phases_run_and_are_logged(trainer):
     assert {"best.pt", "checkpoint.pt", "step_000002.pt", "step_000003.pt"} <= {p.name for p in out.iterdir()}
 
 
-def test_only_those_that_are_learnt_from_have_darker_twins(trainer, config):
+def test_only_those_that_are_learnt_from_have_darker_twins_and_rare_looks_come_often(trainer, config):
     held_out = {*trainer.validation, *trainer.test}
     assert not any("#" in name for name in held_out)
     learnt = 16 - len(held_out)
-    assert len(trainer.composites.portraits) == learnt + round(config.dark_twins * learnt)
+    shown = trainer.composites.portraits
+    own = learnt + round(config.dark_twins * learnt)
+    rare = [p for p in shown[:own] if is_rare(p.photo, p.landmarks, p.mask)]
+    assert 2 <= len(rare) < own  # every fifth of the made-up people wears glasses
+    assert len(shown) == own + 2 * len(rare)
+    assert all(sum(p is one for p in shown) == 3 for one in rare)
     with np.load(trainer.out / "targets.npz") as stored:
         darker = [name for name in stored.files if name.endswith("#dark")]
     assert len(darker) == round(config.dark_twins * learnt) > 0

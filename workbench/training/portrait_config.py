@@ -31,6 +31,7 @@ class PortraitConfig:
     crop: int = 152  # side of the crops in pixels
     units: tuple[float, float] = (24.0, 48.0)  # smallest and largest distance between the eyes in pixels
     dark_twins: float = 0.25  # so many of the training portraits are seen with dark skin as well
+    rare_times: int = 3  # so many times as often as others the bald and those with glasses are seen
     held_out: float = 0.17  # share of the people: half choose the weights, half measure the chosen ones
     seed: int = 0  # of the split, the batches and the initial weights
     lr_distil: float = 4e-4  # Adam, phase 1

@@ -24,6 +24,7 @@ from workbench.training.portrait_regions import (
     NECK,
     Face,
     fringe,
+    is_bald,
     nearest,
     regions,
 )
@@ -59,12 +60,8 @@ def draw(
     """
     config = config or PortraitTeacherConfig()
     height, width = photo.shape[:2]
-    factor = WIDTH / width
-    size = (WIDTH, round(height * factor))
-    big = cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC)
-    matte = cv2.GaussianBlur(cv2.resize(mask, size, interpolation=cv2.INTER_CUBIC), (0, 0), factor * 0.8)
-    face = Face(landmarks * factor, config.chin)
-    labels = regions(big, matte > 127, face)
+    big, person, face = _enlarged(photo, landmarks, mask, config.chin)
+    labels = regions(big, person, face)
     strands = fringe(labels, face, config.fringe)
     skin = skin_tones(big, labels, face, config.lighten)
     kept = np.where(strands > 0, BACKGROUND, labels)
@@ -78,6 +75,23 @@ def draw(
     alpha = (cv2.GaussianBlur(mask, (0, 0), 0.6).astype(np.float32) / 255)[..., None]
     alpha[mask == 0] = 0
     return np.clip(small * alpha + photo * (1 - alpha) + 0.5, 0, 255).astype(np.uint8)
+
+
+def is_rare(photo: NDArray[np.uint8], landmarks: NDArray[np.float32], mask: NDArray[np.uint8]) -> bool:
+    """Whether the person is bald or wears glasses: what a network overlooks that sees it seldom."""
+    big, person, face = _enlarged(photo, landmarks, mask, 1.0)
+    return features.glasses(big, face) > 0 or is_bald(big, person, face)
+
+
+def _enlarged(
+    photo: NDArray[np.uint8], landmarks: NDArray[np.float32], mask: NDArray[np.uint8], chin: float
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Face]:
+    """Photo :data:`WIDTH` pixels wide, the person in it, and the face."""
+    factor = WIDTH / photo.shape[1]
+    size = (WIDTH, round(photo.shape[0] * factor))
+    big = cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC)
+    matte = cv2.GaussianBlur(cv2.resize(mask, size, interpolation=cv2.INTER_CUBIC), (0, 0), factor * 0.8)
+    return big, matte > 127, Face(landmarks * factor, chin)
 
 
 def _lab(color) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ from workbench.training.loop import TrainingLoop
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import mask_scores
 from workbench.training.portrait_targets import prepare, twins
+from workbench.training.portrait_teacher import is_rare
 from workbench.training.start import starting_weights
 from workbench.training.validation import StyleJudge, contact_sheet, to_picture, to_tensor
 
@@ -111,8 +112,9 @@ class PortraitTrainer(TrainingLoop):
         self.unseen_scenes = [scenes[name] for name in unseen]
         style = load_pictures(config.style, 256)
         self.style_pictures = list(style.values())
+        rare = [n for n in train if is_rare(portraits[n].photo, portraits[n].landmarks, portraits[n].mask)]
         self.composites = Composites(
-            [portraits[name] for name in train],
+            [portraits[name] for name in train + rare * (config.rare_times - 1)],
             [scenes[name] for name in seen],
             config.crop,
             config.units,
@@ -121,8 +123,9 @@ class PortraitTrainer(TrainingLoop):
         layers = [(p,) for p in self.style_pictures]
         self.style_crops = Crops(layers, config.face_pixels, (0.52, 0.68), config.seed + 1)
         log.info(
-            "%d portraits to train on, %d and %d held out, %d scenes, %d style pictures",
-            len(train), len(validation), len(test), len(seen), len(style),
+            "%d portraits to train on (%d of rare looks), %d and %d held out, %d scenes, %d style pictures",
+            len(train), len(rare), len(validation), len(test),
+            len(seen), len(style),
         )  # fmt: skip
 
     def phase(self, step: int) -> str:
