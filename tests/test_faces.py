@@ -109,6 +109,16 @@ def test_the_eyes_come_to_lie_where_the_example_says(portrait):
         np.testing.assert_allclose(found, center, atol=0.8)
 
 
+@pytest.mark.parametrize("judged", [True, False])
+def test_an_example_says_whether_its_face_may_be_judged(portrait, judged):
+    scenes = [np.zeros((120, 140, 3), np.uint8)]
+    portraits = [dataclasses.replace(portrait, judged=judged)]
+    example = Composites(portraits, scenes, 96, (16.0, 26.0), 4, empty=0.5).batch(0, 12)
+    assert example.judged.dtype == bool
+    np.testing.assert_array_equal(example.judged, (example.unit > 0) & judged)
+    assert 0 < np.count_nonzero(example.unit) < 12
+
+
 def test_a_scene_without_a_person_stays_as_it_is(portrait):
     scene = np.random.default_rng(0).integers(0, 255, (80, 90, 3), np.uint8)
     example = Composites([portrait], [scene], 64, (12.0, 20.0), 1, empty=1.0).batch(0, 3)

@@ -31,6 +31,7 @@ class Portrait:
     landmarks: NDArray[np.float32]  # (478, 2) x, y in pixels
     mask: NDArray[np.uint8]  # (H, W), 255 on the person
     drawing: NDArray[np.uint8] | None = None  # (H, W, 3)
+    judged: bool = True  # False for a look that the style does not know: no adversary shall mend it
 
     @property
     def eyes(self) -> NDArray[np.float32]:
@@ -113,6 +114,7 @@ class Example:
     weight: NDArray[np.uint8]  # (B, S, S), 255 on eyes and mouth
     center: NDArray[np.float32]  # (B, 2) x, y of the middle between the eyes
     unit: NDArray[np.float32]  # (B,) distance between the eyes; 0 in a scene without a person
+    judged: NDArray[np.bool_]  # (B,) whether adversaries may judge the face
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Composites:
         if rng.random() < self.empty:
             scene = self._scene(rng)
             none = np.zeros((size, size), np.uint8)
-            return scene, scene, none, none, np.float32([size / 2, size / 2]), np.float32(0)
+            return scene, scene, none, none, np.float32([size / 2, size / 2]), np.float32(0), np.False_
         portrait = self.portraits[rng.integers(len(self.portraits))]
         unit = float(np.exp(rng.uniform(*np.log(self.units))))
         place = size * np.float32([rng.uniform(0.36, 0.64), rng.uniform(0.34, 0.52)])
@@ -188,7 +190,8 @@ class Composites:
             photo = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
             outside = (mask == 0)[..., None]
             target = np.where(outside, photo, target)
-        return photo, target, mask, _attention(portrait, matrix, size), place, np.float32(unit)
+        weight = _attention(portrait, matrix, size)
+        return photo, target, mask, weight, place, np.float32(unit), np.bool_(portrait.judged)
 
     def _scene(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         scene = self.scenes[rng.integers(len(self.scenes))]

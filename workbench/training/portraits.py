@@ -10,6 +10,7 @@ budget.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable
 
@@ -112,9 +113,13 @@ class PortraitTrainer(TrainingLoop):
         self.unseen_scenes = [scenes[name] for name in unseen]
         style = load_pictures(config.style, 256)
         self.style_pictures = list(style.values())
+        # anime faces are not bald: adversaries would put hair on those who are
         rare = [n for n in train if is_rare(portraits[n].photo, portraits[n].landmarks, portraits[n].mask)]
         self.composites = Composites(
-            [portraits[name] for name in train + rare * (config.rare_times - 1)],
+            [
+                dataclasses.replace(portraits[name], judged=name not in rare)
+                for name in train + rare * (config.rare_times - 1)
+            ],
             [scenes[name] for name in seen],
             config.crop,
             config.units,
@@ -210,9 +215,10 @@ class PortraitTrainer(TrainingLoop):
         center, unit = (
             torch.from_numpy(a).to(self.device) for a in (batch["example"].center, batch["example"].unit)
         )
-        fake = faces(drawn, center, unit, config.face_side, config.face_pixels)
-        if len(fake) == 0:
+        unit = unit * torch.from_numpy(batch["example"].judged).to(self.device)
+        if not unit.any():
             return self._finish(terms)
+        fake = faces(drawn, center, unit, config.face_side, config.face_pixels)
         style = batch["style"]
         fake_features = self._features(fake, config.noise)
         with torch.no_grad():
