@@ -36,8 +36,9 @@ class PortraitPublication:
     recipe: str = "distilled from a drawn teacher, then adversarial on frozen features and attended patches"
     limitations: str = (
         "Upright faces that look roughly at the viewer; profiles, tilted and very small faces are not found. "
-        "Glasses, beards and wrinkles are mostly drawn away, haircuts gain a fringe. A drawing is not a "
-        "likeness: do not use it to say who somebody is, or how old, or of what sex or descent."
+        "Glasses, beards and wrinkles are mostly drawn away; haircuts, and bald heads a little, gain a "
+        "fringe. A drawing is not a likeness: do not use it to say who somebody is, or how old, or of what "
+        "sex or descent."
     )
 
 
