@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.training.portrait_regions import BACKGROUND, BROWS, EYES, HAIR, Face
+from workbench.training.portrait_regions import BACKGROUND, BROWS, EYES, HAIR, TEMPLES, Face
 
 INK = np.float32([38, 22, 26])
 IRIS = {"brown": ((70, 30, 22), (205, 120, 62)), "green": ((18, 62, 52), (88, 190, 128))}
@@ -108,22 +108,17 @@ def _eye_box(face: Face, side: int, scale: float) -> tuple[float, float, float, 
 def _glasses(canvas: Canvas, face: Face, scale: float, width: float) -> None:
     """Rounded frames around the drawn eyes, their bridge and the arms to the ears."""
     t = np.linspace(0, 2 * np.pi, 80)
-    inner, ears = [], face.local[[234, 454]]
-    for side, ear in zip((-1, 1), ears, strict=True):
+    inner = []
+    for side, ear in zip((-1, 1), face.local[[*TEMPLES]], strict=True):
         cx, cy, wide, high = _eye_box(face, side, scale)
         rx, ry = min(0.56 * wide, abs(cx) - 0.06), 0.74 * high
-        cos, sin = np.cos(t), np.sin(t)
-        rim = np.stack(
-            [
-                cx + rx * np.sign(cos) * np.abs(cos) ** 0.6,
-                cy + 0.03 + ry * np.sign(sin) * np.abs(sin) ** 0.7,
-            ],
-            -1,
-        )
+        across = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** 0.6
+        down = np.sign(np.sin(t)) * np.abs(np.sin(t)) ** 0.7
+        rim = np.stack([cx + rx * across, cy + 0.03 + ry * down], -1)
         canvas.fill(rim, (255, 255, 255), 0.12)
         canvas.stroke(rim, np.full(len(t), width), INK)
         inner.append((cx - side * rx, cy - 0.06))
-        arm = np.linspace((cx + side * rx, cy - 0.08), (ear[0] * 1.0, min(ear[1], cy) - 0.1), 8)
+        arm = np.linspace((cx + side * rx, cy - 0.08), (ear[0], min(ear[1], cy) - 0.1), 8)
         if (arm[-1, 0] - arm[0, 0]) * side > 0.03:
             canvas.stroke(arm, np.full(8, 0.8 * width), INK)
     u = np.linspace(0, 1, 15)

@@ -40,6 +40,7 @@ EYES = (
     (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
 )  # outer corner, upper lid, inner corner, lower lid
 BROWS = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))  # outer to inner
+TEMPLES = (234, 454)  # where the face is widest, before the ears
 LIPS_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 LIPS_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 
@@ -63,6 +64,8 @@ class Face:
         x = across / self.unit
         self.axes = np.stack([x, [-x[1], x[0]]]).astype(np.float32)  # rows: x and y in pixels
         self.local = self.to_local(self.points)
+        sides = self.local[[*TEMPLES], 0]
+        self.middle, self.half_width = sides.mean(), np.ptp(sides) / 2  # of the face, across
         self.jaw = self._jaw(chin)
         self._grid: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
@@ -85,7 +88,7 @@ class Face:
     def _jaw(self, chin: float) -> NDArray[np.float32]:
         """The face's oval (N, 2), in its frame, with a narrower and slightly shorter lower half."""
         oval = self.local[list(OVAL)].copy()
-        bottom, middle = oval[:, 1].max(), float(self.local[[234, 454], 0].mean())
+        bottom, middle = oval[:, 1].max(), float(self.middle)
         t = np.clip((oval[:, 1] - 0.15) / (bottom - 0.15), 0, 1)
         axis = middle + (self.local[152, 0] - middle) * t
         oval[:, 0] = axis + (oval[:, 0] - axis) * (1 - (1 - chin) * t**0.8)
@@ -159,7 +162,7 @@ def is_bald(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     """
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB).astype(np.float32)
     x, y = face.grid(photo.shape)
-    x = np.abs(x - face.local[[234, 454], 0].mean()) / (np.ptp(face.local[[234, 454], 0]) / 2)
+    x = np.abs(x - face.middle) / face.half_width
     oval = face.polygon(photo.shape, face.local[list(OVAL)]).astype(bool)
     forehead = oval & person & (x < 0.6) & (y < -0.4)
     lowest = face.local[10, 1] - 0.15
@@ -188,8 +191,8 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     oval = face.polygon(shape, face.local[list(OVAL)]).astype(bool)
     top, chin = face.local[10, 1], face.local[152, 1]
     center = (top + chin) / 2
-    half_width = np.ptp(face.local[[234, 454], 0]) / 2
-    radius = np.hypot((x - face.local[[234, 454], 0].mean()) / half_width, (y - center) / ((chin - top) / 2))
+    half_width = face.half_width
+    radius = np.hypot((x - face.middle) / half_width, (y - center) / ((chin - top) / 2))
 
     skin_sure = oval & (np.abs(y - 0.45) < 0.4) & person
     skin = np.median(lab[skin_sure], 0)
@@ -199,7 +202,7 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     ring = person & (radius > 1.15) & (radius < 1.8) & (y < top + 0.25)
     crown = np.zeros(shape[:2], bool)
     if is_bald(photo, person, face):  # hair is beside the face at most
-        aside = np.abs(x - face.local[[234, 454], 0].mean()) / half_width
+        aside = np.abs(x - face.middle) / half_width
         crown = person & (radius < 2.1) & (y < top + 0.3) & ((aside < 0.72) | (distance_skin < 2.2))
         ring = person & (radius > 1.05) & (radius < 1.8) & (aside > 0.72) & (np.abs(y) < 0.7)
     unlike = next((t for t in (3.2, 2.2) if (ring & (distance_skin > t)).sum() > 0.25 * ring.sum()), 1.9)
@@ -270,8 +273,7 @@ def fringe(labels: NDArray[np.uint8], face: Face, length: float) -> NDArray[np.u
     """
     x, y = face.grid(labels.shape)
     top = face.local[10, 1]
-    half = np.ptp(face.local[[234, 454], 0]) / 2
-    middle = face.local[[234, 454], 0].mean()
+    half, middle = face.half_width, face.middle
     strands = np.zeros(labels.shape, np.uint8)
     hair = (labels == HAIR) & (y < -0.4) & (y > top - 0.95)
     lines = []  # the hairline above five places of the forehead

@@ -210,6 +210,8 @@ class PortraitTrainer(TrainingLoop):
     def _adversarial_step(self) -> dict[str, float]:
         config, d = self.config, self.discriminators
         answer, terms, batch = self._forward()
+        for name in ("teacher", "tone", "edges"):
+            terms[name] = config.w_teacher * terms[name]
         mask = answer.mask.detach()  # style may change the drawing, never move the mask
         drawn = mask * answer.drawing + (1 - mask) * batch["x"]
         center, unit = (
@@ -245,8 +247,6 @@ class PortraitTrainer(TrainingLoop):
             terms["patch"] = config.w_patch * (
                 losses.hinge_generator_loss([score]) + losses.least_squares_loss([cam], 0.9)
             )
-        for name in ("teacher", "tone", "edges"):
-            terms[name] = config.w_teacher * terms[name]
         logged = self._finish(terms)
         d.requires_grad_(True)
         return logged | {"d_picture": loss_d.item(), "d_patch": loss_patch.item()}
