@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
 import clips
 import pytest
+from browsing import chromium
 
 from workbench.service.engines.local import LocalEngine
 from workbench.service.limits import Limits
@@ -17,7 +17,6 @@ from workbench.ui import job_card, launch, my_work
 gradio_client = pytest.importorskip("gradio_client")
 httpx = pytest.importorskip("httpx")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FILTER = "colormatrix_warm"
 PATIENCE = 240.0
 PASSWORDS = {"ann": "three blue herons", "bob": "seven green frogs"}
@@ -202,13 +201,8 @@ def test_sizes():
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.browser

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
 import clips
 import numpy as np
 import pytest
+from browsing import chromium, hold_next
 
 from workbench.errors import WorkbenchError
 from workbench.inference.stylize import DEFAULT_STYLE
@@ -20,7 +20,6 @@ from workbench.ui import launch, video
 gradio_client = pytest.importorskip("gradio_client")
 httpx = pytest.importorskip("httpx")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FILTER = "colormatrix_warm"
 PATIENCE = 240.0
 LONG = 400  # frames: more than a network draws before it is told to stop
@@ -186,13 +185,8 @@ def test_looks_survive_their_worker_and_end(tmp_path):
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.browser
@@ -238,6 +232,24 @@ def test_redraw_a_video_in_the_browser(browser, page, platform, short, long, tmp
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
     assert not errors
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_frame_to_try_is_that_of_the_last_video_chosen(browser, page, short, long):
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        tab = context.new_page()
+        tab.set_default_timeout(120_000)
+        tab.goto(f"{page.local_url}#video")
+        let_go = hold_next(tab, page, "try_frame")
+        tab.set_input_files("#video-input input[type=file]", str(long))
+        tab.wait_for_selector("#video-facts:has-text('long.mp4')")
+        tab.locator("#video-input").get_by_role("button", name="Clear").click()
+        tab.set_input_files("#video-input input[type=file]", str(short))
+        tab.wait_for_selector("#video-facts:has-text('short.mp4')")
+        tab.wait_for_timeout(1000)  # a frame of the second is asked for, too
+        let_go()
+        tab.wait_for_function("document.querySelector('#video-preview img')?.naturalWidth === 64")
 
 
 def test_nobody_is_shown_the_video_of_another(platform, short):

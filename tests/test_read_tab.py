@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
+from browsing import chromium, hold_next
 from PIL import Image
 
 from workbench import models
@@ -15,7 +14,6 @@ from workbench.ui import launch, read
 from workbench.ui.examples import examples
 
 gradio_client = pytest.importorskip("gradio_client")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SMALL = "mood_lite0"  # the quicker of the two shipped models
 
 
@@ -106,12 +104,8 @@ def test_a_tiny_picture_has_a_mood_but_no_numbers(tmp_path):
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
 def tab(request, page):
     """The tab at two widths. Afterwards: no script error, nothing too wide."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
     width, height = request.param
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         tab = browser.new_page(viewport={"width": width, "height": height})
         tab.set_default_timeout(60_000)
         errors = []
@@ -119,7 +113,6 @@ def tab(request, page):
         tab.goto(f"{page.local_url}#read")
         yield tab
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        browser.close()
     assert not errors
 
 
@@ -153,3 +146,31 @@ def test_choosing_method_and_layer_in_the_browser(tab, photo):
     tab.locator("#read-class input:not(:checked)").first.check()
     tab.wait_for_function("t => document.querySelector('#read-numbers').innerText !== t", arg=before)
     tab.wait_for_function(changed, arg=seen)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("tab", [(1280, 900)], indirect=True)
+@pytest.mark.parametrize("slow", ["look", "compare_all"])
+def test_what_is_still_to_come_of_one_painting_keeps_nothing_from_the_next(tab, page, photo, slow):
+    let_go = hold_next(tab, page, slow)
+    tab.get_by_label("Example: a painting meant for serenity").first.click()
+    tab.wait_for_selector("#read-moods .bar")
+    first = tab.inner_html("#read-moods")
+    tab.set_input_files("#read input[type=file]", str(photo))
+    tab.wait_for_function("t => document.querySelector('#read-moods').innerHTML !== t", arg=first)
+    tab.wait_for_timeout(1000)  # what follows on the photo's mood is asked for, too
+    let_go()
+    tab.wait_for_function(  # the map has the shape of the photo, not that of the square example
+        "() => { const map = document.querySelector('#read-overlay img');"
+        " return map && map.naturalWidth === 96 && map.naturalHeight === 64; }"
+    )
+    classifier, painting = Classifier.load(), read_image(photo)
+    reading = classifier.classify(painting)
+    _, numbers, table = read.compare_all(str(photo), reading.model, reading, reading.top)
+    tab.wait_for_function(
+        """wanted => Object.entries(wanted).every(([id, html]) => {
+          const box = document.createElement("div"); box.innerHTML = html;
+          return document.getElementById(id).textContent.trim() === box.textContent.trim(); })""",
+        arg={"read-numbers": numbers, "read-compare": table},
+    )

@@ -441,12 +441,10 @@ def test_a_cell_that_fails_is_named_in_one_line(tmp_path, monkeypatch):
     nbformat.write(bad, path)
     with pytest.raises(WorkbenchError, match=r"failed with ZeroDivisionError: division by zero\. The cell"):
         execute(path, tmp_path, {}, progress=False)
-    bad.cells[-1].source = "import time\ntime.sleep(60)"
+    bad.cells[-1].source = "import time\ntime.sleep(3600)"
     nbformat.write(bad, path)
-    start = time.monotonic()
     with pytest.raises(OutOfTime, match="the same command goes on"):
         execute(path, tmp_path, {}, minutes=0.1, progress=False)
-    assert time.monotonic() - start < 45
 
 
 # --- the full report

@@ -291,9 +291,14 @@ def build(tab: gr.Tab) -> None:
     mood = {"inputs": [painting, model], "outputs": found, "show_progress_on": [moods], **page}
 
     def and_so_on(event):
-        """The mood is there first; the map and the numbers follow."""
-        event.success(look, asked, overlay, **page).success(
-            compare_all, [painting, model, reading, class_name], [values, numbers, together], **page
+        """The mood is there first; the map and the numbers follow.
+
+        What still runs for the painting before is asked for again when it ends: by default the page would
+        drop the second call, and keep the map of the first.
+        """
+        again = {"trigger_mode": "always_last", **page}
+        event.success(look, asked, overlay, **again).success(
+            compare_all, [painting, model, reading, class_name], [values, numbers, together], **again
         )
 
     and_so_on(painting.change(read, trigger_mode="always_last", **mood))

@@ -279,7 +279,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         trigger_mode="always_last",
         show_progress_on=tried,
         **looking,
-    ).success(*trying, show_progress_on=tried, **looking)
+    ).success(*trying, trigger_mode="always_last", show_progress_on=tried, **looking)
     gr.on(
         [at.release, style.select, strength.release, scale.select, steadiness.release],
         *trying,
