@@ -13,7 +13,7 @@ from workbench.service.platform import Platform
 from workbench.service.storage import new_id
 
 pytestmark = pytest.mark.slow
-PATIENCE = 120.0  # seconds, on a machine that does other things too
+PATIENCE = 300.0  # seconds, on a machine that does other things too
 
 
 @pytest.fixture(scope="module")

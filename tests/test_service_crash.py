@@ -28,7 +28,7 @@ from workbench.service.records import Records
 from workbench.service.storage import Store, new_id
 
 HERE = Path(__file__).parent
-PATIENCE = 120.0
+PATIENCE = 300.0
 LIMITS = Limits(free_bytes=0, active_jobs=300, jobs_a_minute=10_000)
 
 

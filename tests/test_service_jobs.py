@@ -19,7 +19,7 @@ from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import new_id
 
-PATIENCE = 120.0  # seconds, on a machine that does other things too
+PATIENCE = 300.0  # seconds, on a machine that does other things too
 
 
 @pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])

@@ -17,7 +17,7 @@ from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import is_id, new_id
 
-PATIENCE = 200.0
+PATIENCE = 300.0
 
 
 def test_200_jobs_of_20_owners_at_once(tmp_path):

@@ -19,7 +19,7 @@ from workbench.service.storage import is_id, new_id
 from workbench.service.tasks import KINDS, check_options
 from workbench.service.web import gate, identify, result_url
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 SECRET = b"a face that only Ann may see"
 GOOD = "three blue herons"
 
