@@ -433,6 +433,18 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     with Image.open(download.value.path()) as image:
         expected = stylize.stylize(read_image(photo))
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+    first = tab.get_attribute("#redraw-result img >> nth=1", "src")
+    tab.focus("#redraw input[type=range] >> nth=0")
+    tab.keyboard.press("Home")  # no strength at all, without a mouse
+    tab.wait_for_function("src => document.querySelectorAll('#redraw-result img')[1].src !== src", arg=first)
+    with tab.expect_download() as download:
+        tab.click("#redraw-download")
+    with Image.open(download.value.path()) as image:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(read_image(photo)))
+    first = tab.get_attribute("#redraw-result img >> nth=1", "src")
+    tab.fill("#redraw input[type=number] >> nth=0", "1")
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("src => document.querySelectorAll('#redraw-result img')[1].src !== src", arg=first)
     bad = tmp_path / "bad.png"
     bad.write_text("not a picture")
     tab.click("#redraw button[aria-label='Remove Image'], #redraw button[aria-label='Clear']")

@@ -192,6 +192,11 @@ _SCRIPT = """() => {
   document.addEventListener("error", (event) => {
     if (event.target.closest?.("#video-input")) event.stopPropagation();
   }, true);
+  // Gradio's sliders tell that they were let go only after a pointer; keys move them, too.
+  document.addEventListener("keyup", ({target, key}) => {
+    const keys = {range: /^(Arrow|Home|End|Page)/, number: /^Enter$/}[target.type];
+    if (keys?.test(key)) target.dispatchEvent(new PointerEvent("pointerup", {bubbles: true}));
+  });
   const watch = new MutationObserver(() => { label(); describe(); });
   watch.observe(document.body, {childList: true, subtree: true});
   window.addEventListener("hashchange", open);
