@@ -45,7 +45,7 @@ from workbench.training.validation import StyleJudge
 
 log = logging.getLogger(__name__)
 
-# the recipe when the ablations were made; as they taught, it holds the drawing less now, which is a row too
+# the recipe when the ablations were made; it holds the drawing less now, and that is an ablation, too
 _FULL = {"w_teacher": 50.0, "w_boundary": 15.0}
 ABLATIONS = {
     "full": {"settings": _FULL},
