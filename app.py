@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, launch
 from workbench.ui.stopping import Stopping
 

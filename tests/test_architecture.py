@@ -15,11 +15,13 @@ PACKAGE = ROOT / "workbench"
 
 # Each floor may import from itself and from the floors before it.
 FLOORS = (
-    {"errors"},
+    {"core"},
     {"losses", "metrics", "models", "plots"},
     {"data"},
     {"interpret"},
-    {"inference"},
+    {"drawing"},
+    {"styles"},
+    {"classify"},
     {"training"},
     {"studies"},
     {"reporting"},

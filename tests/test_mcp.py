@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 import workbench.ui.mcp as tools_of_the_page
+from workbench.core.errors import WorkbenchError
 from workbench.data.images import read_image
-from workbench.errors import WorkbenchError
 from workbench.service.identity import COOKIE
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform

@@ -77,7 +77,7 @@ def test_real_work(real):
 
     from workbench.data.images import read_image
     from workbench.data.moods import MOODS
-    from workbench.inference.stylize import stylize
+    from workbench.styles.stylize import stylize
 
     platform, photo = real
     owner = new_id("a")

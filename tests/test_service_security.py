@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit
 from workbench.service.errors import LimitError, StorageError, UnknownJobError
 from workbench.service.identity import COOKIE, Tokens

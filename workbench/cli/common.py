@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from workbench.errors import ImageError, WorkbenchError
+from workbench.core.errors import ImageError, WorkbenchError
 
 
 def pictures(folder: Path) -> list[Path]:

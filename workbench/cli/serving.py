@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from workbench.cli.common import table
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 users = typer.Typer(help="Accounts of the served page.", no_args_is_help=True)
 

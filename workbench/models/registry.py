@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from workbench.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.errors import UnknownNameError, WeightsError
+from workbench.core.errors import UnknownNameError, WeightsError
 
 if TYPE_CHECKING:
     from torch import nn

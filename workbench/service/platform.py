@@ -26,7 +26,7 @@ from typing import Any
 import filelock
 from sqlalchemy.exc import DBAPIError
 
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit, jobs, schema
 from workbench.service.accounts import Accounts
 from workbench.service.database import Database

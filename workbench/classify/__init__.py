@@ -1,0 +1,1 @@
+"""Estimators of mood: fit, predict, cross-validate, calibrate."""

@@ -1,0 +1,1 @@
+"""What is drawn without learning: teachers, classical filters, the geometry of faces."""

@@ -1,0 +1,1 @@
+"""Redraw pictures and films in a style found by name."""
