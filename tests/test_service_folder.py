@@ -151,6 +151,57 @@ def test_a_folder_with_accounts_but_no_server_yet_is_adopted(tmp_path, monkeypat
         assert [account.name for account in platform.accounts.list()] == ["ann"]
 
 
+@pytest.mark.parametrize(
+    "place", ["incoming", "owners", "incoming/deep", f"owners/{new_id('a')}/{new_id('j')}"]
+)
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path, place):
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    (folder / "letters.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StorageError, match="holds other files") as refusal:
+        start(tmp_path)
+    assert "\n" not in str(refusal.value)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (folder / "letters.txt").read_text() == "mine"
+
+
+def test_names_that_are_not_ours_are_left_alone_in_our_own_folder(used):
+    data, owner, job = used
+    foreign = [
+        data / "incoming" / "scans" / "page.txt",
+        data / "incoming" / "note.txt",
+        data / "owners" / "letters" / "a" / "b.txt",
+        data / "owners" / owner / "notes" / "b.txt",
+        data / "owners" / owner / job / "try-again" / "b.txt",
+    ]
+    for path in foreign:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    assert is_whole(data, owner, job)
+    assert [path.read_text() for path in foreign] == ["mine"] * len(foreign)
+
+
+def test_a_disk_of_its_own_is_an_empty_folder(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    with start(tmp_path):
+        pass
+
+
+def test_what_lies_in_the_place_of_our_files_is_told_in_one_line(tmp_path):
+    with start(tmp_path / "data"):
+        pass
+    (tmp_path / "data" / "lock").unlink(missing_ok=True)
+    (tmp_path / "data" / "lock").mkdir()
+    with pytest.raises(StorageError, match="lock cannot be locked") as refusal:
+        start(tmp_path / "data")
+    assert "\n" not in str(refusal.value)
+    (tmp_path / "data" / "lock").rmdir()
+    (tmp_path / "data" / "workbench-folder").write_text("zzz")
+    with pytest.raises(StorageError, match="it is damaged"):
+        start(tmp_path / "data")
+
+
 def test_the_commands_refuse_too(used, tmp_path, monkeypatch, capsys):
     data, owner, job = used
 
