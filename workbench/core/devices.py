@@ -19,7 +19,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 VARIABLE = "WORKBENCH_DEVICE"
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def resolve(name: str | None = None) -> torch.device:

@@ -10,13 +10,14 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from workbench.core.errors import ImageError, WorkbenchError
 
 # Suffix: Pillow's format and the options that keep what was drawn
-OUTPUTS = {
+OUTPUTS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
