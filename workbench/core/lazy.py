@@ -2,8 +2,7 @@
 
 ``import workbench`` must cost nothing, and still ``workbench.stylize`` must be there, listed by ``dir`` and
 known to type checkers. The stub ``__init__.pyi`` of a package says where its names come from: checkers and
-editors read it, and so does :func:`names_of`. A package without a stub offers its modules:
-:func:`modules_of`.
+editors read it, and so does :func:`names_of`. A package without a stub offers its modules.
 
 Source: PEP 562; the idea of reading the stub is scientific Python's SPEC 1 (``lazy_loader``), which knows no
 renamed imports.

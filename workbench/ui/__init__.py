@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,16 @@ def launch(host: str = DEFAULT_HOST, port: int | None = DEFAULT_PORT, **options)
         from workbench.ui.app import launch
 
         return launch(host, port, **options)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer can reach an address or name."""
+    if host.casefold().rstrip(".").endswith("localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @contextlib.contextmanager
