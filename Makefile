@@ -55,7 +55,7 @@ reports: .venv/app.stamp  ## the project's own reports, into reports/: from the 
 
 .venv/app.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[app,report]'
 	touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt
@@ -65,7 +65,7 @@ reports: .venv/app.stamp  ## the project's own reports, into reports/: from the 
 
 .venv/lab.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[app,report,lab]'
 	touch $@ .venv/app.stamp
 
 clean:
