@@ -8,7 +8,7 @@
 ends in ``_``, ``get_params``, ``set_params`` and ``sklearn.base.clone`` work. Instead of ``X, y`` it takes the
 paintings and the rows to use, since labels, votes and pictures lie together:
 
-- ``fit(paintings, rows, seed=None) -> self``: ``rows`` are indices; ``seed`` is the run's, by default its own.
+- ``fit(paintings, rows, seed=None) -> self``: ``rows`` are indices; ``seed`` is by default its own.
 - ``predict_logits(paintings, rows)``, ``predict_proba(...)``: (len(rows), C); ``predict(...)``: (len(rows),).
 - ``cache``: a :class:`~workbench.core.cache.Cache` for features of single pictures; ``parameters_``: how many
   numbers were fitted.
