@@ -32,6 +32,7 @@ from workbench.service.accounts import Accounts
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.folder import DATABASE, LOCK, SECRET, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
 from workbench.service.looks import Looks
@@ -42,7 +43,6 @@ from workbench.service.tasks import KINDS, Kind, check_options
 log = logging.getLogger(__name__)
 
 _LOOK = 2.0  # seconds after which a waiter looks for itself
-DATABASE, SECRET, LOCK = "workbench.db", "secret", "lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,9 +91,11 @@ class Platform:
         database: URL of another database than the folder's own SQLite file.
         kinds: of work on offer.
         accounts: whether only named accounts may submit; anonymous visitors too if not.
+        adopt: tie the folder and the database together, whatever they belonged to before.
 
     Raises:
-        StorageError: the folder is in use by another platform, or cannot be used.
+        StorageError: the folder is in use by another platform, is somebody else's, does not belong to the
+            database, or cannot be used.
     """
 
     def __init__(
@@ -107,22 +109,22 @@ class Platform:
         database: str | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         accounts: bool = False,
+        adopt: bool = False,
     ):
         if workers < 1:
             raise WorkbenchError(f"Expected at least 1 worker but got {workers}.")
         self.workers = workers
         self.limits, self.kinds, self.named_only = limits or Limits(), kinds, accounts
         self.store = Store(data)
-        self._lock = filelock.FileLock(self.store.root / LOCK)
+        self._lock = _lock(self.store)
         try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise StorageError(
-                f"The data folder {self.store.root} is in use by another server. Stop that, or take another."
-            ) from error
-        self.database = Database(database or self.store.root / DATABASE)
+            self.database = Database(database or self.store.root / DATABASE)
+            tie(self.store, self.database, adopt)
+            self.tokens = Tokens(read_secret(self.store.root / SECRET))
+        except BaseException:
+            self._lock.release()
+            raise
         self.accounts = Accounts(self.database)
-        self.tokens = Tokens(read_secret(self.store.root / SECRET))
         self._records = Records(self.database, self.limits)
         self._board = jobs.Board()
         self._by_owner = Rate(self.limits.jobs_a_minute)
@@ -353,6 +355,22 @@ class Platform:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
+
+
+def _lock(store: Store) -> filelock.BaseFileLock:
+    """The folder's lock, taken: one server a folder."""
+    lock = filelock.FileLock(store.root / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise StorageError(
+            f"The data folder {store.root} is in use by another server. Stop that, or take another."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"The file {store.root / LOCK} cannot be locked ({error.strerror}). Check what lies there."
+        ) from error
+    return lock
 
 
 def _engine_for_looks(workers: int) -> Engine:
