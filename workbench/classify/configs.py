@@ -90,9 +90,9 @@ class FinetuneConfig:
     partial_share: float = 0.34  # of the layer groups, from the deep end, that "partial" trains
     layer_decay: float = 0.8  # of the learning rate from one layer group to the next shallower; 1 is none
     size: int = 224  # pixels of a view's side
-    augmentation: Literal[
-        "none", "flip", "crop", "colour", "rotate", "cutout", "brush", "strong"
-    ] = "brush"  # how training views are varied
+    augmentation: Literal["none", "flip", "crop", "colour", "rotate", "cutout", "brush", "strong"] = (
+        "brush"  # how training views are varied
+    )
     epochs: int = 8  # passes over the pictures
     batch_size: int = 32  # pictures per step
     learning_rate: float = 3e-4  # peak, deepest group and head
