@@ -21,7 +21,7 @@ Crop = tuple[int, int]
 class ViewsConfig:
     """How the deep stages of a network are tuned on stored views. Written as JSON beside every result."""
 
-    architecture: str = "lite0_classifier"  # a timm EfficientNet; it starts from ImageNet weights
+    model: str = "lite0_classifier"  # a timm EfficientNet, which starts from ImageNet weights
     frozen_stages: int = 6  # first of the 7 stages that stay as they are
     epochs: int = 3  # passes over the pictures, each with one random view of each
     batch_size: int = 32  # pictures per step
