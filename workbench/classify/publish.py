@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -114,8 +115,8 @@ def train_classifier(
     for row in summary.to_dict("records"):
         log.info("%(model)s %(metric)s %(estimate).3f (%(low).3f to %(high).3f)", row)
     run = key("classifier", 1, estimator.identity, **paintings.contents())
-    network, seconds = _fitted(estimator, paintings, out / f"{about.name}.safetensors", run)
-    seconds += sum(fold.seconds for fold in validations[about.name].folds)
+    tested = sum(fold.seconds for fold in validations[about.name].folds)
+    network, seconds = _fitted(estimator, paintings, out / f"{about.name}.safetensors", run, tested)
     training = {
         **_data_facts(paintings, about.data_source or Path(source.data).name, about.data_licence),
         "initial_weights": estimator.initial_weights,
@@ -131,19 +132,18 @@ def train_classifier(
 
 
 def _fitted(
-    estimator: NetworkEstimator, paintings: Paintings, path: Path, run: str
+    estimator: NetworkEstimator, paintings: Paintings, path: Path, run: str, tested: float
 ) -> tuple[nn.Module, float]:
-    """The network trained on all pictures and its seconds; of an earlier run if it was the same."""
-    try:
-        network, card = models.load(path)
-        if card.training.get("run") == run:
-            return network, float(card.training.get("fit_seconds", 0))
-    except WeightsError:
-        pass  # none yet, or damaged
+    """The network trained on all pictures, and the seconds of that and of testing; found again if it is there."""
+    if path.is_file():
+        with contextlib.suppress(WeightsError):  # damaged
+            network, card = models.load(path)
+            if card.training.get("run") == run:
+                return network, card.training["seconds"]
     log.info("Training on all %d pictures", len(paintings))
     start = time.perf_counter()
     network = estimator.fit(paintings, np.arange(len(paintings))).network_
-    return network, time.perf_counter() - start
+    return network, tested + time.perf_counter() - start
 
 
 def _command(estimator: NetworkEstimator, source: Source, about: Publication) -> str:
