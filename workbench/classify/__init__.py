@@ -30,9 +30,9 @@ finished fold is kept under the key of all that it depends on (see :mod:`workben
 **One calibration**, :mod:`~workbench.classify.calibration`: the temperature of a fold comes from the other
 folds; the temperature that is shipped comes from all.
 
-**One summary**, :mod:`~workbench.classify.summary`: ``score_rows`` (one row per training), ``prediction_rows``
-(one per picture), ``summarise`` (scores with intervals over painters, paired differences, corrected p), and
-``compare``, which does all of it for several estimators and leaves the three tables of a study.
+**One summary**, :mod:`~workbench.classify.summary`: ``score_rows`` (one row per training),
+``prediction_rows`` (one per picture), ``summarise`` (scores with intervals over painters, paired differences,
+corrected p), and ``compare``, which does all of it for several estimators and leaves a study's three tables.
 """
 
 from workbench.core import lazy

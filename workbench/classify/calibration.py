@@ -1,4 +1,4 @@
-"""How far a classifier's probabilities can be believed: one temperature, never fitted on what it is scored on.
+"""One temperature that makes probabilities believable, never fitted on what it is scored on.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
 """

@@ -1,4 +1,4 @@
-"""What can be chosen about each way to make a classifier. Nothing here brings torch: the command line reads it.
+"""The settings of each way to make a classifier. Nothing here brings torch: the command line reads it.
 
 A field's comment is its help (see :mod:`workbench.core.options`).
 """

@@ -120,8 +120,8 @@ class NetworkEstimator(Estimator):
 def config_for(model: str, changes: Mapping[str, Any]) -> Config:
     """The settings for the architecture ``model``, with ``changes`` to their fields.
 
-    What an architecture cannot do is not asked of it: one without ImageNet weights starts from random ones, one
-    that is made for pictures of one size gets views of that size.
+    What an architecture cannot do is not asked of it: one without ImageNet weights starts from random ones,
+    one that is made for pictures of one size gets views of that size.
 
     Raises:
         UnknownNameError: no such classifier, or no such setting of it.
@@ -141,7 +141,9 @@ def config_for(model: str, changes: Mapping[str, Any]) -> Config:
     own: dict[str, Any] = {"model": model}
     if not can.pretrained:
         if changes.get("pretrained"):
-            raise DatasetError(f"Expected no pretrained weights: there are none of {model}. Train it from scratch.")
+            raise DatasetError(
+                f"Expected no pretrained weights: there are none of {model}. Train it from scratch."
+            )
         own["pretrained"] = False
     if "size" in can.defaults:
         own["size"] = can.defaults["size"]

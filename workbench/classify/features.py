@@ -1,7 +1,7 @@
 """Features of pictures, computed once per picture: kept by the picture's content, and in memory while in use.
 
-A *feature source* is a small dataclass, so that it can be part of an estimator's settings; its ``table`` gives
-(N, D) features of all paintings. What is fitted on them are the estimators of this package.
+A *feature source* is a small dataclass, so that it can be part of an estimator's settings; its ``table``
+gives (N, D) features of all paintings. What is fitted on them are the estimators of this package.
 """
 
 from __future__ import annotations
@@ -206,7 +206,9 @@ def view_bank(config: ViewsConfig, paintings: Paintings, cache: Cache | None = N
     @torch.inference_mode()
     def train(i: int) -> Arrays:
         small, rng = shrink(paintings.read(i), draw.short_side[1]), np.random.default_rng([config.seed, i])
-        return {"train": stages(views.normalise([draw(small, rng) for _ in range(config.train_views)])).numpy()}
+        return {
+            "train": stages(views.normalise([draw(small, rng) for _ in range(config.train_views)])).numpy()
+        }
 
     @torch.inference_mode()
     def evaluate(i: int) -> Arrays:

@@ -1,10 +1,10 @@
 """Train any registered classifier end to end on labelled paintings: from scratch, or by transfer.
 
-Which layers are trained says :mod:`workbench.classify.transfer`. An interrupted training goes on after its last
-whole epoch, to the same weights.
+:mod:`workbench.classify.transfer` says which layers are trained. An interrupted training goes on after its
+last whole epoch, to the same weights.
 
 Sources: Zhang et al., "mixup", ICLR 2018; Loshchilov and Hutter, "AdamW", ICLR 2019; Smith and Topin,
-"Super-convergence", 2019; Kumar et al., "Fine-Tuning can Distort Pretrained Features", ICLR 2022 (probe first).
+"Super-convergence", 2019; Kumar et al., "Fine-Tuning can Distort Pretrained Features", ICLR 2022 (the head).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from workbench.models.registry import facts
 
 
 class Pictures:
-    """All pictures of a data set in memory, shrunk to what the views need: about 0.4 MB each at 224 pixels."""
+    """All pictures in memory, shrunk to what the views need: about 0.4 MB each at 224 pixels."""
 
     def __init__(self, paintings: Paintings, size: int):
         self.size = size
@@ -275,7 +275,7 @@ def predict(
 
 
 def head_inputs(network: nn.Module, pictures: Pictures, rows: NDArray, config: FinetuneConfig) -> Tensor:
-    """(len(rows), D) what the head sees of each picture, before dropout, averaged over the evaluation views."""
+    """(len(rows), D): what the head sees of each picture before dropout, averaged over its views."""
     seen: list[Tensor] = []
     handle = network.get_submodule(head_name(network)).register_forward_pre_hook(
         lambda _module, inputs: seen.append(inputs[0].float().mean(0).cpu())

@@ -52,7 +52,8 @@ class LinearProbe(Estimator):
     def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
         x = self.config.features.table(paintings, self.cache)[np.asarray(rows)]
         logits = np.full((len(x), len(paintings.classes)), _LEAST)
-        logits[:, self.classes_] = np.maximum(self.pipeline_.predict_log_proba(x), _LEAST)
+        with np.errstate(divide="ignore"):  # the logarithm of 0 is set to the least logit
+            logits[:, self.classes_] = np.maximum(self.pipeline_.predict_log_proba(x), _LEAST)
         return logits
 
 
@@ -96,7 +97,9 @@ class SoftProbe(Estimator):
 
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
         rows, table = np.asarray(rows), self.features(paintings)
-        targets, weights = soft_targets(paintings, rows, self.config.hard_share, self.config.class_weight_power)
+        targets, weights = soft_targets(
+            paintings, rows, self.config.hard_share, self.config.class_weight_power
+        )
         parts = [
             soft_probe(part[rows], targets[rows], weights[rows], self.config.penalty)
             for part in table.split(list(self.parts() or (table.shape[1],)), 1)

@@ -42,9 +42,8 @@ class Publication:
     data_source: str | None = None  # what the paintings are, for the card; by default the folder's name
     data_licence: str = "unstated"  # licence of the paintings
     licence: str = "unstated: see the licence of the training pictures"  # of the weights
-    limitations: str = (
-        "Measured by cross-validation on the training pictures' own collection only."
-    )  # what the model must not be used for
+    # what the model must not be used for
+    limitations: str = "Measured by cross-validation on the training pictures' own collection only."
 
     def __post_init__(self) -> None:
         if not self.name or Path(self.name).name != self.name:
@@ -58,8 +57,12 @@ class Source:
     """The labelled pictures to train on, see :func:`workbench.data.paintings.read_paintings`."""
 
     data: Path  # folder of paintings: one sub-folder per class, or with a table
-    ratings: Path | None = None  # CSV: path, label, painter, votes_CLASS …; by default ratings.csv in the folder
-    group_by: str | None = None  # column whose pictures stay together, or near-duplicates to find them by likeness
+    ratings: Path | None = (
+        None  # CSV: path, label, painter, votes_CLASS …; by default ratings.csv in the folder
+    )
+    group_by: str | None = (
+        None  # column whose pictures stay together, or near-duplicates to find them by likeness
+    )
     skip_unreadable: bool = False  # leave out files that cannot be read; the card says how many
 
     def read(self) -> Paintings:
@@ -78,8 +81,8 @@ def train_classifier(
 ) -> Path:
     """Train a classifier; write weights, card, config and the tables of its cross-validation into ``out``.
 
-    What is finished is found again in ``out/cache`` by all that it depends on: an interrupted run goes on, and
-    after a change of labels, votes, painters, pictures or settings what depends on it is made anew.
+    What is finished is found again in ``out/cache`` by all that it depends on: an interrupted run goes on,
+    and after a change of labels, votes, painters, pictures or settings what depends on it is made anew.
 
     Args:
         source: the labelled pictures.
@@ -104,7 +107,12 @@ def train_classifier(
     write_whole(text.encode(), out / f"{about.name}_config.json")
     validations = {
         name: cross_validate(
-            tested, paintings, folds=config.folds, split_seeds=config.split_seeds, out=out / "cache", desc=name
+            tested,
+            paintings,
+            folds=config.folds,
+            split_seeds=config.split_seeds,
+            out=out / "cache",
+            desc=name,
         )
         for name, tested in {about.name: estimator, **estimator.baselines()}.items()
     }
@@ -134,7 +142,7 @@ def train_classifier(
 def _fitted(
     estimator: NetworkEstimator, paintings: Paintings, path: Path, run: str, tested: float
 ) -> tuple[nn.Module, float]:
-    """The network trained on all pictures, and the seconds of that and of testing; found again if it is there."""
+    """The network trained on all pictures, and the seconds of that and of testing; an earlier one if it fits."""
     if path.is_file():
         with contextlib.suppress(WeightsError):  # damaged
             network, card = models.load(path)

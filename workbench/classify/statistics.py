@@ -1,8 +1,8 @@
 """The linear layer of ``lite_statistics``: statistics of every picture's views once, then a convex problem.
 
-As the layer is linear, the mean of the logits over a picture's views is the logit of its mean statistics: what
-is fitted is exactly what is read. Every network's part is fitted alone and the logits are averaged, an ensemble
-in one layer. A fit takes seconds, so cross-validation is honest and cheap; nothing is random but the folds.
+As the layer is linear, the mean of the logits over a picture's views is the logit of its mean statistics:
+what is fitted is exactly what is read. Every network's part is fitted alone and the logits are averaged, an
+ensemble in one layer. A fit takes seconds; nothing is random but the folds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What cross-validations say: scores of every training, every picture's probabilities, intervals, comparisons.
+"""What cross-validations say: scores of every training, probabilities of every picture, comparisons.
 
 The table of a study has one row per training with its provenance (``NAME.csv``); beside it lie every tested
 picture's probabilities (``NAME_predictions.csv``) and the comparison (``NAME_summary.csv``).
@@ -25,7 +25,9 @@ from workbench.metrics.paired import holm, mcnemar, two_sided_p
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
 
-def score_rows(name: str, validation: Validation, calibrated: bool = True, label: str = "model") -> list[dict]:
+def score_rows(
+    name: str, validation: Validation, calibrated: bool = True, label: str = "model"
+) -> list[dict]:
     """One row per training: split seed, fold, sizes, scores, fitted parameters, seconds and provenance."""
     data, rows = validation.paintings, []
     for fold, probabilities in zip(validation.folds, validation.by_fold(calibrated), strict=True):
@@ -78,9 +80,9 @@ def summarise(
 ) -> pd.DataFrame:
     """Scores with 95 % intervals over groups, and each estimator's paired difference from ``baseline``.
 
-    A score is the mean over the split seeds, within the bootstrap too: all answers for a painter's pictures come
-    into a resample together, so the interval is over painters. Resampling raises ECE, so its interval lies high.
-    McNemar's test needs one answer per picture: the probabilities are averaged over the split seeds for it.
+    A score is the mean over the split seeds, within the bootstrap too: all answers for a painter's pictures
+    come into a resample together, so the interval is over painters. Resampling raises ECE, so its interval
+    lies high. McNemar's test needs one answer per picture: the mean of the split seeds' probabilities.
 
     Args:
         validations: of the same pictures and split seeds, by name.
@@ -221,7 +223,7 @@ def write_tables(
     suffix: str = "",
     stamp: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Write trainings (``NAME{suffix}.csv``), predictions and the summary of validations; return the summary."""
+    """Write the trainings (``NAME{suffix}.csv``), the predictions and the summary; return the summary."""
     trainings = [r for n, v in validations.items() for r in score_rows(n, v, calibrated, label)]
     predictions = [r for n, v in validations.items() for r in prediction_rows(n, v, calibrated, label)]
     summary = summarise(validations, baseline, scores, samples, calibrated=calibrated, label=label)

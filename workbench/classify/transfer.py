@@ -5,7 +5,7 @@ linear head only, "partial" the deepest share of the groups, "full" all, with le
 ``layer_decay`` from a group to the next shallower one. Pretrained batch-norm statistics stay frozen, since
 batches here are small.
 
-Sources: Howard and Ruder, "ULMFiT", ACL 2018 (discriminative rates); Bao et al., "BEiT", ICLR 2022 (layer decay).
+Sources: Howard and Ruder, "ULMFiT", ACL 2018 (discriminative rates); Bao et al., "BEiT", ICLR 2022 (decay).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
 
 
 def layer_groups(network: nn.Module) -> dict[str, int]:
-    """Depth of every parameter's layer group, 0 at the input; the head (the last linear layer) is the deepest."""
+    """Depth of every parameter's layer group, 0 at the input; the head, the last linear layer, is deepest."""
     if hasattr(network, "group_matcher"):
         depth = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
     else:  # one group per module that holds parameters, in order

@@ -1,4 +1,4 @@
-"""One cross-validation for every estimator: painters stay together, and what is finished is kept by content."""
+"""One cross-validation for every estimator: painters stay together, finished folds are kept by content."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ class Validation:
         for fold, probabilities in zip(self.folds, self.by_fold(calibrated), strict=True):
             table[seeds.index(fold.split_seed), fold.rows] = probabilities
         if np.isnan(table).any():
-            raise ValueError("Expected every picture in one test fold of each split seed but some are in none.")
+            raise ValueError(
+                "Expected every picture in one test fold of each split seed but some are in none."
+            )
         return table
 
 
@@ -95,7 +97,7 @@ def cross_validate(
         folds: of each split.
         split_seeds: one split each.
         out: folder in which finished folds, and features if the estimator has no cache of its own, are kept.
-            A fold is found again if contents of the pictures, labels, votes, division and settings are the same.
+            A fold is found again if pictures, labels, votes, groups, division and settings are the same.
         desc: of the progress bar.
 
     Raises:
@@ -105,9 +107,7 @@ def cross_validate(
     plan = [
         (seed, number, train, test)
         for seed in split_seeds
-        for number, (train, test) in enumerate(
-            grouped_folds(paintings.labels, paintings.groups, folds, seed)
-        )
+        for number, (train, test) in enumerate(grouped_folds(paintings.labels, paintings.groups, folds, seed))
     ]
     done = []
     for seed, number, train, test in tqdm(plan, desc=desc, unit="fold", disable=None):

@@ -1,4 +1,4 @@
-"""Architectures by name. A plain dict; the decorator returns the function unchanged (after timm's registry)."""
+"""Architectures by name. The decorator returns the function unchanged (after timm's registry)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``timm.create_model("mafr_resnet50")``: timm knows our classifiers once ``workbench.models`` is imported.
 
-timm brings torch, which the listing of our models must not: what is registered are light functions that import
-an architecture when it is built, and they are registered when timm itself has been imported, now or later.
+timm brings torch, which the listing of our models must not. What is registered are light functions that
+import an architecture when it is built; they are registered once timm has been imported, now or later.
 """
 
 from __future__ import annotations
