@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from workbench.core.errors import DatasetError
 
 if TYPE_CHECKING:
+    from workbench.data.paintings import Paintings
     from workbench.data.transforms import Views
 
 Crop = tuple[int, int]
@@ -139,3 +141,46 @@ def _views(size: int, crops: tuple[Crop, ...], squeeze: bool = True, **normalisa
 
 
 Config = ViewsConfig | StatisticsConfig | FinetuneConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Publication:
+    """What the card of a classifier says beside what was measured."""
+
+    name: str = "my_classifier"  # of the weights; a file stem
+    title: str | None = None  # one line for menus
+    description: str | None = None  # a paragraph for the card
+    data_source: str | None = None  # what the paintings are, for the card; by default the folder's name
+    data_licence: str = "unstated"  # licence of the paintings
+    licence: str = "unstated: see the licence of the training pictures"  # of the weights
+    samples: int = 2000  # bootstrap samples of the intervals
+    # what the model must not be used for
+    limitations: str = "Measured by cross-validation on the training pictures' own collection only."
+
+    def __post_init__(self) -> None:
+        if not self.name or Path(self.name).name != self.name:
+            raise DatasetError(
+                f"Expected a plain model name but got {self.name!r}. Use letters, digits and underscores."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The labelled pictures to train on, see :func:`workbench.data.paintings.read_paintings`."""
+
+    data: Path  # folder of paintings: one sub-folder per class, or with a table
+    ratings: Path | None = (
+        None  # CSV: path, label, painter, votes_CLASS …; by default ratings.csv in the folder
+    )
+    group_by: str | None = (
+        None  # column whose pictures stay together, or near-duplicates to find them by likeness
+    )
+    skip_unreadable: bool = False  # leave out files that cannot be read; the card says how many
+
+    def read(self) -> Paintings:
+        """The labelled pictures."""
+        from workbench.data.paintings import read_paintings
+
+        return read_paintings(
+            self.data, self.ratings, skip_unreadable=self.skip_unreadable, group_by=self.group_by
+        )

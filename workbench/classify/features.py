@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
@@ -115,34 +116,42 @@ class StatisticsFeatures:
         """The features that an estimator with this config reads."""
         return cls(config.variants, config.size, config.eval_crops, columns)
 
-    def network(self, num_classes: int = 2) -> nn.Module:
-        """The frozen networks with ImageNet weights; the linear layer is not fitted."""
-        return create(
-            "lite_statistics", num_classes=num_classes, variants=self.variants, pretrained=True
-        ).eval()
+    @property
+    def views(self) -> Views:
+        """What is read of a picture."""
+        return StatisticsConfig(size=self.size, eval_crops=self.crops).views
+
+    @torch.inference_mode()
+    def measure(self, image: Image.Image) -> NDArray[np.float32]:
+        """(D,) all columns of one picture."""
+        x = self.views(image).contiguous(memory_format=torch.channels_last)
+        return statistics_network(self.variants).forward_features(x).mean(0).numpy()
 
     def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
         return self.table32(paintings, cache)[:, : self.columns].astype(np.float64)
 
     def table32(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float32]:
         """All columns in single precision, as the network computes them."""
-        config = StatisticsConfig(variants=self.variants, size=self.size, eval_crops=self.crops)
-        network = functools.cache(lambda: self.network().to(memory_format=torch.channels_last))
 
-        @torch.inference_mode()
         def make(i: int) -> Arrays:
-            x = config.views(paintings.read(i)).contiguous(memory_format=torch.channels_last)
-            return {"statistics": network().forward_features(x).mean(0).numpy()}
+            return {"statistics": self.measure(paintings.read(i))}
 
         settings = (self.variants, self.size, self.crops)
         return per_picture("statistics", settings, paintings, make, cache)["statistics"]
+
+
+@functools.lru_cache(maxsize=2)
+def statistics_network(variants: tuple[str, ...]) -> nn.Module:
+    """The frozen networks with ImageNet weights; the linear layer is not fitted. Do not change it."""
+    network = create("lite_statistics", num_classes=2, variants=variants, pretrained=True)
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 @dataclasses.dataclass(frozen=True)
 class ViewFeatures:
     """Pooled features of the network of a :class:`ViewsConfig` before its stages are tuned."""
 
-    config: ViewsConfig = ViewsConfig()
+    config: ViewsConfig
     view: int | None = None  # of one view only; None averages over all
 
     def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ _LEAST = -30.0  # logit of a class that was never seen
 class LinearProbeConfig:
     """What a linear probe is fitted on, and how strongly it is shrunk."""
 
-    features: Features = SqueezedFeatures()  # what is known of a picture
+    features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # what is known of a picture
     strength: float = STRENGTH  # scikit-learn's C; smaller shrinks more
 
 
@@ -70,7 +70,7 @@ def linear_probe(strength: float = STRENGTH) -> Pipeline:
 class SoftProbeConfig:
     """What a soft probe is fitted on, and how."""
 
-    features: Features = SqueezedFeatures()  # what is known of a picture
+    features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # what is known of a picture
     hard_share: float = 0.5  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.5  # weight of a class = frequency ** -power
     penalty: float = 0.3  # squared norm of the weights on standardised features
@@ -96,7 +96,11 @@ class SoftProbe(Estimator):
         return None
 
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
-        rows, table = np.asarray(rows), self.features(paintings)
+        return self.fit_table(self.features(paintings), paintings, rows)
+
+    def fit_table(self, table: Tensor, paintings: Paintings, rows: ArrayLike) -> Self:
+        """:meth:`fit` on (N, D) features that are at hand."""
+        rows = np.asarray(rows)
         targets, weights = soft_targets(
             paintings, rows, self.config.hard_share, self.config.class_weight_power
         )
@@ -110,7 +114,11 @@ class SoftProbe(Estimator):
         return self
 
     def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
-        return (self.features(paintings)[np.asarray(rows)] @ self.weight_.T + self.bias_).double().numpy()
+        return self.logits(self.features(paintings)[np.asarray(rows)])
+
+    def logits(self, features: Tensor) -> NDArray[np.float64]:
+        """(M, C) of any (M, D) features, e.g. of pictures that are no paintings of the collection."""
+        return (features @ self.weight_.T + self.bias_).double().numpy()
 
 
 def soft_targets(

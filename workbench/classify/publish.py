@@ -15,61 +15,21 @@ import pandas as pd
 from torch import nn
 
 from workbench import models
-from workbench.classify.configs import Config, ViewsConfig
+from workbench.classify.configs import Config, Publication, Source, ViewsConfig
 from workbench.classify.estimators import NetworkEstimator, estimator_for
 from workbench.classify.summary import write_tables
 from workbench.classify.validation import cross_validate
 from workbench.core import options
 from workbench.core.cache import Cache, key
 from workbench.core.cards import Card
-from workbench.core.errors import DatasetError, WeightsError
+from workbench.core.errors import WeightsError
 from workbench.core.files import write_whole
 from workbench.core.provenance import provenance
 from workbench.data.moods import describe_classes
-from workbench.data.paintings import Paintings, read_paintings
+from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
 
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Publication:
-    """What the card of a classifier says beside what was measured."""
-
-    name: str = "my_classifier"  # of the weights; a file stem
-    title: str | None = None  # one line for menus
-    description: str | None = None  # a paragraph for the card
-    data_source: str | None = None  # what the paintings are, for the card; by default the folder's name
-    data_licence: str = "unstated"  # licence of the paintings
-    licence: str = "unstated: see the licence of the training pictures"  # of the weights
-    # what the model must not be used for
-    limitations: str = "Measured by cross-validation on the training pictures' own collection only."
-
-    def __post_init__(self) -> None:
-        if not self.name or Path(self.name).name != self.name:
-            raise DatasetError(
-                f"Expected a plain model name but got {self.name!r}. Use letters, digits and underscores."
-            )
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """The labelled pictures to train on, see :func:`workbench.data.paintings.read_paintings`."""
-
-    data: Path  # folder of paintings: one sub-folder per class, or with a table
-    ratings: Path | None = (
-        None  # CSV: path, label, painter, votes_CLASS …; by default ratings.csv in the folder
-    )
-    group_by: str | None = (
-        None  # column whose pictures stay together, or near-duplicates to find them by likeness
-    )
-    skip_unreadable: bool = False  # leave out files that cannot be read; the card says how many
-
-    def read(self) -> Paintings:
-        """The labelled pictures."""
-        return read_paintings(
-            self.data, self.ratings, skip_unreadable=self.skip_unreadable, group_by=self.group_by
-        )
 
 
 def train_classifier(
@@ -77,7 +37,6 @@ def train_classifier(
     out: str | os.PathLike,
     config: Config | None = None,
     about: Publication | None = None,
-    samples: int = 2000,
 ) -> Path:
     """Train a classifier; write weights, card, config and the tables of its cross-validation into ``out``.
 
@@ -88,8 +47,7 @@ def train_classifier(
         source: the labelled pictures.
         out: folder for the results.
         config: settings.
-        about: name, licence and texts of the card.
-        samples: bootstrap samples of the intervals.
+        about: name, licence and texts of the card, and how its intervals are drawn.
 
     Returns:
         Path of the weights.
@@ -118,7 +76,7 @@ def train_classifier(
     }
     *_, baseline = validations
     summary = write_tables(
-        about.name, out, validations, baseline, samples=samples, suffix="_folds", stamp=provenance()
+        about.name, out, validations, baseline, samples=about.samples, suffix="_folds", stamp=provenance()
     )
     for row in summary.to_dict("records"):
         log.info("%(model)s %(metric)s %(estimate).3f (%(low).3f to %(high).3f)", row)
@@ -142,7 +100,7 @@ def train_classifier(
 def _fitted(
     estimator: NetworkEstimator, paintings: Paintings, path: Path, run: str, tested: float
 ) -> tuple[nn.Module, float]:
-    """The network trained on all pictures, and the seconds of that and of testing; an earlier one if it fits."""
+    """The network trained on all pictures, and the seconds with ``tested``; those of an equal earlier run."""
     if path.is_file():
         with contextlib.suppress(WeightsError):  # damaged
             network, card = models.load(path)

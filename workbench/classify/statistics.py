@@ -8,18 +8,17 @@ ensemble in one layer. A fit takes seconds; nothing is random but the folds.
 from __future__ import annotations
 
 import functools
-from typing import Any, Self
+from typing import Any
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
-from workbench.classify.features import SqueezedFeatures, StatisticsFeatures
+from workbench.classify.features import SqueezedFeatures, StatisticsFeatures, statistics_network
 from workbench.classify.probes import LinearProbe, SoftProbe
 from workbench.data.paintings import Paintings
-from workbench.models.statistics import StageStatistics
+from workbench.models import create
 
 
 class StatisticsEstimator(SoftProbe, NetworkEstimator):
@@ -45,7 +44,7 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
     @property
     def network_(self) -> nn.Module:
         """The frozen networks with the fitted layer."""
-        network = StatisticsFeatures.of(self.config).network(len(self.bias_))
+        network = create(self.architecture, pretrained=True, **self.arguments(len(self.bias_))).eval()
         with torch.no_grad():
             network.classifier.weight.copy_(self.weight_)
             network.classifier.bias.copy_(self.bias_)
@@ -63,4 +62,4 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
 
 @functools.cache
 def _dimensions(variants: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(StageStatistics(variant).dimensions for variant in variants)
+    return tuple(part.dimensions for part in statistics_network(variants).statistics)

@@ -1,9 +1,9 @@
 """Tune the deep stages of a classifier on a few hundred pictures, on a CPU, on stored views.
 
 The shallow stages stay as ImageNet made them, so their output for a set of augmented views of every picture
-is computed once; training then runs the deep stages only. Batch-norm statistics stay frozen (small batches would
-spoil them), targets mix the label with the raters' votes, rare classes weigh more, and an exponential moving
-average of the weights is kept.
+is computed once; training then runs the deep stages only. Batch-norm statistics stay frozen (small batches
+would spoil them), targets mix the label with the raters' votes, rare classes weigh more, and an exponential
+moving average of the weights is kept.
 
 Sources: Zhang et al., "mixup", ICLR 2018; Kornblith et al., CVPR 2019 (transfer); Kumar et al., "Fine-Tuning
 can Distort Pretrained Features", ICLR 2022 (probe first, then tune); Wortsman et al., "Robust fine-tuning of

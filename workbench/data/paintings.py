@@ -52,7 +52,7 @@ class Paintings:
         return read_image(self.root / self.paths[index])
 
     def contents(self) -> dict[str, object]:
-        """What a result can depend on, for :func:`workbench.core.cache.key`: files by content, not by name."""
+        """What results depend on, for :func:`workbench.core.cache.key`: files by content, not by name."""
         labels = [self.classes[label] for label in self.labels]
         files = [self.root / path for path in self.paths]
         return {"pictures": files, "labels": labels, "votes": self.votes, "groups": self.groups}
