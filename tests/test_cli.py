@@ -280,7 +280,7 @@ def classifier(monkeypatch):
 
     class Classifier:
         @classmethod
-        def load(cls, name="mood"):
+        def load(cls, name="mood", device=None):
             if name != "mood":
                 raise UnknownNameError("model", name, ["mood"])
             return cls()
@@ -289,7 +289,11 @@ def classifier(monkeypatch):
             light = np.float32(np.asarray(image).mean() / 255)
             return Reading("mood", {"dark": 1 - light, "light": light})
 
+        def classify_all(self, images):
+            return [self.classify(image) for image in images]
+
     stand_in = types.SimpleNamespace(DEFAULT_CLASSIFIER="mood", Classifier=Classifier)
+    monkeypatch.setattr("workbench.classify.readings.DEFAULT_CLASSIFIER", "mood")
     monkeypatch.setattr("workbench.classify.reading", stand_in, raising=False)
     monkeypatch.setitem(sys.modules, "workbench.classify.reading", stand_in)
 

@@ -204,7 +204,7 @@ def test_listing_architectures_imports_none_of_them():
 
     code = (
         "import sys; from workbench.core.registry import decorated; "
-        "print(decorated('workbench.models')['mafr_resnet50'], 'torch' in sys.modules)"
+        "print(decorated('workbench.models')['mafr_resnet50'].module, 'torch' in sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.split() == ["workbench.models.mafr", "False"]

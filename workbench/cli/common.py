@@ -16,7 +16,7 @@ from workbench.core import options
 from workbench.core.errors import ImageError, WorkbenchError
 
 
-def with_options(**configs: type) -> Callable[[Callable], Callable]:
+def with_options(**configs: type | tuple[type, ...]) -> Callable[[Callable], Callable]:
     """Decorator: a command gets the flags of config dataclasses, and the configs that were made of them.
 
         @app.command()
@@ -24,7 +24,8 @@ def with_options(**configs: type) -> Callable[[Callable], Callable]:
         def stylizer(config: StylizerConfig) -> None: ...
 
     Args:
-        configs: parameter of the function, and the dataclass whose options become flags.
+        configs: parameter of the function, and the dataclass whose options become flags. Of several
+            dataclasses, of which the function chooses one, it gets a mapping of what was typed.
     """
 
     def wrap(function: Callable) -> Callable:
@@ -34,13 +35,17 @@ def with_options(**configs: type) -> Callable[[Callable], Callable]:
             for name, parameter in inspect.signature(function).parameters.items()
             if name not in configs
         ]
-        added = [_flag(option) for cls in configs.values() for option in options.options(cls)]
+        taken = {parameter.name for parameter in own}
+        added = [
+            _flag(option, typed=isinstance(cls, tuple))
+            for cls in configs.values()
+            for option in _options(cls)
+            if option.name not in taken
+        ]
 
         @functools.wraps(function)
         def command(**given: Any) -> Any:
-            built = {
-                name: options.build(cls, _given(options.options(cls), given)) for name, cls in configs.items()
-            }
+            built = {name: _build(cls, given) for name, cls in configs.items()}
             return function(**{p.name: given[p.name] for p in own}, **built)
 
         del command.__wrapped__  # type: ignore[attr-defined]  # or the flags would be read from there
@@ -53,14 +58,27 @@ def with_options(**configs: type) -> Callable[[Callable], Callable]:
     return wrap
 
 
+def _options(cls: type | tuple[type, ...]) -> tuple[options.Option, ...]:
+    """The options of a dataclass, or of several: the first one's where two share a name."""
+    if not isinstance(cls, tuple):
+        return options.options(cls)
+    return tuple({option.name: option for one in reversed(cls) for option in options.options(one)}.values())
+
+
+def _build(cls: type | tuple[type, ...], given: dict[str, Any]) -> Any:
+    values = _given(_options(cls), given)
+    return values if isinstance(cls, tuple) else options.build(cls, values)
+
+
 def _is_plain(option: options.Option) -> bool:
     return bool(option.choices) or option.type in (bool, int, float, str, Path)
 
 
-def _flag(option: options.Option) -> inspect.Parameter:
+def _flag(option: options.Option, typed: bool = False) -> inspect.Parameter:
     """A Typer parameter of an option. Values that are no plain ones (mappings, nested configs) are JSON.
 
     Limits and choices are only shown here: :func:`workbench.core.options.build` checks them, in one line.
+    With ``typed`` it is None unless it was typed.
     """
     kind: Any = str if option.choices else option.type
     default: Any = inspect.Parameter.empty if option.required else option.default
@@ -72,8 +90,9 @@ def _flag(option: options.Option) -> inspect.Parameter:
         default = default if option.required else None
     if option.many:
         kind = list[kind]
-        default = default if option.required else list(option.default)
-    elif default is None:
+        default = list(default) if isinstance(default, tuple) else default
+    default = None if typed else default
+    if default is None:
         kind = kind | None
     flag = f"{option.flag}/--no-{option.flag[2:]}" if option.type is bool else option.flag
     annotation = Annotated[kind, typer.Option(flag, help=text, metavar=metavar)]
@@ -86,9 +105,12 @@ def _given(known: tuple[options.Option, ...], given: dict[str, Any]) -> dict[str
     """What was typed, or is a default, of these options; what was left out keeps the config's default."""
     values = {}
     for option in known:
-        value = given[option.name]
-        if value is not None and not (option.many and not value):
-            values[option.name] = value if _is_plain(option) else options.parse(option, value)
+        value = given.get(option.name)
+        if value is None or (option.many and not value):
+            continue
+        if option.many and not _is_plain(option):
+            value = [json.loads(item) for item in value]
+        values[option.name] = value if _is_plain(option) or option.many else options.parse(option, value)
     return values
 
 

@@ -103,6 +103,8 @@ class Option:
             return self._number(value)
         if self.type is Path:
             return Path(value)
+        if self.type is tuple and isinstance(value, list):
+            return tuple(value)
         if isinstance(self.type, type) and not isinstance(value, self.type):
             raise self._expected(_WORDS.get(self.type, self.type.__name__), value)
         return value
