@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import json
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,35 @@ from workbench.core import options
 from workbench.core.errors import ImageError, WorkbenchError
 
 
-def with_options(**configs: type) -> Callable[[Callable], Callable]:
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """Config dataclasses of which another flag names one; a command gets the flags of all of them."""
+
+    name: str  # of that flag, without dashes
+    classes: Mapping[str, type]
+    default: str
+    help: str
+
+    def options(self) -> tuple[options.Option, ...]:
+        """Those that all classes have alike, and the others without a default: theirs is their class's."""
+        found: dict[str, dict[str, options.Option]] = {}
+        for name, cls in self.classes.items():
+            for option in options.options(cls):
+                found.setdefault(option.name, {})[name] = option
+        chosen = options.Option(self.name, str, self.default, self.help, tuple(self.classes))
+        return (chosen, *(self._together(versions) for versions in found.values()))
+
+    def _together(self, versions: dict[str, options.Option]) -> options.Option:
+        first, *others = versions.values()
+        if len(versions) == len(self.classes) and all(o == first for o in others):
+            return first
+        defaults = ", ".join(
+            f"{n} needed" if o.required else f"{n} {o.default!s}" for n, o in versions.items()
+        )
+        return dataclasses.replace(first, default=None, help=f"{first.help} ({defaults})", optional=True)
+
+
+def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
     """Decorator: a command gets the flags of config dataclasses, and the configs that were made of them.
 
         @app.command()
@@ -24,7 +53,8 @@ def with_options(**configs: type) -> Callable[[Callable], Callable]:
         def stylizer(config: StylizerConfig) -> None: ...
 
     Args:
-        configs: parameter of the function, and the dataclass whose options become flags.
+        configs: parameter of the function, and the dataclass whose options become flags, or several of which
+            a flag names one.
     """
 
     def wrap(function: Callable) -> Callable:
@@ -34,13 +64,17 @@ def with_options(**configs: type) -> Callable[[Callable], Callable]:
             for name, parameter in inspect.signature(function).parameters.items()
             if name not in configs
         ]
-        added = [_flag(option) for cls in configs.values() for option in options.options(cls)]
+        known = {n: c.options() if isinstance(c, OneOf) else options.options(c) for n, c in configs.items()}
+        added = [_flag(option) for several in known.values() for option in several]
 
         @functools.wraps(function)
         def command(**given: Any) -> Any:
-            built = {
-                name: options.build(cls, _given(options.options(cls), given)) for name, cls in configs.items()
-            }
+            built = {}
+            for name, config in configs.items():
+                values = _given(known[name], given)
+                if isinstance(config, OneOf):
+                    config = config.classes[values.pop(config.name)]
+                built[name] = options.build(config, values)
             return function(**{p.name: given[p.name] for p in own}, **built)
 
         del command.__wrapped__  # type: ignore[attr-defined]  # or the flags would be read from there
