@@ -33,12 +33,16 @@ class Estimator(abc.ABC):
 
     Config: ClassVar[type]
     version: ClassVar[int] = 1  # raised when the same settings lead to something else
-    device: ClassVar[str] | property = "cpu"  # that it is fitted on
     parameters_: int  # how many numbers were fitted
 
     def __init__(self, config: Any = None, *, cache: Cache | None = None, **settings: Any):
         self.config = self.Config(**settings) if config is None else dataclasses.replace(config, **settings)
         self.cache = cache
+
+    @property
+    def device(self) -> str:
+        """That it is fitted on."""
+        return "cpu"
 
     @abc.abstractmethod
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -155,7 +155,7 @@ class _Training:
         self.targets, self.weights = soft_targets(
             paintings, self.rows, config.hard_share, config.class_weight_power
         )
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self._start_head()
         self.optimizer = torch.optim.AdamW(parameter_groups(self.network, config))
         steps = config.epochs * len(list(_batches(self.rows, config.batch_size, np.random.default_rng(0))))
@@ -173,7 +173,7 @@ class _Training:
 
         Its first random gradients would otherwise spoil the layers below (Kumar et al., ICLR 2022).
         """
-        head, config = self.network.get_submodule(head_name(self.network)), self.config
+        head, config = cast(nn.Linear, self.network.get_submodule(head_name(self.network))), self.config
         weight, bias = torch.zeros_like(head.weight), torch.zeros_like(head.bias)
         if config.pretrained or config.initial:
             features = head_inputs(self.network, self.pictures, self.rows, config).clone()

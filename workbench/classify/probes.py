@@ -7,7 +7,7 @@ Sources: Kornblith, Shlens and Le, "Do Better ImageNet Models Transfer Better?",
 from __future__ import annotations
 
 import dataclasses
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class LinearProbeConfig:
 class LinearProbe(Estimator):
     """Logistic regression on standardised features; a missing one is the training pictures' median."""
 
-    Config = LinearProbeConfig
+    Config: ClassVar[type] = LinearProbeConfig
     pipeline_: Pipeline
 
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
@@ -83,7 +83,7 @@ class SoftProbe(Estimator):
         weight_, bias_: (C, D) and (C,).
     """
 
-    Config = SoftProbeConfig
+    Config: ClassVar[type] = SoftProbeConfig
     weight_: Tensor
     bias_: Tensor
 

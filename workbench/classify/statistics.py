@@ -42,12 +42,12 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
         return f"ImageNet, packages {packages}; they stay as they are"
 
     @property
-    def network_(self) -> nn.Module:
+    def network_(self) -> nn.Module:  # type: ignore[override]
         """The frozen networks with the fitted layer."""
         network = create(self.architecture, pretrained=True, **self.arguments(len(self.bias_))).eval()
         with torch.no_grad():
-            network.classifier.weight.copy_(self.weight_)
-            network.classifier.bias.copy_(self.bias_)
+            network.get_parameter("classifier.weight").copy_(self.weight_)
+            network.get_parameter("classifier.bias").copy_(self.bias_)
         return network
 
     def baselines(self) -> dict[str, Estimator]:
@@ -62,4 +62,4 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
 
 @functools.cache
 def _dimensions(variants: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(part.dimensions for part in statistics_network(variants).statistics)
+    return statistics_network(variants).dimensions

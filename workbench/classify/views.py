@@ -13,7 +13,7 @@ zero-shot models", CVPR 2022 (interpolated weights).
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -102,9 +102,10 @@ def tune(
     tail.eval().to(memory_format=torch.channels_last)  # batch-norm statistics stay frozen ...
     tail[-2].train()  # ... and only dropout is on
     targets, weights = soft_targets(paintings, rows, config.hard_share, config.class_weight_power)
+    linear = cast(nn.Linear, tail[-1])
     head = soft_probe(features[rows], targets[rows], weights[rows], config.probe_penalty)
     with torch.no_grad():
-        for parameter, value in zip((tail[-1].weight, tail[-1].bias), head, strict=True):
+        for parameter, value in zip((linear.weight, linear.bias), head, strict=True):
             parameter.copy_(value)
     spread = features[rows].std(0) + 1e-6  # the penalty stays the probe's while tuning
     averaged = copy.deepcopy(tail).eval()
@@ -127,7 +128,7 @@ def tune(
                 x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
             logits = tail(x.contiguous(memory_format=torch.channels_last))
             loss = -(t * F.log_softmax(logits, 1)).sum(1).mean()
-            loss = loss + config.probe_penalty * ((tail[-1].weight * spread) ** 2).sum()
+            loss = loss + config.probe_penalty * ((linear.weight * spread) ** 2).sum()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(tail.parameters(), config.gradient_clip)

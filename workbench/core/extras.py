@@ -8,7 +8,7 @@ from workbench.core.errors import WorkbenchError
 
 # Extra: the modules that it brings. pyproject.toml names their packages; a test holds the two together.
 EXTRAS = {
-    "app": ("argon2", "filelock", "gradio", "itsdangerous", "psutil", "pykka", "sqlalchemy", "starlette"),
+    "app": ("argon2", "gradio", "itsdangerous", "psutil", "pykka", "sqlalchemy", "starlette"),
     "report": ("cleanlab", "ipykernel", "jupyter_client", "nbconvert", "nbformat", "papermill", "seaborn"),
     "cluster": ("ray",),
     "export": ("onnx", "onnxruntime", "onnxscript"),
