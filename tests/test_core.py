@@ -236,7 +236,7 @@ def test_options_are_read_from_fields_and_comments():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"photos": "p", "strength": 1.5}, r"Expected strength to be 0 to 1 but got 1\.5"),
+        ({"photos": "p", "strength": 1.5}, r"Expected strength to be between 0 and 1 but got 1\.5"),
         ({"photos": "p", "strength": float("nan")}, r"Expected strength"),
         ({"photos": "p", "validate_every": 0}, r"Expected validate_every to be at least 1 but got 0"),
         ({"photos": "p", "validate_every": 2.5}, r"a whole number"),

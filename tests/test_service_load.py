@@ -103,12 +103,13 @@ def test_real_work(real):
 
 
 @pytest.mark.slow
-def test_real_video(real, tmp_path):
+def test_real_video(real, tmp_path, monkeypatch):
     """A clip redrawn whole, and in pieces that are put together: the same frames."""
     import av
 
-    from workbench.service import tasks
+    from workbench.service import video_tasks
     from workbench.service.engines.worker import Context
+    from workbench.service.tasks import FilmOptions
 
     platform, _ = real
     clip = tmp_path / "clip.mp4"
@@ -123,7 +124,7 @@ def test_real_video(real, tmp_path):
     preview = platform.submit(owner, "preview_video", [clip], {"style": "colormatrix_sepia"})
     job = platform.submit(owner, "stylize_video", [clip], {"style": "colormatrix_sepia"})
     view = platform.wait(owner, preview, PATIENCE)
-    assert [made.name for made in view.files] == ["after.png", "before.png"], view.reason
+    assert [made.name for made in view.files] == ["after.png", "before.png", "facts.json"], view.reason
     view = platform.wait(owner, job, PATIENCE)
     assert view.state == "done", view.reason
 
@@ -134,21 +135,18 @@ def test_real_video(real, tmp_path):
     whole = levels(platform.result(owner, job))
     assert len(whole) == 20
 
-    options = platform.job(owner, job).options
-    tasks_frames, tasks.CHUNK_FRAMES = tasks.CHUNK_FRAMES, 5
-    try:
-        pieces = tasks.split_video((clip,), options)
-    finally:
-        tasks.CHUNK_FRAMES = tasks_frames
+    options = FilmOptions(**platform.job(owner, job).options)
+    monkeypatch.setattr(video_tasks, "CHUNK_FRAMES", 5)
+    pieces = video_tasks.split((clip,), options)
     assert len(pieces) == 4
     parts = []
     for number, piece in enumerate(pieces):
         parts.append(tmp_path / f"part{number}")
         parts[-1].mkdir()
-        tasks.stylize_video((clip,), piece, Context(parts[-1], lambda *_: None, lambda: False))
+        video_tasks.stylize((clip,), piece, Context(parts[-1]))
     out = tmp_path / "out"
     out.mkdir()
-    tasks.join_video((clip,), pieces, parts, Context(out, lambda *_: None, lambda: False))
+    video_tasks.join((clip,), pieces, parts, Context(out))
     assert np.abs(np.subtract(levels(out / "video.mp4"), whole)).max() <= 2
 
 

@@ -83,7 +83,7 @@ class Option:
     def _one(self, value: Any) -> Any:
         if self.choices:
             if value not in self.choices:
-                raise UnknownNameError(self.name.replace("_", " "), str(value), self.choices)
+                raise UnknownNameError(self.name.replace("_", " "), str(value)[:80], self.choices)
             return value
         if dataclasses.is_dataclass(self.type):
             if isinstance(value, self.type):
@@ -108,7 +108,7 @@ class Option:
         low, high = self.range.minimum, self.range.maximum
         if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
             wanted = (
-                f"{_short(low)} to {_short(high)}"
+                f"between {_short(low)} and {_short(high)}"
                 if low is not None and high is not None
                 else f"at least {_short(low)}"
                 if low is not None
@@ -120,7 +120,7 @@ class Option:
         return self.type(value)
 
     def _expected(self, what: str, value: Any) -> WorkbenchError:
-        return WorkbenchError(f"Expected {self.name} to be {what} but got {value!r}.")
+        return WorkbenchError(f"Expected {self.name} to be {what} but got {repr(value)[:80]}.")
 
 
 _WORDS = {str: "text", bool: "true or false", dict: "a mapping"}
@@ -152,7 +152,7 @@ def build(cls: type[Config], changes: Mapping[str, Any]) -> Config:
     known = {option.name: option for option in options(cls)}
     for name in changes:
         if name not in known:
-            raise UnknownNameError("setting", name, known)
+            raise UnknownNameError("setting", str(name)[:80], known)
     for name, option in known.items():
         if option.required and name not in changes:
             raise WorkbenchError(f"Expected {name} ({option.help}) but it is missing.")

@@ -51,6 +51,7 @@ class Result:
     height: int
     audio: str  # what was done with the sound: "none", "copied (aac)", "encoded again …"
     damaged: int  # packets of the source that could not be decoded and are missing
+    unchanged: int  # frames that the style left as they were, as portrait styles do where nobody is seen
 
 
 def stylize_video(
@@ -107,7 +108,7 @@ def stylize_video(
             if chunk is None:
                 file.add_sound(source, layout.origin)
             start, end = time.perf_counter(), 0
-            done = 0
+            done = unchanged = 0
             with (
                 prefetch(iter(reader), max(_AHEAD, batch), "decode") as frames,
                 prefetch(_drawn(frames, draw, batch), _AHEAD, "draw") as pairs,
@@ -115,6 +116,7 @@ def stylize_video(
                 for done, (frame, drawing) in enumerate(_until(pairs, cancelled), start=1):
                     encoder.write(blend(frame.pixels, drawing), frame.pts, frame.duration)
                     end = frame.pts + frame.duration
+                    unchanged += drawing is frame.pixels
                     if progress is not None:
                         progress(_progress(done, layout.frames, time.perf_counter() - start))
             encoder.flush()
@@ -124,7 +126,7 @@ def stylize_video(
         log.warning("%s: %d damaged packets left out", Path(source).name, len(reader.damaged))
     width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
     seconds = float(end * Fraction(layout.time_base))
-    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged))
+    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged)
 
 
 def _drawn(frames: Iterable[Frame], draw: Drawer, batch: int) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
