@@ -49,15 +49,20 @@ def explain(client, photo, *choices):
         return np.asarray(image)
 
 
+def difference(a, b) -> int:
+    """The largest, in levels."""
+    return np.abs(np.asarray(a, int) - np.asarray(b, int)).max()
+
+
 def test_method_and_layer_through_the_api(client, photo):
     classifier, picture = Classifier.load(SMALL), read_image(photo)
     name = classifier.card.class_names[1]
     for method, layer in (("grad_cam", "stage4"), ("guided_grad_cam", ""), ("occlusion", "")):
         expected = classifier.explain(picture, name, method, layer or None).overlay
         found = explain(client, photo, SMALL, name, method, layer)
-        np.testing.assert_array_equal(found, np.asarray(expected))
+        assert difference(found, expected) <= 1  # another process may sum in another order
     usual = np.asarray(classifier.explain(picture, name).overlay)
-    np.testing.assert_array_equal(explain(client, photo, SMALL, name), usual)  # what programs of old sent
+    assert difference(explain(client, photo, SMALL, name), usual) <= 1  # what programs of old sent
     # a layer is of no use to occlusion: left over from another method, it is not in the way
     np.testing.assert_array_equal(explain(client, photo, SMALL, name, "occlusion", "stage4"), found)
 

@@ -171,14 +171,21 @@ def test_the_page_behind_the_gate(real):
 
 @pytest.mark.slow
 def test_the_load_test_writes_every_figure_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(loadtest, "overhead", lambda *_: {"added_seconds": 0.0})  # loads the model
+    for figure in ("overhead", "beside_a_large_one"):  # they load the model
+        monkeypatch.setattr(loadtest, figure, lambda *_: {"added_seconds": 0.0})
     for _ in range(2):
         loadtest.measure(tmp_path / "platform.csv", "local", workers=1, jobs=20)
     with (tmp_path / "platform.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     names = [(row["figure"], row["quantity"]) for row in rows]
     assert len(names) == len(set(names))
-    assert {figure for figure, _ in names} == {"throughput", "queued memory", "overhead", "recovery"}
+    assert {figure for figure, _ in names} == {
+        "throughput",
+        "queued memory",
+        "overhead",
+        "small beside large",
+        "recovery",
+    }
     values = {row["quantity"]: float(row["value"]) for row in rows}
     assert values["jobs_mixed_up_or_lost"] == 0
     assert values["queued_jobs"] == 20

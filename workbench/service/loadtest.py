@@ -23,6 +23,7 @@ from workbench.core.options import Range
 from workbench.service.engines.worker import Context
 from workbench.service.limits import Limits
 from workbench.service.platform import JobView, Platform
+from workbench.service.previews import Preview
 from workbench.service.schema import DONE, QUEUED
 from workbench.service.storage import new_id
 from workbench.service.tasks import TASKS, NoOptions, PhotoOptions, Task
@@ -188,6 +189,40 @@ def overhead(platform: Platform, folder: Path) -> dict[str, float]:
     }
 
 
+def beside_a_large_one(platform: Platform, folder: Path) -> dict[str, float]:
+    """A picture of 512² drawn for somebody who waits: alone, and while one of 24 megapixels is drawn."""
+    import numpy as np
+    from PIL import Image
+
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8))
+    for name, size in (("small", (SIZE, SIZE)), ("large", (6000, 4000))):
+        noise.resize(size, Image.Resampling.BICUBIC).save(folder / f"{name}.jpg")
+
+    def draw(name: str) -> Preview:
+        out = Path(tempfile.mkdtemp(dir=folder))
+        return platform.previews.start(TASKS["stylize_picture"], [folder / f"{name}.jpg"], None, out, name)
+
+    def small() -> float:
+        return _seconds(lambda: draw("small").result(_WAIT))
+
+    small()  # the worker has its model
+    alone = [small() for _ in range(REPEATS)]
+    start, large, beside = time.perf_counter(), draw("large"), []
+    while not large.ended:
+        seconds = small()
+        beside += [] if large.ended else [seconds]
+        time.sleep(0.2)
+    large.result()
+    return {
+        "alone_seconds": statistics.median(alone),
+        "beside_seconds": statistics.median(beside),
+        "beside_seconds_most": max(beside),
+        "added_seconds_most": max(beside) - statistics.median(alone),
+        "large_seconds": time.perf_counter() - start,
+        "small_ones_meanwhile": float(len(beside)),
+    }
+
+
 def recovery(folder: Path, engine: str, workers: int) -> dict[str, float]:
     """Kill a server with work in hand; seconds until a new one is up, and until it works again."""
     command = [sys.executable, "-m", _HERE, str(folder), engine, str(workers)]
@@ -233,6 +268,7 @@ def measure(out: Path, engine: str, workers: int = 2, jobs: int = 200) -> Path:
             "throughput": lambda: on_a_platform("throughput", lambda p: throughput(p, jobs, folder)),
             "queued memory": lambda: on_a_platform("memory", lambda p: queued_memory(p, jobs)),
             "overhead": lambda: on_a_platform("overhead", lambda p: overhead(p, folder)),
+            "small beside large": lambda: on_a_platform("lanes", lambda p: beside_a_large_one(p, folder)),
             "recovery": lambda: recovery(folder / "recovery", engine, workers),
         }
         for figure, run in figures.items():

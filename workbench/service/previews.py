@@ -35,7 +35,8 @@ from workbench.service.tasks import WARM_UP, Task
 log = logging.getLogger(__name__)
 
 QUICK, LARGE = "quick", "large"
-QUICK_SECONDS, LARGE_SECONDS = 60.0, 600.0  # that one task may take
+QUICK_SECONDS, LARGE_SECONDS = 60.0, 600.0  # that one task may take, from its first word of progress
+_LOADING_SECONDS = 300.0  # until then: a process starts, and modules are imported, on a busy machine
 _REMEMBERED = 10_000  # owners and addresses, by when they were served
 
 
@@ -289,10 +290,15 @@ class PreviewRunner:
                 self._served.move_to_end(who)
             while len(self._served) > _REMEMBERED:
                 self._served.popitem(last=False)
-            lane.kill_after(preview.seconds, preview, is_late=True)
+            lane.kill_after(_LOADING_SECONDS, preview, is_late=True)
+        is_loading = True
 
         def hear(message: Progress | Ended) -> None:
+            nonlocal is_loading
             if isinstance(message, Progress):
+                if is_loading and not preview.ended:
+                    is_loading = False
+                    lane.kill_after(preview.seconds, preview, is_late=True)
                 preview.share, preview.note = message.share, message.note
             else:
                 self._ended(preview, lane, message)

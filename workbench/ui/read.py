@@ -322,10 +322,8 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         """
         with pictures.one_line_errors():
             options = {"model": known_model(model)}
-            with visitor.ask(platform, request, TASKS["classify_picture"], image, options) as preview:
-                while not await visitor.ended(preview, progress):
-                    yield None  # so that a call whose caller has left is stopped
-                yield visitor.read_facts(preview.result(), "reading.json")
+            preview = visitor.ask(platform, request, TASKS["classify_picture"], image, options)
+            return visitor.read_facts(await visitor.result(preview, progress), "reading.json")
 
     async def explain_file(
         image,
@@ -348,14 +346,12 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         Returns:
             a PNG: the painting under the heat map, the brighter the more it spoke for the mood
         """
-        with (
-            pictures.one_line_errors(),
-            ask_to_explain(platform, request, image, model, class_name, method, layer, False) as preview,
-        ):
-            while not await visitor.ended(preview, progress):
-                yield None
-            made = visitor.read_facts(preview.result())["class"]
-            yield pictures.named(preview.result() / "picture.png", pictures.stem_of(image), made)
+        with pictures.one_line_errors():
+            choices = model, class_name, method, layer
+            preview = ask_to_explain(platform, request, image, *choices, reduce=False)
+            folder = await visitor.result(preview, progress)
+        made = visitor.read_facts(folder)["class"]
+        return pictures.named(folder / "picture.png", pictures.stem_of(image), made)
 
     gr.Button(visible=False).click(
         classify_file,

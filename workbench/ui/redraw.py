@@ -295,10 +295,10 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
             the redrawn picture as a PNG file of the same size
         """
         choices = style, strength, preserve_color, runtime
-        with pictures.one_line_errors(), ask(platform, request, image, choices, compare=False) as preview:
-            while not await visitor.ended(preview, progress):
-                yield None  # so that a call whose caller has left is stopped
-            yield pictures.named(preview.result() / "picture.png", pictures.stem_of(image), style)
+        with pictures.one_line_errors():
+            preview = ask(platform, request, image, choices, compare=False)
+            folder = await visitor.result(preview, progress)
+        return pictures.named(folder / "picture.png", pictures.stem_of(image), style)
 
     gr.Button(visible=False).click(
         stylize_file,

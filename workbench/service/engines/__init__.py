@@ -16,7 +16,7 @@ from workbench.core.errors import UnknownNameError
 
 Outcome = Literal["done", "failed", "cancelled", "crashed", "deferred"]
 NAMES = ("local", "ray")
-BACKGROUND = 10  # niceness of what nobody waits for at his screen
+BACKGROUND = 5  # niceness of what nobody waits for at his screen
 
 
 @dataclasses.dataclass(frozen=True)
