@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from workbench.service import loadtest
-from workbench.service.identity import COOKIE
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import is_id, new_id
@@ -159,7 +158,7 @@ def test_the_page_behind_the_gate(real):
     try:
         first = httpx.get(page.local_url)
         assert first.status_code == 200
-        owner = platform.tokens.read(first.cookies[COOKIE])[0]
+        owner = platform.tokens.read(first.cookies[platform.tokens.cookie])[0]
         assert is_id(owner, "a")
         assert first.headers["x-content-type-options"] == "nosniff"
         again = httpx.get(page.local_url + "config", cookies=dict(first.cookies))

@@ -91,6 +91,8 @@ class Platform:
         database: URL of another database than the folder's own SQLite file.
         kinds: of work on offer.
         accounts: whether only named accounts may submit; anonymous visitors too if not.
+        local: whether everybody without an account is one and the same, whose computer this is; for a page
+            that only this computer can reach.
         adopt: tie the folder and the database together, whatever they belonged to before.
 
     Raises:
@@ -109,6 +111,7 @@ class Platform:
         database: str | None = None,
         kinds: Mapping[str, Task] = TASKS,
         accounts: bool = False,
+        local: bool = False,
         adopt: bool = False,
     ):
         if workers < 1:
@@ -125,6 +128,7 @@ class Platform:
             self._lock.release()
             raise
         self.accounts = Accounts(self.database)
+        self.local_owner = _local_owner(self.database) if local and not accounts else None
         self._records = Records(self.database, self.limits)
         self._board = jobs.Board()
         self._by_owner = Rate(self.limits.jobs_a_minute)
@@ -356,6 +360,16 @@ class Platform:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
+
+
+def _local_owner(database: Database) -> str:
+    """The owner of everything that is done without an account on this computer, made once."""
+    with database.write() as session:
+        row = session.get(schema.Meta, "local_owner")
+        if row is None:
+            row = schema.Meta(key="local_owner", value=new_id("a"))
+            session.add(row)
+        return row.value
 
 
 def _lock(store: Store) -> filelock.BaseFileLock:
