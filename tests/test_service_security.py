@@ -46,9 +46,10 @@ def whoami(request):
     return JSONResponse({"owner": request.state.owner})
 
 
-def client(platform, **options):
-    app = Starlette(routes=[Route("/{rest:path}", whoami)], middleware=[gate(platform)])
-    return TestClient(app, follow_redirects=False, **options)
+def client(platform, base_url="http://localhost", **options):
+    methods = ["GET", "POST", "DELETE"]
+    app = Starlette(routes=[Route("/{rest:path}", whoami, methods=methods)], middleware=[gate(platform)])
+    return TestClient(app, base_url, follow_redirects=False, **options)
 
 
 ASKS = [
@@ -231,7 +232,7 @@ def test_each_visitor_is_somebody_else_and_stays_it(platform):
     assert is_id(owner, "a")
     assert one.get("/x").json()["owner"] == owner
     assert two.get("/").json()["owner"] not in (owner, None)
-    cookie = client(platform, base_url="https://testserver").get("/").headers["set-cookie"]
+    cookie = client(platform, base_url="https://localhost").get("/").headers["set-cookie"]
     assert {"HttpOnly", "SameSite=Lax", "Path=/", "Secure"} <= {part.strip() for part in cookie.split(";")}
 
 

@@ -39,9 +39,11 @@ from workbench.service.looks import Looks
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id
 from workbench.service.tasks import KINDS, Kind, check_options
+from workbench.service.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
+_TIDY = 600.0  # seconds between looks for old uploads
 _LOOK = 2.0  # seconds after which a waiter looks for itself
 
 
@@ -123,7 +125,9 @@ class Platform:
         try:
             self.database = Database(database or self.store.root / DATABASE)
             tie(self.store, self.database, adopt)
-            self.tokens = Tokens(read_secret(self.store.root / SECRET))
+            secret = read_secret(self.store.root / SECRET)
+            self.tokens = Tokens(secret)
+            self.uploads = Uploads(self.store.root, secret, self.limits)
         except BaseException:
             self._lock.release()
             raise
@@ -141,6 +145,7 @@ class Platform:
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )
         jobs.recover(self._parts)
+        self._tidy = time.monotonic()
         self._manager = jobs.JobManager.start(self._parts)
         self._closing = threading.Event()
         threading.Thread(target=self._tick, name="ticker", daemon=True).start()
@@ -300,6 +305,7 @@ class Platform:
             self._engine.close()
         for row in self._records.running():
             self._records.requeue(row.id, "The server was stopped.", 0.0, counts=False)
+        self.uploads.close()
         self.database.close()
         self._lock.release()
 
@@ -359,6 +365,9 @@ class Platform:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
+            if time.monotonic() - self._tidy > _TIDY:
+                self._tidy = time.monotonic()
+                self.uploads.sweep()
 
 
 def _local_owner(database: Database) -> str:

@@ -8,13 +8,14 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from workbench import __version__
+from workbench.service.uploads import CACHE_VARIABLE
 from workbench.ui import (
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -37,13 +38,13 @@ QUEUE_SIZE = 32  # visitors who may wait; the next one is told to come back
 _HOURS = 3600
 
 
-def _own_cache() -> None:
-    """Keep uploads and results in a folder that only this user can read and that goes with the process."""
-    if "GRADIO_TEMP_DIR" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="workbench-")
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    Path(os.environ["GRADIO_TEMP_DIR"]).mkdir(parents=True, exist_ok=True)
+def _own_cache(platform: Platform) -> None:
+    """Keep uploads and results in the platform's cache, or below that of this process if it has one."""
+    if CACHE_VARIABLE in os.environ:
+        platform.uploads.serve_from(Path(os.environ[CACHE_VARIABLE]))
+        return
+    os.environ[CACHE_VARIABLE] = str(platform.uploads.run)
+    atexit.register(shutil.rmtree, platform.uploads.run, ignore_errors=True)
 
 
 def build_app(platform: Platform) -> gr.Blocks:
@@ -53,7 +54,7 @@ def build_app(platform: Platform) -> gr.Blocks:
         platform: where its videos are drawn and its visitors' work is kept. The page must be served behind
             :func:`workbench.service.web.gate` of the same platform, as :func:`launch` does.
     """
-    _own_cache()
+    _own_cache(platform)
     with gr.Blocks(
         title="Painter Psychology Workbench",
         analytics_enabled=False,
@@ -116,6 +117,7 @@ def launch(
     inbrowser: bool = False,
     platform: Platform | None = None,
     mcp_server: bool = False,
+    public_hosts: Sequence[str] = (),
 ) -> gr.Blocks:
     """Build the page and serve it from a thread of its own; return when it answers.
 
@@ -126,6 +128,8 @@ def launch(
         platform: draws the videos, keeps each visitor's work, and confirms who asks; the caller closes it.
             None makes one in a temporary folder that goes with the page.
         mcp_server: offer the page's API to assistants as tools as well, see :mod:`workbench.ui.mcp`.
+        public_hosts: names under which the page is reached, of a reverse proxy for one; a request for any
+            other name than these, ``host``, ``localhost`` and plain addresses is refused.
 
     Returns:
         The served page: ``local_url`` is its address, ``close()`` stops it, ``block_thread()`` waits.
@@ -134,7 +138,8 @@ def launch(
         OSError: the port is taken.
         WorkbenchError: tools were asked for that cannot be offered.
     """
-    from workbench.service.web import gate
+    from workbench.service.uploads import OwnFolder
+    from workbench.service.web import SESSIONS, gate
 
     if mcp_server:
         mcp.check(platform)
@@ -145,6 +150,10 @@ def launch(
     if mcp_server:
         mcp.offer(blocks)
     _after_closing(blocks, own.close)
+
+    def forget(session: str) -> None:
+        blocks.app.state_holder.session_data.pop(session, None)
+
     blocks.launch(
         server_name=host,
         server_port=port,
@@ -152,7 +161,8 @@ def launch(
         quiet=True,
         inbrowser=inbrowser,
         share=False,
-        app_kwargs={"middleware": [gate(platform)]},
+        app_kwargs={"middleware": [gate(platform, {host, *public_hosts}, forget)]},
+        state_session_capacity=SESSIONS,
         theme=theme(),
         css=CSS + job_card.CSS + video.CSS + my_work.CSS,
         js=page_script(),
@@ -166,6 +176,7 @@ def launch(
         ssr_mode=False,
         pwa=False,
     )
+    blocks.app.uploaded_file_dir = OwnFolder(Path(os.environ[CACHE_VARIABLE]))
     # no daemon: torch aborts the process when it is cut off
     threading.Thread(target=_warm_up, name="warm-up").start()
     return blocks
