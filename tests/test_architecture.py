@@ -27,7 +27,7 @@ FLOORS = (
     {"reporting"},
     {"service"},
     {"ui"},
-    {"bench", "cli"},
+    {"bench", "cli", "__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 

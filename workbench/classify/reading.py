@@ -23,7 +23,15 @@ from workbench.interpret.attribution import default_layer, overlay
 from workbench.interpret.methods import METHODS, attribute, available, methods, passes
 from workbench.metrics.calibration import apply_temperature
 
-__all__ = ["DEFAULT_CLASSIFIER", "Classifier", "Explanation", "Reading", "classifiers"]
+__all__ = [
+    "DEFAULT_CLASSIFIER",
+    "Classifier",
+    "Explanation",
+    "Reading",
+    "classifiers",
+    "classify",
+    "load_classifier",
+]
 
 _MAX_RATIO = 8.0  # a longer scroll is squeezed to this ratio for the heat map only, to bound its cost
 _MANY_PASSES = {"integrated_gradients": {"steps": 16}, "occlusion": {}}  # ... see the picture at 224² pixels
@@ -146,6 +154,24 @@ class Classifier:
     def _short_side(self) -> int:
         crops = [k.short_side for k in self.views.kinds if isinstance(k, Crops)]
         return min(crops) if crops else self.views.kinds[0].size
+
+
+def load_classifier(name: str | os.PathLike = DEFAULT_CLASSIFIER) -> Classifier:
+    """A trained classifier of moods, by name or by file: :meth:`Classifier.load`."""
+    return Classifier.load(name)
+
+
+def classify(image: Image.Image, classifier: str | os.PathLike = DEFAULT_CLASSIFIER) -> Reading:
+    """The moods that people see in a painting, with calibrated probabilities.
+
+    Args:
+        image: the painting.
+        classifier: a name in :func:`classifiers`, or a ``.safetensors`` file with its card beside it.
+
+    Raises:
+        UnknownNameError, WeightsError, ImageError: as :class:`Classifier`.
+    """
+    return load_classifier(classifier).classify(image)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ from workbench.cli import (
 )
 from workbench.core.errors import WorkbenchError
 
+__all__ = ["app", "main"]
+
 app = typer.Typer(
     help="What a painter's hand says about mood, and the world redrawn in that hand.",
     no_args_is_help=True,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from workbench.service.platform import Platform
 
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "MCP_PATH", "build_app", "launch"]
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 MCP_PATH = "/gradio_api/mcp/"  # where assistants find the tools, if they are offered
