@@ -88,7 +88,10 @@ def result_url(job: str, name: str) -> str:
 
 
 def gate(
-    platform: Platform, hosts: Collection[str] = (), forget: Callable[[str], None] = lambda session: None
+    platform: Platform,
+    hosts: Collection[str] = (),
+    forget: Callable[[str], None] = lambda session: None,
+    is_shared: Callable[[str], bool] = lambda session: False,
 ) -> Middleware:
     """The middleware for ``app_kwargs={"middleware": [gate(platform)]}`` of Gradio's ``launch``.
 
@@ -96,17 +99,23 @@ def gate(
         platform: who knows the owners.
         hosts: names under which the server is reached, besides its addresses and ``localhost``.
         forget: told of sessions of the page that are no longer kept.
+        is_shared: whether a session is used for several owners, by the server itself.
     """
-    return Middleware(Gate, platform=platform, hosts=hosts, forget=forget)
+    return Middleware(Gate, platform=platform, hosts=hosts, forget=forget, is_shared=is_shared)
 
 
 class Gate:
     """The middleware itself; ``scope["state"]["owner"]`` is the confirmed owner for what comes after."""
 
     def __init__(
-        self, app: ASGIApp, platform: Platform, hosts: Collection[str], forget: Callable[[str], None]
+        self,
+        app: ASGIApp,
+        platform: Platform,
+        hosts: Collection[str],
+        forget: Callable[[str], None],
+        is_shared: Callable[[str], bool],
     ):
-        self._app, self._platform = app, platform
+        self._app, self._platform, self._is_shared = app, platform, is_shared
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
         self._sessions = Bound(SESSIONS, SESSIONS_OF_ONE, forget)
         self._events = Bound()
@@ -223,9 +232,12 @@ class Gate:
         elif name == "stream":
             sessions.append(rest.partition("/")[0])
             events.append(rest.partition("/")[0])
+        sessions = [text for text in sessions if isinstance(text, str) and text]
+        if any(map(self._is_shared, sessions)):  # of the server itself, whose name nobody else knows
+            return True
         bind = self._sessions.is_free_or_of if owner == NOBODY else self._sessions.take
         return (
-            all(bind(text, owner) for text in sessions if isinstance(text, str) and text)
+            all(bind(text, owner) for text in sessions)
             and all(self._events.is_free_or_of(text, owner) for text in events if isinstance(text, str))
             and all(self._platform.uploads.may_see(owner, path) for path in _paths(said))
         )

@@ -161,7 +161,11 @@ def launch(
         quiet=True,
         inbrowser=inbrowser,
         share=False,
-        app_kwargs={"middleware": [gate(platform, {host, *public_hosts}, forget)]},
+        app_kwargs={
+            "middleware": [
+                gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
+            ]
+        },
         state_session_capacity=SESSIONS,
         theme=theme(),
         css=CSS + job_card.CSS + video.CSS + my_work.CSS,
