@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
+import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import uvicorn
+from gradio import http_server, queueing, utils
 
 from workbench import __version__
+from workbench.service import connections
 from workbench.service.uploads import CACHE_VARIABLE
 from workbench.ui import (
     DEFAULT_HOST,
@@ -36,6 +42,9 @@ if TYPE_CHECKING:
 
 QUEUE_SIZE = 32  # visitors who may wait; the next one is told to come back
 _HOURS = 3600
+_BUG = "Something went wrong on the server. Try again; if it stays, tell whoever runs it."
+_NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
+_payload = utils.error_payload
 
 
 def _own_cache(platform: Platform) -> None:
@@ -104,6 +113,32 @@ def _after_closing(blocks: gr.Blocks, then: Callable[[], None]) -> None:
     blocks.close = close_both
 
 
+@contextlib.contextmanager
+def _bounded_server(trusted_proxies: Sequence[str]) -> Iterator[None]:
+    """Gradio configures uvicorn itself and leaves no room for more: within the block it takes our options."""
+    utils.error_payload = queueing.error_payload = _in_words
+    connections.raise_file_limit()
+    connections.one_line_a_kind()
+    bounded = SimpleNamespace(
+        Config=functools.partial(uvicorn.Config, **connections.options(trusted_proxies)),
+        Server=uvicorn.Server,
+    )
+    http_server.uvicorn = bounded
+    try:
+        yield
+    finally:
+        http_server.uvicorn = uvicorn
+
+
+def _in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+    """What Gradio answers to a call that failed; instead of null, what was missing or that it is a bug."""
+    content = _payload(error, show_error)
+    if content["error"] is None:
+        counts = _NEEDED.search(str(error))
+        content["error"] = f"Expected {counts[1]} inputs but got {counts[2]}." if counts else _BUG
+    return content
+
+
 def _warm_up() -> None:
     """Load torch and the networks, now that the page answers and before the first visitor needs them."""
     redraw.first_look()
@@ -118,6 +153,7 @@ def launch(
     platform: Platform | None = None,
     mcp_server: bool = False,
     public_hosts: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> gr.Blocks:
     """Build the page and serve it from a thread of its own; return when it answers.
 
@@ -130,6 +166,7 @@ def launch(
         mcp_server: offer the page's API to assistants as tools as well, see :mod:`workbench.ui.mcp`.
         public_hosts: names under which the page is reached, of a reverse proxy for one; a request for any
             other name than these, ``host``, ``localhost`` and plain addresses is refused.
+        trusted_proxies: addresses of reverse proxies whose word is taken on a client's address and scheme.
 
     Returns:
         The served page: ``local_url`` is its address, ``close()`` stops it, ``block_thread()`` waits.
@@ -154,32 +191,33 @@ def launch(
     def forget(session: str) -> None:
         blocks.app.state_holder.session_data.pop(session, None)
 
-    blocks.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=True,
-        quiet=True,
-        inbrowser=inbrowser,
-        share=False,
-        app_kwargs={
-            "middleware": [
-                gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
-            ]
-        },
-        state_session_capacity=SESSIONS,
-        theme=theme(),
-        css=CSS + job_card.CSS + video.CSS + my_work.CSS,
-        js=page_script(),
-        footer_links=["api"],
-        allowed_paths=[],
-        max_file_size=pictures.MAX_FILE_SIZE,
-        show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=mcp_server,
-        ssr_mode=False,
-        pwa=False,
-    )
+    with _bounded_server(trusted_proxies):
+        blocks.launch(
+            server_name=host,
+            server_port=port,
+            prevent_thread_lock=True,
+            quiet=True,
+            inbrowser=inbrowser,
+            share=False,
+            app_kwargs={
+                "middleware": [
+                    gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
+                ]
+            },
+            state_session_capacity=SESSIONS,
+            theme=theme(),
+            css=CSS + job_card.CSS + video.CSS + my_work.CSS,
+            js=page_script(),
+            footer_links=["api"],
+            allowed_paths=[],
+            max_file_size=pictures.MAX_FILE_SIZE,
+            show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=mcp_server,
+            ssr_mode=False,
+            pwa=False,
+        )
     blocks.app.uploaded_file_dir = OwnFolder(Path(os.environ[CACHE_VARIABLE]))
     # no daemon: torch aborts the process when it is cut off
     threading.Thread(target=_warm_up, name="warm-up").start()
