@@ -1,9 +1,14 @@
 """The served page under attack: foreign pages, rebound names, floods of uploads, full disks, slow clients."""
 
+import contextlib
+import io
+import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,11 +16,13 @@ from pathlib import Path
 import httpx
 import platform_tasks
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from workbench.service import bodies, connections
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.uploads import KEEP_SECONDS
@@ -381,3 +388,150 @@ def test_hashes_hold_up_nobody_else(tmp_path):
         codes = {future.result().status_code for future in waiting}
     assert set(answers) == {200}
     assert codes <= {401, 429}
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """A page of its own with short deadlines and few connections; gives (host, port) and the page."""
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "MOST", 40)
+    monkeypatch.setattr(bodies, "IDLE_SECONDS", 1.0)
+
+    blocks = launch(port=None)
+    yield ("127.0.0.1", blocks.server_port), blocks
+    blocks.close()
+
+
+def ended(sock):
+    """What came until the server closed the connection."""
+    sock.settimeout(30)
+    found = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := sock.recv(65536):
+            found += data
+    return found
+
+
+def test_clients_that_say_nothing_or_very_little_are_given_up(served):
+    address, _ = served
+    silent = socket.create_connection(address)
+    slow = socket.create_connection(address)
+    slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    again = socket.create_connection(address)
+    again.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert b"200 OK" in again.recv(65536)
+    again.sendall(b"GET / HT")  # the second request comes slowly
+    body = socket.create_connection(address)
+    body.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\nname=")
+    upload = socket.create_connection(address)
+    upload.sendall(
+        b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    )
+
+    def drip():  # a byte now and then, for ever
+        with contextlib.suppress(OSError):
+            while True:
+                slow.sendall(b"x")
+                time.sleep(0.2)
+
+    threading.Thread(target=drip, daemon=True).start()
+    assert [ended(sock) for sock in (silent, slow)] == [b"", b""]
+    ended(again)
+    for sock in (body, upload):
+        assert b"408" in ended(sock).splitlines()[0]
+
+
+def test_a_body_that_drips_is_given_up(served):
+    """A byte before every deadline would hold a connection for ever."""
+    address, _ = served
+    sock = socket.create_connection(address)
+    sock.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\n")
+
+    def drip():
+        with contextlib.suppress(OSError):
+            while True:
+                sock.sendall(b"x")
+                time.sleep(0.2)
+
+    threading.Thread(target=drip, daemon=True).start()
+    assert b"408" in ended(sock).splitlines()[0]
+
+
+def test_many_held_connections_stop_nobody_for_long_and_fill_no_log(served, caplog):
+    address, page = served
+    held = [socket.create_connection(address) for _ in range(200)]
+    for sock in held:
+        with contextlib.suppress(OSError):  # closed already
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    end, status = time.monotonic() + 30, None
+    while status != 200 and time.monotonic() < end:
+        with contextlib.suppress(httpx.TransportError):
+            status = httpx.get(page.local_url + "login").status_code
+    assert status == 200
+    lines = [
+        record for record in caplog.records if record.name.startswith(("asyncio", "uvicorn", "workbench"))
+    ]
+    assert len(lines) <= 4
+    assert all("\n" not in record.getMessage() for record in lines)
+    for sock in held:
+        sock.close()
+
+
+def test_the_word_of_an_unnamed_proxy_on_the_clients_address_is_not_taken(tmp_path):
+    """Else every guess comes from an address of its own."""
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
+        for proxies, last in (((), "Too many failed logins"), (("127.0.0.1",), "do not belong together")):
+            page = launch(port=None, platform=platform, trusted_proxies=proxies)
+            try:
+                for number in range(6):
+                    headers = {"x-forwarded-for": f"10.0.0.{number}"}
+                    form = {"name": "ann", "password": "wrong password"}
+                    answer = httpx.post(page.local_url + "login", data=form, headers=headers)
+                assert last in answer.text
+            finally:
+                page.close()
+
+
+def test_one_line_a_kind_of_trouble():
+    now = [0.0]
+    quiet = connections.OncePerKind(60.0, lambda: now[0])
+
+    def record(text, error=None):
+        info = (type(error), error, None) if error else None
+        return logging.LogRecord("asyncio", logging.ERROR, "x.py", 1, text, (), info)
+
+    def passed(found):
+        return found.getMessage() if quiet.filter(found) else None
+
+    full = OSError(24, "Too many open files")
+    assert (
+        passed(record("accept failed\nhere", full))
+        == "accept failed (OSError: [Errno 24] Too many open files)"
+    )
+    assert [passed(record("accept failed\nhere", full)) for _ in range(1000)] == [None] * 1000
+    assert passed(record("another kind")) == "another kind"
+    now[0] = 61.0
+    assert passed(record("accept failed\nhere", full)).endswith("[1000 more of this kind]")
+
+
+def test_an_error_is_told_in_words(visit):
+    """Not null, without a path of the server, and without repeating all that was sent."""
+    ann = visit()
+
+    def answer(name, *data):
+        event = call(ann, *data, name=name).json()["event_id"]
+        return ann.get(f"/gradio_api/call/{name}/{event}").text
+
+    assert "Expected 1 inputs but got 0." in answer("cancel_job")
+    photo = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(photo, "PNG")
+    for data, name in ((photo.getvalue(), "photo.png"), (b"no picture", "photo.png")):
+        path = upload(ann, data, name).json()[0]
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        said = answer("classify", file, "x" * 5000)
+        assert '"error": null' not in said
+        assert len(said) < 1000
+        assert path.rpartition("/")[0] not in said
+    ann.post("/gradio_api/cancel", json={})  # malformed calls too
+    assert '"error":null' not in ann.post("/gradio_api/run/my_jobs", json={"data": [1, 2, 3]}).text

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.classify.finetune import FinetuneConfig, Pictures, fit, predict
+from workbench.core.cells import unguarded
 from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
 from workbench.core.runs import Runs
@@ -124,6 +125,7 @@ class Answers:
 
     def __init__(self, path: str | Path):
         table = pd.read_csv(path, dtype={"group": str, "label": str, "path": str, "variant": str})
+        table["path"] = table["path"].map(unguarded)
         self.classes = [c.removeprefix("p_") for c in table.columns if c.startswith("p_")]
         self.variants = list(dict.fromkeys(table["variant"]))
         parts = {v: t.sort_values(["split_seed", "path"]) for v, t in table.groupby("variant", sort=False)}

@@ -12,6 +12,7 @@ only.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -31,7 +32,7 @@ from workbench.service import audit, jobs, schema
 from workbench.service.accounts import Accounts
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
-from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
 from workbench.service.folder import DATABASE, LOCK, SECRET, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
@@ -329,7 +330,7 @@ class Platform:
             self._denials.take(str(owner))
         except LimitError:
             return
-        with self.database.write() as session:
+        with contextlib.suppress(DBAPIError), self.database.write() as session:  # a full disk says no too
             audit.note(session, str(owner), "job asked for", str(job), "refused")
 
     def _view(self, row: schema.Job, files: Sequence[Made]) -> JobView:
@@ -354,7 +355,7 @@ class Platform:
             seconds=row.seconds,
             bytes=row.bytes,
             attempts=row.attempts,
-            reason=row.reason,
+            reason=without_paths(row.reason) if row.reason else row.reason,
             files=tuple(files),
         )
 

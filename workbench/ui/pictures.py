@@ -16,6 +16,7 @@ from PIL import Image
 
 from workbench.core.errors import ImageError, WorkbenchError
 from workbench.data.images import read_image
+from workbench.service.errors import without_paths
 
 PREVIEW_SIDE = 1600  # px; larger pictures are shown reduced and downloaded whole
 MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit
@@ -32,8 +33,10 @@ def one_line_errors() -> Iterator[None]:
 
 
 def in_one_line(error: WorkbenchError) -> str:
-    """Its text, escaped: the page renders messages as HTML, and one may quote a stranger's file name."""
-    return html.escape(" ".join(str(error).split()), quote=False)
+    """Its text, escaped and without paths: the page renders messages as HTML, and one may quote a stranger's
+    file name.
+    """
+    return html.escape(without_paths(" ".join(str(error).split())), quote=False)
 
 
 def unchecked(component):
