@@ -6,18 +6,20 @@ Source: OWASP, CSV Injection.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?|[+-]?(inf|nan)", re.IGNORECASE)
 
 
-def guarded(text: str) -> str:
-    """The text with an apostrophe before it if a spreadsheet would take it for a formula.
+def guarded(value: Any) -> Any:
+    """A text with an apostrophe before it if a spreadsheet would run it; anything else as it is.
 
     >>> guarded("=1+1"), guarded("-0.5"), guarded("serenity")
     ("'=1+1", '-0.5', 'serenity')
     """
-    return f"'{text}" if text.startswith(_STARTS) and not _NUMBER.fullmatch(text) else text
+    is_formula = isinstance(value, str) and value.startswith(_STARTS) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if is_formula else value
 
 
 def unguarded(text: str) -> str:

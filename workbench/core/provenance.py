@@ -55,5 +55,5 @@ def write_rows(rows: Sequence[Mapping], path: Path) -> None:
     writer.writeheader()
     for row in rows:
         cells = {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()}
-        writer.writerow({k: guarded(v) if isinstance(v, str) else v for k, v in cells.items()})
+        writer.writerow({k: guarded(v) for k, v in cells.items()})
     write_whole(text.getvalue().encode(), path)
