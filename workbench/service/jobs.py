@@ -290,6 +290,11 @@ class JobManager(pykka.ThreadingActor):
             for row in self._parts.records.running():
                 if row.id not in self._live:  # a full disk, say, kept us from writing what became of it
                     after_crash(self._parts, row, "its supervisor was lost", 0.0)
+            for row in self._parts.records.of_nobody():  # nobody waits for it any more
+                if self._parts.records.delete(row.owner, row.id):
+                    erase(self._parts, row)
+                elif row.id in self._live:
+                    self._live[row.id][0].tell(Cancel(row.id))
         if now - self._cleaned > _HOUSEKEEPING:
             self._cleaned = now
             clean(self._parts)
@@ -335,10 +340,18 @@ def erase(parts: Parts, job: Job) -> None:
 
 
 def clean(parts: Parts) -> None:
-    """Erase deleted jobs and those past their time; forget old lines of the audit log."""
-    for job in parts.records.to_erase(time.time()):
+    """Erase deleted jobs and those past their time; forget old lines of the audit log.
+
+    While the clock may be wrong, nothing goes for its age.
+    """
+    now = time.time()
+    jumped = parts.records.clock_has_jumped(now)
+    for job in parts.records.to_erase(now, by_age=not jumped):
         erase(parts, job)
-    audit.prune(parts.database)
+    if jumped:
+        log.warning("the clock was set by more than a day: what is old is kept for a day more")
+    else:
+        audit.prune(parts.database)
 
 
 def recover(parts: Parts) -> None:

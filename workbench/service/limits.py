@@ -22,6 +22,8 @@ class Limits:
     jobs_a_minute: int = 30  # of one owner
     jobs_a_minute_an_address: int = 120  # a new cookie does not help
     owner_bytes: int = 2_000_000_000  # inputs and results of one owner
+    upload_bytes: int = 2_000_000_000  # of one owner that wait on the page and are in no job
+    upload_bytes_of_all: int = 20_000_000_000
     free_bytes: int = 200_000_000  # left on the disk, or nothing new is taken: the database needs room too
     keep_days: float = 7.0  # finished jobs of accounts
     keep_days_anonymous: float = 1.0

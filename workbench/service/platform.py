@@ -12,6 +12,7 @@ only.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
@@ -30,7 +31,7 @@ from workbench.service import audit, jobs, schema
 from workbench.service.accounts import Accounts
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
-from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
 from workbench.service.folder import DATABASE, LOCK, SECRET, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
@@ -38,9 +39,11 @@ from workbench.service.previews import PreviewRunner
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id
 from workbench.service.tasks import TASKS, Task, as_json
+from workbench.service.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
+_TIDY = 600.0  # seconds between looks for old uploads
 _LOOK = 2.0  # seconds after which a waiter looks for itself
 
 
@@ -123,7 +126,9 @@ class Platform:
         try:
             self.database = Database(database or self.store.root / DATABASE)
             tie(self.store, self.database, adopt)
-            self.tokens = Tokens(read_secret(self.store.root / SECRET))
+            secret = read_secret(self.store.root / SECRET)
+            self.tokens = Tokens(secret)
+            self.uploads = Uploads(self.store.root, secret, self.limits)
         except BaseException:
             self._lock.release()
             raise
@@ -141,6 +146,7 @@ class Platform:
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )
         jobs.recover(self._parts)
+        self._tidy = time.monotonic()
         self._manager = jobs.JobManager.start(self._parts)
         self._closing = threading.Event()
         threading.Thread(target=self._tick, name="ticker", daemon=True).start()
@@ -300,6 +306,7 @@ class Platform:
             self._engine.close()
         for row in self._records.running():
             self._records.requeue(row.id, "The server was stopped.", 0.0, counts=False)
+        self.uploads.close()
         self.database.close()
         self._lock.release()
 
@@ -323,7 +330,7 @@ class Platform:
             self._denials.take(str(owner))
         except LimitError:
             return
-        with self.database.write() as session:
+        with contextlib.suppress(DBAPIError), self.database.write() as session:  # a full disk says no too
             audit.note(session, str(owner), "job asked for", str(job), "refused")
 
     def _view(self, row: schema.Job, files: Sequence[Made]) -> JobView:
@@ -349,7 +356,7 @@ class Platform:
             seconds=row.seconds,
             bytes=row.bytes,
             attempts=row.attempts,
-            reason=row.reason,
+            reason=without_paths(row.reason) if row.reason else row.reason,
             files=tuple(files),
         )
 
@@ -360,6 +367,9 @@ class Platform:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
+            if time.monotonic() - self._tidy > _TIDY:
+                self._tidy = time.monotonic()
+                self.uploads.sweep()
 
 
 def _local_owner(database: Database) -> str:

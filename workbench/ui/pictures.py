@@ -14,6 +14,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
 
 from workbench.core.errors import ImageError, WorkbenchError
+from workbench.service.errors import without_paths
 
 MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit
 
@@ -28,8 +29,10 @@ def one_line_errors() -> Iterator[None]:
 
 
 def in_one_line(error: WorkbenchError) -> str:
-    """Its text, escaped: the page renders messages as HTML, and one may quote a stranger's file name."""
-    return html.escape(" ".join(str(error).split()), quote=False)
+    """Its text, escaped and without paths: the page renders messages as HTML, and one may quote a stranger's
+    file name.
+    """
+    return html.escape(without_paths(" ".join(str(error).split())), quote=False)
 
 
 def unchecked(component):

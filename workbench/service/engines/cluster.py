@@ -65,7 +65,6 @@ class RayEngine:
 
     def __init__(self, workers: int, address: str | None = None):
         try:
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
             ray: Any = importlib.import_module("ray")  # an extra
         except ImportError as error:
             raise EngineError(
