@@ -1,0 +1,44 @@
+"""Looks: every choice of a drawing, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Settings of :func:`workbench.drawing.draw`. Lengths are pixels of the working picture (see ``side``)."""
+
+    medium: Literal["color", "ink"] = "color"  # flat colours under lines, or black and washes on paper
+    side: int = 720  # long side of the working picture; smaller pictures are drawn at their own size
+    # -- flat areas
+    folds: int = 1  # rounds of gathering into smooth shapes; 0 has none
+    fold_shock: float = 0.5  # how crisp the shapes' borders become, 0 to 1
+    region_scale: float = 80.0  # Felzenszwalb's scale: higher gives larger regions
+    region_smallest: int = 24  # pixels of the smallest region
+    flatness: float = 0.9  # share of the regions' colour in areas with edges; the rest is the smoothed photo
+    tones: int = 6  # tones from black to white on which regions settle; 0 keeps their lightness
+    tone_strength: float = 0.6  # 0 to 1: how wholly they settle
+    # -- colours
+    saturation: float = 0.22  # chroma added to middling chromas, as a share
+    gamma: float = 0.88  # of lightness; below 1 lifts the shadows
+    contrast: float = 0.12  # of lightness around the middle, as a share
+    # -- lines
+    line_sigma: float = 0.6  # of the narrow Gaussian: half a line's width
+    line_length: float = 6.0  # sigma of the average along the line
+    line_threshold: float = 0.005  # luma difference below which nothing is inked
+    line_gain: float = 120.0  # line strength per luma difference
+    line_shortest: float = 30.0  # shorter lines are left out
+    line_opacity: float = 0.92  # 1 covers the colour below
+    line_tint: float = 0.18  # share of the colour below in a line's colour
+    line_color: tuple[float, float, float] = (0.10, 0.07, 0.09)  # RGB, 0 to 1
+    step: float = 1.6  # steepness (3.3 is a step, 1 a soft ramp) below which there is no line
+    contour: float = 1.0  # strength of the bold lines along large steps; 0 has none
+    contour_threshold: float = 0.013  # luma difference below which there is no bold line
+    texture: float = 3.0  # how much lines amid many other lines fade; 0 keeps all
+
+
+LOOKS = {
+    "comic": Look(),
+}
