@@ -16,13 +16,12 @@ from skimage.segmentation import felzenszwalb
 from workbench.drawing.flow import Array
 
 
-def region_colors(lab: Array, labels: NDArray, tones: int = 0, strength: float = 0.0) -> Array:
+def region_colors(lab: Array, labels: NDArray) -> Array:
     """Every region in one colour: its mean where it is calm, its median where it is varied.
 
     Args:
         lab: (H, W, 3) CIE Lab.
         labels: (H, W) integers from 0.
-        tones, strength: of :func:`gather`, for the lightness of the regions.
     """
     flat = labels.ravel()
     counts = np.bincount(flat)
@@ -34,9 +33,14 @@ def region_colors(lab: Array, labels: NDArray, tones: int = 0, strength: float =
         deviation = np.sqrt(np.maximum(np.bincount(flat, values * values) / counts - mean**2, 0))
         median = values[np.lexsort((values, flat))][starts + counts // 2]
         varied = np.clip((deviation - 3) / 9, 0, 1)
-        color = (1 - varied) * mean + varied * median
-        out[..., c] = (color if c else 100 * gather(color / 100, tones, strength))[labels]
+        out[..., c] = ((1 - varied) * mean + varied * median)[labels]
     return out
+
+
+def region_means(values: Array, labels: NDArray) -> Array:
+    """Every pixel's value replaced by the mean of its region; both (H, W)."""
+    flat = labels.ravel()
+    return (np.bincount(flat, values.ravel()) / np.bincount(flat))[labels].astype(np.float32)
 
 
 def segment(rgb: Array, scale: float, smallest: int) -> NDArray:
@@ -61,17 +65,12 @@ def guided(guide: Array, image: Array, radius: int, eps: float) -> Array:
     return a * guide + b
 
 
-def gather(lightness: Array, count: int, strength: float) -> Array:
-    """Lightness moved towards the nearest of ``count`` tones, softly in between.
-
-    Args:
-        lightness: any shape, in [0, 1].
-        count: tones from black to white; 0 leaves the lightness.
-        strength: 0 leaves the lightness, 1 gathers it wholly.
+def gather(lightness: Array, count: int) -> Array:
+    """Lightness in [0, 1], any shape, moved to the nearest of ``count`` tones, with a narrow soft border between
+    two; a ``count`` of 0 leaves it.
     """
     if not count:
         return lightness
     position = lightness * count
     border = np.round(position)  # between two tones
-    gathered = (border + 0.5 * np.tanh(5 * (position - border)) / np.tanh(2.5)) / count
-    return np.clip(lightness + strength * (gathered - lightness), 0, 1)
+    return np.clip((border + 0.5 * np.tanh(5 * (position - border)) / np.tanh(2.5)) / count, 0, 1)

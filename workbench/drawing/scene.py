@@ -61,31 +61,32 @@ def paint(photo: Array, look: Look) -> Array:
     for _ in range(2):
         base = cv2.bilateralFilter(base, 7, 0.08, 3)
     shapes = np.clip(fold(base, look.folds, shock=look.fold_shock), 0, 1)
-    lab = cv2.cvtColor(shapes, cv2.COLOR_RGB2LAB)
+    base, lab = (cv2.cvtColor(x, cv2.COLOR_RGB2LAB) for x in (base, shapes))
     labels = flats.segment(shapes, look.region_scale, look.region_smallest)
-    flat = flats.region_colors(lab, labels, look.tones, look.tone_strength)
-    # flat where there are steps to hold the regions; in skies and blur the photo's own soft change
-    near = cv2.GaussianBlur(lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9) * edge(lab), (0, 0), 6.0)
-    share = look.flatness * (0.35 + 0.65 * lines.ramp(near, 0.02, 0.15))
+    flat = flats.region_colors(lab, labels)
+    # skies, blur and other areas without steps keep the photo's own soft change; decided by region, as a share
+    # that changes within an area would show as a glow around things
+    steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
+    share = look.flatness * (0.35 + 0.65 * lines.ramp(flats.region_means(steps, labels), 0.01, 0.08))
     # a region that leaked over a soft border is not trusted there
-    leak = np.linalg.norm(flat - cv2.GaussianBlur(lab, (0, 0), 2.5), axis=-1)
-    share = (share * (1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 7, 16)))[..., None]
+    leak = np.linalg.norm((flat - cv2.GaussianBlur(lab, (0, 0), 2.5)) * np.float32([1, 1.5, 1.5]), axis=-1)
+    share *= 1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 6, 14)
+    share = cv2.GaussianBlur(share, (0, 0), 1.5)[..., None]
     mixed = flat * share + lab * (1 - share)
+    mixed[..., 0] = 100 * fold_shadows(mixed[..., 0] / 100, labels, look)
     for c in range(3):
-        mixed[..., c] = flats.guided(lab[..., c] / 100, mixed[..., c], 3, 2e-4)
-    mixed[..., 0] = fold_shadows(mixed[..., 0] / 100, look) * 100
+        mixed[..., c] = flats.guided(base[..., c] / 100, mixed[..., c], 2, 2e-4)
     return np.clip(cv2.cvtColor(grade(mixed, look), cv2.COLOR_LAB2RGB), 0, 1)
 
 
-def fold_shadows(lightness: Array, look: Look) -> Array:
+def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
     """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not where it fades over a sky."""
-    if not look.tones:
-        return lightness
-    smooth = cv2.GaussianBlur(lightness, (0, 0), 2.0)
+    smooth = cv2.GaussianBlur(lightness, (0, 0), 1.5)
     x, y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    slope = cv2.GaussianBlur(np.minimum(cv2.magnitude(x, y), 0.03), (0, 0), 10.0)
-    share = look.tone_strength * lines.ramp(slope, 0.0025, 0.008) * (1 - 0.8 * lines.ramp(lightness, 0.6, 0.8))
-    return lightness + share * (flats.gather(lightness, look.tones, 1.0) - lightness)
+    slope = flats.region_means(np.minimum(cv2.magnitude(x, y), 0.02), labels)
+    share = look.tone_strength * lines.ramp(slope, 0.0025, 0.006) * (1 - 0.8 * lines.ramp(lightness, 0.6, 0.8))
+    share = cv2.GaussianBlur(share, (0, 0), 1.5)
+    return lightness + share * (flats.gather(lightness, look.tones) - lightness)
 
 
 def edge(lab: Array) -> Array:
