@@ -24,6 +24,7 @@ class Flow:
         length: how far :meth:`along` can reach to each side, in pixels.
 
     Attributes:
+        doubled: (H, W, 2): cosine and sine of twice the tangent's angle to the x axis.
         anisotropy: (H, W) in [0, 1]: 1 where all gradients of a neighbourhood agree, 0 where none does.
     """
 
@@ -35,6 +36,7 @@ class Flow:
         # the tangent's doubled angle: unlike the tangent, it has no sign and can be interpolated
         doubled = np.dstack([yy - xx, -2 * xy]) / np.maximum(root, 1e-9)[..., None]
         doubled[root < 1e-9] = (1, 0)
+        self.doubled = doubled
         self._paths = [self._trace(doubled, sign, length) for sign in (1, -1)]
 
     @staticmethod

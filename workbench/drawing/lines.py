@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.drawing.flow import Array, Flow, difference_of_gaussians
 from workbench.drawing.look import Look
@@ -63,13 +62,8 @@ def ink(luma: Array, look: Look) -> Array:
     coherent = ramp(flow.anisotropy, 0.15, 0.45) * ramp(stepness(luma), look.step, look.step + 0.6)
     fine = (dogs[..., 0] - look.line_threshold) * coherent
     bold = (dogs[..., 1] - look.contour_threshold) * coherent * look.contour
-    response = np.maximum(np.maximum(fine, bold), 0)
+    response = np.maximum(np.maximum(fine, bold), 0) * (1 + look.nib * flow.doubled[..., 1])
     surround = cv2.GaussianBlur(response, (0, 0), 9.0) - cv2.GaussianBlur(response, (0, 0), 2.5)
     response = np.maximum(response - look.texture * np.maximum(surround, 0), 0)
     strength = np.clip(response * look.line_gain, 0, 1)
     return clean(strength, 0.55, 0.12, look.line_shortest)
-
-
-def nib(flow_angle: NDArray, angle: float, contrast: float) -> Array:
-    """Factor of a broad pen held at an angle: 1 + contrast across it, 1 - contrast along it."""
-    return (1 - contrast * np.cos(2 * (flow_angle - angle))).astype(np.float32)

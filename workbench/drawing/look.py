@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
-
 
 @dataclasses.dataclass(frozen=True)
 class Look:
     """Settings of :func:`workbench.drawing.draw`. Lengths are pixels of the working picture (see ``side``)."""
 
-    medium: Literal["color", "ink"] = "color"  # flat colours under lines, or black and washes on paper
     side: int = 720  # long side of the working picture; smaller pictures are drawn at their own size
     # -- flat areas
     folds: int = 1  # rounds of gathering into smooth shapes; 0 has none
@@ -24,6 +21,11 @@ class Look:
     saturation: float = 0.22  # chroma added to middling chromas, as a share
     gamma: float = 0.88  # of lightness; below 1 lifts the shadows
     contrast: float = 0.12  # of lightness around the middle, as a share
+    levels: tuple[float, float] = (0.0, 1.0)  # lightness that becomes black, and white
+    blues: float = 0.0  # chroma added to light blues, as a share: skies and water
+    shadow_tint: tuple[float, float] = (0.0, 0.0)  # Lab a and b added to shadows of coloured pictures
+    paper: tuple[float, float, float] | None = None  # RGB, 0 to 1; set: washes of ink on paper of this colour
+    paper_chroma: float = 0.15  # share of the photo's chroma that the washes keep
     # -- lines
     line_sigma: float = 0.6  # of the narrow Gaussian: half a line's width
     line_length: float = 6.0  # sigma of the average along the line
@@ -34,6 +36,7 @@ class Look:
     line_tint: float = 0.18  # share of the colour below in a line's colour
     line_color: tuple[float, float, float] = (0.10, 0.07, 0.09)  # RGB, 0 to 1
     step: float = 1.6  # steepness (3.3 is a step, 1 a soft ramp) below which there is no line
+    nib: float = 0.0  # 0 to 1: how much thicker strokes across a pen held at 45 degrees are than along it
     contour: float = 1.0  # strength of the bold lines along large steps; 0 has none
     contour_threshold: float = 0.013  # luma difference below which there is no bold line
     texture: float = 3.0  # how much lines amid many other lines fade; 0 keeps all
@@ -41,4 +44,38 @@ class Look:
 
 LOOKS = {
     "comic": Look(),
+    "anime": Look(
+        region_scale=120.0,
+        flatness=0.95,
+        tones=4,
+        tone_strength=0.55,
+        saturation=0.35,
+        gamma=0.72,
+        contrast=0.25,
+        blues=0.45,
+        shadow_tint=(1.5, -7.0),
+        line_gain=90.0,
+        line_opacity=0.8,
+        line_tint=0.4,
+        line_color=(0.16, 0.08, 0.12),
+        line_shortest=36.0,
+        contour=0.5,
+    ),
+    "ink": Look(
+        folds=2,
+        region_scale=120.0,
+        flatness=0.95,
+        tones=4,
+        tone_strength=0.85,
+        gamma=0.85,
+        levels=(0.10, 0.74),
+        paper=(0.985, 0.975, 0.955),
+        line_color=(0.05, 0.05, 0.06),
+        line_tint=0.0,
+        line_opacity=1.0,
+        line_threshold=0.004,
+        line_shortest=26.0,
+        nib=0.6,
+        contour=1.4,
+    ),
 }

@@ -76,7 +76,8 @@ def paint(photo: Array, look: Look) -> Array:
     mixed[..., 0] = 100 * fold_shadows(mixed[..., 0] / 100, labels, look)
     for c in range(3):
         mixed[..., c] = flats.guided(base[..., c] / 100, mixed[..., c], 2, 2e-4)
-    return np.clip(cv2.cvtColor(grade(mixed, look), cv2.COLOR_LAB2RGB), 0, 1)
+    graded = grade(mixed, look)
+    return wash(graded, look) if look.paper else np.clip(cv2.cvtColor(graded, cv2.COLOR_LAB2RGB), 0, 1)
 
 
 def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
@@ -96,9 +97,24 @@ def edge(lab: Array) -> Array:
 
 
 def grade(lab: Array, look: Look) -> Array:
-    """Lab graded: richer middling chromas, lifted shadows, more contrast; hues and grays stay."""
-    chroma = cv2.magnitude(lab[..., 1], lab[..., 2])
-    lift = 1 + look.saturation * lines.ramp(chroma, 0, 18) * lines.ramp(-chroma, -85, -45)
-    lightness = np.clip(lab[..., 0] / 100, 0, 1) ** look.gamma
+    """Lab graded: levels, lifted shadows, contrast, richer middling chromas; grays stay gray."""
+    black, white = look.levels
+    lightness = lines.ramp(lab[..., 0] / 100, black, white) ** look.gamma
     lightness = lightness - look.contrast / (2 * np.pi) * np.sin(2 * np.pi * lightness)
-    return np.dstack([100 * np.clip(lightness, 0, 1), lab[..., 1] * lift, lab[..., 2] * lift]).astype(np.float32)
+    a, b = lab[..., 1], lab[..., 2]
+    chroma = cv2.magnitude(a, b)
+    blue = lines.ramp(-b, 4, 16) * lines.ramp(lightness, 0.35, 0.6)
+    lift = 1 + (look.saturation + look.blues * blue) * lines.ramp(chroma, 0, 18) * lines.ramp(-chroma, -85, -45)
+    shade = lines.ramp(-lightness, -0.55, -0.2) * lines.ramp(lightness, 0, 0.15) * lines.ramp(chroma.mean(), 3, 8)
+    a, b = a * lift + look.shadow_tint[0] * shade, b * lift + look.shadow_tint[1] * shade
+    return np.dstack([100 * np.clip(lightness, 0, 1), a, b]).astype(np.float32)
+
+
+def wash(lab: Array, look: Look) -> Array:
+    """Graded Lab as washes of ink on paper, RGB (H, W, 3) in [0, 1]: no ink where it is light, all where dark."""
+    density = (1 - lab[..., :1] / 100) * lines.ramp(lab[..., :1] / 100, 1.0, 0.9)
+    ink, paper = np.array(look.line_color, np.float32), np.array(look.paper, np.float32)
+    gray = np.dstack([lab[..., 0], np.zeros_like(lab[..., 1:])])
+    tinted = gray + look.paper_chroma * np.dstack([np.zeros_like(lab[..., 0]), lab[..., 1:]])
+    tint = cv2.cvtColor(tinted, cv2.COLOR_LAB2RGB) - cv2.cvtColor(gray, cv2.COLOR_LAB2RGB)
+    return np.clip(paper * (1 - density) + ink * density + tint, 0, 1)
