@@ -12,8 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from workbench.errors import WorkbenchError
-from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, launch
+from workbench.core.errors import WorkbenchError
+from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, is_loopback, launch
 from workbench.ui.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
     stopping = Stopping()
     with contextlib.ExitStack() as stack:
         try:
-            page = launch(options.host, options.port, platform=_platform(stack), mcp_server=options.mcp)
+            platform = _platform(stack, options.host)
+            page = launch(options.host, options.port, platform=platform, mcp_server=options.mcp)
         except WorkbenchError as error:  # a damaged card, for one
             sys.exit(str(error))
         except OSError as error:
@@ -67,8 +68,10 @@ def main(arguments: list[str] | None = None) -> None:
         stopping.wait(page)
 
 
-def _platform(stack: contextlib.ExitStack) -> Platform | None:
+def _platform(stack: contextlib.ExitStack, host: str) -> Platform | None:
     """The platform on this user's data folder, so that jobs outlive the server.
+
+    On a page that only this computer can reach, whatever is drawn belongs to one owner, in every browser.
 
     None if the folder cannot be used, mostly because another server does: the page then works in a temporary
     one.
@@ -79,7 +82,7 @@ def _platform(stack: contextlib.ExitStack) -> Platform | None:
 
     limits = Limits(keep_days_anonymous=Limits.keep_days)  # the visitors of a page at home are its owner
     try:
-        return stack.enter_context(Platform(default_folder(), limits=limits))
+        return stack.enter_context(Platform(default_folder(), limits=limits, local=is_loopback(host)))
     except StorageError as error:
         print(f"{error} Until this page is stopped, its jobs are kept in a temporary folder.", flush=True)
         return None

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
+from workbench.classify.reading import Classifier, Reading
 from workbench.data.images import read_image
-from workbench.inference.classify import Classifier, Reading
-from workbench.inference.portrait_styles import FUSION
-from workbench.inference.stylize import DEFAULT_STYLE, stylize
+from workbench.styles.portrait_styles import FUSION
+from workbench.styles.stylize import DEFAULT_STYLE, stylize
 from workbench.ui.examples import examples, paintings
 
 SHOWN = {  # CC0 and public domain; how each is redrawn

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import time
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 from workbench.service.tasks import KINDS as REAL
 from workbench.service.tasks import Kind, within
 

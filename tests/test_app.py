@@ -19,9 +19,10 @@ from browsing import chromium
 from PIL import Image
 
 from workbench import models
+from workbench.classify import reading as classify
+from workbench.core.errors import WorkbenchError
 from workbench.data.images import read_image
-from workbench.errors import WorkbenchError
-from workbench.inference import classify, stylize
+from workbench.styles import stylize
 from workbench.ui import about, launch, read, redraw
 from workbench.ui.examples import examples
 

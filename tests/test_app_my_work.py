@@ -96,12 +96,12 @@ def check_that_it_is_anns_alone(page, ann, bob, clip):
 
 @pytest.mark.slow
 def test_two_sessions_see_their_own_work_only(served, clip, tmp_path):
-    _, page = served
+    platform, page = served
     ann, bob = (visitor(page, tmp_path / name) for name in PASSWORDS)
     assert ann.cookies != bob.cookies
     check_that_it_is_anns_alone(page, ann, bob, clip)
     forged = dict(ann.cookies)
-    forged["workbench"] = forged["workbench"][:-2] + "xx"
+    forged[platform.tokens.cookie] = forged[platform.tokens.cookie][:-9] + "xxxxxxxxx"
     thief = visitor(page, tmp_path / "thief", httpx_kwargs={"cookies": forged})
     submit(ann, clip)
     assert mine(thief) == []
@@ -121,7 +121,7 @@ def test_two_accounts_see_their_own_work_only(clip, tmp_path, engine):
         check_that_it_is_anns_alone(page, *clients, clip)
         job = submit(clients[1], clip)
         ended(clients[1], job)
-        owner = platform.tokens.read(clients[1].cookies["workbench"])[0]
+        owner = platform.tokens.read(clients[1].cookies[platform.tokens.cookie])[0]
         line = my_work.space(platform, owner, platform.jobs(owner))
         assert "Logged in as <strong>bob</strong>" in line
         assert "1 job, " in line
@@ -217,7 +217,7 @@ def test_my_work_in_the_browser(browser, served, clip, width):
     tab.on("pageerror", lambda e: errors.append(str(e)))
     tab.goto(f"{page.local_url}#work")
     tab.wait_for_selector("#work-jobs .empty")
-    cookie = next(c["value"] for c in context.cookies() if c["name"] == "workbench")
+    cookie = next(c["value"] for c in context.cookies() if c["name"] == platform.tokens.cookie)
     owner = platform.tokens.read(cookie)[0]
     job = platform.submit(owner, "stylize_video", [clip], {"style": FILTER}, title="<b>clip</b>.mp4")
     tab.click("#about-button")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from browsing import chromium, hold_next
 
-from workbench.errors import WorkbenchError
-from workbench.inference.stylize import DEFAULT_STYLE
+from workbench.core.errors import WorkbenchError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import new_id
+from workbench.styles.stylize import DEFAULT_STYLE
 from workbench.ui import launch, video
 
 gradio_client = pytest.importorskip("gradio_client")

@@ -15,17 +15,19 @@ PACKAGE = ROOT / "workbench"
 
 # Each floor may import from itself and from the floors before it.
 FLOORS = (
-    {"errors"},
+    {"core"},
     {"losses", "metrics", "models", "plots"},
     {"data"},
     {"interpret"},
-    {"inference"},
+    {"drawing"},
+    {"styles"},
+    {"classify"},
     {"training"},
     {"studies"},
     {"reporting"},
     {"service"},
     {"ui"},
-    {"bench", "cli"},
+    {"bench", "cli", "__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 

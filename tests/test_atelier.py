@@ -14,6 +14,7 @@ from sklearn.preprocessing import OneHotEncoder
 from typer.testing import CliRunner
 
 from workbench.cli import app
+from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.data.atelier import (
     FACTORS,
     MOODS,
@@ -30,7 +31,6 @@ from workbench.data.atelier.factors import MEANS, draw_factors, hand, posterior,
 from workbench.data.atelier.strokes import ACCENT, INK, Layer, fbm
 from workbench.data.moods import MOODS as WORDS
 from workbench.data.paintings import read_paintings
-from workbench.errors import DatasetError, UnknownNameError, WorkbenchError
 
 
 def pixels(painting) -> np.ndarray:

@@ -9,9 +9,9 @@ from clips import decode, read_counter
 from corpus import PICTURES
 from corpus_clips import CLIPS
 
+from workbench.core.errors import ImageError, VideoError
 from workbench.data.images import read_image
-from workbench.errors import ImageError, VideoError
-from workbench.inference.video import probe, stylize_video
+from workbench.styles.video import probe, stylize_video
 
 NEGATIVE = "colormatrix_negative"
 

@@ -6,8 +6,8 @@ from PIL import Image
 from skimage import data as pictures
 
 from workbench import models
-from workbench.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier, Reading, _moderate, classifiers
+from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier, Reading, _moderate, classifiers
+from workbench.core.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
 
 
 @pytest.fixture(scope="module")

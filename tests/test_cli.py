@@ -13,9 +13,9 @@ from PIL import Image
 from stylizers import save_tiny
 
 from workbench import __version__, cli
-from workbench.errors import UnknownNameError
-from workbench.inference.stylize import DEFAULT_STYLE
+from workbench.core.errors import UnknownNameError
 from workbench.models import weights
+from workbench.styles.stylize import DEFAULT_STYLE
 
 
 @pytest.fixture
@@ -270,8 +270,8 @@ def classifier(monkeypatch):
             return Reading("mood", {"dark": 1 - light, "light": light})
 
     stand_in = types.SimpleNamespace(DEFAULT_CLASSIFIER="mood", Classifier=Classifier)
-    monkeypatch.setattr("workbench.inference.classify", stand_in, raising=False)
-    monkeypatch.setitem(sys.modules, "workbench.inference.classify", stand_in)
+    monkeypatch.setattr("workbench.classify.reading", stand_in, raising=False)
+    monkeypatch.setitem(sys.modules, "workbench.classify.reading", stand_in)
 
 
 def test_classify_a_file(run, tmp_path, classifier):

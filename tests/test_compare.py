@@ -3,8 +3,8 @@
 import pytest
 
 from workbench import models
+from workbench.classify.reading import Reading, classifiers
 from workbench.data.atelier import paint
-from workbench.inference.classify import Reading, classifiers
 from workbench.ui.compare import read_with_all, same_task, side_by_side
 
 

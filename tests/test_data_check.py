@@ -9,8 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from workbench import cli
+from workbench.core.errors import DatasetError
 from workbench.data.check import check_dataset, summary
-from workbench.errors import DatasetError
 
 
 def picture(path, seed, size=(320, 240)):

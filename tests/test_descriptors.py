@@ -8,9 +8,9 @@ from PIL import Image
 from scipy.stats import spearmanr
 from skimage.color import lab2rgb
 
+from workbench.core.errors import DatasetError, ImageError
 from workbench.data.atelier import MOODS, paint, write_atelier
 from workbench.data.paintings import read_paintings
-from workbench.errors import DatasetError, ImageError
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
 from workbench.interpret.marks import SIDE, Picture
 from workbench.plots import descriptors as plots

@@ -3,8 +3,8 @@ import timm
 import torch
 
 from workbench import models
+from workbench.classify.finetune import layer_groups
 from workbench.models.dkse import DKSEModule, SeparableConv
-from workbench.training.finetune import layer_groups
 
 
 def test_it_is_light_and_takes_any_size():

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from workbench.models import registry
-
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
@@ -21,16 +19,12 @@ FILES = {m[1]: b for b in BLOCKS if (m := re.match(r"# (\S+\.py)\n", b))}
 def extended(tmp_path, monkeypatch):
     """The package with the page's files in it, until the test is over."""
     monkeypatch.chdir(tmp_path)
-    registry.names()  # all that registers itself does so before: once imported it never would again
-    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     modules = {}
     for name, source in FILES.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(source, encoding="utf-8")
         dotted = name.removesuffix(".py").replace("/", ".")
-        if not name.startswith("tests/"):
-            monkeypatch.setattr(registry, "_MODULES", (*registry._MODULES, dotted))
         spec = importlib.util.spec_from_file_location(dotted, file)
         modules[name] = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, dotted, modules[name])

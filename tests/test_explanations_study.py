@@ -7,11 +7,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from workbench.classify.cross_validation import compare
+from workbench.classify.linear_probe import STRENGTH
 from workbench.data.paintings import read_paintings
 from workbench.plots import explanations as plots
 from workbench.plots.features import feature_sheet
 from workbench.studies import class_averages, explanations_hold, what_layers_see
-from workbench.studies.crossval import compare
 from workbench.studies.quick_networks import (
     Pooled,
     _fitted,
@@ -20,7 +21,6 @@ from workbench.studies.quick_networks import (
     predictions,
     share_right,
 )
-from workbench.training.linear_probe import STRENGTH
 
 
 @pytest.mark.slow

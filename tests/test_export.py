@@ -13,9 +13,9 @@ import torch
 from stylizers import save_tiny
 
 from workbench import cli, models
-from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference import export as exporter
-from workbench.inference.export import FORMATS, export
+from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+from workbench.styles import export as exporter
+from workbench.styles.export import FORMATS, export
 
 SIZES = [(1, 3, 1, 1), (3, 3, 33, 47), (1, 3, 64, 40)]
 

@@ -7,9 +7,9 @@ import portraits as drawn
 import pytest
 from PIL import Image
 
+from workbench.core.errors import DatasetError
 from workbench.data.faces import Composites, Portrait, load_portraits, person, split_by_person
-from workbench.errors import DatasetError
-from workbench.training.portrait_teacher import draw
+from workbench.drawing.portrait_teacher import draw
 
 
 @pytest.fixture(scope="module")

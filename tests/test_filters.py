@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from workbench.errors import UnknownNameError
-from workbench.inference import filters
-from workbench.inference.filters import FILTERS, affine, apply, color_matrix, convolution, edge, saturation
+from workbench.core.errors import UnknownNameError
+from workbench.drawing import filters
+from workbench.drawing.filters import FILTERS, affine, apply, color_matrix, convolution, edge, saturation
 
 
 def noise(height=9, width=13, seed=0) -> np.ndarray:

@@ -9,16 +9,16 @@ from hues import write_hues
 from PIL import Image
 
 from workbench import models
+from workbench.classify import finetune
+from workbench.classify.augment import POLICIES, policy
+from workbench.classify.finetune import FinetuneConfig, Pictures, fit, layer_groups, new_network, predict
+from workbench.classify.publish import main
+from workbench.classify.reading import Classifier
+from workbench.classify.recipes import config_for
+from workbench.classify.statistics_probe import StatisticsConfig, statistics
+from workbench.classify.statistics_probe import new_network as statistics_network
+from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.paintings import read_paintings
-from workbench.errors import DatasetError, UnknownNameError
-from workbench.inference.classify import Classifier
-from workbench.training import finetune
-from workbench.training.augment import POLICIES, policy
-from workbench.training.finetune import FinetuneConfig, Pictures, fit, layer_groups, new_network, predict
-from workbench.training.recipes import config_for
-from workbench.training.statistics_probe import StatisticsConfig, statistics
-from workbench.training.statistics_probe import new_network as statistics_network
-from workbench.training.train_classifier import main
 
 CONFIG = FinetuneConfig(
     model="dkse_small", arguments={"modules": 1, "width": 4}, pretrained=False, size=32, epochs=3,

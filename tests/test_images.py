@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from workbench.core.errors import ImageError
 from workbench.data import images
 from workbench.data.images import list_images, read_image, to_8bit
-from workbench.errors import ImageError
 
 
 def gradient(width=40, height=24) -> np.ndarray:

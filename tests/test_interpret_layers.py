@@ -5,7 +5,7 @@ import timm
 import torch
 from torch import nn
 
-from workbench.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError
 from workbench.interpret.attribution import AttributionError, default_layer
 from workbench.interpret.layers import activations, blocks, find, pooled_activations, stages
 from workbench.models import create

@@ -5,7 +5,7 @@ import timm
 import torch
 from torch import nn
 
-from workbench.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError
 from workbench.interpret import layers
 from workbench.interpret.attribution import AttributionError
 from workbench.interpret.methods import METHODS, attribute, available, filled, guidable, methods, passes

@@ -55,6 +55,64 @@ def test_tv_shape_error():
         losses.total_variation_loss(torch.zeros(1, 3, 1, 8))
 
 
+# -- lines and gradients -----------------------------------------------------------------------------------
+
+
+def line_image():
+    """A dark column, 1 wide, in white: (1, 3, 9, 9) with luma -1 at column 4 and 1 elsewhere."""
+    image = torch.ones(1, 3, 9, 9, dtype=torch.float64)
+    image[..., 4] = -1
+    return image
+
+
+def test_lines_are_found_with_their_neighbours_and_not_on_slopes_or_borders():
+    assert losses.line_map(line_image())[0, 0, 5].tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0]
+    assert not losses.line_map(-torch.ones(1, 3, 9, 9)).any()  # all dark, also beside the border
+    assert not losses.line_map(torch.linspace(-1, 1, 40).expand(1, 3, 8, 40)[..., 6:-6]).any()
+    faint = line_image().clamp_min(1 - 0.13)  # 0.13 darker; the mean of a window is 0.13 / 7 below white
+    assert not losses.line_map(faint).any()
+    assert losses.line_map(line_image().clamp_min(1 - 0.15)).any()
+
+
+def test_line_loss_numbers():
+    target = line_image()
+    blank = torch.ones_like(target)
+    # the column is missed by 2 in 1 of 9 pixels, and counts 1 + 6
+    assert losses.line_loss(blank, target, 6).item() == pytest.approx(7 * 2 / 9)
+    assert losses.line_loss(blank, target, 0).item() == pytest.approx(2 / 9)
+    shifted = target + 0.1  # everywhere: 3 of 9 columns count 7
+    assert losses.line_loss(shifted, target, 6).item() == pytest.approx(0.1 * (3 * 7 + 6) / 9)
+    assert losses.line_loss(target, target, 6).item() == 0
+
+
+def test_gradient_loss_numbers():
+    target = line_image()
+    # across, two of eight differences are missed by 2; down, none
+    assert losses.gradient_loss(torch.ones_like(target), target).item() == pytest.approx(2 * 2 / 8)
+    assert losses.gradient_loss(target + 0.3, target).item() == pytest.approx(0, abs=1e-12)
+    red = torch.zeros(1, 3, 2, 2, dtype=torch.float64)
+    red[0, 0, 0, 0] = 1  # luma .299: one of two differences across, one of two down
+    assert losses.gradient_loss(red, torch.zeros_like(red)).item() == pytest.approx(0.299)
+
+
+def test_line_and_gradient_gradcheck():
+    target = line_image()
+    drawing = (target + 0.1 * rand(1, 3, 9, 9)).requires_grad_()
+    assert gradcheck(lambda y: losses.line_loss(y, target, 3.0), drawing)
+    assert gradcheck(lambda y: losses.gradient_loss(y, target), drawing)
+
+
+def test_line_and_gradient_errors():
+    small = torch.zeros(1, 3, 4, 4)
+    for loss in (losses.gradient_loss, lambda a, b: losses.line_loss(a, b, 1.0)):
+        with pytest.raises(ValueError, match="equal shapes"):
+            loss(small, torch.zeros(1, 3, 4, 5))
+    with pytest.raises(ValueError, match="at least 0"):
+        losses.line_loss(small, small, -1)
+    with pytest.raises(ValueError, match="H, W ≥ 2"):
+        losses.gradient_loss(small[..., :1], small[..., :1])
+
+
 # -- colour ------------------------------------------------------------------------------------------------
 
 

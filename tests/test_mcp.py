@@ -14,9 +14,8 @@ import pytest
 from PIL import Image
 
 import workbench.ui.mcp as tools_of_the_page
+from workbench.core.errors import WorkbenchError
 from workbench.data.images import read_image
-from workbench.errors import WorkbenchError
-from workbench.service.identity import COOKIE
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.web import gate
@@ -113,7 +112,7 @@ def test_the_gate_closes_the_tools_like_everything_else(tmp_path):
                     assert answer.status_code == 401, path
                     assert answer.text == "Log in first."
                 assert visitor.post(f"{MCP_PATH}messages/?session_id={'0' * 32}", json=ask).status_code == 401
-            logged_in = {"cookie": f"{COOKIE}={platform.tokens.issue(*_account(platform))}"}
+            logged_in = {"cookie": f"{platform.tokens.cookie}={platform.tokens.issue(*_account(platform))}"}
             with httpx.Client(base_url=page.local_url, headers=words | logged_in, timeout=30) as ann:
                 assert "shout" in ann.post(MCP_PATH, json=ask).text  # so it was the gate that said no
         finally:

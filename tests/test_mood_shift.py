@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.errors import DatasetError
+from workbench.core.errors import DatasetError
 from workbench.interpret.descriptors import DESCRIPTORS
 from workbench.studies import mood_shift
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from workbench.core.errors import DatasetError, WeightsError
 from workbench.data.paintings import read_paintings
 from workbench.data.splits import check_no_leak, grouped_folds
 from workbench.data.transforms import Crops, RandomView, Squeeze, Views, shrink
-from workbench.errors import DatasetError, WeightsError
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "paintings" / "chinese_mood"
 

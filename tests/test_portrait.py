@@ -8,10 +8,11 @@ from PIL import Image
 from skimage import data
 
 from workbench import models
-from workbench.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference import portrait, portrait_skin, portrait_styles
-from workbench.inference import stylize as stylizer
+from workbench.core.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
+from workbench.drawing import skin
 from workbench.models.afgan import Portrayal
+from workbench.styles import portrait, portrait_styles
+from workbench.styles import stylize as stylizer
 
 
 class Paint(torch.nn.Module):
@@ -133,13 +134,11 @@ def test_the_progress_can_stop_the_work(monkeypatch):
 
 def test_painted_skin_keeps_its_order_and_dark_skin_stays_dark():
     levels = np.arange(15, 90, 5)
-    painted = [portrait_skin.painted(np.float32([level, 14, 18]))[0] for level in levels]
+    painted = [skin.painted(np.float32([level, 14, 18]))[0] for level in levels]
     assert np.all(np.diff(painted) > 1)
     assert all(after - before < 13.5 for before, after in zip(levels, painted, strict=True) if before <= 45)
     assert max(painted) < 95
-    np.testing.assert_array_equal(
-        portrait_skin.painted(np.float32([40, 1, 1]))[1:], [0, 0]
-    )  # gray stays gray
+    np.testing.assert_array_equal(skin.painted(np.float32([40, 1, 1]))[1:], [0, 0])  # gray stays gray
 
 
 def test_skin_that_was_drawn_too_pale_gets_the_photo_s_tone():
@@ -147,9 +146,9 @@ def test_skin_that_was_drawn_too_pale_gets_the_photo_s_tone():
     drawing = np.full((120, 100, 3), (240, 205, 185), np.uint8)
     drawing[40:44, 20:80] = 255  # the white of the eyes
     drawing[:20] = (40, 32, 60)  # hair
-    kept = portrait_skin.keep_tone(drawing, photo, 50, 42, 30)
-    wanted = portrait_skin.painted(portrait_skin.to_lab(photo)[0, 0])
-    np.testing.assert_allclose(portrait_skin.to_lab(kept)[60, 50], wanted, atol=1.0)
+    kept = skin.keep_tone(drawing, photo, 50, 42, 30)
+    wanted = skin.painted(skin.to_lab(photo)[0, 0])
+    np.testing.assert_allclose(skin.to_lab(kept)[60, 50], wanted, atol=1.0)
     assert np.abs(kept[42, 50].astype(int) - 255).max() < 90
     assert np.abs(kept[:20].astype(int) - drawing[:20]).max() <= 2
     far = np.hypot(*np.mgrid[-57:63, -50:50]) > 2.7 * 30

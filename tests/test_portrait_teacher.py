@@ -8,11 +8,11 @@ import portraits as drawn
 import pytest
 
 from workbench.data.faces import Portrait
-from workbench.inference.portrait_skin import to_lab
-from workbench.training import portrait_features, portrait_regions
-from workbench.training.portrait_regions import FACE, HAIR, Face
+from workbench.drawing import portrait_features, portrait_regions
+from workbench.drawing.portrait_regions import FACE, HAIR, Face
+from workbench.drawing.portrait_teacher import PortraitTeacherConfig, draw, skin_tones
+from workbench.drawing.skin import to_lab
 from workbench.training.portrait_targets import DARK, darker_twin, prepare, twins
-from workbench.training.portrait_teacher import PortraitTeacherConfig, draw, skin_tones
 
 LARGE = {"height": 240, "width": 200, "unit": 40.0}
 

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from workbench import models
-from workbench.errors import WorkbenchError
-from workbench.inference.portrait_styles import KIND
+from workbench.core.errors import WorkbenchError
+from workbench.drawing.portrait_teacher import is_rare
+from workbench.styles.portrait_styles import KIND
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_publish import PortraitPublication, publish
-from workbench.training.portrait_teacher import is_rare
 from workbench.training.portraits import PortraitTrainer, faces
 from workbench.training.start import time_before
 

@@ -8,8 +8,8 @@ from browsing import chromium, hold_next
 from PIL import Image
 
 from workbench import models
+from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier
 from workbench.data.images import read_image
-from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier
 from workbench.ui import launch, read
 from workbench.ui.examples import examples
 

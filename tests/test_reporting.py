@@ -20,8 +20,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from workbench.cli import app
+from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.data.atelier import open_dataset, write_atelier
-from workbench.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.reporting import blocks, folder, notebooks
 from workbench.reporting.page import problems_of, render
 from workbench.reporting.plan import Plan
@@ -432,7 +432,9 @@ def test_a_cell_that_fails_is_named_in_one_line(tmp_path, monkeypatch):
     bad = notebook(
         cell("m", "# Does it work?"),
         cell("c", "out = ''\nresults = ''", tags=["parameters"]),
-        cell("c", "from workbench.errors import DatasetError\nraise DatasetError('Expected a\\nfolder.')"),
+        cell(
+            "c", "from workbench.core.errors import DatasetError\nraise DatasetError('Expected a\\nfolder.')"
+        ),
     )
     nbformat.write(bad, path)
     with pytest.raises(WorkbenchError, match=r"^Expected a folder\.$"):

@@ -11,11 +11,11 @@ from skimage import data
 from stylizers import save_tiny
 
 from workbench import cli
-from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference import export as exporter
-from workbench.inference import runtimes
-from workbench.inference.stylize import LUMA, network_of, stylize, with_chroma_of
-from workbench.inference.tiling import run_tiled
+from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+from workbench.styles import export as exporter
+from workbench.styles import runtimes
+from workbench.styles.stylize import LUMA, network_of, stylize, with_chroma_of
+from workbench.styles.tiling import run_tiled
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

@@ -6,6 +6,7 @@ import errno
 import multiprocessing
 import os
 import random
+import secrets
 import shutil
 import signal
 import subprocess
@@ -109,8 +110,9 @@ def test_a_result_that_was_published_but_not_written_down_is_kept(tmp_path):
     (attempt / "whole.bin").write_bytes(b"whole")
     store.publish(owner, job, attempt)
     (store.attempt(owner, job) / "half.bin").write_bytes(b"half")  # a straggler
-    (tmp_path / "owners" / owner / new_id("j")).mkdir()  # files whose row was never written
-    (tmp_path / "incoming" / "x").mkdir()
+    unknown = new_id("j")
+    (tmp_path / "owners" / owner / unknown).mkdir()  # files whose row was never written
+    (tmp_path / "incoming" / secrets.token_hex(16)).mkdir()
     database.close()
     with start(tmp_path) as platform:
         assert platform.job(owner, job).state == "done"
@@ -119,6 +121,7 @@ def test_a_result_that_was_published_but_not_written_down_is_kept(tmp_path):
         assert [p.name for p in (tmp_path / "owners" / owner / job).iterdir()].count("result") == 1
         assert not list(tmp_path.glob("owners/*/*/try-*"))
         assert not list((tmp_path / "incoming").iterdir())
+        assert [p.name for p in tmp_path.glob("quarantine/*/*/*")] == [unknown]
 
 
 def test_a_clean_stop_costs_no_attempt(tmp_path):

@@ -12,7 +12,7 @@ import platform_tasks
 import pytest
 from clips import decode, make, packets, read_counter
 
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service.engines import create
 from workbench.service.errors import EngineError, LimitError, StorageError, UnknownJobError
 from workbench.service.limits import Limits

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from workbench.service import loadtest
-from workbench.service.identity import COOKIE
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import is_id, new_id
@@ -77,7 +76,7 @@ def test_real_work(real):
 
     from workbench.data.images import read_image
     from workbench.data.moods import MOODS
-    from workbench.inference.stylize import stylize
+    from workbench.styles.stylize import stylize
 
     platform, photo = real
     owner = new_id("a")
@@ -161,7 +160,7 @@ def test_the_page_behind_the_gate(real):
     try:
         first = httpx.get(page.local_url)
         assert first.status_code == 200
-        owner = platform.tokens.read(first.cookies[COOKIE])[0]
+        owner = platform.tokens.read(first.cookies[platform.tokens.cookie])[0]
         assert is_id(owner, "a")
         assert first.headers["x-content-type-options"] == "nosniff"
         again = httpx.get(page.local_url + "config", cookies=dict(first.cookies))

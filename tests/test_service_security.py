@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit
 from workbench.service.errors import LimitError, StorageError, UnknownJobError
 from workbench.service.identity import COOKIE, Tokens
@@ -235,27 +235,95 @@ def test_each_visitor_is_somebody_else_and_stays_it(platform):
     assert {"HttpOnly", "SameSite=Lax", "Path=/", "Secure"} <= {part.strip() for part in cookie.split(";")}
 
 
+ODD_COOKIES = [
+    'prefs={"a":1}',
+    'prefs={"a":1}; other="x; y"',
+    "=; ;;; a=b=c; \x01=2",
+    "\u00e9=\u00e9",
+    "x" * 5000,
+    "; ".join(f"c{number}=v" for number in range(300)),
+]
+
+
+@pytest.mark.parametrize("odd", ODD_COOKIES, ids=range(len(ODD_COOKIES)))
+def test_cookies_of_other_programs_do_not_hide_ours(platform, odd):
+    """Browsers send the cookies of every port of 127.0.0.1 along, and they may be anything."""
+    owner = new_id("a")
+    ours = f"{platform.tokens.cookie}={platform.tokens.issue(owner)}"
+    for header in (f"{odd}; {ours}", f"{ours}; {odd}"):
+        headers = {"cookie": header.encode("utf-8")}
+        for _ in range(2):
+            answer = client(platform, headers=headers).get("/")
+            assert answer.json() == {"owner": owner}
+            assert "set-cookie" not in answer.headers
+
+
+def test_two_servers_in_one_browser_keep_their_visitors_apart(platform, tmp_path):
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(free_bytes=0)) as other:
+        first, second = client(platform), client(other)
+        mine, theirs = first.get("/").json(), second.get("/").json()
+        first.cookies.update(second.cookies)
+        second.cookies.update(first.cookies)
+        assert len(first.cookies) == 2
+        assert (first.get("/").json(), second.get("/").json()) == (mine, theirs)
+    with Platform(tmp_path, kinds=platform_tasks.KINDS) as other:  # and over a restart
+        again = client(other)
+        again.cookies.update(first.cookies)
+        assert again.get("/").json() == theirs
+
+
+def test_a_cookie_of_the_old_name_is_good_and_gets_the_new_name(platform):
+    owner = new_id("a")
+    visitor = client(platform, headers={"cookie": f"{COOKIE}={platform.tokens.issue(owner)}"})
+    answer = visitor.get("/")
+    assert answer.json() == {"owner": owner}
+    assert platform.tokens.read(answer.cookies[platform.tokens.cookie]) == (owner, 0)
+
+
+def test_logging_out_without_an_account_loses_nothing(platform):
+    visitor = client(platform)
+    owner = visitor.get("/").json()
+    for method in ("GET", "POST"):
+        answer = visitor.request(method, "/logout")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert visitor.get("/").json() == owner
+
+
+def test_all_browsers_of_a_computer_are_one_local_owner(tmp_path):
+    options = {"kinds": platform_tasks.KINDS, "limits": Limits(free_bytes=0), "local": True}
+    with Platform(tmp_path, **options) as platform:
+        first, second = client(platform).get("/"), client(platform).get("/")
+        assert first.json() == second.json()
+        assert "set-cookie" not in first.headers
+        before = {"cookie": f"{COOKIE}={platform.tokens.issue(new_id('a'))}"}  # its work stays in sight
+        assert client(platform, headers=before).get("/").json() != first.json()
+    with Platform(tmp_path, **options) as platform:
+        assert client(platform).get("/").json() == first.json()
+    with Platform(tmp_path, accounts=True, **options) as platform:
+        assert client(platform).get("/").headers["location"] == "/login"
+
+
 def test_forged_tokens_are_nobodys(platform, anns):
     owner, _ = anns
     good = platform.tokens.issue(owner)
-    flipped = good[:-1] + ("A" if good[-1] != "A" else "B")
+    flipped = good[:-9] + ("A" if good[-9] != "A" else "B") + good[-8:]  # the last one has bits to spare
     forged = [Tokens(b"0" * 32).issue(owner), owner, "", "x" * 1000, good.split(".")[0], flipped, good + "x"]
     for token in forged:
-        assert identify(platform, {COOKIE: token}) is None, token
-        answer = client(platform, headers={"cookie": f"{COOKIE}={token}"}).get("/")
+        assert identify(platform, {platform.tokens.cookie: token}) is None, token
+        answer = client(platform, headers={"cookie": f"{platform.tokens.cookie}={token}"}).get("/")
         assert answer.json()["owner"] != owner
-    assert identify(platform, {COOKIE: good}) == owner
+    assert identify(platform, {platform.tokens.cookie: good}) == owner
     assert (
         client(platform, headers={"x-owner": owner, "session_hash": owner}).get("/").json()["owner"] != owner
     )
     no_account = platform.tokens.issue(new_id("u"))
-    assert identify(platform, {COOKIE: no_account}) is None
+    assert identify(platform, {platform.tokens.cookie: no_account}) is None
 
 
 def test_result_files_are_served_to_their_owner_only(platform, anns):
     owner, job = anns
     url = result_url(job, "echo.bin")
-    ann = client(platform, headers={"cookie": f"{COOKIE}={platform.tokens.issue(owner)}"})
+    ann = client(platform, headers={"cookie": f"{platform.tokens.cookie}={platform.tokens.issue(owner)}"})
     answer = ann.get(url)
     assert (answer.status_code, answer.content) == (200, b"|" + SECRET)
     assert answer.headers["cache-control"] == "private, no-store"
@@ -292,7 +360,7 @@ def test_with_accounts_only_those_who_have_logged_in_get_anything(tmp_path):
         assert visitor.post("/gradio_api/queue/join").status_code == 401
         assert visitor.get("/jobs/x/y", headers={"accept": "*/json"}).status_code == 401
         assert visitor.get("/gradio_api/startup-events").json() == {"owner": None}
-        anonymous = {"cookie": f"{COOKIE}={platform.tokens.anonymous()}"}
+        anonymous = {"cookie": f"{platform.tokens.cookie}={platform.tokens.anonymous()}"}
         assert client(platform, headers=anonymous).get("/").headers["location"] == "/login"
         with pytest.raises(LimitError, match="Log in first"):
             platform.submit(new_id("a"), "who", [])
@@ -312,8 +380,8 @@ def test_with_accounts_only_those_who_have_logged_in_get_anything(tmp_path):
         assert (done.status_code, done.headers["location"]) == (303, "/")
         assert visitor.get("/").json() == {"owner": owner}
         assert platform.wait(owner, platform.submit(owner, "who", []), PATIENCE).state == "done"
-        kept = visitor.cookies[COOKIE]
+        kept = visitor.cookies[platform.tokens.cookie]
         platform.accounts.set_password("ann", "four green herons")
         assert visitor.get("/").headers["location"] == "/login"  # a new password ends the session
-        assert identify(platform, {COOKIE: kept}) is None
+        assert identify(platform, {platform.tokens.cookie: kept}) is None
         assert visitor.get("/logout").headers["location"] == "/login"

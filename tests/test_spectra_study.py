@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from workbench.errors import DatasetError, UnknownNameError
+from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.metrics import spectrum
 from workbench.studies import spectra
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from workbench.errors import DatasetError
+from workbench.core.errors import DatasetError
 from workbench.metrics import agreement
 from workbench.studies import data_and_moods as study
 from workbench.studies.ratings import read_ratings

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from workbench.errors import DatasetError
-from workbench.studies.runner import Runs
+from workbench.core.errors import DatasetError
+from workbench.core.runs import Runs
 
 
 def test_runs_are_written_one_by_one_and_not_done_twice(tmp_path):

@@ -11,12 +11,12 @@ from PIL import Image
 from stylizers import save_tiny
 
 from workbench import models
-from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference import stylize as module
-from workbench.inference.filters import FILTERS
-from workbench.inference.stylize import DEFAULT_STYLE, styles, stylize
-from workbench.inference.tiling import run_tiled
+from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+from workbench.drawing.filters import FILTERS
 from workbench.models import weights
+from workbench.styles import stylize as module
+from workbench.styles.stylize import DEFAULT_STYLE, styles, stylize
+from workbench.styles.tiling import run_tiled
 
 
 @pytest.fixture

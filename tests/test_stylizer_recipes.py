@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from workbench import models
-from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.training import stylizer_recipes
+from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+from workbench.training import recipes as stylizer_recipes
+from workbench.training.recipes.base import weigh
 from workbench.training.stylizer import StylizerTrainer
-from workbench.training.stylizer_recipes.base import weigh
 
 TINY_FSGAN = {"architecture": "fsgan_small", "arguments": {"stem": 4, "middle": 4, "trunk": 8, "blocks": 1}}
 TINY = {

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from workbench import models
+from workbench.core.errors import DatasetError, WorkbenchError
 from workbench.data.scenes import Crops, load_pictures, split
-from workbench.errors import DatasetError, WorkbenchError
+from workbench.drawing import teacher
 from workbench.metrics import kid
-from workbench.training import teacher
 from workbench.training.stylizer_config import StylizerConfig
 
 
@@ -94,7 +94,7 @@ def test_a_resumed_training_equals_an_unbroken_one(trained, folders, tmp_path):
 
 @pytest.mark.slow
 def test_publishing_writes_weights_that_draw_and_measurements_on_unseen_photos(trained):
-    from workbench.inference.stylize import stylize
+    from workbench.styles.stylize import stylize
     from workbench.training.publish import Publication, publish
 
     path = publish(trained.out, Publication(name="tiny"), "workbench train stylizer …")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.errors import DatasetError, UnknownNameError
+from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.metrics import spectrum
 from workbench.studies import stylizers
 

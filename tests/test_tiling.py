@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from workbench.inference.stylize import network_of
-from workbench.inference.tiling import mirrored, run_tiled, spans
 from workbench.models.fsgan import FSGANGenerator
+from workbench.styles.stylize import network_of
+from workbench.styles.tiling import mirrored, run_tiled, spans
 
 
 def generator(seed=0, **kwargs) -> FSGANGenerator:

@@ -11,14 +11,14 @@ from hues import write_hues
 from sklearn.linear_model import LogisticRegression
 
 from workbench import models
+from workbench.classify import bank as fitting
+from workbench.classify import summary as report
+from workbench.classify.linear_probe import linear_probe, pooled_features, soft_probe
+from workbench.classify.publish import main
+from workbench.classify.reading import Classifier
+from workbench.classify.soft_targets import soft_targets
+from workbench.core.errors import DatasetError
 from workbench.data.paintings import read_paintings
-from workbench.errors import DatasetError
-from workbench.inference.classify import Classifier
-from workbench.training import classifier as fitting
-from workbench.training import classifier_report as report
-from workbench.training.linear_probe import linear_probe, pooled_features, soft_probe
-from workbench.training.soft_targets import soft_targets
-from workbench.training.train_classifier import main
 
 CONFIG = fitting.ClassifierConfig(
     frozen_stages=7, train_views=2, eval_crops=((64, 2),), size=64, folds=2, split_seeds=(0, 1), epochs=1

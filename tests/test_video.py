@@ -12,9 +12,9 @@ from clips import decode, make, packets, read_counter
 from stylizers import save_tiny
 
 from workbench import cli
-from workbench.errors import CancelledError, UnknownNameError, VideoError, WorkbenchError
-from workbench.inference.video import Limits, probe, stylize_video
-from workbench.inference.video.writing import Mp4
+from workbench.core.errors import CancelledError, UnknownNameError, VideoError, WorkbenchError
+from workbench.styles.video import Limits, probe, stylize_video
+from workbench.styles.video.writing import Mp4
 
 NEGATIVE = "colormatrix_negative"
 
@@ -356,7 +356,7 @@ def test_progress_counts_every_frame_and_its_errors_stop_the_work(tmp_path):
 
 
 def test_an_error_while_drawing_comes_through(tmp_path, monkeypatch):
-    from workbench.inference.video import stylizing
+    from workbench.styles.video import stylizing
 
     def broken(frames):
         raise RuntimeError("out of luck")
@@ -375,8 +375,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
     source = make(tmp_path / "a.mkv", 20, size=(128, 96), **kind)
     code = f"""
 import resource, signal
-from workbench.errors import VideoError
-from workbench.inference.video import stylize_video
+from workbench.core.errors import VideoError
+from workbench.styles.video import stylize_video
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
@@ -408,9 +408,9 @@ def tiny(tmp_path):
 
 
 def test_a_network_draws_batches_as_it_draws_pictures(tmp_path, tiny):
-    from workbench.inference import stylize as stylizer
-    from workbench.inference import tiling
-    from workbench.inference.video.drawing import draw_together, drawer
+    from workbench.styles import stylize as stylizer
+    from workbench.styles import tiling
+    from workbench.styles.video.drawing import draw_together, drawer
 
     frames = [np.random.default_rng(i).integers(0, 256, (37, 50, 3), np.uint8) for i in range(5)]
     network = stylizer._network(tiny)
@@ -436,8 +436,8 @@ def test_a_network_draws_a_clip(tmp_path, tiny, batch):
 def test_onnx_agrees_with_torch(tiny):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    from workbench.inference.stylize import network_of
-    from workbench.inference.video.drawing import drawer
+    from workbench.styles.stylize import network_of
+    from workbench.styles.video.drawing import drawer
 
     for size in ((40, 56), (31, 45)):
         frames = [np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8) for i in range(3)]
@@ -476,7 +476,7 @@ def test_command_line(tmp_path, capsys):
 
 
 def test_nothing_is_left_where_the_file_cannot_be_opened(tmp_path, monkeypatch):
-    from workbench.inference.video import writing
+    from workbench.styles.video import writing
 
     source = make(tmp_path / "a.mp4")
     real = av.open
@@ -497,7 +497,7 @@ def test_what_a_killed_process_left_goes_when_the_file_is_written_again(tmp_path
     source, target = make(tmp_path / "a.mkv", 200), tmp_path / "out.mp4"
     code = f"""
 import os
-from workbench.inference.video import stylize_video
+from workbench.styles.video import stylize_video
 def die(progress):
     if progress.done == 5:
         os.kill(os.getpid(), 9)

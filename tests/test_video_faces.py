@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from workbench.inference.portrait import FoundFace
-from workbench.inference.video import faces as module
-from workbench.inference.video.faces import FaceTracker
+from workbench.styles.portrait import FoundFace
+from workbench.styles.video import faces as module
+from workbench.styles.video.faces import FaceTracker
 
 
 def scene(seed=0, height=120, width=200):
@@ -85,8 +85,8 @@ def test_a_face_that_leaves_the_picture_is_gone(detector):
 
 
 def test_frames_are_drawn_where_the_tracker_says(monkeypatch):
-    from workbench.errors import ImageError
-    from workbench.inference import portrait_styles
+    from workbench.core.errors import ImageError
+    from workbench.styles import portrait_styles
 
     given = []
 

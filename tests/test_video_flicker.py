@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.errors import UnknownNameError, WorkbenchError
-from workbench.inference import gram
-from workbench.inference.video.flow import Flow, TemporalBlend
+from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.losses import gram_matrix
 from workbench.metrics.flicker import flicker_power, temporal_spectrum, visible, warp, warping_error
+from workbench.styles import gram
+from workbench.styles.video.flow import Flow, TemporalBlend
 
 
 def texture(height=48, width=64, seed=0):

@@ -6,8 +6,8 @@ import pytest
 from clips import decode
 
 from workbench import cli
-from workbench.inference.video import probe
 from workbench.studies import video_speed
+from workbench.styles.video import probe
 
 
 def test_the_film_is_as_long_and_large_as_asked_and_moves(tmp_path):

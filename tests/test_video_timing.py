@@ -11,9 +11,9 @@ from clips import decode, make, packets, read_counter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.errors import VideoError
-from workbench.inference.video import Chunk, join, probe, split, stylize_video
-from workbench.inference.video.prefetch import prefetch
+from workbench.core.errors import VideoError
+from workbench.styles.video import Chunk, join, probe, split, stylize_video
+from workbench.styles.video.prefetch import prefetch
 
 STYLE = "colormatrix_negative"
 quick = settings(
@@ -110,7 +110,7 @@ def test_join_refuses_what_does_not_belong_together(tmp_path):
 
 
 def test_a_piece_is_found_where_seeking_fails(tmp_path, monkeypatch):
-    from workbench.inference.video import reading
+    from workbench.styles.video import reading
 
     source = make(tmp_path / "a.mp4", 30, options={"g": "10", "bf": "0", "sc_threshold": "0"})
     chunk, asked = split(source, 1)[1], []
@@ -178,7 +178,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
 import cv2, resource, torch
 cv2.setNumThreads(1)
 torch.set_num_threads(1)
-from workbench.inference.video import stylize_video
+from workbench.styles.video import stylize_video
 stylize_video({str(source)!r}, {str(tmp_path / "out.mp4")!r}, {STYLE!r}, batch=4)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

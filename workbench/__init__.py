@@ -1,6 +1,18 @@
 """Painter Psychology Workbench: what a painter's hand says about mood, and the world redrawn in that hand.
 
-Importing the package is cheap: neither torch nor gradio is loaded until a model or the app is asked for.
+    >>> import workbench as wb
+    >>> painting = wb.paint("serenity", seed=3).image
+    >>> list(wb.styles())[0]
+    'fsgan_pepper'
+    >>> wb.stylize(painting, "fsgan_pepper").size
+    (256, 256)
+
+Importing the package is cheap: neither torch nor gradio is loaded until something is asked for that needs it.
+The names are listed in ``__init__.pyi`` and shown one by one in docs/library.md.
 """
 
+from workbench.core import lazy
+
 __version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy.names_of(__name__, __file__)

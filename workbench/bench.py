@@ -28,10 +28,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from workbench import models
-from workbench.inference.names import DEFAULT_STYLE, RUNTIMES
-from workbench.inference.stylize import network_of
+from workbench.core.provenance import commit
 from workbench.models import weights
-from workbench.training.provenance import commit
+from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
+from workbench.styles.stylize import network_of
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Row:
     seconds: dict[int, list[float]]  # each round's latency
     ratio: dict[int, float]  # images/s relative to REFERENCE
     share: dict[int, float]  # of the machine's convolution throughput
-    runtime: str = "torch"  # of workbench.inference.stylize.RUNTIMES
+    runtime: str = "torch"  # of workbench.styles.stylize.RUNTIMES
     whitebox_ratio: dict[int, float] = dataclasses.field(default_factory=dict)  # images/s relative to SECOND
     peak_mb: float | None = None  # extra resident memory at the largest size, 10⁶ bytes
 

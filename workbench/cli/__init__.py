@@ -23,7 +23,9 @@ from workbench.cli import (
     serving,
     training,
 )
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
+
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     help="What a painter's hand says about mood, and the world redrawn in that hand.",

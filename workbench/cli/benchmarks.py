@@ -58,7 +58,7 @@ def bench_stylizers(
     """Compare this project's generators with published ones: parameters, GMACs, latency, memory, ratio."""
     from workbench.bench import bench_stylizers as measure
     from workbench.bench import table as rows_of
-    from workbench.data.writing import write_whole
+    from workbench.core.files import write_whole
 
     result = measure(threads=threads, rounds=rounds)
     typer.echo(table(rows_of(result)))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.common import pictures, report
-from workbench.errors import ImageError, WorkbenchError
+from workbench.core.errors import ImageError, WorkbenchError
 
 
 def stylize(
@@ -33,9 +33,9 @@ def stylize(
     """
     from tqdm import tqdm
 
+    from workbench.core.files import write_image
     from workbench.data.images import read_image
-    from workbench.data.writing import write_image
-    from workbench.inference import stylize as stylizer
+    from workbench.styles import stylize as stylizer
 
     name = stylizer.DEFAULT_STYLE if style is None else style
     options = {"preserve_color": preserve_color, "runtime": runtime}
@@ -78,8 +78,8 @@ def video(
     """Redraw a video as an MP4 that browsers play, with its sound; whole, or not at all."""
     from tqdm import tqdm
 
-    from workbench.inference.stylize import DEFAULT_STYLE
-    from workbench.inference.video import Progress, stylize_video
+    from workbench.styles.stylize import DEFAULT_STYLE
+    from workbench.styles.video import Progress, stylize_video
 
     if target.is_dir():
         target = target / f"{source.stem}.mp4"
@@ -100,14 +100,14 @@ def _check_style(name: str, strength: float, **options) -> None:
     """Fail once, before a folder is read, on a style or strength that no picture can be drawn with."""
     from PIL import Image
 
-    from workbench.inference.stylize import stylize
+    from workbench.styles.stylize import stylize
 
     stylize(Image.new("RGB", (1, 1)), name, strength, **options)
 
 
 def _target_file(source: Path, target: Path) -> Path:
     """Output file for one picture; refuses the picture itself and formats that cannot be written."""
-    from workbench.data.writing import check_output
+    from workbench.core.files import check_output
 
     if target.is_dir():
         target = target / f"{source.stem}.png"

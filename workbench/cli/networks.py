@@ -48,7 +48,7 @@ def export(
     The file is compared with the network on photographs first, and not written if they disagree. ONNX needs
     the packages of the extra `export`.
     """
-    from workbench.inference.export import export as write
+    from workbench.styles.export import export as write
 
     done = write(model, target, format)
     typer.echo(f"{done.path} (differs from the network by {done.difference:.1g} at most)")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.common import pictures, report
-from workbench.errors import ImageError, WorkbenchError
+from workbench.core.errors import ImageError, WorkbenchError
 
 
 def classify(
@@ -40,9 +40,9 @@ def classify(
     """
     from tqdm import tqdm
 
+    from workbench.classify import reading as reading
+    from workbench.core.files import check_output, write_image
     from workbench.data.images import read_image
-    from workbench.data.writing import check_output, write_image
-    from workbench.inference import classify as reading
     from workbench.interpret.measured import reliance
 
     if explain is not None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.common import settings
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 
 def report(

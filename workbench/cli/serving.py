@@ -10,12 +10,15 @@ from typing import Annotated, Literal
 import typer
 
 from workbench.cli.common import table
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 users = typer.Typer(help="Accounts of the served page.", no_args_is_help=True)
 
 _Data = Annotated[
     Path | None, typer.Option(help="Folder of accounts, jobs and results; a folder of your own by default.")
+]
+_Database = Annotated[
+    str | None, typer.Option(help="URL of another database than the folder's own SQLite file.")
 ]
 
 
@@ -29,9 +32,15 @@ def serve(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 1,
     accounts: Annotated[bool, typer.Option("--accounts", help="Only people with an account may in.")] = False,
-    database: Annotated[
-        str | None, typer.Option(help="URL of another database than the folder's own SQLite file.")
-    ] = None,
+    database: _Database = None,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Tie folder and database together although they do not belong together; jobs that the "
+            "database does not know are kept in the folder's quarantine.",
+        ),
+    ] = False,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
 ) -> None:
     """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
@@ -42,11 +51,14 @@ def serve(
     if address is not None and engine != "ray":
         raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
     where = data or default_folder()
-    chosen = {"address": address, "database": database, "accounts": accounts}
+    chosen = {"address": address, "database": database, "accounts": accounts, "adopt": adopt}
     with Platform(where, engine, workers, **chosen) as platform:
         stopping = Stopping()
         if accounts and not platform.accounts.list():
-            raise WorkbenchError(f"There is no account yet. Run: workbench users add NAME --data {where}")
+            raise WorkbenchError(
+                f"There is no account yet. Run: workbench users add NAME --data {where}"
+                + (f" --database {platform.database.name}" if database else "")
+            )
         try:
             page = launch(host or DEFAULT_HOST, port, platform=platform, mcp_server=mcp)
         except OSError as error:
@@ -58,35 +70,39 @@ def serve(
 
 
 @users.command("add")
-def users_add(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+def users_add(name: Annotated[str, typer.Argument()], data: _Data = None, database: _Database = None) -> None:
     """Make an account; the password is asked for, or read from a pipe."""
-    with _accounts(data) as accounts:
+    with _accounts(data, database) as accounts:
         typer.echo(f"{accounts.add(name, _password()).name} added")
 
 
 @users.command("passwd")
-def users_passwd(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+def users_passwd(
+    name: Annotated[str, typer.Argument()], data: _Data = None, database: _Database = None
+) -> None:
     """Give an account a new password; every session of it ends."""
-    with _accounts(data) as accounts:
+    with _accounts(data, database) as accounts:
         accounts.set_password(name, _password())
         typer.echo(f"{name} has a new password")
 
 
 @users.command("remove")
-def users_remove(name: Annotated[str, typer.Argument()], data: _Data = None) -> None:
+def users_remove(
+    name: Annotated[str, typer.Argument()], data: _Data = None, database: _Database = None
+) -> None:
     """Remove an account; its jobs and files go at the server's next start or housekeeping."""
-    with _accounts(data) as accounts:
+    with _accounts(data, database) as accounts:
         accounts.remove(name)
         typer.echo(f"{name} removed")
 
 
 @users.command("list")
-def users_list(data: _Data = None) -> None:
+def users_list(data: _Data = None, database: _Database = None) -> None:
     """List the accounts."""
     import datetime
 
     rows = [("name", "since")]
-    with _accounts(data) as accounts:
+    with _accounts(data, database) as accounts:
         for account in accounts.list():
             since = datetime.datetime.fromtimestamp(account.created, datetime.UTC)
             rows.append((account.name, since.date().isoformat()))
@@ -94,18 +110,21 @@ def users_list(data: _Data = None) -> None:
 
 
 @contextlib.contextmanager
-def _accounts(data: Path | None):
-    """The accounts of a data folder, whether its server runs or not."""
+def _accounts(data: Path | None, database: str | None):
+    """The accounts of a data folder or another database, whether its server runs or not."""
     from workbench.service.accounts import Accounts
     from workbench.service.database import Database
-    from workbench.service.platform import DATABASE, default_folder
+    from workbench.service.folder import DATABASE, tie
+    from workbench.service.platform import default_folder
     from workbench.service.storage import Store
 
-    database = Database(Store(data or default_folder()).root / DATABASE)
+    store = Store(data or default_folder())
+    opened = Database(database or store.root / DATABASE)
     try:
-        yield Accounts(database)
+        tie(store, opened)
+        yield Accounts(opened)
     finally:
-        database.close()
+        opened.close()
 
 
 def _password() -> str:

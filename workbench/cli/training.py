@@ -66,10 +66,10 @@ def train_stylizer(
     """
     import logging
 
-    from workbench.training import stylizer_recipes
+    from workbench.drawing.teacher import TEACHERS
+    from workbench.training import recipes as stylizer_recipes
     from workbench.training.publish import Publication, publish
     from workbench.training.stylizer import StylizerTrainer
-    from workbench.training.teacher import TEACHERS
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     given = {
@@ -163,8 +163,8 @@ def train_classifier(
 
     import torch
 
-    from workbench.training.recipes import config_for
-    from workbench.training.train_classifier import main as fit
+    from workbench.classify.publish import main as fit
+    from workbench.classify.recipes import config_for
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if threads:

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from workbench.core.errors import ImageError
 from workbench.data import duplicates
 from workbench.data.images import read_image
 from workbench.data.paintings import NEAR_DUPLICATES, Paintings, list_paintings
-from workbench.errors import ImageError
 
 log = logging.getLogger(__name__)
 

@@ -36,8 +36,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
+from workbench.core.files import write_whole
 from workbench.data.images import read_image
-from workbench.data.writing import write_whole
 
 if TYPE_CHECKING:
     from workbench.data.paintings import Paintings

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.errors import DatasetError
 from workbench.data.images import read_image
-from workbench.errors import DatasetError
 
 _EYES = ((33, 133), (263, 362))  # corners of the viewer's left and right eye in the face mesh
 _MOUTH = (61, 291, 13, 14)

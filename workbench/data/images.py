@@ -2,7 +2,7 @@
 
 Nothing here trusts a file: its kind comes from its content and not from its suffix, its size is checked
 before its pixels are decoded, and whatever a decoder raises on damaged data becomes an
-:class:`~workbench.errors.ImageError`.
+:class:`~workbench.core.errors.ImageError`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from workbench.errors import ImageError
+from workbench.core.errors import ImageError
 
 log = logging.getLogger(__name__)
 

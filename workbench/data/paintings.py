@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from workbench.core.errors import DatasetError, ImageError
 from workbench.data.images import list_images, read_image
-from workbench.errors import DatasetError, ImageError
 
 log = logging.getLogger(__name__)
 

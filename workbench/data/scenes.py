@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.errors import DatasetError
 from workbench.data.images import list_images, read_image
 from workbench.data.paintings import list_paintings
-from workbench.errors import DatasetError
 
 
 def picture_names(folder: str | Path, least: int = 10) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from workbench.errors import DatasetError
+from workbench.core.errors import DatasetError
 
 
 def grouped_folds(

@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from workbench.errors import WeightsError
+from workbench.core.errors import WeightsError
 
 _RESAMPLE = Image.Resampling.BICUBIC
 

@@ -1,6 +1,8 @@
-"""Drawings made without learning: what teachers show to networks, and styles of their own."""
+"""What is drawn without learning: scenes in a look, teachers, classical filters, the geometry of faces."""
 
+from workbench.core import lazy
 from workbench.drawing.look import LOOKS, Look
 from workbench.drawing.scene import draw
 
-__all__ = ["LOOKS", "Look", "draw"]
+__getattr__, __dir__, _modules = lazy.modules_of(__name__, __path__)
+__all__ = ["LOOKS", "Look", "draw", *_modules]

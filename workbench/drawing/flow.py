@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.pixels import luma
+
 Array = NDArray[np.float32]
 
 
@@ -19,7 +21,7 @@ class Flow:
     """Directions along the edges of a picture, and the paths that follow them.
 
     Args:
-        luma: (H, W) floats in [0, 1].
+        light: (H, W) luma or lightness, floats in [0, 1].
         sigma: of the Gaussian that averages the structure tensor, in pixels.
         length: how far :meth:`along` can reach to each side, in pixels.
 
@@ -28,8 +30,8 @@ class Flow:
         anisotropy: (H, W) in [0, 1]: 1 where all gradients of a neighbourhood agree, 0 where none does.
     """
 
-    def __init__(self, luma: Array, sigma: float, length: int):
-        gx, gy = (cv2.Sobel(luma, cv2.CV_32F, *order, ksize=3) for order in ((1, 0), (0, 1)))
+    def __init__(self, light: Array, sigma: float, length: int):
+        gx, gy = (cv2.Sobel(light, cv2.CV_32F, *order, ksize=3) for order in ((1, 0), (0, 1)))
         xx, xy, yy = (cv2.GaussianBlur(a, (0, 0), sigma) for a in (gx * gx, gx * gy, gy * gy))
         root = np.sqrt((xx - yy) ** 2 + 4 * xy * xy)
         self.anisotropy = root / np.maximum(xx + yy, 1e-9)
@@ -75,9 +77,9 @@ def sample(image: Array, position: Array) -> Array:
     return cv2.remap(image, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def difference_of_gaussians(luma: Array, sigma: float) -> Array:
+def difference_of_gaussians(light: Array, sigma: float) -> Array:
     """(H, W): narrow minus wide Gaussian (1.6 times as wide): negative on the dark side of an edge."""
-    return cv2.GaussianBlur(luma, (0, 0), sigma) - cv2.GaussianBlur(luma, (0, 0), 1.6 * sigma)
+    return cv2.GaussianBlur(light, (0, 0), sigma) - cv2.GaussianBlur(light, (0, 0), 1.6 * sigma)
 
 
 def fold(image: Array, rounds: int, sigma: float = 3.0, shock: float = 0.5) -> Array:
@@ -90,16 +92,13 @@ def fold(image: Array, rounds: int, sigma: float = 3.0, shock: float = 0.5) -> A
         shock: how much of each sharpening is taken, in [0, 1].
     """
     for _ in range(rounds):
-        flow = Flow(luma_of(image), 2.0, int(np.ceil(2 * sigma)))
-        agree = np.clip((flow.anisotropy - 0.3) / 0.4, 0, 1)[..., None]  # swirls grow where the flow is random
+        flow = Flow(luma(image), 2.0, int(np.ceil(2 * sigma)))
+        agree = np.clip((flow.anisotropy - 0.3) / 0.4, 0, 1)[
+            ..., None
+        ]  # swirls grow where the flow is random
         image = image + agree * (flow.along(image, sigma) - image)
-        side = flow.along(difference_of_gaussians(luma_of(image), 1.2), 2.0)[..., None]
+        side = flow.along(difference_of_gaussians(luma(image), 1.2), 2.0)[..., None]
         kernel = np.ones((3, 3), np.uint8)
         crisp = np.where(side < 0, cv2.erode(image, kernel), cv2.dilate(image, kernel))
         image = image + shock * np.clip(np.abs(side) / 0.01, 0, 1) * (crisp - image)
     return image
-
-
-def luma_of(rgb: Array) -> Array:
-    """Luma (H, W) of an RGB picture (H, W, 3)."""
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+
 @dataclasses.dataclass(frozen=True)
 class Look:
     """Settings of :func:`workbench.drawing.draw`. Lengths are pixels of the working picture (see ``side``)."""

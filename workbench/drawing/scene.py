@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.pixels import region_labels, region_means
 from workbench.drawing import flats, lines
 from workbench.drawing.flow import Array, fold
 from workbench.drawing.look import LOOKS, Look
@@ -62,16 +63,16 @@ def paint(photo: Array, look: Look) -> Array:
         base = cv2.bilateralFilter(base, 7, 0.08, 3)
     shapes = np.clip(fold(base, look.folds, shock=look.fold_shock), 0, 1)
     base, lab = (cv2.cvtColor(x, cv2.COLOR_RGB2LAB) for x in (base, shapes))
-    labels = flats.segment(shapes, look.region_scale, look.region_smallest)
+    labels = region_labels(shapes, look.region_scale, 0.6, look.region_smallest)
     flat = flats.region_colors(lab, labels)
     # skies, blur and other areas without steps keep the photo's own soft change; decided by region, as a share
     # that changes within an area would show as a glow around things
     steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
-    share = look.flatness * (0.35 + 0.65 * lines.ramp(flats.region_means(steps, labels), 0.01, 0.08))
+    share = look.flatness * (0.35 + 0.65 * lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08))
     # a region that leaked over a soft border is not trusted there
     leak = np.linalg.norm((flat - cv2.GaussianBlur(lab, (0, 0), 2.5)) * np.float32([1, 1.5, 1.5]), axis=-1)
     share *= 1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 6, 14)
-    share = cv2.GaussianBlur(share, (0, 0), 1.5)[..., None]
+    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5)[..., None]
     mixed = flat * share + lab * (1 - share)
     mixed[..., 0] = 100 * fold_shadows(mixed[..., 0] / 100, labels, look)
     for c in range(3):
@@ -84,9 +85,11 @@ def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
     """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not where it fades over a sky."""
     smooth = cv2.GaussianBlur(lightness, (0, 0), 1.5)
     x, y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    slope = flats.region_means(np.minimum(cv2.magnitude(x, y), 0.02), labels)
-    share = look.tone_strength * lines.ramp(slope, 0.0025, 0.006) * (1 - 0.8 * lines.ramp(lightness, 0.6, 0.8))
-    share = cv2.GaussianBlur(share, (0, 0), 1.5)
+    slope = region_means(np.minimum(cv2.magnitude(x, y), 0.02), labels)[labels, 0]
+    share = (
+        look.tone_strength * lines.ramp(slope, 0.0025, 0.006) * (1 - 0.8 * lines.ramp(lightness, 0.6, 0.8))
+    )
+    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5)
     return lightness + share * (flats.gather(lightness, look.tones) - lightness)
 
 
@@ -104,8 +107,12 @@ def grade(lab: Array, look: Look) -> Array:
     a, b = lab[..., 1], lab[..., 2]
     chroma = cv2.magnitude(a, b)
     blue = lines.ramp(-b, 4, 16) * lines.ramp(lightness, 0.35, 0.6)
-    lift = 1 + (look.saturation + look.blues * blue) * lines.ramp(chroma, 0, 18) * lines.ramp(-chroma, -85, -45)
-    shade = lines.ramp(-lightness, -0.55, -0.2) * lines.ramp(lightness, 0, 0.15) * lines.ramp(chroma.mean(), 3, 8)
+    lift = 1 + (look.saturation + look.blues * blue) * lines.ramp(chroma, 0, 18) * lines.ramp(
+        -chroma, -85, -45
+    )
+    shade = (
+        lines.ramp(-lightness, -0.55, -0.2) * lines.ramp(lightness, 0, 0.15) * lines.ramp(chroma.mean(), 3, 8)
+    )
     a, b = a * lift + look.shadow_tint[0] * shade, b * lift + look.shadow_tint[1] * shade
     return np.dstack([100 * np.clip(lightness, 0, 1), a, b]).astype(np.float32)
 

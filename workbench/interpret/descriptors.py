@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.core.errors import DatasetError
 from workbench.data.paintings import Paintings
-from workbench.errors import DatasetError
 from workbench.interpret.expression import DESCRIPTORS, Descriptor
 from workbench.interpret.marks import Picture
 from workbench.metrics.bootstrap import bootstrap

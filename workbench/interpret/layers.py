@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError
 from workbench.interpret.attribution import AttributionError, check_request
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.errors import ImageError
+from workbench.core.errors import ImageError
 
 SIDE = 256  # pixels of the short side when measuring
 LONGEST = 8  # longer scrolls are shrunk until their long side is this many times SIDE

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workbench.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError
 from workbench.interpret import layers
 from workbench.interpret.attribution import (
     AttributionError,

@@ -13,6 +13,7 @@ from workbench.losses.color import color_loss, gray, rgb_to_yuv
 from workbench.losses.color_block import color_block_loss, region_means
 from workbench.losses.content import content_loss
 from workbench.losses.gram import gram_loss, gram_matrix
+from workbench.losses.lines import gradient_loss, line_loss, line_map
 from workbench.losses.mask import mask_loss
 from workbench.losses.spectral import log_spectrum, radial_profile, spectral_style_loss
 from workbench.losses.tv import total_variation_loss
@@ -26,12 +27,15 @@ __all__ = [
     "cross_entropy_loss",
     "edge_map",
     "edge_promoting_loss",
+    "gradient_loss",
     "gram_loss",
     "gram_matrix",
     "gray",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
     "least_squares_loss",
+    "line_loss",
+    "line_map",
     "log_spectrum",
     "mask_loss",
     "radial_profile",

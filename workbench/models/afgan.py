@@ -4,7 +4,7 @@ U-GAT-IT without its fully connected layers: an auxiliary classifier's class-act
 decoder where photo and drawing differ most, adaptive layer-instance normalisation (AdaLIN) takes its γ and β
 from pooled features through 1×1 convolutions, and the last layer gives a mask beside the drawing, so that
 Y = m ⊙ G(X) + (1 − m) ⊙ X. Fully convolutional: any size, but γ, β and the normalisation look at the whole
-input, so large pictures are drawn as crops of faces (``inference.portrait``), not as tiles.
+input, so large pictures are drawn as crops of faces (``styles.portrait``), not as tiles.
 
 Sources: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4
     which gives the parts, not layer sizes; U-GAT-IT, Kim et al., ICLR 2020.

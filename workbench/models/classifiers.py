@@ -17,7 +17,7 @@ import timm
 from timm.models import register_model
 from torch import nn
 
-from workbench.errors import WeightsError
+from workbench.core.errors import WeightsError
 from workbench.models.features import imagenet_state
 from workbench.models.registry import register
 

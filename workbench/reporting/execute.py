@@ -19,8 +19,8 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
-from workbench import errors
-from workbench.errors import WorkbenchError
+from workbench.core import errors
+from workbench.core.errors import WorkbenchError
 from workbench.reporting.notebooks import read
 
 SETUP = "report-setup"  # tag of the cell that prepares the kernel; it is not in the report

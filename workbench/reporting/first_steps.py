@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.core.runs import Runs
 from workbench.data.paintings import Paintings
 from workbench.interpret.descriptors import class_averages, describe_folder
-from workbench.studies.runner import Runs
 
 SEEN = ("ink_depth", "blank_share", "line_density", "saturation", "texture_fine", "composition_balance")
 

@@ -13,11 +13,11 @@ import io
 import os
 from pathlib import Path
 
+from workbench.core.errors import WorkbenchError
+from workbench.core.files import write_whole
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import file_digests, group_near_duplicates
 from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings
-from workbench.data.writing import write_whole
-from workbench.errors import WorkbenchError
 
 
 def is_atelier(data: str | os.PathLike) -> bool:

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from workbench.classify.recipes import StatisticsRecipe
+from workbench.classify.statistics_probe import StatisticsConfig
+from workbench.core.errors import DatasetError
+from workbench.core.runs import Runs
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
-from workbench.errors import DatasetError
 from workbench.reporting import folder
 from workbench.reporting.plan import Plan
-from workbench.studies.runner import Runs
-from workbench.training.recipes import StatisticsRecipe
-from workbench.training.statistics_probe import StatisticsConfig
 
 TABLE = "full_report.csv"
 READER = "reader"  # name of the classifier that the report trains on the folder

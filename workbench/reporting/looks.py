@@ -7,18 +7,18 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.classify.reading import Classifier
+from workbench.classify.statistics_probe import fit_layer
+from workbench.core.files import write_image
 from workbench.data.images import read_image
 from workbench.data.splits import grouped_folds
-from workbench.data.writing import write_image
-from workbench.inference.classify import Classifier
-from workbench.inference.stylize import DEFAULT_STYLE, stylize
 from workbench.interpret.faithfulness import MEASURES, Settings, faithfulness, verdict
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.calibration import apply_temperature
 from workbench.metrics.stylization import color_drift
 from workbench.reporting.full import READER, FullReport, some
 from workbench.reporting.parts import answers
-from workbench.training.statistics_probe import fit_layer
+from workbench.styles.stylize import DEFAULT_STYLE, stylize
 
 METHOD = "grad_cam"
 CONTROLS = ("random", "edges")

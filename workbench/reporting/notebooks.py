@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 import workbench
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.core.errors import UnknownNameError, WorkbenchError
 
 DISTRIBUTION = "painter-psychology-workbench"
 FULL = "full"  # the whole study of a folder

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 from workbench.reporting.execute import HOME, SETUP
 from workbench.reporting.notebooks import DISTRIBUTION
 
@@ -263,8 +263,8 @@ def _heading(name: str) -> str:
 
 @functools.cache
 def _names() -> frozenset[str]:
-    from workbench.inference.stylize import styles
     from workbench.models.weights import trained
+    from workbench.styles.stylize import styles
 
     return frozenset(name for name in (*styles(), *trained()) if "_" in name)
 

@@ -7,16 +7,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from workbench.classify.publish import main as train_classifier
+from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier
+from workbench.classify.statistics_probe import statistics
 from workbench.data.check import check_dataset
-from workbench.inference.classify import DEFAULT_CLASSIFIER, Classifier
 from workbench.interpret.descriptors import class_averages, describe_folder
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.calibration import apply_temperature, reliability_bins
 from workbench.metrics.classification import classification_report, confusion_matrix, per_class
 from workbench.reporting import folder
 from workbench.reporting.full import READER, FullReport
-from workbench.training.statistics_probe import statistics
-from workbench.training.train_classifier import main as train_classifier
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss", "log_loss_votes")
 BASELINE = "linear_probe_views"  # the linear probe on what the reader sees

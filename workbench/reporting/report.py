@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import __version__
-from workbench.data.writing import write_whole
-from workbench.errors import DatasetError, UnknownNameError, WorkbenchError
+from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
+from workbench.core.files import write_whole
+from workbench.core.provenance import provenance
 from workbench.reporting import folder
 from workbench.reporting.execute import execute
 from workbench.reporting.notebooks import FULL, Notebook, find
 from workbench.reporting.page import render
 from workbench.reporting.plan import Plan
-from workbench.training.provenance import provenance
 
 log = logging.getLogger(__name__)
 

@@ -3,3 +3,7 @@
 :class:`workbench.service.platform.Platform` is the whole of it for a caller. Importing this package, or any
 module of it, loads neither torch nor Ray: those live in the worker processes.
 """
+
+from workbench.core import lazy
+
+__getattr__, __dir__, __all__ = lazy.modules_of(__name__, __path__)

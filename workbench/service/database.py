@@ -37,6 +37,7 @@ class Database:
         if not is_url:
             Path(where).touch(mode=0o600)
         self._engine = sql.create_engine(str(where) if is_url else f"sqlite:///{where}")
+        self.name = self._engine.url.render_as_string() if is_url else str(where)  # no password in it
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         self._writing = threading.Lock() if self._is_sqlite else contextlib.nullcontext()
         if self._is_sqlite:
@@ -51,11 +52,13 @@ class Database:
                     session.add(Meta(key="version", value=str(VERSION)))
                 elif int(found.value) > VERSION:
                     raise StorageError(
-                        f"Expected a database of version {VERSION} or before but {where} has {found.value}. "
-                        "Use the newer workbench that made it."
+                        f"Expected a database of version {VERSION} or before but {self.name} has "
+                        f"{found.value}. Use the newer workbench that made it."
                     )
         except DBAPIError as error:
-            raise StorageError(f"The database {where} cannot be opened ({error.orig}). Check it.") from error
+            raise StorageError(
+                f"The database {self.name} cannot be opened ({error.orig}). Check it."
+            ) from error
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:

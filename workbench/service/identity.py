@@ -7,8 +7,10 @@ account, or of an anonymous visitor, whose id is made here and known to nobody e
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -16,7 +18,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from workbench.service.errors import LoginError, StorageError
 from workbench.service.storage import is_id, new_id
 
-COOKIE = "workbench"
+COOKIE = "workbench"  # before names depended on the secret; still read
 DAYS = 30  # that a token is good for
 
 
@@ -44,9 +46,15 @@ def read_secret(path: Path) -> bytes:
 
 
 class Tokens:
-    """Signs and checks tokens: HMAC-SHA-256 over owner, epoch and time."""
+    """Signs and checks tokens: HMAC-SHA-256 over owner, epoch and time.
+
+    Attributes:
+        cookie: name of the cookie that carries them. Browsers keep one jar for all ports of a host, so two
+            servers need two names.
+    """
 
     def __init__(self, secret: bytes):
+        self.cookie = f"{COOKIE}-{hashlib.sha256(b'cookie' + secret).hexdigest()[:12]}"
         self._serializer = URLSafeTimedSerializer(
             secret,
             salt="workbench.owner",
@@ -62,6 +70,14 @@ class Tokens:
     def anonymous(self) -> str:
         """A token for a visitor without an account, with an id of its own."""
         return self.issue(new_id("a"))
+
+    def find(self, cookies: Mapping[str, str]) -> tuple[str, str, int] | None:
+        """(token, owner, epoch) of the first good token among a request's cookies, else None."""
+        for name in (self.cookie, COOKIE):
+            read = self.read(cookies.get(name))
+            if read is not None:
+                return (cookies[name], *read)
+        return None
 
     def read(self, token: str | None) -> tuple[str, int] | None:
         """(owner, epoch) if the token was made here and is not too old, else None."""

@@ -325,9 +325,11 @@ def after_crash(parts: Parts, job: Job, reason: str, seconds: float) -> bool:
 
 
 def erase(parts: Parts, job: Job) -> None:
-    """Remove a job: its row first, for files without a row are swept and a row without files would lie."""
-    parts.records.erase(job.id)
+    """Remove a job: its files first, for a row that is left is erased at the next cleaning, while files that
+    are left would be taken for lost ones and kept.
+    """
     parts.store.delete(job.owner, job.id)
+    parts.records.erase(job.id)
 
 
 def clean(parts: Parts) -> None:
@@ -350,4 +352,6 @@ def recover(parts: Parts) -> None:
         else:
             after_crash(parts, job, "the server was stopped", 0.0)
     clean(parts)
-    parts.store.sweep(parts.records.known())
+    quarantine = parts.store.sweep(parts.records.known())
+    if quarantine is not None:
+        log.warning("jobs that the database does not know were moved to %s", quarantine)

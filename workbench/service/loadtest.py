@@ -203,7 +203,7 @@ def recovery(folder: Path, engine: str, workers: int) -> dict[str, float]:
 
 def measure(out: Path, engine: str, workers: int = 2, jobs: int = 200) -> Path:
     """Every figure for one engine, appended to the CSV ``out``; what is in it is not measured again."""
-    from workbench.studies.runner import Runs
+    from workbench.core.runs import Runs
 
     runs = Runs(out, ("engine", "figure", "workers", "jobs"))
 

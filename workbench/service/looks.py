@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import CancelledError, WorkbenchError
+from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.engines import Ended, Engine, Progress, Work
 
 SECONDS = 60.0  # that one look may take

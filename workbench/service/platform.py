@@ -26,12 +26,13 @@ from typing import Any
 import filelock
 from sqlalchemy.exc import DBAPIError
 
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit, jobs, schema
 from workbench.service.accounts import Accounts
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.folder import DATABASE, LOCK, SECRET, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
 from workbench.service.looks import Looks
@@ -42,7 +43,6 @@ from workbench.service.tasks import KINDS, Kind, check_options
 log = logging.getLogger(__name__)
 
 _LOOK = 2.0  # seconds after which a waiter looks for itself
-DATABASE, SECRET, LOCK = "workbench.db", "secret", "lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,9 +91,13 @@ class Platform:
         database: URL of another database than the folder's own SQLite file.
         kinds: of work on offer.
         accounts: whether only named accounts may submit; anonymous visitors too if not.
+        local: whether everybody without an account is one and the same, whose computer this is; for a page
+            that only this computer can reach.
+        adopt: tie the folder and the database together, whatever they belonged to before.
 
     Raises:
-        StorageError: the folder is in use by another platform, or cannot be used.
+        StorageError: the folder is in use by another platform, is somebody else's, does not belong to the
+            database, or cannot be used.
     """
 
     def __init__(
@@ -107,22 +111,24 @@ class Platform:
         database: str | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         accounts: bool = False,
+        local: bool = False,
+        adopt: bool = False,
     ):
         if workers < 1:
             raise WorkbenchError(f"Expected at least 1 worker but got {workers}.")
         self.workers = workers
         self.limits, self.kinds, self.named_only = limits or Limits(), kinds, accounts
         self.store = Store(data)
-        self._lock = filelock.FileLock(self.store.root / LOCK)
+        self._lock = _lock(self.store)
         try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise StorageError(
-                f"The data folder {self.store.root} is in use by another server. Stop that, or take another."
-            ) from error
-        self.database = Database(database or self.store.root / DATABASE)
+            self.database = Database(database or self.store.root / DATABASE)
+            tie(self.store, self.database, adopt)
+            self.tokens = Tokens(read_secret(self.store.root / SECRET))
+        except BaseException:
+            self._lock.release()
+            raise
         self.accounts = Accounts(self.database)
-        self.tokens = Tokens(read_secret(self.store.root / SECRET))
+        self.local_owner = _local_owner(self.database) if local and not accounts else None
         self._records = Records(self.database, self.limits)
         self._board = jobs.Board()
         self._by_owner = Rate(self.limits.jobs_a_minute)
@@ -353,6 +359,32 @@ class Platform:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
+
+
+def _local_owner(database: Database) -> str:
+    """The owner of everything that is done without an account on this computer, made once."""
+    with database.write() as session:
+        row = session.get(schema.Meta, "local_owner")
+        if row is None:
+            row = schema.Meta(key="local_owner", value=new_id("a"))
+            session.add(row)
+        return row.value
+
+
+def _lock(store: Store) -> filelock.BaseFileLock:
+    """The folder's lock, taken: one server a folder."""
+    lock = filelock.FileLock(store.root / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise StorageError(
+            f"The data folder {store.root} is in use by another server. Stop that, or take another."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"The file {store.root / LOCK} cannot be locked ({error.strerror}). Check what lies there."
+        ) from error
+    return lock
 
 
 def _engine_for_looks(workers: int) -> Engine:

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.data.writing import write_image, write_whole
-from workbench.errors import UnknownNameError, WorkbenchError
-from workbench.inference import video
-from workbench.inference.stylize import DEFAULT_STYLE, styles
-from workbench.inference.video import probing
-from workbench.inference.video.drawing import drawer
-from workbench.inference.video.flow import TemporalBlend
-from workbench.inference.video.reading import reading, scaled
+from workbench.core.errors import UnknownNameError, WorkbenchError
+from workbench.core.files import write_image, write_whole
 from workbench.service.engines.worker import Context
+from workbench.styles import video
+from workbench.styles.stylize import DEFAULT_STYLE, styles
+from workbench.styles.video import probing
+from workbench.styles.video.drawing import drawer
+from workbench.styles.video.flow import TemporalBlend
+from workbench.styles.video.reading import reading, scaled
 
 SCALES = (1.0, 0.75, 0.5, 0.25)  # of the sides, on offer
 THUMBNAIL_SIDE = 480  # pixels, the longer side
@@ -39,7 +39,7 @@ def load(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) ->
 
 
 def facts(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """What a video holds: ``facts.json``. Refuses what :func:`workbench.inference.video.probe` refuses."""
+    """What a video holds: ``facts.json``. Refuses what :func:`workbench.styles.video.probe` refuses."""
     context.progress(0.0, "Opening the video")
     found = video.probe(inputs[0])
     _write(

@@ -3,7 +3,8 @@
     owners/OWNER/JOB/input/00.jpg       written before the job is accepted
     owners/OWNER/JOB/result/…           appears by one rename, when the job is done
     owners/OWNER/JOB/try-TOKEN/…        an attempt's own folder; removed with the attempt
-    incoming/TOKEN/…                    uploads that are not accepted yet
+    incoming/TOKEN/…                    uploads that are not accepted yet, jobs that are being removed
+    quarantine/TIME/OWNER/JOB/…         what the database did not know at a start; never removed
 
 Owner and job ids are made here and checked before they touch a path; no name that a visitor chose ever does.
 """
@@ -17,13 +18,17 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from workbench.service.errors import LimitError, StorageError
+from workbench.service.folder import INCOMING, OWNERS, QUARANTINE, read_marker
 
 _ID = re.compile(r"[aju][0-9a-f]{32}")
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_ATTEMPT = re.compile(r"try-[0-9a-f]{16}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _CHUNK = 1 << 20
 
@@ -58,13 +63,20 @@ class Store:
 
     Args:
         root: the data folder; made with rights for this user only.
+
+    Attributes:
+        id: of the folder; None for one of the first layout that no database is tied to yet.
+
+    Raises:
+        StorageError: the folder is somebody else's, or cannot be made.
     """
 
     def __init__(self, root: str | os.PathLike):
         self.root = Path(root).resolve()
+        self.id = read_marker(self.root)
         try:
-            for folder in (self.root, self.root / "owners", self.root / "incoming"):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name in (OWNERS, INCOMING):
+                (self.root / name).mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise StorageError(
                 f"The data folder {self.root} cannot be made ({error.strerror}). Check path and rights."
@@ -74,7 +86,7 @@ class Store:
         """The job's folder. Raises ``StorageError`` on anything that is not an id made here."""
         if not (is_id(owner, "au") and is_id(job, "j")):
             raise StorageError("Expected ids made by the platform. Take them from its answers.")
-        return self.root / "owners" / owner / job
+        return self.root / OWNERS / owner / job
 
     def accept(
         self, owner: str, job: str, sources: Sequence[str | os.PathLike], most: int, room: int
@@ -93,7 +105,7 @@ class Store:
             LimitError: too large, or above the quota. StorageError: unreadable, or the disk is full.
         """
         target = self.job(owner, job)
-        staging = self.root / "incoming" / secrets.token_hex(16)
+        staging = self._staging()
         names, total = [], 0
         try:
             (staging / "input").mkdir(parents=True, mode=0o700)
@@ -164,28 +176,58 @@ class Store:
 
     def delete(self, owner: str, job: str) -> None:
         """Remove everything of a job, and the owner's folder when it was the last."""
-        folder = self.job(owner, job)
-        shutil.rmtree(folder, ignore_errors=True)
+        folder, staging = self.job(owner, job), self._staging()
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(staging)  # at once: half a job is never seen
+        shutil.rmtree(staging, ignore_errors=True)
         with contextlib.suppress(OSError):  # other jobs are in it
             folder.parent.rmdir()
 
-    def sweep(self, known: set[tuple[str, str]]) -> int:
-        """Remove what a killed server left: uploads never accepted, attempts, jobs without a row.
+    def jobs(self) -> set[tuple[str, str]]:
+        """(owner, job) of every job that has a folder."""
+        found = ((path.parent.name, path.name) for path in (self.root / OWNERS).glob("*/*") if path.is_dir())
+        return {(owner, job) for owner, job in found if is_id(owner, "au") and is_id(job, "j")}
 
-        Only while no job runs and none is being submitted. Returns how many folders went.
+    def sweep(self, known: set[tuple[str, str]]) -> Path | None:
+        """Tidy up what a killed server left. Only while no job runs and none is being submitted.
+
+        Uploads that were never accepted and unfinished attempts are removed. Jobs that the database does not
+        know are moved into a quarantine, which is kept; those that it knows come back from there. What has
+        no name of ours is left alone.
+
+        Args:
+            known: (owner, job) of every row of the database.
+
+        Returns:
+            The quarantine of today if anything was moved into it.
         """
-        gone = [*(self.root / "incoming").iterdir()]
-        for folder in (self.root / "owners").glob("*/*"):
-            if (folder.parent.name, folder.name) not in known:
-                gone.append(folder)
-            else:
-                gone += folder.glob("try-*")
+        kept = self.jobs()
+        for old in sorted((self.root / QUARANTINE).glob("*/*/*"), reverse=True):
+            pair = (old.parent.name, old.name)
+            if pair in known - kept:
+                self._move(old, self.job(*pair))
+                kept.add(pair)
+        quarantine = self.root / QUARANTINE / time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
+        for owner, job in kept - known:
+            self._move(self.job(owner, job), quarantine / owner / job)
+        gone = [path for path in (self.root / INCOMING).iterdir() if _TOKEN.fullmatch(path.name)]
+        for owner, job in kept & known:
+            gone += [path for path in self.job(owner, job).glob("try-*") if _ATTEMPT.fullmatch(path.name)]
         for folder in gone:
             shutil.rmtree(folder, ignore_errors=True)
-        for owner in (self.root / "owners").iterdir():
-            with contextlib.suppress(OSError):
-                owner.rmdir()
-        return len(gone)
+        return quarantine if kept - known else None
+
+    def _staging(self) -> Path:
+        return self.root / INCOMING / secrets.token_hex(16)
+
+    def _move(self, source: Path, target: Path) -> None:
+        """By one rename; the folders above ``source`` go when it was the last in them."""
+        for folder in (target.parent.parent, target.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        source.rename(target)
+        with contextlib.suppress(OSError):  # others are in it
+            source.parent.rmdir()
+            source.parent.parent.rmdir()
 
     def free(self) -> int:
         """Bytes left on the disk."""

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import WorkbenchError
-from workbench.inference.names import RUNTIMES
+from workbench.core.errors import WorkbenchError
 from workbench.service.engines.worker import Context
+from workbench.styles.names import RUNTIMES
 
 CHUNK_FRAMES = 240  # of a video, for one node at a time
 THUMBNAIL = ".thumb.jpg"  # ends the name of a small picture of a result; sorted behind the result itself
@@ -91,10 +91,10 @@ def one_of(*known: str) -> Callable[[Any, str], str]:
 
 def stylize_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
     """Redraw a picture: ``picture.png``, and a small one of it for lists."""
+    from workbench.core.files import write_image
     from workbench.data.images import read_image
-    from workbench.data.writing import write_image
-    from workbench.inference.stylize import stylize
     from workbench.service.previews import check_style, thumbnail
+    from workbench.styles.stylize import stylize
 
     check_style(options["style"])
     context.progress(0.0, "Opening the picture")
@@ -113,10 +113,10 @@ def stylize_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: 
 
 def classify_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
     """Read a painting's mood: ``reading.json`` with the probability of each class."""
+    from workbench.classify.reading import Classifier, classifiers
+    from workbench.core.errors import UnknownNameError
+    from workbench.core.files import write_whole
     from workbench.data.images import read_image
-    from workbench.data.writing import write_whole
-    from workbench.errors import UnknownNameError
-    from workbench.inference.classify import Classifier, classifiers
 
     if options["model"] not in classifiers():
         raise UnknownNameError("model", options["model"], classifiers())
@@ -138,8 +138,8 @@ def stylize_video(inputs: tuple[Path, ...], options: dict[str, Any], context: Co
     """Redraw a video, or the piece of it that ``options["chunk"]`` names: ``video.mp4``, and for a whole one
     a small picture of it for lists.
     """
-    from workbench.inference import video
     from workbench.service.previews import check_style, video_thumbnail
+    from workbench.styles import video
 
     drawing = {key: value for key, value in options.items() if key != "chunk"}
     check_style(drawing["style"])
@@ -174,7 +174,7 @@ def split_video(inputs: tuple[Path, ...], options: dict[str, Any]) -> list[dict[
     """The options of each piece, in order. What looks at the frames before, blending along time and portrait
     styles, takes one piece.
     """
-    from workbench.inference import portrait_styles, video
+    from workbench.styles import portrait_styles, video
 
     if options["temporal"] > 0 or portrait_styles.is_portrait(options["style"]):
         return [options]
@@ -188,8 +188,8 @@ def join_video(
     inputs: tuple[Path, ...], pieces: list[dict[str, Any]], parts: list[Path], context: Context
 ) -> None:
     """Put the pieces' results together in order, with the sound of the source."""
-    from workbench.inference import video
     from workbench.service.previews import video_thumbnail
+    from workbench.styles import video
 
     context.progress(0.99, "Joining")
     chunks = [video.Chunk(*piece["chunk"]) for piece in pieces]

@@ -10,17 +10,16 @@ from __future__ import annotations
 import html
 import logging
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 from workbench.service.errors import LoginError
 from workbench.service.identity import COOKIE, DAYS
 from workbench.service.platform import Platform
@@ -53,13 +52,16 @@ border-radius:4px}}button{{margin-top:1.2rem;background:#8c2f1b;color:#fff;borde
 
 
 def identify(platform: Platform, cookies: Mapping[str, str]) -> str | None:
-    """The owner whom the cookies prove, or None: no token, forged, too old, or of an account that is gone."""
-    read = platform.tokens.read(cookies.get(COOKIE))
-    if read is None:
-        return None
-    owner, epoch = read
+    """The owner whom the cookies prove, else the platform's local one, else None.
+
+    No token, a forged one, one that is too old, and one of an account that is gone prove nobody.
+    """
+    found = platform.tokens.find(cookies)
+    if found is None:
+        return platform.local_owner
+    _, owner, epoch = found
     if owner[0] == "u":
-        return owner if platform.accounts.holds(owner, epoch) else None
+        return owner if platform.accounts.holds(owner, epoch) else platform.local_owner
     return None if platform.named_only else owner
 
 
@@ -84,22 +86,24 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        owner = identify(self._platform, cookies(headers.get("cookie", "")))
+        sent = cookie_parser(headers.get("cookie", ""))
+        owner = identify(self._platform, sent)
         fresh = None
         path = _path(scope)
         if owner is None and not self._platform.named_only:
             fresh = self._platform.tokens.anonymous()
             owner = self._platform.tokens.read(fresh)[0]
+        elif self._platform.tokens.cookie not in sent and (found := self._platform.tokens.find(sent)):
+            fresh = found[0]  # under the name that this server's cookies have now
         scope.setdefault("state", {})["owner"] = owner
-        sender = _dressed(send, fresh, scope["scheme"] in ("https", "wss"))
+        sender = self._dressed(send, fresh, scope["scheme"] in ("https", "wss"))
         response: Response | None = None
         if scope["type"] == "http":
             request = Request(scope, receive)
             if path == LOGIN:
                 response = await self._login(request)
             elif path == LOGOUT:
-                response = RedirectResponse(LOGIN if self._platform.named_only else "/", 303)
-                response.delete_cookie(COOKIE)
+                response = self._logout(owner)
             elif owner is None and path not in _OPEN:
                 wants_page = scope["method"] in ("GET", "HEAD") and "text/html" in headers.get(
                     "accept", "*/*"
@@ -138,7 +142,15 @@ class Gate:
         except LoginError as error:
             return _form(str(error), 401)
         response = RedirectResponse("/", 303)
-        _set(response.headers, self._platform.tokens.issue(*found), request.url.scheme == "https")
+        self._set(response.headers, self._platform.tokens.issue(*found), request.url.scheme == "https")
+        return response
+
+    def _logout(self, owner: str | None) -> Response:
+        """End an account's session. A visitor without an account is known by the cookie alone: it stays."""
+        response = RedirectResponse(LOGIN if self._platform.named_only else "/", 303)
+        if owner is None or owner[0] == "u":
+            for name in (self._platform.tokens.cookie, COOKIE):
+                response.delete_cookie(name)
         return response
 
     def _work(self, owner: str, path: str, method: str) -> Response:
@@ -154,13 +166,24 @@ class Gate:
             file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": "sandbox"}
         )
 
+    def _set(self, headers: MutableHeaders, token: str, secure: bool) -> None:
+        name = self._platform.tokens.cookie
+        cookie = f"{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={DAYS * 86400}"
+        headers.append("set-cookie", cookie + ("; Secure" if secure else ""))
 
-def cookies(header: str) -> dict[str, str]:
-    """The cookies of a request's header; none from one that is malformed."""
-    try:
-        return {key: morsel.value for key, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
+    def _dressed(self, send: Send, fresh: str | None, secure: bool) -> Send:
+        """``send`` with our headers, and the cookie for a new visitor."""
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if fresh is not None:
+                    self._set(headers, fresh, secure)
+            await send(message)
+
+        return dressed
 
 
 def _path(scope: Scope) -> str:
@@ -172,23 +195,3 @@ def _form(message: str = "", status: int = 200) -> Response:
     said = f'<p role="alert">{html.escape(message)}</p>' if message else ""
     page = _PAGE.format(action=LOGIN, message=said)
     return HTMLResponse(page, status, {"Content-Security-Policy": _STRICT, "Cache-Control": "no-store"})
-
-
-def _set(headers: MutableHeaders, token: str, secure: bool) -> None:
-    cookie = f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={DAYS * 86400}"
-    headers.append("set-cookie", cookie + ("; Secure" if secure else ""))
-
-
-def _dressed(send: Send, fresh: str | None, secure: bool) -> Send:
-    """``send`` with our headers, and the cookie for a new visitor."""
-
-    async def dressed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-            if fresh is not None:
-                _set(headers, fresh, secure)
-        await send(message)
-
-    return dressed

@@ -1,1 +1,5 @@
 """The project's studies: each module answers one question with runs whose rows land in one CSV."""
+
+from workbench.core import lazy
+
+__getattr__, __dir__, __all__ = lazy.modules_of(__name__, __path__)

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 
+from workbench.classify.cross_validation import Trainer, cross_validate, finetuned, softmax, summarise
+from workbench.classify.finetune import FinetuneConfig, Pictures
+from workbench.classify.linear_probe import linear_probe
+from workbench.classify.statistics_probe import StatisticsConfig, fit_layer, new_network, statistics
 from workbench.data.paintings import Paintings
 from workbench.interpret.descriptors import DESCRIPTORS, describe_folder
-from workbench.studies.crossval import Trainer, cross_validate, finetuned, softmax, summarise
-from workbench.training.finetune import FinetuneConfig, Pictures
-from workbench.training.linear_probe import linear_probe
-from workbench.training.statistics_probe import StatisticsConfig, fit_layer, new_network, statistics
 
 BASELINE = "lite0 linear probe"
 _SCRATCH = {"pretrained": False, "layer_decay": 1.0, "learning_rate": 2e-3}

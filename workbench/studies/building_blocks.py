@@ -25,15 +25,15 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from workbench.core.files import write_whole
+from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import group_near_duplicates
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
-from workbench.data.writing import write_whole
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models import create
-from workbench.studies.runner import Runs
 
 KEYS = ("dataset", "network", "seed", "fold")
 REFERENCE = "reference"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.interpret.descriptors import class_averages, describe_folder
-from workbench.studies.runner import Runs
 
 
 def run(

@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.core.runs import Runs
 from workbench.metrics import agreement
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.checks import weighted_mean
 from workbench.studies.ratings import Ratings, read_ratings
-from workbench.studies.runner import Runs
 
 TOPICS = ("counts", "sizes", "agreement", "ceiling", "votes", "space")
 CLEAR = 0.5  # of the raters: a picture on which half of them name one mood

@@ -11,9 +11,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from workbench.classify.cross_validation import cross_validate, finetuned, summarise
+from workbench.classify.finetune import FinetuneConfig, Pictures
 from workbench.data.paintings import Paintings
-from workbench.studies.crossval import cross_validate, finetuned, summarise
-from workbench.training.finetune import FinetuneConfig, Pictures
 
 BASELINE = "augmentation=brush"
 CONFIG = FinetuneConfig(

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench import models
+from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.transforms import Squeeze, Views
 from workbench.interpret.faithfulness import MEASURES, Settings, measure, summarise
@@ -35,7 +36,6 @@ from workbench.studies.quick_networks import (
     predictions,
     share_right,
 )
-from workbench.studies.runner import Runs
 
 CASES = ("paintings", "atelier", "seal", "no cue")
 KEYS = ("case", "network", "data")

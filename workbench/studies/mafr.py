@@ -17,11 +17,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from workbench import models
+from workbench.classify.cross_validation import cross_validate, finetuned, summarise
+from workbench.classify.finetune import FinetuneConfig, Pictures
+from workbench.core.runs import Runs
 from workbench.data.paintings import Paintings
 from workbench.models.mafr import BLOCKS
-from workbench.studies.crossval import cross_validate, finetuned, summarise
-from workbench.studies.runner import Runs
-from workbench.training.finetune import FinetuneConfig, Pictures
 
 COUNTS = (0, 1, 3, 7, 13, 16)
 BASELINE = "n=0"

@@ -24,21 +24,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.classify.statistics_probe import StatisticsConfig, fit_layer, new_network
+from workbench.core.errors import DatasetError
+from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.images import list_images, read_image
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
-from workbench.errors import DatasetError
-from workbench.inference.stylize import stylize
 from workbench.interpret.descriptors import DESCRIPTORS, describe
 from workbench.metrics.bootstrap import bootstrap_draws, percentiles
 from workbench.metrics.calibration import apply_temperature, fit_temperature
 from workbench.metrics.checks import weighted_mean
 from workbench.metrics.classification import balanced_accuracy, confusion_matrix
 from workbench.metrics.paired import holm, two_sided_p
-from workbench.studies.runner import Runs
 from workbench.studies.stylizers import SHORT_SIDE, free_photos
-from workbench.training.statistics_probe import StatisticsConfig, fit_layer, new_network
+from workbench.styles.stylize import stylize
 
 CONTROL = "JPEG, quality 75"
 STYLES = ("fsgan_pepper", "fsgan_ink", CONTROL, "colormatrix_gray")
@@ -47,7 +47,7 @@ CONFIG = StatisticsConfig(variants=("lite0",), eval_crops=((224, 3),), split_see
 
 
 def redraw(image: Image.Image, style: str) -> Image.Image:
-    """``image`` in a style of :func:`workbench.inference.stylize.styles`, or as :data:`CONTROL` has it."""
+    """``image`` in a style of :func:`workbench.styles.stylize.styles`, or as :data:`CONTROL` has it."""
     if style != CONTROL:
         return stylize(image, style)
     file = io.BytesIO()
@@ -289,7 +289,7 @@ def run(
         data: a folder of labelled paintings, or "atelier:N".
         out: folder of the table; ``kept`` in it holds what was measured on each picture.
         photos: a folder of photos; "" takes the six free ones of installed packages.
-        styles: of :func:`workbench.inference.stylize.styles`, or :data:`CONTROL`.
+        styles: of :func:`workbench.styles.stylize.styles`, or :data:`CONTROL`.
         photo_count: at most so many photos.
         config: of the classifier.
         samples, seed: of the bootstrap over painters (over photos for photos).

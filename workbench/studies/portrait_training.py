@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import models
+from workbench.core.files import write_image, write_whole
+from workbench.core.runs import Runs
 from workbench.data.faces import Portrait, load_portraits, split_by_person
 from workbench.data.scenes import load_pictures
-from workbench.data.writing import write_image, write_whole
-from workbench.studies.runner import Runs
-from workbench.training import stylizer_recipes
+from workbench.training import recipes as stylizer_recipes
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import background_psnr, draw_all, latency, nearness
 from workbench.training.stylizer import StylizerTrainer

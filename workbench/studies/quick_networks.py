@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from workbench import models
+from workbench.classify.linear_probe import STRENGTH
 from workbench.data.atelier import MOODS, SEALS, paint
 from workbench.data.transforms import Squeeze, Views
-from workbench.training.linear_probe import STRENGTH
 
 
 @dataclasses.dataclass(frozen=True)

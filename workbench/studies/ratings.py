@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.errors import DatasetError
 from workbench.data.paintings import VOTES, Paintings
-from workbench.errors import DatasetError
 from workbench.metrics import agreement
 
 log = logging.getLogger(__name__)

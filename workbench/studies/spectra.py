@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError
+from workbench.core.runs import Runs
 from workbench.metrics import spectrum
 from workbench.metrics.bootstrap import percentiles
 from workbench.metrics.paired import holm, two_sided_p
-from workbench.studies.runner import Runs
 from workbench.studies.stylizers import PHOTO, TEACHER, Picture, drawers, read_photos, read_style
 
 STYLE = "style"

@@ -30,14 +30,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.core.files import write_image, write_whole
+from workbench.core.runs import Runs
 from workbench.data.images import read_image
-from workbench.data.writing import write_image, write_whole
-from workbench.inference import stylize as stylizer
 from workbench.metrics import spectrum
 from workbench.metrics.grid import grid_excess
 from workbench.studies import stylizers
-from workbench.studies.runner import Runs
-from workbench.training import stylizer_recipes
+from workbench.styles import stylize as stylizer
+from workbench.training import recipes as stylizer_recipes
 from workbench.training.stylizer import StylizerTrainer
 from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.stylizer_data import SceneData, load_data
@@ -180,7 +180,7 @@ def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
     Returns:
         Folder of the drawings, as from :func:`train`.
     """
-    from workbench.inference.gram import GramStylizer
+    from workbench.styles.gram import GramStylizer
 
     key = {"group": "baseline", "variant": "gatys", "seed": 0}
     folder = Path(out) / _folder(**key) / "drawings"

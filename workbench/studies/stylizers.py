@@ -21,17 +21,17 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.core.errors import DatasetError, UnknownNameError
+from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.images import list_images, read_image
 from workbench.data.scenes import load_pictures, picture_names, split
-from workbench.errors import DatasetError, UnknownNameError
-from workbench.inference import stylize as stylizer
+from workbench.drawing import teacher
 from workbench.metrics import kid, spectrum, stylization
 from workbench.metrics.bootstrap import bootstrap_draws, percentiles
 from workbench.metrics.checks import weighted_mean
 from workbench.models.features import FrozenFeatures
-from workbench.studies.runner import Runs
-from workbench.training import teacher
+from workbench.styles import stylize as stylizer
 
 PHOTO, STYLE = "photo", "style set against itself"
 TEACHER, GRAM = "Kuwahara and ink", "Gram matrices"
@@ -112,7 +112,7 @@ def drawers(style: Sequence[Picture]) -> dict[str, Callable[[Picture], Picture]]
         return lambda photo: np.asarray(stylizer.stylize(Image.fromarray(photo), name))
 
     def optimised(photo: Picture) -> Picture:
-        from workbench.inference.gram import GramStylizer
+        from workbench.styles.gram import GramStylizer
 
         return GramStylizer(style[len(style) // 2])(photo)
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from workbench import models
+from workbench.classify.cross_validation import cross_validate, finetuned, summarise
+from workbench.classify.finetune import FinetuneConfig, Pictures, fit, predict
+from workbench.core.provenance import provenance
+from workbench.core.runs import Runs
 from workbench.data.paintings import Paintings
-from workbench.studies.crossval import cross_validate, finetuned, summarise
-from workbench.studies.runner import Runs
-from workbench.training.finetune import FinetuneConfig, Pictures, fit, predict
-from workbench.training.provenance import provenance
 
 BASELINE = "scratch"
 CONFIG = FinetuneConfig(

@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import UnknownNameError
-from workbench.inference.video.drawing import draw_together, drawer
-from workbench.inference.video.flow import Flow, TemporalBlend
-from workbench.inference.video.reading import reading
+from workbench.core.errors import UnknownNameError
+from workbench.core.runs import Runs
 from workbench.metrics import flicker
-from workbench.studies.runner import Runs
+from workbench.styles.video.drawing import draw_together, drawer
+from workbench.styles.video.flow import Flow, TemporalBlend
+from workbench.styles.video.reading import reading
 
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
 RATE = 25.0  # frames a second of synthesised clips
@@ -152,14 +152,14 @@ def _inside(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def shows_face(frames: Frames) -> bool:
     """Whether a face is found in the first and in the last frame."""
-    from workbench.inference.portrait import find_faces
+    from workbench.styles.portrait import find_faces
 
     return all(find_faces(frame) for frame in (frames[0], frames[-1]))
 
 
 def heads(frames: Frames) -> list[NDArray[np.bool_]]:
     """Where a head is in each frame, (H, W): within 2.2 distances of the eyes from the middle of the face."""
-    from workbench.inference.portrait import find_faces
+    from workbench.styles.portrait import find_faces
 
     y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
     masks = []
@@ -208,7 +208,7 @@ def _gram(frames: Frames) -> Frames:
 def _gram_stylizer():
     from skimage import data
 
-    from workbench.inference.gram import GramStylizer
+    from workbench.styles.gram import GramStylizer
 
     coffee = cv2.resize(data.coffee(), SIZE, interpolation=cv2.INTER_AREA)
     return GramStylizer(drawer(STYLE)([coffee])[0], steps=25)

@@ -18,11 +18,11 @@ import av
 import cv2
 import numpy as np
 
-from workbench.inference.stylize import DEFAULT_STYLE
-from workbench.inference.video import stylize_video
-from workbench.inference.video.drawing import drawer
-from workbench.inference.video.reading import reading
-from workbench.studies.runner import Runs
+from workbench.core.runs import Runs
+from workbench.styles.stylize import DEFAULT_STYLE
+from workbench.styles.video import stylize_video
+from workbench.styles.video.drawing import drawer
+from workbench.styles.video.reading import reading
 
 RATE = 25  # frames a second of the film
 BATCH = 8  # frames that are drawn together

@@ -26,6 +26,16 @@ import torch
 from numpy.typing import NDArray
 
 from workbench import models
+from workbench.classify.cross_validation import (
+    Answers,
+    Trainer,
+    compare,
+    cross_validate,
+    finetuned,
+    predictions_of,
+)
+from workbench.classify.finetune import Pictures
+from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
 from workbench.data.transforms import Squeeze, Views
@@ -34,10 +44,7 @@ from workbench.interpret.layers import blocks, stages
 from workbench.interpret.probing import gains_over, probe, recommend, relevance, similarity, stage_features
 from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models.mafr import BLOCKS
-from workbench.studies.crossval import Answers, Trainer, compare, cross_validate, finetuned, predictions_of
 from workbench.studies.mafr import CONFIG
-from workbench.studies.runner import Runs
-from workbench.training.finetune import Pictures
 
 KEYS = ("section", "choice", "seed")
 CHOICES = ("recommended", "deepest", "random")

@@ -1,1 +1,5 @@
 """Fitting a classifier or a stylizer."""
+
+from workbench.core import lazy
+
+__getattr__, __dir__, __all__ = lazy.modules_of(__name__, __path__)

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from workbench.errors import WorkbenchError
-from workbench.training.precision import autocast, one_process
+from workbench.core.errors import WorkbenchError
+from workbench.core.precision import autocast, one_process
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from workbench.training.portrait_teacher import PortraitTeacherConfig
+from workbench.drawing.portrait_teacher import PortraitTeacherConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,14 +11,14 @@ import torch
 from PIL import Image
 from torch import nn
 
+from workbench.core.errors import ImageError
 from workbench.data.faces import Composites, Portrait
-from workbench.errors import ImageError
-from workbench.inference import portrait as people
+from workbench.drawing import portrait_teacher
+from workbench.drawing.portrait_regions import Face
 from workbench.metrics import kid
 from workbench.models.features import FrozenFeatures
-from workbench.training import portrait_teacher
+from workbench.styles import portrait as people
 from workbench.training.portrait_config import PortraitConfig
-from workbench.training.portrait_regions import Face
 from workbench.training.validation import to_tensor
 
 

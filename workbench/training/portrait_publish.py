@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 
 from workbench import models
+from workbench.core.errors import WorkbenchError
+from workbench.core.provenance import provenance, write_rows
 from workbench.data.faces import load_portraits, split_by_person
 from workbench.data.scenes import load_pictures, split
-from workbench.errors import WorkbenchError
-from workbench.inference import portrait as people
-from workbench.inference.portrait_styles import KIND
+from workbench.styles import portrait as people
+from workbench.styles.portrait_styles import KIND
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import measure
-from workbench.training.provenance import provenance, write_rows
 from workbench.training.start import time_before
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ import numpy as np
 from tqdm import tqdm
 
 from workbench.data.faces import Portrait
-from workbench.inference.portrait_skin import to_lab
-from workbench.training.portrait_regions import EYES, FACE, HAIR, LIPS_INNER, NECK, Face, regions
-from workbench.training.portrait_teacher import PortraitTeacherConfig, draw
+from workbench.drawing.portrait_regions import EYES, FACE, HAIR, LIPS_INNER, NECK, Face, regions
+from workbench.drawing.portrait_teacher import PortraitTeacherConfig, draw
+from workbench.drawing.skin import to_lab
 
 DARK = (24.0, 42.0)  # lightness L* of the cheeks of twins
 

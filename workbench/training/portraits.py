@@ -24,14 +24,14 @@ from torch import Tensor
 from workbench import losses, models
 from workbench.data.faces import Composites, Portrait, load_portraits, split_by_person
 from workbench.data.scenes import Crops, load_pictures, split
-from workbench.inference.portrait import UNIT
+from workbench.drawing.portrait_teacher import is_rare
 from workbench.models.afgan import Portrayal, keep_ratios
 from workbench.models.features import FrozenFeatures
+from workbench.styles.portrait import UNIT
 from workbench.training.loop import TrainingLoop
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import mask_scores
 from workbench.training.portrait_targets import prepare, twins
-from workbench.training.portrait_teacher import is_rare
 from workbench.training.start import starting_weights
 from workbench.training.validation import StyleJudge, contact_sheet, to_picture, to_tensor
 

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 from workbench import losses, models
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
+from workbench.core.provenance import provenance, write_rows
+from workbench.drawing import teacher
 from workbench.metrics.stylization import color_drift
-from workbench.training import teacher
-from workbench.training.provenance import provenance, write_rows
 from workbench.training.start import time_before
 from workbench.training.stylizer import StylizerTrainer
 from workbench.training.stylizer_config import StylizerConfig

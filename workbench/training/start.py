@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from workbench import models
-from workbench.errors import WeightsError
+from workbench.core.errors import WeightsError
 
 
 class Beginning(Protocol):

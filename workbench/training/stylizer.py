@@ -1,7 +1,7 @@
 """Train a stylizer on a folder of photos and a folder of pictures in the style, by one of several recipes.
 
 What is common to all recipes is here: data and crops, the average of the generator's weights, validation,
-checkpoints and budgets. How a generator is taught is in :mod:`workbench.training.stylizer_recipes`. Runs on a
+checkpoints and budgets. How a generator is taught is in :mod:`workbench.training.recipes`. Runs on a
 CPU or a GPU (Accelerate), resumes from its last checkpoint, stops at a time budget, and keeps the averaged
 weights that came closest to the style on held-out photos.
 """
@@ -20,12 +20,12 @@ from torch import nn
 
 from workbench import models
 from workbench.data.scenes import Crops
-from workbench.training import stylizer_recipes
+from workbench.training import recipes as stylizer_recipes
 from workbench.training.loop import TrainingLoop
+from workbench.training.recipes.base import Batch
 from workbench.training.start import starting_weights
 from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.stylizer_data import SceneData, load_data
-from workbench.training.stylizer_recipes.base import Batch
 from workbench.training.validation import StyleJudge, contact_sheet, to_picture, to_tensor
 
 log = logging.getLogger(__name__)

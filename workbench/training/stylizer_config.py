@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from workbench.training.teacher import TeacherConfig
+from workbench.drawing.teacher import TeacherConfig
 
 
 @dataclasses.dataclass(frozen=True)

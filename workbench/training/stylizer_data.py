@@ -8,8 +8,8 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
+from workbench.core.errors import DatasetError
 from workbench.data.scenes import load_pictures, split
-from workbench.errors import DatasetError
 from workbench.training.stylizer_config import StylizerConfig
 from workbench.training.targets import prepare
 

@@ -14,7 +14,7 @@ import numpy as np
 from skimage.segmentation import felzenszwalb
 from tqdm import tqdm
 
-from workbench.training import teacher
+from workbench.drawing import teacher
 from workbench.training.stylizer_config import StylizerConfig
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from workbench.service.platform import Platform
+
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "MCP_PATH", "build_app", "launch"]
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
@@ -30,6 +33,16 @@ def launch(host: str = DEFAULT_HOST, port: int | None = DEFAULT_PORT, **options)
         from workbench.ui.app import launch
 
         return launch(host, port, **options)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer can reach an address or name."""
+    if host.casefold().rstrip(".").endswith("localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from workbench import models
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 
 _KINDS = {
     "stylizer": "redraws photographs",

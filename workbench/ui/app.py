@@ -19,6 +19,7 @@ from workbench.ui import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     about,
+    is_loopback,
     job_card,
     mcp,
     my_work,
@@ -80,13 +81,13 @@ def build_app(platform: Platform) -> gr.Blocks:
     return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
 
 
-def _temporary_platform() -> tuple[Platform, contextlib.ExitStack]:
+def _temporary_platform(local: bool) -> tuple[Platform, contextlib.ExitStack]:
     """A platform in a temporary folder, and what closes and removes both."""
     from workbench.service.platform import Platform
 
     stack = contextlib.ExitStack()
     folder = tempfile.TemporaryDirectory(prefix="workbench-platform-", ignore_cleanup_errors=True)
-    platform = stack.enter_context(Platform(stack.enter_context(folder)))
+    platform = stack.enter_context(Platform(stack.enter_context(folder), local=local))
     atexit.register(stack.close)
     return platform, stack
 
@@ -139,7 +140,7 @@ def launch(
         mcp.check(platform)
     own = contextlib.ExitStack()
     if platform is None:
-        platform, own = _temporary_platform()
+        platform, own = _temporary_platform(is_loopback(host))
     blocks = build_app(platform)
     if mcp_server:
         mcp.offer(blocks)

@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from workbench import models
-from workbench.inference.readings import Reading
+from workbench.classify.readings import Reading
 from workbench.ui import about
 
 _SCORES = (("accuracy", "Right, of 100"), ("balanced_accuracy", "… each mood counting alike"))
@@ -61,6 +61,6 @@ def same_task(names: Sequence[str], chosen: str) -> list[str]:
 
 def read_with_all(painting, names: Sequence[str]) -> list[Reading]:
     """The readings of ``painting`` by the models ``names``."""
-    from workbench.inference.classify import Classifier  # brings torch: with the first painting
+    from workbench.classify.reading import Classifier  # brings torch: with the first painting
 
     return [Classifier.load(name).classify(painting) for name in names]

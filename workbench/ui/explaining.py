@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.interpret.catalogue import METHODS
 
 if TYPE_CHECKING:
-    from workbench.inference.classify import Classifier
+    from workbench.classify.reading import Classifier
 
 DEFAULT_METHOD = "grad_cam"
 DEFAULT_LAYER = ""  # the layer that the classifier prefers

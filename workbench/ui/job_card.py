@@ -9,12 +9,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from workbench.inference.stylize import styles
 from workbench.service import schema
 from workbench.service.errors import LoginError
 from workbench.service.platform import JobView
 from workbench.service.tasks import KINDS, THUMBNAIL
 from workbench.service.web import result_url
+from workbench.styles.stylize import styles
 
 _WORDS = {schema.DONE: "Done", schema.FAILED: "Failed", schema.CANCELLED: "Cancelled"}
 _FILM = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.errors import WorkbenchError
+from workbench.core.errors import WorkbenchError
 from workbench.service.platform import JobView, Platform
 from workbench.ui import job_card, pictures
 

@@ -14,8 +14,8 @@ import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
 from PIL import Image
 
+from workbench.core.errors import ImageError, WorkbenchError
 from workbench.data.images import read_image
-from workbench.errors import ImageError, WorkbenchError
 
 PREVIEW_SIDE = 1600  # px; larger pictures are shown reduced and downloaded whole
 MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from workbench import models
-from workbench.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.inference.readings import DEFAULT_CLASSIFIER, Explanation, classifiers
+from workbench.classify.readings import DEFAULT_CLASSIFIER, Explanation, classifiers
+from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.interpret.catalogue import METHODS, methods
 from workbench.interpret.descriptors import describe
 from workbench.ui import compare, explaining, expression, pictures
@@ -19,7 +19,7 @@ from workbench.ui.moods import bars, choices, shown, trust, waiting
 from workbench.ui.redraw import MODELS
 
 if TYPE_CHECKING:
-    from workbench.inference.classify import Classifier
+    from workbench.classify.reading import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _NONE = (
 
 
 def _classifier(name) -> Classifier:
-    from workbench.inference.classify import Classifier  # brings torch: with the first painting
+    from workbench.classify.reading import Classifier  # brings torch: with the first painting
 
     known = classifiers()
     if not known:

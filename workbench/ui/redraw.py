@@ -11,9 +11,9 @@ import time
 import gradio as gr
 from PIL import Image
 
+from workbench.core.errors import CancelledError, UnknownNameError, WorkbenchError
 from workbench.data.images import read_image
-from workbench.errors import CancelledError, UnknownNameError, WorkbenchError
-from workbench.inference.stylize import DEFAULT_STYLE, RUNTIMES, styles, stylize
+from workbench.styles.stylize import DEFAULT_STYLE, RUNTIMES, styles, stylize
 from workbench.ui import pictures
 from workbench.ui.examples import credits, examples
 

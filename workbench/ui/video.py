@@ -10,12 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.errors import CancelledError, VideoError, WorkbenchError
-from workbench.inference.stylize import DEFAULT_STYLE, styles
+from workbench.core.errors import CancelledError, VideoError, WorkbenchError
 from workbench.service import schema
 from workbench.service.errors import UnknownJobError
 from workbench.service.platform import JobView, Platform
 from workbench.service.tasks import KINDS, check_options
+from workbench.styles.stylize import DEFAULT_STYLE, styles
 from workbench.ui import job_card, pictures
 from workbench.ui.examples import clips
 

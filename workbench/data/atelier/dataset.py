@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.core.errors import DatasetError, UnknownNameError
+from workbench.core.files import write_image, write_whole
 from workbench.data.atelier.factors import FACTORS, MOODS, votes
 from workbench.data.atelier.painting import PAINTERS, AtelierPainting, paint
 from workbench.data.atelier.paper import PAPERS, SEALS
 from workbench.data.images import read_image
 from workbench.data.paintings import Paintings, read_paintings
-from workbench.data.writing import write_image, write_whole
-from workbench.errors import DatasetError, UnknownNameError
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.errors import UnknownNameError
 from workbench.data.moods import MOODS as MOOD_WORDS
-from workbench.errors import UnknownNameError
 
 MOODS = tuple(MOOD_WORDS)
 

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.data.atelier import landscapes, plants
 from workbench.data.atelier.brush import Box, Brush
 from workbench.data.atelier.factors import Hand, check_mood, draw_factors, hand, neutral_factors
 from workbench.data.atelier.paper import PAPERS, VERMILION, paper, stamp, surroundings
 from workbench.data.atelier.strokes import Layer
-from workbench.errors import UnknownNameError, WorkbenchError
 
 PAINTERS = 24  # hands that seeds are dealt to when no painter is named
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.errors import UnknownNameError
 from workbench.data.atelier.brush import Brush
 from workbench.data.atelier.plants import polar
 from workbench.data.atelier.strokes import Layer, curve_noise, fbm
-from workbench.errors import UnknownNameError
 
 PAPERS = np.array(  # reflectance R G B: new rice paper, ivory, aged, tea-stained silk, greyish
     [

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from workbench.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError
 
 Outcome = Literal["done", "failed", "cancelled", "crashed"]
 NAMES = ("local", "ray")

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import CancelledError, WorkbenchError
+from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.engines import Ended, Progress, Work
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,79 @@
+# The public names and where they come from: read by type checkers, by editors, and by workbench.core.lazy.
+from workbench import core, data, drawing, interpret, losses, metrics, models, plots, studies, training
+from workbench.classify.cross_validation import compare, cross_validate
+from workbench.classify.reading import Classifier, classify, load_classifier
+from workbench.classify.readings import Explanation, Reading, classifiers
+from workbench.core.errors import WorkbenchError
+from workbench.data.atelier import open_dataset as open_atelier
+from workbench.data.atelier import paint, write_atelier
+from workbench.data.check import check_dataset
+from workbench.data.duplicates import group_near_duplicates
+from workbench.data.images import list_images, read_image
+from workbench.data.paintings import Paintings, read_paintings
+from workbench.data.splits import grouped_folds
+from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
+from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.classification import classification_report
+from workbench.metrics.kid import kid
+from workbench.metrics.paired import paired_bootstrap
+from workbench.models import Card
+from workbench.models import create as create_model
+from workbench.models import load as load_model
+from workbench.models import names as list_models
+from workbench.models import save as save_model
+from workbench.models import trained as list_trained
+from workbench.styles.stylize import Style, styles, stylize
+from workbench.styles.video import stylize_video
+
+__version__: str
+
+__all__ = [
+    "DESCRIPTORS",
+    "Card",
+    "Classifier",
+    "Explanation",
+    "Paintings",
+    "Reading",
+    "Style",
+    "WorkbenchError",
+    "__version__",
+    "bootstrap",
+    "check_dataset",
+    "class_averages",
+    "classification_report",
+    "classifiers",
+    "classify",
+    "compare",
+    "core",
+    "create_model",
+    "cross_validate",
+    "data",
+    "describe",
+    "describe_folder",
+    "drawing",
+    "group_near_duplicates",
+    "grouped_folds",
+    "interpret",
+    "kid",
+    "list_images",
+    "list_models",
+    "list_trained",
+    "load_classifier",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "open_atelier",
+    "paint",
+    "paired_bootstrap",
+    "plots",
+    "read_image",
+    "read_paintings",
+    "save_model",
+    "studies",
+    "styles",
+    "stylize",
+    "stylize_video",
+    "training",
+    "write_atelier",
+]

@@ -1,0 +1,216 @@
+"""Reading a painting: calibrated probabilities over the classes of a model, and where it looked."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench import models
+from workbench.classify.readings import DEFAULT_CLASSIFIER, Explanation, Reading, classifiers
+from workbench.core.errors import ImageError, UnknownNameError, WeightsError
+from workbench.data.transforms import Crops, Views
+from workbench.interpret import layers
+from workbench.interpret.attribution import default_layer, overlay
+from workbench.interpret.methods import METHODS, attribute, available, methods, passes
+from workbench.metrics.calibration import apply_temperature
+
+__all__ = [
+    "DEFAULT_CLASSIFIER",
+    "Classifier",
+    "Explanation",
+    "Reading",
+    "classifiers",
+    "classify",
+    "load_classifier",
+]
+
+_MAX_RATIO = 8.0  # a longer scroll is squeezed to this ratio for the heat map only, to bound its cost
+_MANY_PASSES = {"integrated_gradients": {"steps": 16}, "occlusion": {}}  # ... see the picture at 224² pixels
+_MODERATE_PIXELS = 224 * 224
+_cache: dict[str, Classifier] = {}
+_cache_lock = threading.Lock()
+
+
+class Classifier:
+    """A trained classifier and its card. Safe to share between threads.
+
+    Example:
+        >>> classifier = Classifier.load()  # doctest: +SKIP
+        >>> classifier.classify(read_image("painting.jpg")).top  # doctest: +SKIP
+        'serenity'
+    """
+
+    def __init__(self, network: torch.nn.Module, card: models.Card):
+        if card.kind != "classifier":
+            raise WeightsError(
+                f"Expected a classifier but {card.name} is a {card.kind}. Choose one of: {classifiers()}."
+            )
+        self.network, self.card = network.eval(), card
+        self.views = Views.from_card(card.preprocessing)
+        self.temperature = float(card.calibration.get("temperature", 1.0))
+        if not self.temperature > 0:
+            raise WeightsError(
+                f"Expected a temperature above 0 on the card of {card.name} but got {self.temperature}."
+            )
+        self._lock = threading.Lock()  # captum hooks the network: one picture at a time
+
+    @classmethod
+    def load(cls, name: str | os.PathLike = DEFAULT_CLASSIFIER) -> Classifier:
+        """The classifier of that name, or of a ``.safetensors`` file with its card beside it. Loaded once.
+
+        Raises:
+            UnknownNameError: no such model. WeightsError: weights or card are missing, damaged or of another
+                kind.
+        """
+        name = str(name)
+        with _cache_lock:
+            if name not in _cache:
+                _cache[name] = cls(*models.load(name))
+            return _cache[name]
+
+    def logits(self, image: Image.Image) -> NDArray[np.float64]:
+        """(C,) logits averaged over the card's views, before calibration."""
+        x = self.views(_rgb(image)).contiguous(memory_format=torch.channels_last)  # (V, 3, S, S)
+        with self._lock, torch.inference_mode():
+            return self.network(x).double().mean(0).numpy()
+
+    def classify(self, image: Image.Image) -> Reading:
+        """Probabilities by the views and the temperature that the card's numbers were measured with."""
+        probabilities = apply_temperature(self.logits(image), self.temperature)
+        named = dict(zip(self.card.class_names, map(float, probabilities), strict=True))
+        return Reading(self.card.name, named, "temperature" in self.card.calibration)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the stages, from the shallow end, that a layered method can look at."""
+        return list(layers.stages(self.network))
+
+    @property
+    def default_layer(self) -> str | None:
+        """The stage that a layered method looks at if none is named; None if it is no stage but a part."""
+        default = default_layer(self.network)
+        found = layers.stages(self.network).items()
+        return next((n for n, m in found if m is default or list(m.children())[-1:] == [default]), None)
+
+    @functools.cached_property
+    def methods(self) -> list[str]:
+        """Methods of :mod:`workbench.interpret.methods` that this network can be explained with."""
+        return available(self.network)
+
+    def explain(
+        self,
+        image: Image.Image,
+        class_name: str | None = None,
+        method: str = "grad_cam",
+        layer: str | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Explanation:
+        """Where the picture speaks for one class (by default the likeliest), at the scale of the crops.
+
+        The network is fully convolutional, so it is shown the whole picture with its proportions kept: every
+        part is seen as in the views that :meth:`classify` averages, and the map has no seams. Integrated
+        gradients and occlusion run the network some fifty times, so they see the picture at 224 × 224 pixels
+        in all, whatever its shape: a few seconds on one CPU core.
+
+        Args:
+            image: the picture.
+            class_name: one of the model's classes.
+            method: one of :func:`~workbench.interpret.methods.methods`.
+            layer: for Grad-CAM and guided Grad-CAM one of :attr:`layers`; by default :attr:`default_layer`.
+            progress: called with the share done, often only for the methods that take long.
+
+        Raises:
+            UnknownNameError: a class, method or layer that there is not. AttributionError: a layer for a
+                method that has none, or guided backpropagation on a network without ReLU.
+        """
+        image = _rgb(image)
+        names = self.card.class_names
+        if method not in methods():
+            raise UnknownNameError("method", method, methods())
+        if layer is not None and METHODS[method].layered and layer not in self.layers:
+            raise UnknownNameError("layer", layer, self.layers)
+        if class_name is None:
+            class_name = self.classify(image).top
+        if class_name not in names:
+            raise UnknownNameError("class", class_name, names)
+        pixels = _MODERATE_PIXELS if method in _MANY_PASSES else None
+        x = self.views.normalise([_moderate(image, self._short_side(), pixels)])
+        options = _MANY_PASSES.get(method, {})
+        with self._lock, _counting(self.network, passes(method, tuple(x.shape[-2:])), progress):
+            size = (image.height, image.width)
+            maps = attribute(method, self.network, x, names.index(class_name), layer, size=size, **options)
+        heatmap = maps[0].numpy()
+        return Explanation(class_name, heatmap, overlay(image, heatmap), method, layer)
+
+    def _short_side(self) -> int:
+        crops = [k.short_side for k in self.views.kinds if isinstance(k, Crops)]
+        return min(crops) if crops else self.views.kinds[0].size
+
+
+def load_classifier(name: str | os.PathLike = DEFAULT_CLASSIFIER) -> Classifier:
+    """A trained classifier of moods, by name or by file: :meth:`Classifier.load`."""
+    return Classifier.load(name)
+
+
+def classify(image: Image.Image, classifier: str | os.PathLike = DEFAULT_CLASSIFIER) -> Reading:
+    """The moods that people see in a painting, with calibrated probabilities.
+
+    Args:
+        image: the painting.
+        classifier: a name in :func:`classifiers`, or a ``.safetensors`` file with its card beside it.
+
+    Raises:
+        UnknownNameError, WeightsError, ImageError: as :class:`Classifier`.
+    """
+    return load_classifier(classifier).classify(image)
+
+
+@contextlib.contextmanager
+def _counting(
+    network: torch.nn.Module, total: int, progress: Callable[[float], None] | None
+) -> Iterator[None]:
+    """Report the share of ``total`` pictures that the network was shown so far."""
+    if progress is None:
+        yield
+        return
+    shown = itertools.count(1)
+
+    def seen(_module, args):
+        for _ in range(len(args[0])):
+            share = next(shown) / total
+        progress(min(share, 1.0))
+
+    handle = network.register_forward_pre_hook(seen)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if not isinstance(image, Image.Image):
+        raise ImageError(
+            f"Expected a PIL image but got {type(image).__name__}. Open it with `read_image` first."
+        )
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _moderate(image: Image.Image, short_side: int, pixels: int | None = None) -> Image.Image:
+    """The whole picture with its shorter side at ``short_side``, its proportions kept to ``_MAX_RATIO``.
+
+    With ``pixels`` it has at most about that many.
+    """
+    width, height = (min(side / min(image.size), _MAX_RATIO) for side in image.size)  # of the shorter side
+    if pixels is not None:
+        short_side = min(short_side, (pixels / (width * height)) ** 0.5)
+    size = (round(short_side * width), round(short_side * height))
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)

@@ -1,0 +1,127 @@
+"""Which processor computes, and what happens when its memory is not enough."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from workbench.core.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+VARIABLE = "WORKBENCH_DEVICE"
+_PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+def resolve(name: str | None = None) -> torch.device:
+    """The device to compute on.
+
+    Args:
+        name: "cpu", "cuda" (also "cuda:1"), "mps", or "auto": the first of CUDA, MPS and CPU that is there.
+            None takes the environment variable ``WORKBENCH_DEVICE``, or "auto" without one.
+
+    Raises:
+        WorkbenchError: no such device, or this machine does not have it.
+    """
+    import torch
+
+    said = (name or os.environ.get(VARIABLE) or "auto").strip().lower()
+    kind, _, number = said.partition(":")
+    if kind not in DEVICES or (number and (kind != "cuda" or not number.isdecimal())):
+        raise WorkbenchError(
+            f"Expected a device of {', '.join(DEVICES)} (or cuda:1 …) but got {said!r}. Choose one of them."
+        )
+    there = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    if kind == "auto":
+        return torch.device(next(device for device, count in there.items() if count))
+    if int(number or 0) >= there[kind]:
+        have = ", ".join(device for device, count in there.items() if count)
+        raise WorkbenchError(f"Expected the device {said} but this machine has: {have}. Use --device auto.")
+    return torch.device(said)
+
+
+def onnx_providers(device: torch.device) -> list[str | tuple[str, dict]]:
+    """ONNX Runtime's execution providers for a device, the best first; the CPU is always the last.
+
+    A provider that the installed ONNX Runtime was built without is left out, and the log says so.
+    """
+    onnxruntime = importlib.import_module("onnxruntime")  # of the extra [export]
+    wanted = _PROVIDERS.get(device.type)
+    if wanted is None:
+        return ["CPUExecutionProvider"]
+    if wanted not in onnxruntime.get_available_providers():
+        log.warning("ONNX Runtime was installed without %s: it computes on the CPU.", wanted)
+        return ["CPUExecutionProvider"]
+    return [
+        (wanted, {"device_id": device.index or 0}) if device.type == "cuda" else wanted,
+        "CPUExecutionProvider",
+    ]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a computation failed because the memory of its device, or the machine's, was not enough."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def in_batches(
+    run: Callable[[Sequence[Item]], Sequence[Result]],
+    items: Sequence[Item],
+    size: int,
+    progress: Callable[[int], None] | None = None,
+) -> list[Result]:
+    """``run`` on ``items`` in batches of ``size``; out of memory halves the batch, for good, and goes on.
+
+    Args:
+        run: gives one result per item of the batch, in their order.
+        items: any number of them.
+        size: of the first batches, at least 1.
+        progress: called with how many items are done after each batch; an exception of it stops the work.
+
+    Raises:
+        Whatever ``run`` raises, also out of memory once the batch is a single item.
+    """
+    if size < 1:
+        raise ValueError(f"Expected a batch of at least 1 but got {size}.")
+    results: list[Result] = []
+    while len(results) < len(items):
+        try:
+            results += run(items[len(results) : len(results) + size])
+        except Exception as error:
+            if size == 1 or not is_out_of_memory(error):
+                raise
+            size //= 2
+            log.warning("Out of memory: going on with batches of %d.", size)
+        else:
+            if progress is not None:
+                progress(len(results))
+            continue
+        _free()  # outside the handler, whose traceback holds the tensors that did not fit
+    return results
+
+
+def _free() -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

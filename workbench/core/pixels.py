@@ -1,0 +1,68 @@
+"""Pixels: uint8 arrays to tensors and back, luma, and regions of like colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+LUMA = (0.299, 0.587, 0.114)  # BT.601, of R, G and B
+
+
+def luma(pixels: NDArray) -> NDArray[np.float32]:
+    """BT.601 luma (…) float32 of RGB (…, 3), in the range of the input."""
+    return np.asarray(pixels, np.float32) @ np.float32(LUMA)
+
+
+def to_tensor(pixels: NDArray[np.uint8], device: torch.device | str | None = None) -> torch.Tensor:
+    """RGB (H, W, 3) or (N, H, W, 3) uint8 as (N, 3, H, W) float32 in [-1, 1], channels_last in memory.
+
+    Raises:
+        ValueError: another shape or type.
+    """
+    import torch
+
+    if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or pixels.shape[-1] != 3:
+        raise ValueError(f"Expected pixels (H, W, 3) of uint8 but got {pixels.shape} of {pixels.dtype}.")
+    batch = pixels if pixels.ndim == 4 else pixels[np.newaxis]
+    copy = np.array(batch)  # pictures of Pillow are read-only
+    tensor = torch.from_numpy(copy).to(device, torch.float32)
+    return tensor.mul_(2 / 255).sub_(1).permute(0, 3, 1, 2)
+
+
+def to_pixels(tensor: torch.Tensor) -> NDArray[np.uint8]:
+    """(N, 3, H, W) in [-1, 1] as RGB (N, H, W, 3) uint8, rounded; values outside are clamped."""
+    import torch
+
+    levels = tensor.detach().permute(0, 2, 3, 1).float().add(1).mul_(127.5).round_().clamp_(0, 255)
+    return levels.to(torch.uint8).cpu().numpy()
+
+
+def region_labels(
+    rgb: NDArray, scale: float = 80.0, sigma: float = 0.8, min_size: int = 40
+) -> NDArray[np.int64]:
+    """Labels (H, W) of regions of like colour, 0 to the number of regions less one.
+
+    Args:
+        rgb: (H, W, 3), uint8 or floats in [0, 1].
+        scale: larger ones make larger regions.
+        sigma: of the Gaussian before, in pixels.
+        min_size: of a region, in pixels.
+
+    Source: Felzenszwalb and Huttenlocher, "Efficient graph-based image segmentation", IJCV 2004.
+    """
+    from skimage.segmentation import felzenszwalb
+
+    return felzenszwalb(rgb, scale=scale, sigma=sigma, min_size=min_size)
+
+
+def region_means(values: NDArray, labels: NDArray) -> NDArray[np.float64]:
+    """Mean (regions, C) of values (H, W, C) in every region of labels (H, W)."""
+    flat = labels.ravel()
+    counts = np.maximum(np.bincount(flat), 1)
+    channels = values.reshape(len(flat), -1)
+    return np.stack([np.bincount(flat, channels[:, c]) / counts for c in range(channels.shape[1])], axis=1)

@@ -1,0 +1,57 @@
+"""Where a number comes from: the code, the machine and the versions, for every row and card that a run
+writes.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from workbench.core.files import write_whole
+
+_PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "scikit-image", "numpy")
+
+
+def commit() -> str:
+    """Short hash of the code's git commit, with "+" where tracked files had changes; empty outside a
+    checkout.
+    """
+
+    def git(*arguments: str) -> str:
+        folder = Path(__file__).resolve().parent
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def provenance(device: str = "cpu") -> dict[str, str]:
+    """Commit of the code, device, versions and date, for every row."""
+    return {
+        "commit": commit(),
+        "device": f"{device} ({platform.machine()})",
+        "versions": " ".join(
+            [f"python={platform.python_version()}", *(f"{p}={version(p)}" for p in _PACKAGES)]
+        ),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def write_rows(rows: Sequence[Mapping], path: Path) -> None:
+    """Write ``rows``, which share their keys, as CSV (floats with 4 decimals), whole or not at all."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+    write_whole(text.getvalue().encode(), path)

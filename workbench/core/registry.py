@@ -1,0 +1,146 @@
+"""Things by name: a plain dict that a decorator fills, and that other packages extend through entry points.
+
+    networks = Registry("architecture", package="workbench.models", group="workbench.models")
+
+    @networks.register
+    def fsgan_small(): ...
+
+The decorator alone registers. To find a name, the sources of the package are read for it, and only the module
+that has it is imported. Another package adds its own in its ``pyproject.toml``:
+
+    [project.entry-points."workbench.models"]
+    my_network = "my_package.networks:my_network"
+
+A name stands for one thing: a package that brings a name that is taken is left out, and the log says so.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.util
+import logging
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from workbench.core.errors import UnknownNameError
+
+Entry = TypeVar("Entry")
+log = logging.getLogger(__name__)
+
+
+class Registry(Generic[Entry]):
+    """Entries by name.
+
+    Args:
+        what: an entry is called in messages, e.g. "architecture".
+        package: whose modules register entries by a decorator named "register"; none without.
+        group: of entry points by which other packages add entries; none without.
+        check: called with (name, entry) of another package; raises ``TypeError`` if it is no such thing.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        package: str = "",
+        group: str = "",
+        check: Callable[[str, Any], None] | None = None,
+    ):
+        self.what, self.package, self.group = what, package, group
+        self._check = check
+        self._entries: dict[str, Entry] = {}
+        self._left_out: set[str] = set()  # names of other packages' entries that cannot be had
+
+    def add(self, name: str, entry: Entry) -> Entry:
+        """Register an entry under a name; a module that is loaded again replaces its own."""
+        self._entries[name] = entry
+        return entry
+
+    def register(self, entry: Entry) -> Entry:
+        """Decorator: register a function or class under its own name, unchanged."""
+        return self.add(entry.__name__, entry)  # type: ignore[attr-defined]
+
+    def names(self) -> list[str]:
+        """Sorted names of all entries. The project's own are not imported for it."""
+        return sorted({*self._entries, *self._own(), *self._others()} - self._left_out)
+
+    def get(self, name: str) -> Entry:
+        """The entry of a name.
+
+        Raises:
+            UnknownNameError: there is none; the error names those that there are.
+        """
+        if name not in self._entries and name in self._own():
+            importlib.import_module(self._own()[name])
+        if name not in self._entries and name in self._others():
+            self._load(self._others()[name])
+        if name not in self._entries:
+            raise UnknownNameError(self.what, name, self.names())
+        return self._entries[name]
+
+    def items(self) -> Iterator[tuple[str, Entry]]:
+        """Names and entries of all, imported for it; what cannot be loaded is left out."""
+        for name in self.names():
+            try:
+                yield name, self.get(name)
+            except UnknownNameError:
+                continue
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is an entry of this name."""
+        return name in self.names()
+
+    def _own(self) -> dict[str, str]:
+        return decorated(self.package) if self.package else {}
+
+    def _others(self) -> dict[str, EntryPoint]:
+        return _entry_points(self.group) if self.group else {}
+
+    def _load(self, point: EntryPoint) -> None:
+        """Load an entry of another package; its fault must not stop this one: it is left out and logged."""
+        if point.name in self._left_out:
+            return
+        try:
+            entry = point.load()
+            if self._check is not None:
+                self._check(point.name, entry)
+        except Exception as error:
+            log.warning("%s %s cannot be loaded from %s: %s", self.what, point.name, point.value, error)
+            self._left_out.add(point.name)
+            return
+        self._entries[point.name] = entry
+
+
+@functools.cache
+def decorated(package: str, decorator: str = "register") -> dict[str, str]:
+    """Module of every function or class at the top of a package's modules that a decorator registers.
+
+    The sources are parsed, nothing is imported: ``{"fsgan_small": "workbench.models.fsgan", …}``.
+    """
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    found = {}
+    for folder in map(Path, folders):
+        for file in sorted(folder.rglob("*.py")):
+            module = ".".join([package, *file.relative_to(folder).with_suffix("").parts])
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and any(
+                    _name(d) == decorator for d in node.decorator_list
+                ):
+                    found[node.name] = module.removesuffix(".__init__")
+    return found
+
+
+def _name(node: ast.expr) -> str:
+    """Last part of a decorator's name, called or not."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+@functools.cache
+def _entry_points(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}

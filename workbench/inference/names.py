@@ -1,4 +1,0 @@
-"""Names of styles and runtimes that menus and jobs need. Light: nothing here brings a decoder or torch."""
-
-DEFAULT_STYLE = "fsgan_pepper"
-RUNTIMES = ("torch", "torch-bf16", "onnx")  # what runs a style's network: workbench.inference.runtimes

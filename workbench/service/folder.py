@@ -1,0 +1,131 @@
+"""A data folder and its database belong together: both carry one id, and neither is used without the other.
+
+The id is kept in the file :data:`MARKER` of the folder and in the database's table ``meta``. A folder that is
+not empty and has no marker is somebody else's and left alone, unless it is a data folder of the first layout,
+which had none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sql
+
+from workbench.service.errors import StorageError
+from workbench.service.schema import Job, Meta
+
+if TYPE_CHECKING:
+    from workbench.service.database import Database
+    from workbench.service.storage import Store
+
+MARKER = "workbench-folder"
+DATABASE, SECRET, LOCK = "workbench.db", "secret", "lock"
+OWNERS, INCOMING, QUARANTINE = "owners", "incoming", "quarantine"
+_ID = re.compile(r"[0-9a-f]{32}")
+_META_KEY = "folder"
+
+
+def read_marker(root: Path) -> str | None:
+    """Id of the data folder ``root``; None for one of the first layout, which waits for :func:`tie`.
+
+    A folder that does not exist or is empty becomes a data folder.
+
+    Raises:
+        StorageError: the folder is somebody else's, or cannot be read or made.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        marker = root / MARKER
+        if marker.exists():
+            found = marker.read_text(encoding="ascii", errors="replace").strip()
+            if not _ID.fullmatch(found):
+                raise StorageError(f"Expected an id in {marker} but it is damaged. Restore it from a backup.")
+            return found
+        if not _is_foreign(root):
+            return None if _is_first_layout(root) else write_marker(root)
+    except OSError as error:
+        raise StorageError(
+            f"The data folder {root} cannot be made or read ({error.strerror}). Check path and rights."
+        ) from error
+    raise StorageError(
+        f"Expected an empty folder, or a data folder of this program, but {root} holds other files. "
+        "Take another folder."
+    )
+
+
+def write_marker(root: Path, replace: bool = False) -> str:
+    """Give the folder an id, whole or not at all.
+
+    Args:
+        root: the folder.
+        replace: take the place of the id that it has; else that one counts.
+
+    Returns:
+        The id that the folder has now.
+    """
+    partial = root / f".{MARKER}.{secrets.token_hex(8)}"
+    try:
+        with partial.open("x", encoding="ascii") as file:
+            file.write(secrets.token_hex(16) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was first: its id counts
+            (os.replace if replace else os.link)(partial, root / MARKER)
+    finally:
+        partial.unlink(missing_ok=True)
+    return (root / MARKER).read_text(encoding="ascii").strip()
+
+
+def tie(store: Store, database: Database, adopt: bool = False) -> None:
+    """Check that folder and database belong together, and tie them together where both are new.
+
+    A database without an id is tied to a folder without jobs, or to one of the first layout whose jobs it
+    knows.
+
+    Args:
+        store: the folder.
+        database: what should know its jobs.
+        adopt: tie the two together whatever they belonged to.
+
+    Raises:
+        StorageError: they do not belong together.
+    """
+    with database.write() as session:
+        tied = session.get(Meta, _META_KEY)
+        if store.id is None:  # another process may have been first
+            store.id = read_marker(store.root)
+        if tied is not None and tied.value == store.id:
+            return
+        kept = store.jobs()
+        knows = bool(kept) and not kept.isdisjoint(session.execute(sql.select(Job.owner, Job.id)).tuples())
+        is_new = tied is None and (not kept or (store.id is None and knows))
+        if is_new or adopt:
+            if store.id is None or not is_new:  # a new id: whatever they belonged to is refused from now on
+                store.id = write_marker(store.root, replace=True)
+            session.merge(Meta(key=_META_KEY, value=store.id))
+            return
+    raise StorageError(
+        f"The data folder {store.root} and the database {database.name} do not belong together. Give the two "
+        "that do, or tie these with --adopt: jobs that the database does not know are then kept in the "
+        f"folder's {QUARANTINE}/."
+    )
+
+
+def _is_foreign(root: Path) -> bool:
+    """Whether anything lies there that we did not make; a disk of its own has a ``lost+found``."""
+    names = {path.name for path in root.iterdir() if not path.name.startswith(f".{MARKER}.")}
+    return bool(names - {"lost+found"}) and not _is_first_layout(root)
+
+
+def _is_first_layout(root: Path) -> bool:
+    database, secret = root / DATABASE, root / SECRET
+    if database.is_file():
+        with database.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    has_folders = (root / OWNERS).is_dir() and (root / INCOMING).is_dir()
+    return has_folders and secret.is_file() and secret.stat().st_size == 32  # the database is elsewhere

@@ -1,0 +1,167 @@
+"""A generator on PyTorch or on ONNX Runtime, whichever is faster on a machine (`workbench bench stylizers`).
+
+A network is exported once into the user's cache folder, under a name that changes with its weights and with
+the versions of what exports and runs it. The export compares the two on photographs and refuses a file that
+differs by more than 1e-3 (an eighth of one of 255 levels). A file written by ``workbench export`` runs as it
+is: its card, which lies in it, tells how to cut a large picture into tiles.
+
+bfloat16 halves what is moved and has instructions of its own on recent processors (AVX-512 BF16, AMX). The
+change that the network makes to the photo is rounded to 8 bits of mantissa, the photo itself is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import logging
+import os
+import tempfile
+import threading
+import weakref
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+
+log = logging.getLogger(__name__)
+
+_sessions: weakref.WeakKeyDictionary[nn.Module, OnnxNetwork] = weakref.WeakKeyDictionary()
+_files: dict[tuple, OnnxNetwork] = {}
+_lock = threading.Lock()
+
+
+class OnnxNetwork(nn.Module):
+    """A generator that runs in ONNX Runtime, with the attributes that tiling needs."""
+
+    def __init__(self, session: Any, halo: int, stride: int):
+        super().__init__()
+        self.session, self.halo, self.stride = session, halo, stride
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] to the same."""
+        return torch.from_numpy(self.session.run(None, {"picture": x.contiguous().numpy()})[0])
+
+
+class Bfloat16Network(nn.Module):
+    """A generator whose convolutions run in bfloat16 on the CPU, with the attributes that tiling needs."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network, self.halo, self.stride = network, network.halo, network.stride
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) float32 in [-1, 1] to the same."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self.network(x).float()
+
+
+def onnx_network(path: str | os.PathLike, network: nn.Module) -> OnnxNetwork:
+    """A stylizer in ONNX Runtime, exported into the cache and compared with PyTorch's the first time.
+
+    Args:
+        path: its ``.safetensors`` file, with the card beside it.
+        network: the same, loaded; kept as the key of this process's sessions.
+
+    Raises:
+        WorkbenchError: the extra ``export`` is not installed, or the two disagree.
+    """
+    with _lock:
+        if network not in _sessions:
+            file = _cached(Path(path))
+            try:
+                session = _session(file)
+            except WorkbenchError:  # not there yet, or damaged
+                from workbench.styles.export import export  # with all that writes ONNX: 200 MB
+
+                export(path, file)
+                session = _session(file)
+            _sessions[network] = OnnxNetwork(session, network.halo, network.stride)
+        return _sessions[network]
+
+
+def onnx_file(path: str | os.PathLike) -> OnnxNetwork:
+    """A stylizer that ``workbench export`` wrote as ONNX.
+
+    Raises:
+        WeightsError: no such file, or it is not one, has no card, or is no stylizer that can work in tiles.
+        WorkbenchError: ONNX Runtime is not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"Expected an ONNX file at {path} but there is none. Check the path.")
+    stat = path.stat()
+    key = (str(path.absolute()), stat.st_mtime_ns, stat.st_size)
+    with _lock:
+        if key not in _files:
+            _files.clear()  # one at a time: a file that was replaced is not kept either
+            _files[key] = _from_file(path)
+        return _files[key]
+
+
+def _from_file(path: Path) -> OnnxNetwork:
+    from workbench.models.registry import create
+
+    session = _session(path)
+    try:
+        card = json.loads(session.get_modelmeta().custom_metadata_map["card"])
+        network = create(card["architecture"], **card["arguments"])
+        return OnnxNetwork(session, network.halo, network.stride)
+    except (KeyError, ValueError, TypeError, AttributeError, UnknownNameError) as error:
+        raise WeightsError(
+            f"Expected {path.name} to hold the card of a stylizer that can work in tiles but it does not "
+            f"({error}). Write it with `workbench export`."
+        ) from error
+
+
+def _session(path: Path) -> Any:
+    try:
+        runtime: Any = importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise WorkbenchError(
+            "Expected the package onnxruntime, which runs ONNX files, but it cannot be imported. "
+            "Run `pip install 'painter-psychology-workbench[export]'`."
+        ) from error
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.enable_cpu_mem_arena = False  # which keeps a third more than a tile needs, and gains no time
+    try:
+        return runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime has classes of its own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"Expected an ONNX file but {path.name} cannot be loaded ({reason}).") from error
+
+
+def _cached(path: Path) -> Path:
+    """Where the export of a ``.safetensors`` file is kept."""
+    parts = [path.read_bytes(), path.with_suffix(".json").read_bytes()]
+    parts += [f"{name} {_version(name)}".encode() for name in ("torch", "onnx", "onnxscript", "onnxruntime")]
+    key = hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+    return _cache() / f"{path.stem}-{key[:16]}.onnx"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _cache() -> Path:
+    """The user's cache folder, or a temporary one where that cannot be written."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("painter-psychology-workbench", appauthor=False) / "onnx"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError as error:
+        log.debug("no cache folder: %s", error)
+    return Path(tempfile.mkdtemp(prefix="workbench-onnx-"))

@@ -1,0 +1,17 @@
+"""Redraw a video: decode, draw, encode as a stream in constant memory.
+
+probing    what a file holds, and whether it is within limits, before its frames are decoded
+reading    frames as upright RGB with their own times
+hdr        frames of HDR films as pictures of standard range
+drawing    batches of frames through a style, on PyTorch or ONNX Runtime
+flow       temporal blending along optical flow against flicker
+writing    H.264 in MP4 with the source's sound, whole or not at all
+stylizing  the three stages side by side: :func:`stylize_video`
+chunks     :func:`split` a video at key frames and :func:`join` what was made of the pieces
+"""
+
+from workbench.styles.video.chunks import Chunk, join, split
+from workbench.styles.video.probing import Limits, VideoInfo, probe
+from workbench.styles.video.stylizing import Progress, Result, stylize_video
+
+__all__ = ["Chunk", "Limits", "Progress", "Result", "VideoInfo", "join", "probe", "split", "stylize_video"]

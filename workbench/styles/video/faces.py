@@ -1,0 +1,106 @@
+"""Faces followed through a film: found in some frames, carried along the motion in the others.
+
+A detector alone loses a face for a frame here and there, which would flash between drawing and photograph,
+and places it a little differently each time, which would make the drawing tremble. Here a face moves with the
+optical flow of its pixels, each detection only corrects it a little, and a face that is no longer found
+stays for a moment, as long as its pixels look the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.styles.portrait import FoundFace, find_faces
+from workbench.styles.video.flow import Flow
+
+_PATIENCE = 4  # frames for which a face stays that is no longer found, for each time that it was found
+_LONGEST = 25  # and at most
+_PLACE, _SIZE = 0.2, 0.1  # share of a detection's correction that is followed at once
+_NEAR = 1.0  # distances of the eyes: a detection nearer than this is the face that was followed
+_ALIKE = 0.6  # correlation of a face's pixels from frame to frame, below which it is somebody or nothing else
+_RADIUS = 1.2  # of the disc whose motion is the face's, in distances of the eyes
+
+
+@dataclasses.dataclass
+class _Track:
+    face: FoundFace
+    found: int = 1  # times
+    missed: int = -1  # frames since then
+
+
+class FaceTracker:
+    """Faces of one film, frame by frame; made anew for each."""
+
+    def __init__(self) -> None:
+        self._flow = Flow()
+        self._before: NDArray[np.uint8] | None = None
+        self._tracks: list[_Track] = []
+
+    def __call__(self, frame: NDArray[np.uint8]) -> list[FoundFace]:
+        """Faces in the next frame (H, W, 3), the largest first."""
+        grey = self._flow.grey(frame)
+        self._carry(grey, frame.shape[1] / grey.shape[1])
+        self._before = grey
+        for found in find_faces(frame):
+            self._correct(found)
+        for track in self._tracks:
+            track.missed += 1
+        self._tracks = [t for t in self._tracks if t.missed <= min(_LONGEST, _PATIENCE * t.found)]
+        return sorted((t.face for t in self._tracks), key=lambda face: -face.unit)
+
+    def _carry(self, grey: NDArray[np.uint8], scale: float) -> None:
+        """Move each face with its pixels; forget those whose pixels changed."""
+        before = self._before
+        if not self._tracks:
+            return
+        if before is None or before.shape != grey.shape:
+            self._tracks = []
+            return
+        forth = self._flow.between(before, grey)
+        kept = []
+        for track in self._tracks:
+            moved = _moved(track.face, forth, before, grey, scale)
+            if moved is not None:
+                track.face = moved
+                kept.append(track)
+        self._tracks = kept
+
+    def _correct(self, found: FoundFace) -> None:
+        for track in self._tracks:
+            face = track.face
+            if np.hypot(found.x - face.x, found.y - face.y) < _NEAR * max(face.unit, found.unit):
+                track.face = FoundFace(
+                    face.x + _PLACE * (found.x - face.x),
+                    face.y + _PLACE * (found.y - face.y),
+                    face.unit * (found.unit / face.unit) ** _SIZE,
+                )
+                track.found, track.missed = track.found + 1, -1
+                return
+        self._tracks.append(_Track(found))
+
+
+def _moved(
+    face: FoundFace, forth: NDArray[np.float32], before: NDArray, after: NDArray, scale: float
+) -> FoundFace | None:
+    """The face where its pixels went, or None if they are no longer there."""
+    x, y, unit = face.x / scale, face.y / scale, face.unit / scale
+    rows, columns = np.mgrid[: before.shape[0], : before.shape[1]]
+    disc = np.hypot(columns - x, rows - y - 0.5 * unit) < _RADIUS * unit
+    if disc.sum() < 16:
+        return None
+    right, down = np.median(forth[disc], axis=0)
+    patch = _patch(before, x, y, unit), _patch(after, x + right, y + down, unit)
+    likeness = cv2.matchTemplate(*patch, cv2.TM_CCOEFF_NORMED)[0, 0]
+    inside = 0 <= x + right < before.shape[1] and 0 <= y + down < before.shape[0]
+    if likeness < _ALIKE or not inside:
+        return None
+    return FoundFace(float((x + right) * scale), float((y + down) * scale), face.unit)
+
+
+def _patch(grey: NDArray[np.uint8], x: float, y: float, unit: float) -> NDArray[np.uint8]:
+    side = max(8, round(2.4 * unit))
+    return cv2.getRectSubPix(grey, (side, side), (float(x), float(y + 0.5 * unit)))

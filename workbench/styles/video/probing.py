@@ -1,0 +1,276 @@
+"""What a video file holds, and whether it may be decoded at all.
+
+Nothing here trusts a file. Its kind comes from its content and not from its suffix; only demuxers that read
+one file are allowed, as playlists (HLS, DASH, ffconcat) would let an uploaded text name other files or
+addresses; what the header claims is held against limits before a frame is decoded, and what is decoded is
+held against them again, for headers lie.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from workbench.core.errors import VideoError
+
+# Names of FFmpeg's demuxers. The audio ones are here only so that a sound file is named as what it is.
+_VIDEO_DEMUXERS = (
+    *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "ogg", "flv", "asf", "gif", "apng"),
+    *("mxf", "nut", "ivf", "h264", "hevc", "dv", "yuv4mpegpipe"),
+)
+_AUDIO_DEMUXERS = ("mp3", "wav", "flac", "aac", "aiff", "ac3")
+_WHITELIST = ",".join((*_VIDEO_DEMUXERS, *_AUDIO_DEMUXERS))
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How much video one call may take on."""
+
+    pixels: int = 4096 * 2304  # of one frame, of the source and of the result
+    frames: int = 216_000  # two hours at 30 a second
+    seconds: float = 2 * 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before it is drawn. Sizes are of the upright picture."""
+
+    width: int  # pixels
+    height: int  # pixels
+    frames: int | None  # as the container counts them, else duration × rate; None if nothing is known
+    duration: float | None  # seconds
+    rate: float | None  # frames a second on average
+    rotation: int  # degrees counter-clockwise by which the stored frames are turned: 0, 90, 180 or 270
+    sample_aspect_ratio: Fraction  # width of an upright pixel divided by its height
+    codec: str
+    pixel_format: str
+    time_base: Fraction  # seconds a tick
+    audio_codec: str | None  # of the sound that is kept; None without sound
+
+    @property
+    def has_audio(self) -> bool:
+        return self.audio_codec is not None
+
+
+def probe(source: str | os.PathLike, limits: Limits | None = None) -> VideoInfo:
+    """Read the header and the first frame of a video.
+
+    Args:
+        source: the file.
+        limits: default :class:`Limits`.
+
+    Raises:
+        VideoError: not a video that can be read, or beyond the limits.
+    """
+    limits = limits or Limits()
+    with opened(source) as container:
+        stream = video_stream(container, source)
+        check_header(container, stream, source, limits)
+        frame = next(iter(decoded(container, stream)), None)
+        if frame is None:
+            raise VideoError(f"Expected frames in {shown(source)} but none can be decoded. Export it again.")
+        check_size(frame.width, frame.height, source, limits)
+        turned = orientation(frame)[0]
+        width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
+        aspect = sample_aspect_ratio(stream)
+        sound = audio_stream(container)
+        seconds = duration(container, stream)
+        rate = stream.average_rate or stream.guessed_rate
+        frames = stream.frames or (round(seconds * rate) if seconds and rate else None)
+        return VideoInfo(
+            width=width,
+            height=height,
+            frames=frames,
+            duration=seconds,
+            rate=float(rate) if rate else None,
+            rotation=frame.rotation % 360,
+            sample_aspect_ratio=1 / aspect if turned else aspect,
+            codec=stream.codec_context.name,
+            pixel_format=frame.format.name,
+            time_base=stream.time_base,
+            audio_codec=sound.codec_context.name if sound is not None else None,
+        )
+
+
+@contextlib.contextmanager
+def opened(source: str | os.PathLike) -> Iterator[InputContainer]:
+    """The container of a local file; whatever FFmpeg raises while it is open becomes one line.
+
+    Raises:
+        VideoError: no such file, empty, or nothing that FFmpeg knows as a video.
+    """
+    path = Path(source)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not a file" if path.exists() else "does not exist"
+        raise VideoError(f"Expected a video at {_printable(str(path))} but it {what}. Check the path.")
+    if path.stat().st_size == 0:
+        raise VideoError(f"Expected a video but {shown(path)} is empty. Copy or export it again.")
+    try:
+        container = av.open(
+            _url(path), options={"format_whitelist": _WHITELIST, "protocol_whitelist": "file"}
+        )
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise VideoError(_unreadable(path)) from error
+    with container:
+        try:
+            yield container
+        except (av.FFmpegError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise VideoError(
+                f"{shown(path)} cannot be read ({reason}). Export it again, as H.264."
+            ) from error
+
+
+def _url(path: Path) -> str:
+    return f"file:{path.absolute()}"  # a bare name such as "pipe:0" or "concat:a|b" would be a protocol
+
+
+def shown(source: str | os.PathLike) -> str:
+    """The file's name as a message may print it: in one line."""
+    return _printable(Path(source).name)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else repr(text)
+
+
+def _unreadable(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(8).startswith(_PICTURES):
+            return f"Expected a video but {shown(path)} is a picture. Use `workbench stylize` for pictures."
+    return (
+        f"Expected a video (MP4, MOV, MKV, WebM, AVI, GIF …) but {shown(path)} is not one, or its start or "
+        "its index is missing. Check the file, or export it again."
+    )
+
+
+def video_stream(container: InputContainer, source: str | os.PathLike) -> VideoStream:
+    """The video stream that a player would show; a cover picture of a song is none.
+
+    Raises:
+        VideoError: there is none, or no decoder for it.
+    """
+    name = shown(source)
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        what = "only sound" if container.streams.audio else "none"
+        raise VideoError(f"Expected a video stream in {name} but it holds {what}. Check the file.")
+    default = [s for s in streams if s.disposition & Disposition.default]
+    stream = (default or streams)[0]
+    if stream.codec_context is None:
+        raise VideoError(f"{name} is coded in a way that FFmpeg cannot decode. Export it again, as H.264.")
+    stream.thread_count = 1  # the generator wants the processor; frame threads would also hold frames back
+    return stream
+
+
+def audio_stream(container: InputContainer):
+    """The sound that a player would take, or None."""
+    sounds = [s for s in container.streams.audio if s.codec_context is not None]
+    default = [s for s in sounds if s.disposition & Disposition.default]
+    return next(iter(default or sounds), None)
+
+
+def duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds, as the stream or else the container claims."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration and container.duration > 0 else None
+
+
+def check_header(
+    container: InputContainer, stream: VideoStream, source: str | os.PathLike, limits: Limits
+) -> None:
+    """Hold what the header claims against the limits, and bind the decoder to them.
+
+    Raises:
+        VideoError: beyond the limits.
+    """
+    check_size(stream.width, stream.height, source, limits)
+    stream.codec_context.options = {"max_pixels": str(limits.pixels)}
+    name, seconds = shown(source), duration(container, stream)
+    if stream.frames > limits.frames:
+        raise VideoError(
+            f"Expected at most {limits.frames:,} frames but {name} has {stream.frames:,}. Cut it first."
+        )
+    if seconds is not None and seconds > limits.seconds:
+        raise VideoError(
+            f"Expected at most {limits.seconds:,.0f} seconds but {name} lasts {seconds:,.0f}. Cut it first."
+        )
+
+
+def check_size(width: int, height: int, source: str | os.PathLike, limits: Limits) -> None:
+    """Hold a size in pixels against the limits.
+
+    Raises:
+        VideoError: more pixels a frame than they allow, or none.
+    """
+    if width < 1 or height < 1:
+        raise VideoError(
+            f"Expected the size of the frames in the header of {shown(source)} but it has none that can be "
+            "used. Export it again."
+        )
+    if width * height > limits.pixels:
+        raise VideoError(
+            f"Expected at most {limits.pixels:,} pixels a frame but {shown(source)} has {width}×{height}. "
+            "Scale it down first."
+        )
+
+
+def decoded(
+    container: InputContainer, stream: VideoStream, damaged: list | None = None
+) -> Iterator[VideoFrame]:
+    """Frames in the order of presentation; packets that cannot be decoded are left out.
+
+    Args:
+        damaged: gets one entry for each packet that could not be decoded, and one if the file ends early.
+    """
+    damaged = [] if damaged is None else damaged
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.FFmpegError as error:  # a file cut off in the middle
+            damaged.append(str(error))
+            with contextlib.suppress(av.FFmpegError):
+                yield from stream.decode(None)
+            return
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            damaged.append(str(error))
+            continue
+        yield from frames
+
+
+def orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    """How a stored frame becomes upright: (transpose, then flip left-right, then flip up-down).
+
+    From the display matrix, of which ``VideoFrame.rotation`` tells turns but not mirror images.
+    """
+    for side in frame.side_data:
+        if side.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
+            if abs(b) + abs(c) > abs(a) + abs(d):
+                return True, c < 0, b < 0
+            return False, a < 0, d < 0
+    return False, False, False
+
+
+def sample_aspect_ratio(stream: VideoStream) -> Fraction:
+    """Of the frames as they are stored; 1 where the file says nothing usable."""
+    ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return Fraction(ratio) if ratio and ratio > 0 else Fraction(1)

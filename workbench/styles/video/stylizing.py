@@ -1,0 +1,157 @@
+"""A video from file to file: decoding, drawing and encoding side by side, in constant memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.styles.stylize import DEFAULT_STYLE
+from workbench.styles.video.chunks import Chunk
+from workbench.styles.video.drawing import Drawer, drawer
+from workbench.styles.video.flow import TemporalBlend
+from workbench.styles.video.prefetch import prefetch
+from workbench.styles.video.probing import Limits
+from workbench.styles.video.reading import Frame, reading
+from workbench.styles.video.writing import Mp4, VideoEncoder, check_target
+
+log = logging.getLogger(__name__)
+
+MAX_SCALE = 4.0
+_AHEAD = 4  # frames that may wait between two stages
+
+
+class Progress(NamedTuple):
+    """How far the work is, after each frame."""
+
+    done: int  # frames
+    total: int | None  # frames expected; an estimate, as headers are; None if the file does not say
+    seconds: float  # since the start
+    eta: float | None  # seconds to go
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What was written."""
+
+    path: Path
+    frames: int
+    seconds: float  # from the first frame's start to the last one's end
+    width: int  # pixels, even
+    height: int
+    audio: str  # what was done with the sound: "none", "copied (aac)", "encoded again …"
+    damaged: int  # packets of the source that could not be decoded and are missing
+
+
+def stylize_video(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    style: str = DEFAULT_STYLE,
+    strength: float = 1.0,
+    scale: float = 1.0,
+    runtime: str = "torch",
+    temporal: float = 0.0,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    batch: int = 8,
+    chunk: Chunk | None = None,
+    limits: Limits | None = None,
+) -> Result:
+    """Redraw a video as an MP4 that browsers play; whole, or not at all.
+
+    Order, times, upright orientation, pixel aspect, colour matrix and range, and sound are kept. Odd sides
+    grow by one pixel. Frames that cannot be decoded are missing in the result, which counts them.
+
+    Args:
+        source: a video that FFmpeg reads: MP4, MOV, MKV, WebM, AVI, MPEG, GIF …
+        target: ends in .mp4 or .m4v; an existing file is replaced when the new one is complete.
+        style, strength: as in :func:`workbench.styles.stylize.stylize`.
+        scale: of the sides, in (0, 4]; the style is drawn at the new size.
+        runtime: "torch" or "onnx" (needs the extra ``export``).
+        temporal: share in [0, 1) of the drawing before where flow finds its points again, against flicker.
+        progress: called after each frame; an exception that it raises stops the work.
+        cancelled: asked before each frame; True stops the work.
+        batch: most frames drawn in one pass; small frames gain from it, large ones go one by one anyway.
+        chunk: draw only this piece, without sound and with its first frame at 0; see
+            :func:`workbench.styles.video.split`. Temporal blending and the following of faces start anew
+            in each piece.
+        limits: default :class:`Limits`.
+
+    Raises:
+        UnknownNameError, WeightsError: the style cannot be used.
+        VideoError: the source cannot be read or is beyond the limits, or the target cannot be written.
+        CancelledError: ``cancelled`` said so.
+        WorkbenchError: a number outside its range.
+    """
+    if not (isinstance(scale, (int, float)) and 0 < scale <= MAX_SCALE):
+        raise WorkbenchError(f"Expected a scale in (0, {MAX_SCALE:g}] but got {scale!r}. 1 keeps the size.")
+    if batch < 1:
+        raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
+    blend = TemporalBlend(temporal)
+    check_target(target, source)
+    draw = drawer(style, strength, runtime)
+    with reading(source, scale, limits, chunk) as reader:
+        layout = reader.layout
+        with Mp4(target, layout.time_base) as file:
+            encoder = VideoEncoder(file, layout)
+            if chunk is None:
+                file.add_sound(source, layout.origin)
+            start, end = time.perf_counter(), 0
+            done = 0
+            with (
+                prefetch(iter(reader), max(_AHEAD, batch), "decode") as frames,
+                prefetch(_drawn(frames, draw, batch), _AHEAD, "draw") as pairs,
+            ):
+                for done, (frame, drawing) in enumerate(_until(pairs, cancelled), start=1):
+                    encoder.write(blend(frame.pixels, drawing), frame.pts, frame.duration)
+                    end = frame.pts + frame.duration
+                    if progress is not None:
+                        progress(_progress(done, layout.frames, time.perf_counter() - start))
+            encoder.flush()
+            if progress is not None and done != layout.frames:  # the estimate was off: end on 100 %
+                progress(Progress(done, done, time.perf_counter() - start, 0.0))
+    if reader.damaged:
+        log.warning("%s: %d damaged packets left out", Path(source).name, len(reader.damaged))
+    width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
+    seconds = float(end * Fraction(layout.time_base))
+    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged))
+
+
+def _drawn(frames: Iterable[Frame], draw: Drawer, batch: int) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
+    waiting: list[Frame] = []
+    for frame in frames:
+        waiting.append(frame)
+        if len(waiting) == batch:
+            yield from zip(waiting, draw([f.pixels for f in waiting]), strict=True)
+            waiting = []
+    if waiting:
+        yield from zip(waiting, draw([f.pixels for f in waiting]), strict=True)
+
+
+def _until(pairs: Iterator, cancelled: Callable[[], bool] | None) -> Iterator:
+    def check() -> None:
+        if cancelled is not None and cancelled():
+            raise CancelledError("The video was cancelled; nothing was written. Start it again to have it.")
+
+    check()
+    for pair in pairs:
+        check()
+        yield pair
+
+
+def _progress(done: int, total: int | None, seconds: float) -> Progress:
+    if total is None:
+        return Progress(done, None, seconds, None)
+    total = max(total, done)
+    eta = seconds / done * (total - done)
+    return Progress(done, total, seconds, eta if math.isfinite(eta) else None)
