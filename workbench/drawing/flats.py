@@ -1,7 +1,7 @@
 """Flat colour: regions of one colour each, borders that follow the photo, tones gathered into a few.
 
-Sources: adaptive colour of a region after Wang and Yu (White-box Cartoonization), CVPR 2020; He, Sun and Tang,
-"Guided image filtering", TPAMI 2013; soft quantisation of luminance after Winnemöller, Olsen and Gooch,
+Sources: adaptive colour of a region after Wang and Yu (White-box Cartoonization), CVPR 2020; He, Sun and
+Tang, "Guided image filtering", TPAMI 2013; soft quantisation of luminance after Winnemöller, Olsen and Gooch,
 "Real-time video abstraction", SIGGRAPH 2006.
 """
 
@@ -49,8 +49,9 @@ def guided(guide: Array, image: Array, radius: int, eps: float) -> Array:
 
 
 def gather(lightness: Array, count: int) -> Array:
-    """Lightness in [0, 1], any shape, moved to the nearest of ``count`` tones, with a narrow soft border between
-    two; a ``count`` of 0 leaves it.
+    """Lightness in [0, 1], any shape, moved to the nearest of ``count`` tones; 0 tones leave it.
+
+    The border between two tones is narrow and soft.
     """
     if not count:
         return lightness

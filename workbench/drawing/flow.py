@@ -1,9 +1,9 @@
 """The flow of a picture: which way its edges run, and smoothing along them.
 
 Sources: structure tensor flow after Kyprianidis and Döllner, "Image abstraction by structure adaptive
-filtering", 2008; flow-based differences of Gaussians after Kang, Lee and Chui, "Flow-based image abstraction",
-IEEE TVCG 2009; alternate smoothing and shocks after Kyprianidis and Kang, "Image and video abstraction by
-coherence-enhancing filtering", Eurographics 2011.
+filtering", 2008; flow-based differences of Gaussians after Kang, Lee and Chui, "Flow-based image
+abstraction", IEEE TVCG 2009; alternate smoothing and shocks after Kyprianidis and Kang, "Image and video
+abstraction by coherence-enhancing filtering", Eurographics 2011.
 """
 
 from __future__ import annotations

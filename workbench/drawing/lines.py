@@ -33,25 +33,28 @@ def ramp(x: Array, low: float, high: float) -> Array:
     return np.clip((x - low) / (high - low), 0, 1)
 
 
-def clean(strength: Array, strong: float, weak: float, shortest: float) -> Array:
-    """Hysteresis: keep connected stretches of at least ``weak`` that have a ``strong`` pixel and enough length.
+def stretches(strength: Array, strong: float, weak: float) -> Array:
+    """Summed strength, in pixels, of the connected stretch of at least ``weak`` to which each pixel belongs.
 
-    Args:
-        strength: (H, W) in [0, 1].
-        strong, weak: thresholds of hysteresis.
-        shortest: stretches whose summed strength is below this many pixels fade out.
-
-    Returns:
-        (H, W) in [0, 1].
+    0 outside all stretches, and in those without a ``strong`` pixel. Both (H, W).
     """
     count, labels = cv2.connectedComponents((strength > weak).astype(np.uint8), connectivity=8)
     flat = labels.ravel()
     total = np.bincount(flat, strength.ravel(), count)
     peak = np.zeros(count, np.float32)
     np.maximum.at(peak, flat, strength.ravel())
-    kept = ramp(total, 0.6 * shortest, 1.2 * shortest) * (peak >= strong)
-    kept[0] = 0
-    return (strength * kept[labels]).astype(np.float32)
+    total[peak < strong] = 0
+    total[0] = 0
+    return total.astype(np.float32)[labels]
+
+
+def _surround(sigma: float) -> Array:
+    """A ring of weights with sum 1: a Gaussian less a narrow one, where that is positive."""
+    radius = int(2.5 * sigma)
+    gaussians = (cv2.getGaussianKernel(2 * radius + 1, s, cv2.CV_32F) for s in (sigma, sigma / 3))
+    wide, narrow = (kernel @ kernel.T for kernel in gaussians)
+    ring = np.maximum(wide - narrow, 0)
+    return ring / ring.sum()
 
 
 def ink(luma: Array, look: Look) -> Array:
@@ -63,7 +66,11 @@ def ink(luma: Array, look: Look) -> Array:
     fine = (dogs[..., 0] - look.line_threshold) * coherent
     bold = (dogs[..., 1] - look.contour_threshold) * coherent * look.contour
     response = np.maximum(np.maximum(fine, bold), 0) * (1 + look.nib * flow.doubled[..., 1])
-    surround = cv2.GaussianBlur(response, (0, 0), 9.0) - cv2.GaussianBlur(response, (0, 0), 2.5)
-    response = np.maximum(response - look.texture * np.maximum(surround, 0), 0)
+    response = np.maximum(response - look.texture * cv2.filter2D(response, -1, _surround(9.0)), 0)
     strength = np.clip(response * look.line_gain, 0, 1)
-    return clean(strength, 0.55, 0.12, look.line_shortest)
+    total = stretches(strength, 0.55, 0.12)
+    strength = strength * ramp(total, 0.6 * look.line_shortest, 1.2 * look.line_shortest)
+    outlines = cv2.dilate(
+        strength * ramp(total, 120, 300), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    )
+    return np.maximum(strength, look.outline * outlines)

@@ -7,9 +7,9 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """Settings of :func:`workbench.drawing.draw`. Lengths are pixels of the working picture (see ``side``)."""
+    """Settings of :func:`workbench.drawing.draw`. Lengths are pixels of the working picture."""
 
-    side: int = 720  # long side of the working picture; smaller pictures are drawn at their own size
+    side: int = 512  # short side of the working picture; smaller photos are drawn at their own size
     # -- flat areas
     folds: int = 1  # rounds of gathering into smooth shapes; 0 has none
     fold_shock: float = 0.5  # how crisp the shapes' borders become, 0 to 1
@@ -24,6 +24,7 @@ class Look:
     contrast: float = 0.12  # of lightness around the middle, as a share
     levels: tuple[float, float] = (0.0, 1.0)  # lightness that becomes black, and white
     blues: float = 0.0  # chroma added to light blues, as a share: skies and water
+    blush: float = 0.0  # yellow taken from warm tones, as a share: skin turns rosy
     shadow_tint: tuple[float, float] = (0.0, 0.0)  # Lab a and b added to shadows of coloured pictures
     paper: tuple[float, float, float] | None = None  # RGB, 0 to 1; set: washes of ink on paper of this colour
     paper_chroma: float = 0.15  # share of the photo's chroma that the washes keep
@@ -40,7 +41,8 @@ class Look:
     nib: float = 0.0  # 0 to 1: how much thicker strokes across a pen held at 45 degrees are than along it
     contour: float = 1.0  # strength of the bold lines along large steps; 0 has none
     contour_threshold: float = 0.013  # luma difference below which there is no bold line
-    texture: float = 3.0  # how much lines amid many other lines fade; 0 keeps all
+    outline: float = 0.6  # how dark the pixels beside long lines become, 0 to 1: outlines are heavier
+    texture: float = 1.5  # how much lines amid many other lines fade; 0 keeps all
 
 
 LOOKS = {
@@ -49,18 +51,20 @@ LOOKS = {
         region_scale=120.0,
         flatness=0.95,
         tones=4,
-        tone_strength=0.55,
-        saturation=0.35,
-        gamma=0.72,
+        tone_strength=0.7,
+        saturation=0.3,
+        gamma=0.7,
         contrast=0.25,
-        blues=0.45,
-        shadow_tint=(1.5, -7.0),
+        blues=0.25,
+        blush=0.2,
+        shadow_tint=(3.0, -10.0),
         line_gain=90.0,
         line_opacity=0.8,
         line_tint=0.4,
-        line_color=(0.16, 0.08, 0.12),
+        line_color=(0.20, 0.09, 0.13),
         line_shortest=36.0,
         contour=0.5,
+        outline=0.0,
     ),
     "ink": Look(
         folds=2,
@@ -78,5 +82,6 @@ LOOKS = {
         line_shortest=26.0,
         nib=0.6,
         contour=1.4,
+        outline=0.8,
     ),
 }

@@ -15,9 +15,9 @@ from workbench.drawing.look import LOOKS, Look
 def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 1.0) -> NDArray[np.uint8]:
     """The drawing of an RGB picture (H, W, 3), same size and type.
 
-    What is drawn (regions, lines) is decided on a working picture of ``look.side × detail`` pixels and then
-    rendered at the size of the photo, so that a large photo looks like the same photo drawn small: its lines
-    grow with it, and stay crisp.
+    What is drawn (regions, lines) is decided on a working picture whose short side is ``look.side × detail``
+    and then rendered at the size of the photo, so that a large photo looks like the same photo drawn small:
+    its lines grow with it, and stay crisp.
 
     Args:
         pixels: uint8 RGB (H, W, 3), any H and W ≥ 1.
@@ -35,17 +35,76 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
         raise ValueError(f"Expected uint8 RGB (H, W, 3) but got {pixels.dtype} of shape {pixels.shape}.")
     if not detail > 0:
         raise ValueError(f"Expected `detail` above 0 but got {detail}.")
-    height, width = pixels.shape[:2]
-    shrink = min(1.0, look.side * detail / max(height, width))
-    photo = pixels.astype(np.float32) / 255
-    if shrink < 1:
-        size = max(1, round(width * shrink)), max(1, round(height * shrink))
-        photo = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    photo = _working_picture(pixels, look.side * detail).astype(np.float32) / 255
     color, strength = paint(photo, look), lines.ink(denoise(photo), look)
-    if shrink < 1:
-        color = cv2.resize(color, (width, height), interpolation=cv2.INTER_CUBIC)
-        strength = cv2.resize(strength, (width, height), interpolation=cv2.INTER_CUBIC)
-        strength = np.clip((strength - 0.5) / shrink**0.7 + 0.5, 0, 1)
+    if photo.shape == pixels.shape:
+        return _put_ink(color, strength, look)
+    drawing = np.empty_like(pixels)
+    for top in range(0, pixels.shape[0], _TILE):
+        for left in range(0, pixels.shape[1], _TILE):
+            part = drawing[top : top + _TILE, left : left + _TILE]
+            part[:] = _put_ink(*_enlarge(color, strength, (top, left), part.shape[:2], pixels.shape), look)
+    return drawing
+
+
+_TILE = 2048  # pixels rendered at once, a side: bounds memory, and OpenCV's sides end at 32,766
+_LARGEST = (
+    1_500_000  # pixels of a working picture: bounds the memory of scrolls, whose short side says little
+)
+
+
+def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[np.uint8]:
+    """``pixels``, shrunk to a short side of ``side`` if they have more."""
+    height, width = pixels.shape[:2]
+    scale = min(side / min(height, width), (_LARGEST / (height * width)) ** 0.5)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _enlarge(
+    color: Array, strength: Array, corner: tuple[int, int], size: tuple[int, int], whole: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """A window of ``color`` and ``strength`` at the photo's scale, with borders as crisp as in the small.
+
+    Args:
+        corner: (top, left) of the window in the photo.
+        size: (height, width) of the window.
+        whole: shape of the photo.
+    """
+    scale = whole[0] / color.shape[0], whole[1] / color.shape[1]
+    factor = max(scale)
+    margin = int(np.ceil(factor))
+    (top, left), (height, width) = corner, size
+    # from positions in the window (x, y) to positions in the working picture, pixel centres at .5
+    matrix = np.float64(
+        [
+            [1 / scale[1], 0, (left - margin + 0.5) / scale[1] - 0.5],
+            [0, 1 / scale[0], (top - margin + 0.5) / scale[0] - 0.5],
+        ]
+    )
+    color, strength = (
+        cv2.warpAffine(
+            image,
+            matrix,
+            (width + 2 * margin, height + 2 * margin),
+            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        for image in (color, cv2.GaussianBlur(strength, (0, 0), 0.7))  # steps of pixels become curves
+    )
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
+    low, high = cv2.erode(color, kernel), cv2.dilate(color, kernel)
+    place = (color - low) / np.maximum(high - low, 1e-6)  # 0.5 in a gradient, which stays one
+    color = low + (high - low) * np.clip((place - 0.5) * min(factor, 3.0) + 0.5, 0, 1)
+    strength = np.clip((strength - 0.42) * factor**0.7 + 0.5, 0, 1)
+    inner = slice(margin, -margin), slice(margin, -margin)
+    return color[inner], strength[inner]
+
+
+def _put_ink(color: Array, strength: Array, look: Look) -> NDArray[np.uint8]:
+    """Lines over colours, as uint8."""
     strength = look.line_opacity * strength[..., None]
     pen = look.line_tint * color + (1 - look.line_tint) * np.array(look.line_color, np.float32)
     return (np.clip(color * (1 - strength) + pen * strength, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -65,8 +124,8 @@ def paint(photo: Array, look: Look) -> Array:
     base, lab = (cv2.cvtColor(x, cv2.COLOR_RGB2LAB) for x in (base, shapes))
     labels = region_labels(shapes, look.region_scale, 0.6, look.region_smallest)
     flat = flats.region_colors(lab, labels)
-    # skies, blur and other areas without steps keep the photo's own soft change; decided by region, as a share
-    # that changes within an area would show as a glow around things
+    # skies, blur and other areas without steps keep the photo's own soft change; decided by region, as a
+    # share that changes within an area would show as a glow around things
     steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
     share = look.flatness * (0.35 + 0.65 * lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08))
     # a region that leaked over a soft border is not trusted there
@@ -82,7 +141,7 @@ def paint(photo: Array, look: Look) -> Array:
 
 
 def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
-    """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not where it fades over a sky."""
+    """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not in a fading sky."""
     smooth = cv2.GaussianBlur(lightness, (0, 0), 1.5)
     x, y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     slope = region_means(np.minimum(cv2.magnitude(x, y), 0.02), labels)[labels, 0]
@@ -101,24 +160,21 @@ def edge(lab: Array) -> Array:
 
 def grade(lab: Array, look: Look) -> Array:
     """Lab graded: levels, lifted shadows, contrast, richer middling chromas; grays stay gray."""
-    black, white = look.levels
-    lightness = lines.ramp(lab[..., 0] / 100, black, white) ** look.gamma
+    ramp = lines.ramp
+    lightness = ramp(lab[..., 0] / 100, *look.levels) ** look.gamma
     lightness = lightness - look.contrast / (2 * np.pi) * np.sin(2 * np.pi * lightness)
     a, b = lab[..., 1], lab[..., 2]
     chroma = cv2.magnitude(a, b)
-    blue = lines.ramp(-b, 4, 16) * lines.ramp(lightness, 0.35, 0.6)
-    lift = 1 + (look.saturation + look.blues * blue) * lines.ramp(chroma, 0, 18) * lines.ramp(
-        -chroma, -85, -45
-    )
-    shade = (
-        lines.ramp(-lightness, -0.55, -0.2) * lines.ramp(lightness, 0, 0.15) * lines.ramp(chroma.mean(), 3, 8)
-    )
+    blue = ramp(-b, 4, 16) * ramp(lightness, 0.35, 0.6)
+    lift = 1 + (look.saturation + look.blues * blue) * ramp(chroma, 0, 18) * (1 - ramp(chroma, 45, 85))
+    b = b * (1 - look.blush * ramp(a, 4, 14) * ramp(b, 4, 14))
+    shade = (1 - ramp(lightness, 0.2, 0.55)) * ramp(lightness, 0, 0.15) * ramp(chroma.mean(), 3, 8)
     a, b = a * lift + look.shadow_tint[0] * shade, b * lift + look.shadow_tint[1] * shade
     return np.dstack([100 * np.clip(lightness, 0, 1), a, b]).astype(np.float32)
 
 
 def wash(lab: Array, look: Look) -> Array:
-    """Graded Lab as washes of ink on paper, RGB (H, W, 3) in [0, 1]: no ink where it is light, all where dark."""
+    """Graded Lab as washes of ink on paper, RGB (H, W, 3) in [0, 1]."""
     density = (1 - lab[..., :1] / 100) * lines.ramp(lab[..., :1] / 100, 1.0, 0.9)
     ink, paper = np.array(look.line_color, np.float32), np.array(look.paper, np.float32)
     gray = np.dstack([lab[..., 0], np.zeros_like(lab[..., 1:])])
