@@ -75,7 +75,8 @@ def test_short_lines_are_left_out():
     dash = cv2.GaussianBlur(luma, (0, 0), 0.7)
     every = dataclasses.replace(COMIC, line_shortest=1.0)
     assert lines.ink(dash, every).max() > 0.5
-    assert lines.ink(dash, COMIC).max() == 0
+    longer = dataclasses.replace(COMIC, line_shortest=60.0)
+    assert lines.ink(dash, longer).max() == 0
 
 
 def test_long_lines_are_heavier():
@@ -209,6 +210,15 @@ def test_regions_take_their_mean_or_their_median():
     colors = flats.region_colors(lab, labels)
     assert colors[:, :2, 0] == pytest.approx(51)
     assert colors[:, 2:, 0] == pytest.approx(20)
+
+
+def test_inner_radius_of_regions():
+    labels = np.zeros((40, 40), int)
+    labels[:, 20:23] = 1  # a strip, 3 pixels wide
+    labels[:, 23:] = 2
+    radii = flats.inner_radii(labels)
+    assert radii[20, 21] <= 2
+    assert radii[20, 5] == pytest.approx(10, abs=1)
 
 
 def test_guided_filter_keeps_the_edges_of_its_guide():

@@ -32,6 +32,22 @@ def region_colors(lab: Array, labels: NDArray) -> Array:
     return ((1 - varied) * mean + varied * median).astype(np.float32)[labels]
 
 
+def inner_radii(labels: NDArray) -> Array:
+    """For every pixel, the radius of the largest disc inside its region, in pixels; both (H, W).
+
+    Strips along borders and small features have small ones.
+    """
+    border = np.zeros(labels.shape, bool)
+    border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    border[1:] |= labels[1:] != labels[:-1]
+    distance = cv2.distanceTransform(
+        (~np.pad(border, 1, constant_values=True)).astype(np.uint8), cv2.DIST_L2, 3
+    )
+    radii = np.zeros(labels.max() + 1, np.float32)
+    np.maximum.at(radii, labels.ravel(), distance[1:-1, 1:-1].ravel())
+    return radii[labels]
+
+
 def guided(guide: Array, image: Array, radius: int, eps: float) -> Array:
     """``image`` smoothed so that only the edges of ``guide`` (both (H, W)) remain.
 

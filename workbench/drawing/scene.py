@@ -124,24 +124,32 @@ def paint(photo: Array, look: Look) -> Array:
     base, lab = (cv2.cvtColor(x, cv2.COLOR_RGB2LAB) for x in (base, shapes))
     labels = region_labels(shapes, look.region_scale, 0.6, look.region_smallest)
     flat = flats.region_colors(lab, labels)
-    # skies, blur and other areas without steps keep the photo's own soft change; decided by region, as a
-    # share that changes within an area would show as a glow around things
+    # Decided by region, as a share that changes within an area would show as a glow around things: skies,
+    # blur and other areas without steps keep the photo's own soft change; strips along borders, whose colour
+    # is of neither side, and small features (eyes, letters) keep the photo.
+    solid = lines.ramp(flats.inner_radii(labels), 2.5, 5)
     steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
-    share = look.flatness * (0.35 + 0.65 * lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08))
+    stepped = lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08)
+    share = look.flatness * solid * (0.35 + 0.65 * stepped)
     # a region that leaked over a soft border is not trusted there
     leak = np.linalg.norm((flat - cv2.GaussianBlur(lab, (0, 0), 2.5)) * np.float32([1, 1.5, 1.5]), axis=-1)
     share *= 1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 6, 14)
     share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5)[..., None]
     mixed = flat * share + lab * (1 - share)
-    mixed[..., 0] = 100 * fold_shadows(mixed[..., 0] / 100, labels, look)
+    mixed[..., 0] = 100 * fold_shadows(mixed[..., 0] / 100, labels, solid, look)
     for c in range(3):
         mixed[..., c] = flats.guided(base[..., c] / 100, mixed[..., c], 2, 2e-4)
     graded = grade(mixed, look)
     return wash(graded, look) if look.paper else np.clip(cv2.cvtColor(graded, cv2.COLOR_LAB2RGB), 0, 1)
 
 
-def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
-    """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not in a fading sky."""
+def fold_shadows(lightness: Array, labels: NDArray, solid: Array, look: Look) -> Array:
+    """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not in a fading sky.
+
+    Args:
+        labels: (H, W) of the regions.
+        solid: (H, W) in [0, 1], 0 where a region is too thin to have a tone of its own.
+    """
     smooth = cv2.GaussianBlur(lightness, (0, 0), 1.5)
     x, y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     slope = region_means(np.minimum(cv2.magnitude(x, y), 0.02), labels)[labels, 0]
