@@ -130,7 +130,7 @@ def paint(photo: Array, look: Look) -> Array:
     solid = lines.ramp(flats.inner_radii(labels), 2.5, 5)
     steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
     stepped = lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08)
-    share = look.flatness * solid * (0.35 + 0.65 * stepped)
+    share = look.flatness * solid * (0.2 + 0.8 * stepped)
     # a region that leaked over a soft border is not trusted there
     leak = np.linalg.norm((flat - cv2.GaussianBlur(lab, (0, 0), 2.5)) * np.float32([1, 1.5, 1.5]), axis=-1)
     share *= 1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 6, 14)
