@@ -24,6 +24,7 @@ class Look:
     contrast: float = 0.12  # of lightness around the middle, as a share
     levels: tuple[float, float] = (0.0, 1.0)  # lightness that becomes black, and white
     blues: float = 0.0  # chroma added to light blues, as a share: skies and water
+    blue_lift: float = 0.0  # lightness added to full blues, as old film saw them: skies become paper
     blush: float = 0.0  # yellow taken from warm tones, as a share: skin turns rosy
     shadow_tint: tuple[float, float] = (0.0, 0.0)  # Lab a and b added to shadows of coloured pictures
     paper: tuple[float, float, float] | None = None  # RGB, 0 to 1; set: washes of ink on paper of this colour
@@ -74,6 +75,8 @@ LOOKS = {
         tone_strength=0.85,
         gamma=0.85,
         levels=(0.10, 0.74),
+        contrast=0.35,
+        blue_lift=0.25,
         paper=(0.985, 0.975, 0.955),
         line_color=(0.05, 0.05, 0.06),
         line_tint=0.0,

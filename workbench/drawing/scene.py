@@ -169,7 +169,8 @@ def edge(lab: Array) -> Array:
 def grade(lab: Array, look: Look) -> Array:
     """Lab graded: levels, lifted shadows, contrast, richer middling chromas; grays stay gray."""
     ramp = lines.ramp
-    lightness = ramp(lab[..., 0] / 100, *look.levels) ** look.gamma
+    lightness = lab[..., 0] / 100 + look.blue_lift * ramp(lab[..., 2], 0, -40)
+    lightness = ramp(lightness, *look.levels) ** look.gamma
     lightness = lightness - look.contrast / (2 * np.pi) * np.sin(2 * np.pi * lightness)
     a, b = lab[..., 1], lab[..., 2]
     chroma = cv2.magnitude(a, b)
