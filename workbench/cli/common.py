@@ -58,12 +58,15 @@ def _is_plain(option: options.Option) -> bool:
 
 
 def _flag(option: options.Option) -> inspect.Parameter:
-    """A Typer parameter of an option. Values that are no plain ones (mappings, nested configs) are JSON."""
-    kind: Any = typing.Literal[option.choices] if option.choices else option.type
+    """A Typer parameter of an option. Values that are no plain ones (mappings, nested configs) are JSON.
+
+    Limits and choices are only shown here: :func:`workbench.core.options.build` checks them, in one line.
+    """
+    kind: Any = str if option.choices else option.type
     default: Any = inspect.Parameter.empty if option.required else option.default
-    text, limits = option.help, {}
-    if option.type in (int, float):
-        limits = {"min": option.range.minimum, "max": option.range.maximum}
+    text, metavar = option.help, "|".join(option.choices) or None
+    if option.range.words:
+        text = f"{text} ({option.range.words})"
     if not _is_plain(option):
         kind, text = str, f"{option.help} (JSON)"
         default = default if option.required else None
@@ -73,7 +76,7 @@ def _flag(option: options.Option) -> inspect.Parameter:
     elif default is None:
         kind = kind | None
     flag = f"{option.flag}/--no-{option.flag[2:]}" if option.type is bool else option.flag
-    annotation = Annotated[kind, typer.Option(flag, help=text, **limits)]
+    annotation = Annotated[kind, typer.Option(flag, help=text, metavar=metavar)]
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )

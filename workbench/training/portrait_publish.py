@@ -14,7 +14,7 @@ from workbench.core.provenance import provenance, write_rows
 from workbench.data.faces import load_portraits, split_by_person
 from workbench.data.scenes import load_pictures, split
 from workbench.styles import portrait as people
-from workbench.styles.portrait_styles import KIND
+from workbench.styles.people import KIND
 from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import measure
 from workbench.training.start import time_before
