@@ -134,6 +134,11 @@ def test_every_size_is_drawn(shape, look):
     assert (photo == before).all()
 
 
+def test_a_scroll_longer_than_opencv_allows_is_drawn():
+    scroll = gray(np.tile(np.linspace(0.2, 0.9, 40_000, dtype=np.float32), (4, 1)))
+    assert drawing.draw(scroll).shape == (4, 40_000, 3)
+
+
 def test_lines_grow_with_the_picture():
     small, large = (drawing.draw(gray(two_tones(3 * k, 4 * k)), "comic") for k in (170, 1000))
     assert large.shape == (3000, 4000, 3)

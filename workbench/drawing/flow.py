@@ -8,13 +8,15 @@ abstraction by coherence-enhancing filtering", Eurographics 2011.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.pixels import luma
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # floats, as OpenCV takes and gives them: its types know no more
 
 
 class Flow:
@@ -74,7 +76,9 @@ class Flow:
 
 def sample(image: Array, position: Array) -> Array:
     """The picture at fractional (x, y) positions (H, W, 2), bilinear, reflected outside."""
-    return cv2.remap(image, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.remap(  # type: ignore[call-overload]  # the stubs know no single map of pairs
+        image, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
 
 
 def difference_of_gaussians(light: Array, sigma: float) -> Array:

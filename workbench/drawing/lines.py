@@ -39,7 +39,7 @@ def stretches(strength: Array, strong: float, weak: float) -> Array:
     0 outside all stretches, and in those without a ``strong`` pixel. Both (H, W).
     """
     count, labels = cv2.connectedComponents((strength > weak).astype(np.uint8), connectivity=8)
-    flat = labels.ravel()
+    flat = np.asarray(labels, np.int64).ravel()
     total = np.bincount(flat, strength.ravel(), count)
     peak = np.zeros(count, np.float32)
     np.maximum.at(peak, flat, strength.ravel())

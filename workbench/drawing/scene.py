@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +55,12 @@ _LARGEST = (
 )
 
 
-def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[np.uint8]:
+def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
     """``pixels``, shrunk to a short side of ``side`` if they have more."""
     height, width = pixels.shape[:2]
-    scale = min(side / min(height, width), (_LARGEST / (height * width)) ** 0.5)
+    scale = min(
+        side / min(height, width), (_LARGEST / (height * width)) ** 0.5, _LONGEST / max(height, width)
+    )
     if scale >= 1:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -78,7 +82,7 @@ def _enlarge(
     margin = int(np.ceil(factor))
     (top, left), (height, width) = corner, size
     # from positions in the window (x, y) to positions in the working picture, pixel centres at .5
-    matrix = np.float64(
+    matrix = np.array(
         [
             [1 / scale[1], 0, (left - margin + 0.5) / scale[1] - 0.5],
             [0, 1 / scale[0], (top - margin + 0.5) / scale[0] - 0.5],
@@ -124,38 +128,49 @@ def paint(photo: Array, look: Look) -> Array:
     base, lab = (cv2.cvtColor(x, cv2.COLOR_RGB2LAB) for x in (base, shapes))
     labels = region_labels(shapes, look.region_scale, 0.6, look.region_smallest)
     flat = flats.region_colors(lab, labels)
-    # Decided by region, as a share that changes within an area would show as a glow around things: skies,
-    # blur and other areas without steps keep the photo's own soft change; strips along borders, whose colour
-    # is of neither side, and small features (eyes, letters) keep the photo.
-    solid = lines.ramp(flats.inner_radii(labels), 2.5, 5)
-    steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
-    stepped = lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08)
-    share = look.flatness * solid * (0.2 + 0.8 * stepped)
-    # a region that leaked over a soft border is not trusted there
-    leak = np.linalg.norm((flat - cv2.GaussianBlur(lab, (0, 0), 2.5)) * np.float32([1, 1.5, 1.5]), axis=-1)
-    share *= 1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 6, 14)
-    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5)[..., None]
+    share = flat_share(lab, flat, labels, look)
     mixed = flat * share + lab * (1 - share)
-    mixed[..., 0] = 100 * fold_shadows(mixed[..., 0] / 100, labels, solid, look)
+    mixed[..., 0] = 100 * fold_shadows(mixed[..., 0] / 100, labels, look)
     for c in range(3):
         mixed[..., c] = flats.guided(base[..., c] / 100, mixed[..., c], 2, 2e-4)
     graded = grade(mixed, look)
     return wash(graded, look) if look.paper else np.clip(cv2.cvtColor(graded, cv2.COLOR_LAB2RGB), 0, 1)
 
 
-def fold_shadows(lightness: Array, labels: NDArray, solid: Array, look: Look) -> Array:
+def flat_share(lab: Array, flat: Array, labels: NDArray, look: Look) -> Array:
+    """How much of the regions' colour is taken, (H, W, 1) in [0, 1].
+
+    Decided by region, as a share that changes within an area would show as a glow around things: skies, blur
+    and other areas without steps keep the photo's own soft change; strips along borders, whose colour is of
+    neither side, and small features (eyes, letters) keep the photo.
+
+    Args:
+        lab: of the photo, (H, W, 3).
+        flat: of the regions, the same shape.
+        labels: (H, W) of the regions.
+    """
+    solid = lines.ramp(flats.inner_radii(labels), 2.5, 5)
+    steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
+    stepped = lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08)
+    # a region that leaked over a soft border is not trusted there
+    weights = np.array([1, 1.5, 1.5], np.float32)  # of lightness and of chroma
+    leak = np.linalg.norm((flat - cv2.GaussianBlur(lab, (0, 0), 2.5)) * weights, axis=-1)
+    trusted = 1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 6, 14)
+    share: Array = look.flatness * solid * (0.2 + 0.8 * stepped) * trusted
+    return cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5)[..., None]
+
+
+def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
     """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not in a fading sky.
 
     Args:
         labels: (H, W) of the regions.
-        solid: (H, W) in [0, 1], 0 where a region is too thin to have a tone of its own.
     """
     smooth = cv2.GaussianBlur(lightness, (0, 0), 1.5)
     x, y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     slope = region_means(np.minimum(cv2.magnitude(x, y), 0.02), labels)[labels, 0]
-    share = (
-        look.tone_strength * lines.ramp(slope, 0.0025, 0.006) * (1 - 0.8 * lines.ramp(lightness, 0.6, 0.8))
-    )
+    dark = 1 - 0.8 * lines.ramp(lightness, 0.6, 0.8)  # a gathered highlight is a blot
+    share: Array = look.tone_strength * lines.ramp(slope, 0.0025, 0.006) * dark
     share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5)
     return lightness + share * (flats.gather(lightness, look.tones) - lightness)
 
