@@ -50,17 +50,15 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
 
 
 _TILE = 2048  # pixels rendered at once, a side: bounds memory, and OpenCV's sides end at 32,766
-_LARGEST = (
-    1_500_000  # pixels of a working picture: bounds the memory of scrolls, whose short side says little
-)
+_LARGEST = 1.5e6  # pixels of a working picture: bounds the memory of scrolls
+_LONGEST = 30_000  # side of a working picture: OpenCV's end at 32,766
 
 
 def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
     """``pixels``, shrunk to a short side of ``side`` if they have more."""
     height, width = pixels.shape[:2]
-    scale = min(
-        side / min(height, width), (_LARGEST / (height * width)) ** 0.5, _LONGEST / max(height, width)
-    )
+    area, longest = height * width, max(height, width)
+    scale = min(side / min(height, width), (_LARGEST / area) ** 0.5, _LONGEST / longest)
     if scale >= 1:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
