@@ -20,6 +20,7 @@ from PIL import Image
 from workbench import models
 from workbench.classify import reading as classify
 from workbench.core.errors import WorkbenchError
+from workbench.core.pixels import LUMA
 from workbench.data.images import read_image
 from workbench.styles import stylize
 from workbench.ui import about, launch, moods
@@ -102,7 +103,7 @@ def test_colours_and_runtime_are_the_library_functions(client, photo):
     options = {"preserve_color": 0.7, "runtime": "torch-bf16"}
     np.testing.assert_array_equal(drawn, np.asarray(stylize.stylize(read_image(photo), **options)))
     plain = np.asarray(stylize.stylize(read_image(photo)))
-    luma = np.array(stylize.LUMA)
+    luma = np.array(LUMA)
     assert np.abs(plain - drawn.astype(float)).mean() > 1  # other colours ...
     assert np.abs((plain - drawn.astype(float)) @ luma).mean() < 1  # ... in the same light
 
