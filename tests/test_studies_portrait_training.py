@@ -12,7 +12,6 @@ from torch import nn
 
 from workbench.data.faces import load_portraits, split_by_person
 from workbench.studies import portrait_training as study
-from workbench.training.portrait_config import PortraitConfig
 from workbench.training.portrait_measures import background_psnr
 
 
@@ -68,11 +67,10 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
         Image.fromarray(rng.integers(0, 256, (80, 80, 3), np.uint8)).save(tmp_path / "style" / f"{index}.png")
     np.savez(tmp_path / "annotations.npz", **stored)
     places = tmp_path / "photos", tmp_path / "annotations.npz", tmp_path / "style", tmp_path / "out"
-    split = PortraitConfig("", "", "", "", "", held_out=0.4)
     _, _, test = split_by_person(list(load_portraits(*places[:2])), 0.4, 0)
 
-    small = {"arguments": {"width": 8, "blocks": 1}, "settings": {"base": 4}}
-    path = study.run(*places, minutes=1e-4, split=split, **small)
+    small = {"arguments": {"width": 8, "blocks": 1}, "base": 4}
+    path = study.run(*places, minutes=1e-4, held_out=0.4, **small)
     with path.open(newline="") as file:
         rows = {(r["method"], r["source"]): r for r in csv.DictReader(file)}
     assert set(rows) == {
@@ -94,5 +92,5 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
     assert len(list((tmp_path / "out" / "drawings" / "ugatit_light").glob("*.png"))) == len(test)
     before = path.read_bytes()
     assert (
-        study.run(*places, minutes=1e-4, split=split, **small).read_bytes() == before
+        study.run(*places, minutes=1e-4, held_out=0.4, **small).read_bytes() == before
     )  # nothing is done twice

@@ -24,22 +24,21 @@ from PIL import Image
 
 from workbench import models
 from workbench.core.files import write_image, write_whole
+from workbench.core.pixels import to_pixels, to_tensor
 from workbench.core.runs import Runs
 from workbench.data.faces import Portrait, load_portraits, split_by_person
 from workbench.data.scenes import load_pictures
-from workbench.training import recipes as stylizer_recipes
-from workbench.training.portrait_config import PortraitConfig
+from workbench.training.configs import PortraitConfig, StylizerConfig, config_for
 from workbench.training.portrait_measures import background_psnr, draw_all, latency, nearness
-from workbench.training.stylizer import StylizerTrainer
-from workbench.training.stylizer_config import StylizerConfig
-from workbench.training.stylizer_data import SceneData
-from workbench.training.validation import to_tensor
+from workbench.training.scene_data import SceneData
+from workbench.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 PEER, SHIPPED, PHOTOS = "ugatit_light", "afgan_portrait", "photos"
 PHOTO_SIDE, STYLE_SIDE, CROP = 192, 176, 160  # pixels: faces of both kinds come out about as large
 DRAWN_SIDE = 184  # short side at which a portrait is drawn: about what a crop shows
+PERSON = "^(frl_)[^_]+_.*?__([^_]+)"  # the London set shows each face twice: frl_neutral_front__001_03
 _DONE = "done.json"  # written last
 
 
@@ -58,7 +57,7 @@ def config(out: str | Path, minutes: float, **changes) -> StylizerConfig:
         "validate_every": 0,
         "checkpoint_every": 10,
     }
-    return stylizer_recipes.config_for(PEER, **values | changes)
+    return config_for(PEER, **values | changes)
 
 
 def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerConfig) -> Path:
@@ -71,7 +70,7 @@ def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerCon
     if not (out / _DONE).is_file():
         photos = {name: _scaled(portrait.photo, PHOTO_SIDE) for name, portrait in people.items()}
         pictures = [_scaled(picture, STYLE_SIDE) for picture in style]
-        trainer = StylizerTrainer(config, SceneData(photos, {}, {}, pictures, None))
+        trainer = Trainer(config, SceneData(photos, {}, {}, pictures))
         trainer.run()
         torch.save(trainer.ema.state_dict(), out / "weights.pt")
         done = {"steps": trainer.step, "minutes": round(trainer.seconds / 60, 2)}
@@ -82,8 +81,8 @@ def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerCon
 @torch.inference_mode()
 def draw_whole(network: torch.nn.Module, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A whole portrait (H, W, 3), drawn at the size that the network was trained for."""
-    x = to_tensor(_scaled(photo, DRAWN_SIDE, multiple=4)[None], next(network.parameters()).device)
-    drawing = ((network(x)[0].clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    x = to_tensor(_scaled(photo, DRAWN_SIDE, multiple=4), next(network.parameters()).device)
+    drawing = to_pixels(network(x))[0]
     return cv2.resize(drawing, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
@@ -93,7 +92,9 @@ def run(
     style: str | Path,
     out: str | Path,
     minutes: float | None = None,
-    split: PortraitConfig | None = None,
+    held_out: float = PortraitConfig.held_out,
+    seed: int = 0,
+    person: str = PERSON,
     **changes,
 ) -> Path:
     """Train U-GAT-IT light, then measure it beside the shipped AFGAN. Interrupted, it goes on.
@@ -104,7 +105,9 @@ def run(
         style: folder of anime faces.
         out: folder for the training, the drawings and the table.
         minutes: of one core; by default those that AFGAN's training took, by its card.
-        split: whose ``held_out`` and ``seed`` say who is held out; by default AFGAN's.
+        held_out: share of the people that is held out; by default AFGAN's.
+        seed: of that split; by default AFGAN's.
+        person: which portraits show the same person, see :func:`workbench.data.faces.person_of`.
         changes: other choices of the training than :func:`config` makes, such as smaller networks.
 
     Returns:
@@ -115,8 +118,7 @@ def run(
     """
     out = Path(out)
     everyone = load_portraits(portraits, annotations)
-    given = split or PortraitConfig("", "", "", "", "")
-    learnt, _, test = split_by_person(list(everyone), given.held_out, given.seed)
+    learnt, _, test = split_by_person(list(everyone), held_out, seed, person)
     pictures = list(load_pictures(style, 256).values())
     if minutes is None:
         minutes = _minutes(models.card(SHIPPED))
@@ -185,7 +187,7 @@ def _background(drawings: list[NDArray], people: dict[str, Portrait]) -> float:
     found = []
     for drawing, portrait in zip(drawings, people.values(), strict=True):
         mask = torch.from_numpy(portrait.mask)[None, None].float() / 255
-        found.append(background_psnr(to_tensor(portrait.photo[None]), to_tensor(drawing[None]), mask).item())
+        found.append(background_psnr(to_tensor(portrait.photo), to_tensor(drawing), mask).item())
     return round(float(np.mean(found)), 2)
 
 
@@ -210,6 +212,7 @@ if __name__ == "__main__":
     parser.add_argument("style", help="folder of anime faces")
     parser.add_argument("out", help="folder for the training and the table")
     parser.add_argument("--minutes", type=float, help="of one core; by default AFGAN's")
+    parser.add_argument("--person", default=PERSON, help="regular expression: its groups name the person")
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    run(asked.portraits, asked.annotations, asked.style, asked.out, asked.minutes)
+    run(asked.portraits, asked.annotations, asked.style, asked.out, asked.minutes, person=asked.person)
