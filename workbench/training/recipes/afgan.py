@@ -107,9 +107,14 @@ class AFGAN(Recipe):
             }
         )
 
+    @property
+    def cache(self) -> Cache:
+        """Where the targets are kept."""
+        return Cache(f"{self.config.out}/targets")
+
     def prepare(self) -> Cost:
         config, data = self.config, self.data
-        taught, cost = taught_portraits(data.training, config, Cache(f"{config.out}/targets"))
+        taught, cost = taught_portraits(data.training, config, self.cache)
         self.composites = Composites(taught, data.scenes, config.crop, config.interocular_px, config.seed)
         return cost
 
@@ -233,7 +238,7 @@ class AFGAN(Recipe):
         config, portraits = self.config, list(self.data.validation.values())
         photos = [at_scale(p) for p in portraits]
         if self._judge is None:  # made late, of every fifth style picture: the features take their time
-            self._judge = StyleJudge(self.data.style[::5] or self.data.style, self.device)
+            self._judge = StyleJudge(self.data.style[::5] or self.data.style, self.device, cache=self.cache)
             self._kid_photo = self._judge.kid(map(Image.fromarray, photos)).mean
         drawings = self.stylize(network, portraits)
         value = self._judge.kid(drawings)
