@@ -204,7 +204,7 @@ def test_listing_architectures_imports_none_of_them():
 
     code = (
         "import sys; from workbench.core.registry import decorated; "
-        "print(decorated('workbench.models')['mafr_resnet50'], 'torch' in sys.modules)"
+        "print(decorated('workbench.models')['mafr_resnet50'].module, 'torch' in sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.split() == ["workbench.models.mafr", "False"]
@@ -320,7 +320,8 @@ def test_flags_show_help_limits_and_choices():
         "[required]",
     ):
         assert expected in text
-    assert runner.invoke(app, ["--photos", "p", "--strength", "2"]).exit_code == 2
+    with pytest.raises(WorkbenchError, match=r"Expected strength to be 0 to 1 but got 2\.0"):
+        runner.invoke(app, ["--photos", "p", "--strength", "2"], catch_exceptions=False)
 
 
 def test_the_device_is_the_one_asked_for(monkeypatch):

@@ -13,7 +13,7 @@ from PIL import Image
 from workbench import models
 from workbench.core.errors import WorkbenchError
 from workbench.drawing.portrait_teacher import is_rare
-from workbench.styles.portrait_styles import KIND
+from workbench.styles.people import KIND
 from workbench.training.configs import PortraitConfig, PortraitPublication, read_config
 from workbench.training.publish import publish
 from workbench.training.recipes.afgan import faces

@@ -1,8 +1,12 @@
 # The public names and where they come from: read by type checkers, by editors, and by workbench.core.lazy.
 from workbench import core, data, drawing, interpret, losses, metrics, models, plots, studies, training
-from workbench.classify.cross_validation import compare, cross_validate
+from workbench.classify.finetune import FinetuneEstimator
+from workbench.classify.probes import LinearProbe, MajorityClass
 from workbench.classify.reading import Classifier, classify, load_classifier
 from workbench.classify.readings import Explanation, Reading, classifiers
+from workbench.classify.statistics import StatisticsEstimator
+from workbench.classify.summary import compare, summarise
+from workbench.classify.validation import Validation, cross_validate
 from workbench.core.errors import WorkbenchError
 from workbench.data.atelier import open_dataset as open_atelier
 from workbench.data.atelier import paint, write_atelier
@@ -32,9 +36,14 @@ __all__ = [
     "Card",
     "Classifier",
     "Explanation",
+    "FinetuneEstimator",
+    "LinearProbe",
+    "MajorityClass",
     "Paintings",
     "Reading",
+    "StatisticsEstimator",
     "Style",
+    "Validation",
     "WorkbenchError",
     "__version__",
     "bootstrap",
@@ -74,6 +83,7 @@ __all__ = [
     "styles",
     "stylize",
     "stylize_video",
+    "summarise",
     "training",
     "write_atelier",
 ]

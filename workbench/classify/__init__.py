@@ -1,4 +1,39 @@
-"""Estimators of mood: fit, predict, cross-validate, calibrate."""
+"""Estimators of mood: fit, predict, cross-validate, calibrate, compare.
+
+    estimator = statistics.StatisticsEstimator(variants=("lite0",))  # or estimators.estimator_for(config)
+    found = validation.cross_validate(estimator, paintings, folds=5, split_seeds=(0, 1, 2), out="runs/cache")
+    found.probabilities()                                            # (S, N, C) calibrated, out of fold
+
+**An estimator** follows scikit-learn's conventions: settings in, nothing learnt before ``fit``, what is
+learnt ends in ``_``; ``get_params``, ``set_params`` and ``sklearn.base.clone`` work. Instead of ``X, y`` it
+takes the paintings and the rows to use, since labels, votes and pictures lie together:
+
+- ``fit(paintings, rows, seed=None) -> self``: ``rows`` are indices; ``seed`` is by default its own.
+- ``predict_logits(paintings, rows)``, ``predict_proba(...)``: (len(rows), C); ``predict(...)``: (len(rows),).
+- ``cache``: a :class:`~workbench.core.cache.Cache` for features of single pictures; ``parameters_``: how many
+  numbers were fitted.
+
+=================================  =========================================================================
+``statistics.StatisticsEstimator``  ``lite_statistics``: a linear layer on frozen stage statistics
+``views.ViewsEstimator``            ``lite0_classifier``: deep stages tuned on stored views
+``finetune.FinetuneEstimator``      any other registered classifier, end to end
+``probes.LinearProbe``              logistic regression on a source of :mod:`~workbench.classify.features`
+``probes.SoftProbe``                the same towards the raters' votes
+``probes.MajorityClass``            the frequencies of the classes: the floor
+=================================  =========================================================================
+
+**One cross-validation**, :func:`~workbench.classify.validation.cross_validate`: painters stay on one side of
+every split, each picture is tested once per split seed, and the result is a ``Validation`` of typed ``Fold``
+entries (``split_seed, fold, rows, logits, labels, seconds, parameters, provenance``). With ``out`` every
+finished fold is kept under the key of all that it depends on (see :mod:`workbench.core.cache`).
+
+**One calibration**, :mod:`~workbench.classify.calibration`: the temperature of a fold comes from the other
+folds; the temperature that is shipped comes from all.
+
+**One summary**, :mod:`~workbench.classify.summary`: ``score_rows`` (one row per training),
+``prediction_rows`` (one per picture), ``summarise`` (scores with intervals over painters, paired differences,
+corrected p), and ``compare``, which does all of it for several estimators and leaves a study's three tables.
+"""
 
 from workbench.core import lazy
 

@@ -1,131 +1,59 @@
-"""Train any registered classifier end to end on labelled paintings: from scratch, or frozen, partial or full
-transfer.
+"""Train any registered classifier end to end on labelled paintings: from scratch, or by transfer.
 
-One function trains (:func:`fit`), one cross-validates (:func:`cross_validate`); both resume. Layers are
-grouped from the shallow to the deep end by timm's ``group_matcher``: transfer "frozen" trains the linear head
-only, "partial" the deepest share of the groups, "full" all, with learning rates that fall by ``layer_decay``
-from a group to the next shallower one. Pretrained batch-norm statistics stay frozen, since batches here are
-small.
+:mod:`workbench.classify.transfer` says which layers are trained. An interrupted training goes on after its
+last whole epoch, to the same weights.
 
-Sources: Howard and Ruder, "ULMFiT", ACL 2018 (discriminative rates); Bao et al., "BEiT", ICLR 2022 (layer
-    decay);
-Zhang et al., "mixup", ICLR 2018; Loshchilov and Hutter, "AdamW", ICLR 2019; Smith and Topin,
-"Super-convergence", 2019.
+Sources: Zhang et al., "mixup", ICLR 2018; Loshchilov and Hutter, "AdamW", ICLR 2019; Smith and Topin,
+"Super-convergence", 2019; Kumar et al., "Fine-Tuning can Distort Pretrained Features", ICLR 2022 (the head).
 """
 
 from __future__ import annotations
 
 import copy
-import dataclasses
-import hashlib
-import json
-import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Self
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from sklearn.model_selection import StratifiedGroupKFold
-from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from workbench import models
 from workbench.classify.augment import policy
-from workbench.classify.linear_probe import soft_probe
-from workbench.classify.soft_targets import soft_targets
-from workbench.core.errors import DatasetError
-from workbench.core.precision import autocast
+from workbench.classify.configs import FinetuneConfig
+from workbench.classify.estimators import Estimator, NetworkEstimator
+from workbench.classify.features import SqueezedFeatures, remembered
+from workbench.classify.probes import LinearProbe, soft_probe, soft_targets
+from workbench.classify.transfer import head_name, new_network, parameter_groups, set_training_mode
+from workbench.core.cache import digest, key
+from workbench.core.devices import resolve
+from workbench.core.files import replacing
+from workbench.core.precision import autocast, one_process
 from workbench.data.paintings import Paintings
-from workbench.data.splits import check_no_leak, grouped_folds
-from workbench.data.transforms import Crops, Squeeze, Views, shrink
-
-log = logging.getLogger(__name__)
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # what timm's ResNets expect
-
-
-@dataclasses.dataclass(frozen=True)
-class FinetuneConfig:
-    """How a network is trained. Written as JSON beside every result."""
-
-    model: str = "mafr_efficientnet_lite0"  # an architecture of kind classifier
-    arguments: Mapping[str, object] = dataclasses.field(default_factory=dict)  # of its factory
-    pretrained: bool = True  # start from the ImageNet weights that the architecture knows
-    initial: str = ""  # a .safetensors file (with its card) to start from instead; its head is left out
-    transfer: Literal["frozen", "partial", "full"] = "full"  # which layers are trained
-    partial_share: float = 0.34  # of the layer groups, from the deep end, that "partial" trains
-    layer_decay: float = 0.8  # of the learning rate from one layer group to the next shallower; 1 is none
-    size: int = 224  # pixels of a view
-    augmentation: str = "brush"  # a name of workbench.classify.augment.POLICIES
-    epochs: int = 8  # passes over the pictures
-    batch_size: int = 32  # pictures
-    learning_rate: float = 3e-4  # peak, deepest group and head
-    weight_decay: float = 0.05  # AdamW
-    probe_penalty: float = 0.3  # of the head that pretrained layers start with, see linear_probe.soft_probe
-    hard_share: float = 0.5  # of the target is the label, the rest the raters' votes (if any)
-    class_weight_power: float = 0.5  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
-    mixup: float = 0.0  # alpha of the Beta distribution, on pictures; 0 is none
-    ema: float = 0.0  # decay of averaged weights, a step; 0 is none
-    patience: int = 0  # epochs without a better loss on held-out training groups before stopping; 0 is never
-    holdout: float = 0.2  # share of training groups held out for that
-    gradient_clip: float = 5.0  # norm
-    eval_crops: tuple[
-        tuple[int, int], ...
-    ] = ()  # (short side, count) of crops read beside the squeezed picture
-    mixed_precision: Literal["no", "bf16"] = "no"
-    folds: int = 5  # grouped
-    split_seeds: tuple[int, ...] = (0,)  # one cross-validation each
-    seed: int = 0  # of initial head, views and batches; the split seed is added
-
-    def __post_init__(self):
-        if self.epochs < 1 or self.batch_size < 2 or self.size < 32 or not self.split_seeds:
-            raise DatasetError("Expected 1 epoch, 2 pictures a batch, 32 pixels and 1 split seed or more.")
-        if self.transfer != "full" and not (self.pretrained or self.initial):
-            raise DatasetError(
-                f"Expected pretrained weights for {self.transfer} transfer, since untrained layers "
-                "would stay random. Use full, or start from weights."
-            )
-        if not 0 < self.partial_share <= 1 or not 0 < self.holdout < 1 or not 0 < self.layer_decay <= 1:
-            raise DatasetError("Expected partial_share and layer_decay in (0, 1] and holdout in (0, 1).")
-
-    @property
-    def views(self) -> Views:
-        """What the trained network sees of a picture."""
-        mean, std = IMAGENET if "resnet" in self.model else ((0.5,) * 3, (0.5,) * 3)
-        crops = (Crops(side, count, self.size) for side, count in self.eval_crops)
-        return Views((Squeeze(self.size), *crops), mean, std)
-
-    def digest(self, paths: Sequence[str], exclude: Sequence[str] = ("split_seeds",)) -> str:
-        """Names a run: settings and pictures. Checkpoints of another digest are not used."""
-        settings = {k: v for k, v in dataclasses.asdict(self).items() if k not in exclude}
-        text = json.dumps([settings, list(paths)], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+from workbench.data.splits import check_no_leak
+from workbench.data.transforms import shrink
+from workbench.models.registry import facts
 
 
 class Pictures:
-    """All pictures of a data set in memory, shrunk to what the views need: about 0.4 MB each at 224
-    pixels.
-    """
+    """All pictures in memory, shrunk to what the views need: about 0.4 MB each at 224 pixels."""
 
-    def __init__(self, data: Paintings, size: int):
+    def __init__(self, paintings: Paintings, size: int):
         self.size = size
-        self._small = [
-            self._load(data, i) for i in tqdm(range(len(data)), desc="reading", unit="picture", disable=None)
-        ]
+        indices = tqdm(range(len(paintings)), desc="reading", unit="picture", disable=None)
+        self._small = [self._load(paintings, i) for i in indices]
 
-    def _load(self, data: Paintings, index: int) -> Image.Image:
-        image = shrink(data.read(index), round(self.size * 12 / 7))
-        scale = round(self.size * 12 / 7) / min(image.size)
+    def _load(self, paintings: Paintings, index: int) -> Image.Image:
+        side = round(self.size * 12 / 7)
+        image = shrink(paintings.read(index), side)
+        scale = side / min(image.size)
         if scale < 1:
-            image = image.resize(
-                [max(1, round(side * scale)) for side in image.size], Image.Resampling.BICUBIC
-            )
+            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            image = image.resize(size, Image.Resampling.BICUBIC)
         return image
 
     def __getitem__(self, index: int) -> Image.Image:
@@ -135,234 +63,243 @@ class Pictures:
         return len(self._small)
 
 
-def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
-    """The architecture with its initial weights and a new head, frozen as ``transfer`` says."""
-    extra = {"pretrained": True} if config.pretrained and not config.initial else {}
-    network = models.create(config.model, num_classes=num_classes, **config.arguments, **extra)
-    if config.initial:
-        state = models.load(config.initial)[0].state_dict()
-        own = network.state_dict()
-        kept = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-        if len(kept) < len(own) // 2:
-            raise DatasetError(f"Expected weights of {config.model} in {config.initial} but few tensors fit.")
-        network.load_state_dict(kept, strict=False)
-    depth = layer_groups(network)
-    last = max(depth.values())
-    first = {"frozen": last, "partial": last - round(config.partial_share * last) + 1, "full": 0}[
-        config.transfer
-    ]
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(depth[name] >= first or ".rescale." in name)
-    return network
+class FinetuneEstimator(NetworkEstimator):
+    """A registered network, trained end to end."""
+
+    Config = FinetuneConfig
+
+    @property
+    def architecture(self) -> str:
+        return self.config.model
+
+    def arguments(self, num_classes: int) -> dict[str, Any]:
+        new_network(self.config, num_classes)  # refuses bad arguments before any long work
+        own = {"size": self.config.size} if "size" in facts(self.config.model).defaults else {}
+        return {"num_classes": num_classes, **own, **self.config.arguments}
+
+    @property
+    def initial_weights(self) -> str:
+        return self.config.initial or ("ImageNet" if self.config.pretrained else "random")
+
+    @property
+    def device(self) -> str:
+        return resolve().type
+
+    @property
+    def identity(self) -> tuple:
+        weights = Path(self.config.initial) if self.config.initial else None  # by content, not by name
+        kind, version, settings = super().identity
+        return kind, version, {**settings, "initial": weights}
+
+    def pictures(self, paintings: Paintings) -> Pictures:
+        """The pictures in memory; estimators of one size share them."""
+        name = digest(["pictures", self.config.size, paintings.contents()["pictures"]])
+        return remembered(name, lambda: Pictures(paintings, self.config.size))
+
+    def fit(
+        self,
+        paintings: Paintings,
+        rows: ArrayLike,
+        seed: int | None = None,
+        progress: Callable[[int, float], None] | None = None,
+    ) -> Self:
+        """Train a new network.
+
+        Args:
+            paintings: labels, votes, groups and pictures.
+            rows: indices of the pictures to train on.
+            seed: of head, views and batches.
+            progress: called after each epoch with (epochs done, training loss).
+        """
+        rows, seed = np.asarray(rows), self.config.seed if seed is None else seed
+        checkpoint = None
+        if self.cache is not None:
+            data = {"rows": rows, "seed": seed, **paintings.contents()}
+            checkpoint = self.cache.path(key("finetune", 1, self.identity, **data), ".pt")
+        training = _Training(paintings, self.pictures(paintings), rows, self.config, seed)
+        training.restore(checkpoint)
+        while not training.finished:
+            loss = training.epoch()
+            if progress is not None:
+                progress(training.epochs_done, loss)
+            training.keep(checkpoint)
+        self.network_ = training.result()
+        self.parameters_ = sum(p.numel() for p in self.network_.parameters())
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        return self
+
+    def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
+        network = self.network_.to(resolve())
+        logits = predict(network, self.pictures(paintings), np.asarray(rows), self.config)
+        network.cpu()
+        return logits
+
+    def baselines(self) -> dict[str, Estimator]:
+        return {"linear_probe_squeezed": LinearProbe(features=SqueezedFeatures(224), cache=self.cache)}
 
 
-def layer_groups(network: nn.Module) -> dict[str, int]:
-    """Depth of every parameter's layer group, 0 at the input; the head (the last linear layer) is the
-    deepest.
-    """
-    if hasattr(network, "group_matcher"):
-        depth = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
-    else:  # one group a module that holds parameters, in order
-        owners = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters()))
-        depth = {name: owners.index(name.rpartition(".")[0]) for name, _ in network.named_parameters()}
-    head = head_name(network)
-    last = max(depth.values()) + 1
-    return {n: last if n.rpartition(".")[0] == head else depth[n] for n, _ in network.named_parameters()}
+class _Training:
+    """One training: the network, what moves it, and how far it is."""
 
+    def __init__(
+        self, paintings: Paintings, pictures: Pictures, rows: NDArray, config: FinetuneConfig, seed: int
+    ):
+        one_process("a classifier's folds are not shared between processes")
+        torch.manual_seed(seed)
+        self.pictures, self.config, self.seed, self.device = pictures, config, seed, resolve()
+        network = new_network(config, len(paintings.classes))
+        self.rows, self.stop = rows, rows[:0]
+        if config.patience:
+            self.rows, self.stop = _hold_out(paintings, rows, config, seed)
+        self.targets, self.weights = soft_targets(
+            paintings, self.rows, config.hard_share, config.class_weight_power
+        )
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self._start_head()
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.network, config))
+        steps = config.epochs * len(list(_batches(self.rows, config.batch_size, np.random.default_rng(0))))
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, rates, total_steps=max(2, steps), pct_start=0.25
+        )
+        self.averaged = copy.deepcopy(self.network).eval() if config.ema else None
+        self.draw, self.views = policy(config.augmentation, config.size), config.views
+        self.epochs_done, self.steps = 0, 0
+        self.best: tuple[float, int, dict | None] = (float("inf"), 0, None)  # loss, epoch, weights
 
-def head_name(network: nn.Module) -> str:
-    """Dotted name of the last linear layer that is no part of a rescaling."""
-    return [n for n, m in network.named_modules() if isinstance(m, nn.Linear) and ".rescale" not in n][-1]
+    def _start_head(self) -> None:
+        """Set the head: from scratch zero; on pretrained layers the best one for them as they are.
+
+        Its first random gradients would otherwise spoil the layers below (Kumar et al., ICLR 2022).
+        """
+        head, config = self.network.get_submodule(head_name(self.network)), self.config
+        weight, bias = torch.zeros_like(head.weight), torch.zeros_like(head.bias)
+        if config.pretrained or config.initial:
+            features = head_inputs(self.network, self.pictures, self.rows, config).clone()
+            targets, weights = self.targets[self.rows], self.weights[self.rows]
+            weight, bias = soft_probe(features, targets, weights, config.probe_penalty)
+        with torch.no_grad():
+            head.weight.copy_(weight)
+            head.bias.copy_(bias)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the loss on held-out groups has stopped falling."""
+        _, epoch, weights = self.best
+        patience = self.config.patience
+        early = bool(patience) and weights is not None and self.epochs_done - epoch >= patience
+        return early or self.epochs_done >= self.config.epochs
+
+    def epoch(self) -> float:
+        """One pass over the pictures; the mean training loss."""
+        set_training_mode(self.network, self.config)
+        rng = np.random.default_rng([self.seed, self.epochs_done])
+        torch.manual_seed(1000 * self.seed + self.epochs_done)
+        batches = _batches(self.rows, self.config.batch_size, rng)
+        total = sum(self._step(batch, rng) * len(batch) for batch in batches)
+        self.epochs_done += 1
+        if self.config.patience:
+            network = self.averaged or self.network
+            logits = predict(network, self.pictures, self.stop, self.config)
+            log_p = F.log_softmax(torch.from_numpy(logits).float(), 1)
+            loss = -(self.targets[self.stop] * log_p).sum(1).mean().item()
+            if loss < self.best[0]:
+                state = {name: value.cpu().clone() for name, value in network.state_dict().items()}
+                self.best = (loss, self.epochs_done, state)
+        return total / len(self.rows)
+
+    def _step(self, batch: NDArray, rng: np.random.Generator) -> float:
+        config = self.config
+        x = self.views.normalise([self.draw(self.pictures[i], rng) for i in batch])
+        x = x.to(self.device).contiguous(memory_format=torch.channels_last)
+        t = (self.targets[batch] * self.weights[batch, None]).to(self.device)
+        if config.mixup > 0:
+            share = rng.beta(config.mixup, config.mixup)
+            share, other = max(share, 1 - share), rng.permutation(len(batch))
+            x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
+        with autocast(self.device, config.mixed_precision):
+            logits = self.network(x)
+        loss = -(t * F.log_softmax(logits.float(), 1)).sum(1).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_clip)
+        self.optimizer.step()
+        self.schedule.step()
+        self.steps += 1
+        if self.averaged is not None:
+            _average(self.averaged, self.network, min(config.ema, (1 + self.steps) / (10 + self.steps)))
+        return float(loss.detach())
+
+    def keep(self, checkpoint: Path | None) -> None:
+        """Leave the state of the last epoch, so that an interrupted training goes on from it."""
+        if checkpoint is not None:
+            state = {name: part.state_dict() for name, part in self._parts().items()}
+            progress = {"epochs": self.epochs_done, "steps": self.steps, "best": list(self.best)}
+            with replacing(checkpoint) as partial:
+                torch.save({**state, **progress}, partial)
+
+    def restore(self, checkpoint: Path | None) -> None:
+        """Go on from what :meth:`keep` left, if anything."""
+        if checkpoint is not None and checkpoint.is_file():
+            stored = torch.load(checkpoint, map_location=self.device, weights_only=True)
+            for name, part in self._parts().items():
+                part.load_state_dict(stored[name])
+            self.epochs_done, self.steps = stored["epochs"], stored["steps"]
+            self.best = tuple(stored["best"])
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule}
+        return parts | ({"averaged": self.averaged} if self.averaged is not None else {})
+
+    def result(self) -> nn.Module:
+        """The network to use, in eval mode on the CPU."""
+        network = self.averaged if self.averaged is not None else self.network
+        if self.best[2] is not None:
+            network.load_state_dict(self.best[2])
+        return network.cpu().eval().requires_grad_(True)
 
 
 @torch.inference_mode()
-def head_inputs(network: nn.Module, pictures: Pictures, indices: NDArray, config: FinetuneConfig) -> Tensor:
-    """(len(indices), D) what the head sees of each picture, averaged over the evaluation views, before
-    dropout.
-    """
+def predict(
+    network: nn.Module, pictures: Pictures, rows: NDArray, config: FinetuneConfig
+) -> NDArray[np.float64]:
+    """(len(rows), C) logits averaged over the evaluation views."""
+    device, views = next(network.parameters()).device, config.views
+    network.eval()
+    logits = []
+    for i in rows:
+        x = views(pictures[i]).to(device).contiguous(memory_format=torch.channels_last)
+        logits.append(network(x).cpu().double().mean(0))
+    return torch.stack(logits).numpy()
+
+
+def head_inputs(network: nn.Module, pictures: Pictures, rows: NDArray, config: FinetuneConfig) -> Tensor:
+    """(len(rows), D): what the head sees of each picture before dropout, averaged over its views."""
     seen: list[Tensor] = []
     handle = network.get_submodule(head_name(network)).register_forward_pre_hook(
         lambda _module, inputs: seen.append(inputs[0].float().mean(0).cpu())
     )
     try:
-        predict(network, pictures, indices, config)
+        predict(network, pictures, rows, config)
     finally:
         handle.remove()
     return torch.stack(seen)
 
 
-def start_head(
-    network: nn.Module,
-    pictures: Pictures,
-    indices: NDArray,
-    targets: Tensor,
-    weights: Tensor,
-    config: FinetuneConfig,
-) -> None:
-    """Set the head: from scratch zero; on pretrained layers the best one for them as they are.
-
-    Its first random gradients would otherwise spoil the layers below (Kumar et al., ICLR 2022).
-    """
-    head = network.get_submodule(head_name(network))
-    weight, bias = torch.zeros_like(head.weight), torch.zeros_like(head.bias)
-    if config.pretrained or config.initial:
-        features = head_inputs(network, pictures, indices, config).clone()
-        weight, bias = soft_probe(features, targets[indices], weights[indices], config.probe_penalty)
-    with torch.no_grad():
-        head.weight.copy_(weight)
-        head.bias.copy_(bias)
+def _batches(rows: NDArray, size: int, rng: np.random.Generator) -> Iterator[NDArray]:
+    yield from np.array_split(rng.permutation(rows), max(1, round(len(rows) / size)))
 
 
-def parameter_groups(network: nn.Module, config: FinetuneConfig) -> list[dict]:
-    """Optimiser groups with their own peak rates; biases and norms are not decayed."""
-    depth = layer_groups(network)
-    last = max(depth.values())
-    groups: dict[tuple[int, bool], dict] = {}
-    for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        level = last if ".rescale." in name else depth[name]  # new layers learn at the head's rate
-        key = (level, parameter.ndim > 1)
-        entry = groups.setdefault(
-            key,
-            {
-                "params": [],
-                "lr": config.learning_rate * config.layer_decay ** (last - level),
-                "weight_decay": config.weight_decay if key[1] else 0.0,
-            },
-        )
-        entry["params"].append(parameter)
-    return list(groups.values())
-
-
-def set_mode(network: nn.Module, config: FinetuneConfig) -> None:
-    """Training mode; pretrained batch norm keeps its statistics."""
-    network.train()
-    if config.pretrained or config.initial:
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-
-
-def _batches(indices: NDArray, size: int, rng: np.random.Generator) -> Iterator[NDArray]:
-    yield from np.array_split(rng.permutation(indices), max(1, round(len(indices) / size)))
-
-
-def _held_out(
-    data: Paintings, indices: NDArray, config: FinetuneConfig, seed: int
+def _hold_out(
+    paintings: Paintings, rows: NDArray, config: FinetuneConfig, seed: int
 ) -> tuple[NDArray, NDArray]:
     """Training and stopping pictures, no group on both sides."""
     folds = max(2, round(1 / config.holdout))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    train, stop = next(splitter.split(indices, data.labels[indices], data.groups[indices]))
-    check_no_leak(data.groups, indices[train], indices[stop])
-    return indices[train], indices[stop]
-
-
-def fit(
-    data: Paintings,
-    pictures: Pictures,
-    indices: NDArray,
-    config: FinetuneConfig,
-    seed: int,
-    checkpoint: Path | None = None,
-    progress: Callable[[int, float], None] | None = None,
-) -> nn.Module:
-    """Train a new network on the pictures ``indices``; return it in eval mode on the CPU.
-
-    Args:
-        data: labels, votes and groups of all pictures.
-        pictures: the pictures themselves.
-        indices: those to train on.
-        config: settings.
-        seed: of head, views and batches.
-        checkpoint: file in which every epoch leaves its state; an interrupted run with the same settings goes
-            on.
-        progress: called after each epoch with (epochs done, training loss).
-    """
-    torch.manual_seed(seed)
-    accelerator = Accelerator()
-    network = new_network(config, len(data.classes))
-    train, stop = _held_out(data, indices, config, seed) if config.patience else (indices, indices[:0])
-    targets, weights = soft_targets(data, train, config.hard_share, config.class_weight_power)
-    network = network.to(accelerator.device, memory_format=torch.channels_last)
-    start_head(network, pictures, train, targets, weights, config)
-    optimizer = torch.optim.AdamW(parameter_groups(network, config))
-    steps = config.epochs * len(list(_batches(train, config.batch_size, np.random.default_rng(0))))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [g["lr"] for g in optimizer.param_groups], total_steps=max(2, steps), pct_start=0.25
-    )
-    network, optimizer = accelerator.prepare(network, optimizer)
-    averaged = copy.deepcopy(network).eval() if config.ema else None
-    draw, views = policy(config.augmentation, config.size), config.views
-    best: tuple[float, int, dict | None] = (float("inf"), 0, None)
-    first, step = 0, 0
-    digest = config.digest([*data.paths, str(seed), str(indices.tolist())])
-    if checkpoint is not None and checkpoint.is_file():
-        stored = torch.load(checkpoint, map_location=accelerator.device, weights_only=True)
-        if stored["digest"] == digest:
-            network.load_state_dict(stored["network"])
-            optimizer.load_state_dict(stored["optimizer"])
-            schedule.load_state_dict(stored["schedule"])
-            if averaged is not None:
-                averaged.load_state_dict(stored["averaged"])
-            first, step, best = stored["epoch"], stored["step"], tuple(stored["best"])
-    for epoch in range(first, config.epochs):
-        if config.patience and epoch - best[1] >= config.patience and best[2] is not None:
-            break
-        set_mode(network, config)
-        rng = np.random.default_rng([seed, epoch])
-        torch.manual_seed(1000 * seed + epoch)
-        total = 0.0
-        for batch in _batches(train, config.batch_size, rng):
-            x = views.normalise([draw(pictures[i], rng) for i in batch])
-            x = x.to(accelerator.device).contiguous(memory_format=torch.channels_last)
-            t = (targets[batch] * weights[batch, None]).to(accelerator.device)
-            if config.mixup > 0:
-                share = float(rng.beta(config.mixup, config.mixup))
-                other = torch.from_numpy(rng.permutation(len(batch))).to(accelerator.device)
-                x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
-            with autocast(accelerator.device, config.mixed_precision):
-                logits = network(x)
-            loss = -(t * F.log_softmax(logits.float(), 1)).sum(1).mean()
-            optimizer.zero_grad()
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(network.parameters(), config.gradient_clip)
-            optimizer.step()
-            schedule.step()
-            step += 1
-            total += float(loss.detach()) * len(batch)
-            if averaged is not None:
-                _average(averaged, network, min(config.ema, (1 + step) / (10 + step)))
-        if progress is not None:
-            progress(epoch + 1, total / len(train))
-        if config.patience:
-            logits = predict(averaged or network, pictures, stop, config)
-            loss = -(targets[stop] * F.log_softmax(torch.from_numpy(logits).float(), 1)).sum(1).mean().item()
-            if loss < best[0]:
-                state = {k: v.cpu().clone() for k, v in (averaged or network).state_dict().items()}
-                best = (loss, epoch + 1, state)
-        if checkpoint is not None:
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            part = checkpoint.with_suffix(".part")
-            torch.save(
-                {
-                    "digest": digest,
-                    "network": network.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "averaged": averaged.state_dict() if averaged is not None else {},
-                    "epoch": epoch + 1,
-                    "step": step,
-                    "best": list(best),
-                },
-                part,
-            )
-            part.replace(checkpoint)
-    result = averaged if averaged is not None else accelerator.unwrap_model(network)
-    if best[2] is not None:
-        result.load_state_dict(best[2])
-    return result.cpu().eval().requires_grad_(True)
+    train, stop = next(splitter.split(rows, paintings.labels[rows], paintings.groups[rows]))
+    check_no_leak(paintings.groups, rows[train], rows[stop])
+    return rows[train], rows[stop]
 
 
 @torch.no_grad()
@@ -372,64 +309,3 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
             mean.lerp_(value, 1 - decay)
         else:
             mean.copy_(value)
-
-
-@torch.inference_mode()
-def predict(
-    network: nn.Module, pictures: Pictures, indices: NDArray, config: FinetuneConfig
-) -> NDArray[np.float64]:
-    """(len(indices), C) logits averaged over the evaluation views."""
-    device = next(network.parameters()).device
-    network.eval()
-    views = config.views
-    logits = []
-    for i in indices:
-        x = views(pictures[i]).to(device).contiguous(memory_format=torch.channels_last)
-        logits.append(network(x).double().mean(0).cpu())
-    return torch.stack(logits).numpy()
-
-
-def cross_validate(
-    data: Paintings,
-    pictures: Pictures,
-    config: FinetuneConfig,
-    out: Path | None = None,
-    desc: str = "folds",
-) -> list[dict]:
-    """Train and test on every fold of every split seed. Folds finished in ``out`` are not trained again.
-
-    Returns:
-        One dict a fold: split_seed, fold, test (indices), logits (n, C), seconds.
-    """
-    digest = config.digest(data.paths)
-    plan = [
-        (seed, fold, train, test)
-        for seed in config.split_seeds
-        for fold, (train, test) in enumerate(grouped_folds(data.labels, data.groups, config.folds, seed))
-    ]
-    results = []
-    for seed, fold, train, test in tqdm(plan, desc=desc, unit="fold", disable=None):
-        file = None if out is None else Path(out) / f"split{seed}-fold{fold}.npz"
-        stored = np.load(file) if file is not None and file.is_file() else None
-        if stored is None or str(stored["digest"]) != digest:
-            start = time.perf_counter()
-            checkpoint = None if file is None else file.with_suffix(".pt")
-            network = fit(data, pictures, train, config, config.seed + 1000 * seed + fold, checkpoint)
-            logits = predict(network, pictures, test, config)
-            stored = {"test": test, "logits": logits, "seconds": time.perf_counter() - start}
-            if file is not None:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                part = file.with_suffix(".part.npz")
-                np.savez(part, digest=digest, **stored)
-                part.replace(file)
-                checkpoint.unlink(missing_ok=True)
-        results.append(
-            {
-                "split_seed": seed,
-                "fold": fold,
-                "test": np.asarray(stored["test"]),
-                "logits": np.asarray(stored["logits"]),
-                "seconds": float(stored["seconds"]),
-            }
-        )
-    return results

@@ -2,165 +2,177 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
+import os
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from torch import nn
 
 from workbench import models
-from workbench.classify import summary as report
-from workbench.classify.bank import ClassifierConfig
-from workbench.classify.recipes import BASELINES, Config, recipe
-from workbench.core.errors import DatasetError
-from workbench.core.provenance import provenance, write_rows
+from workbench.classify.configs import Config, Publication, Source, ViewsConfig
+from workbench.classify.estimators import NetworkEstimator, estimator_for
+from workbench.classify.summary import write_tables
+from workbench.classify.validation import cross_validate
+from workbench.core import options
+from workbench.core.cache import Cache, key
+from workbench.core.cards import Card
+from workbench.core.errors import WeightsError
+from workbench.core.files import write_whole
+from workbench.core.provenance import provenance
 from workbench.data.moods import describe_classes
-from workbench.data.paintings import Paintings, read_paintings
+from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
 
 log = logging.getLogger(__name__)
 
 
-def main(
-    data: Path,
-    out: Path,
-    ratings: Path | None = None,
-    name: str = "classifier",
+def train_classifier(
+    source: Source,
+    out: str | os.PathLike,
     config: Config | None = None,
-    licence: str = "unstated: see the licence of the training pictures",
-    title: str | None = None,
-    description: str | None = None,
-    limitations: str | None = None,
-    data_name: str | None = None,
-    data_licence: str = "unstated",
-    samples: int = 2000,
-    group_by: str | None = None,
-    skip_unreadable: bool = False,
+    about: Publication | None = None,
 ) -> Path:
-    """Train ``name`` on the paintings under ``data``; write weights, card, config and CSV files into ``out``.
+    """Train a classifier; write weights, card, config and the tables of its cross-validation into ``out``.
 
-    An interrupted run resumes: the view bank and finished folds in ``out`` are used again if pictures and
-    settings are the same.
+    What is finished is found again in ``out/cache`` by all that it depends on: an interrupted run goes on,
+    and after a change of labels, votes, painters, pictures or settings what depends on it is made anew.
 
     Args:
-        data: folder of pictures, see :func:`workbench.data.paintings.read_paintings`.
+        source: the labelled pictures.
         out: folder for the results.
-        ratings: table of labels, painters and votes.
-        name: of the model; a file stem.
         config: settings.
-        licence: of the weights.
-        title: one line for menus.
-        description: a paragraph for people.
-        limitations: what the model must not be used for.
-        data_name: how the card calls the pictures; by default the folder's name.
-        data_licence: licence of the pictures, for the card.
-        samples: bootstrap samples of the intervals.
-        group_by: what keeps pictures on one side of a split, see
-            :func:`workbench.data.paintings.read_paintings`.
-        skip_unreadable: leave out files that cannot be read; the card says how many.
+        about: name, licence and texts of the card, and how its intervals are drawn.
 
     Returns:
         Path of the weights.
 
     Raises:
-        DatasetError: pictures or table cannot be used, see :mod:`workbench.data.paintings`.
+        DatasetError: pictures, table or settings cannot be used.
     """
-    if not name or Path(name).name != name:
-        raise DatasetError(
-            f"Expected a plain model name but got {name!r}. Use letters, digits and underscores."
-        )
-    config = config or ClassifierConfig()
-    paintings = read_paintings(data, ratings, skip_unreadable=skip_unreadable, group_by=group_by)
+    config, about, out = config or ViewsConfig(), about or Publication(), Path(out)
+    paintings = source.read()
     for seed in config.split_seeds:  # refuse impossible folds before any long work
         grouped_folds(paintings.labels, paintings.groups, config.folds, seed)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}_config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
-
-    made = recipe(paintings, config, out)
-    runs = {name: made.cross_validate()} | made.baselines()
-
-    stamp = provenance()
-    classes = len(paintings.classes)
-    write_rows(
-        [r for m, folds in runs.items() for r in report.fold_rows(m, folds, paintings, stamp)],
-        out / f"{name}_folds.csv",
+    estimator = estimator_for(config, Cache(out / "cache"))
+    estimator.arguments(len(paintings.classes))  # and arguments that the architecture does not take
+    text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+    write_whole(text.encode(), out / f"{about.name}_config.json")
+    validations = {
+        name: cross_validate(
+            tested,
+            paintings,
+            folds=config.folds,
+            split_seeds=config.split_seeds,
+            out=out / "cache",
+            desc=name,
+        )
+        for name, tested in {about.name: estimator, **estimator.baselines()}.items()
+    }
+    *_, baseline = validations
+    summary = write_tables(
+        about.name, out, validations, baseline, samples=about.samples, suffix="_folds", stamp=provenance()
     )
-    write_rows(
-        [r for m, folds in runs.items() for r in report.prediction_rows(m, folds, paintings)],
-        out / f"{name}_predictions.csv",
-    )
-    tables = {m: report.out_of_fold(folds, paintings.labels, classes) for m, folds in runs.items()}
-    summary = report.summarise(tables, paintings, samples)
-    write_rows([r | stamp for r in summary], out / f"{name}_summary.csv")
-    for row in summary:
+    for row in summary.to_dict("records"):
         log.info("%(model)s %(metric)s %(estimate).3f (%(low).3f to %(high).3f)", row)
+    run = key("classifier", 1, estimator.identity, **paintings.contents())
+    tested = sum(fold.seconds for fold in validations[about.name].folds)
+    network, seconds = _fitted(estimator, paintings, out / f"{about.name}.safetensors", run, tested)
+    training = {
+        **_data_facts(paintings, about.data_source or Path(source.data).name, about.data_licence),
+        "initial_weights": estimator.initial_weights,
+        "config": dataclasses.asdict(config),
+        "command": _command(estimator, source, about),
+        "seconds": round(seconds),
+        "run": run,
+    }
+    card = _card(about, estimator, paintings, training, _metrics(summary, about.name, paintings, config))
+    temperature = round(validations[about.name].temperature, 4)
+    calibration = {"method": "temperature scaling on out-of-fold logits", "temperature": temperature}
+    return models.save(network, dataclasses.replace(card, calibration=calibration), out)
 
+
+def _fitted(
+    estimator: NetworkEstimator, paintings: Paintings, path: Path, run: str, tested: float
+) -> tuple[nn.Module, float]:
+    """The network trained on all pictures, and the seconds with ``tested``; those of an equal earlier run."""
+    if path.is_file():
+        with contextlib.suppress(WeightsError):  # damaged
+            network, card = models.load(path)
+            if card.training.get("run") == run:
+                return network, card.training["seconds"]
     log.info("Training on all %d pictures", len(paintings))
     start = time.perf_counter()
-    network = made.fit()
-    views = config.views
-    card = models.Card(
-        name=name,
+    network = estimator.fit(paintings, np.arange(len(paintings))).network_
+    return network, tested + time.perf_counter() - start
+
+
+def _command(estimator: NetworkEstimator, source: Source, about: Publication) -> str:
+    """The command line that trains this classifier, without anybody's paths."""
+    return options.command(
+        f"workbench train classifier --out OUT --model {estimator.architecture}",
+        source,
+        estimator.config,
+        about,
+        shown={"data": "DATA", "ratings": "RATINGS"},
+        leave_out=("model", "title", "description", "data_source", "data_licence", "licence", "limitations"),
+    )
+
+
+def _data_facts(data: Paintings, name: str, licence: str) -> dict[str, object]:
+    count = zip(data.classes, np.bincount(data.labels), strict=True)
+    facts: dict[str, object] = {
+        "data": name,
+        "data_licence": licence,
+        "pictures": len(data),
+        "painters" if data.grouped else "groups": len(np.unique(data.groups)),
+        "classes": {c: int(n) for c, n in count},
+    }
+    if data.unreadable:
+        facts["unreadable files left out"] = len(data.unreadable)
+    if data.votes is not None:  # the ceiling that any model of the raters' votes is under
+        share = float(data.votes.max(1).mean())
+        facts["agreement"] = f"the most named class has {share:.2f} of a picture's votes on average"
+    return facts
+
+
+def _card(
+    about: Publication, estimator: NetworkEstimator, data: Paintings, training: dict, metrics: dict
+) -> Card:
+    stamp, config = provenance(estimator.device), estimator.config
+    classes = ", ".join(data.classes)
+    return Card(
+        name=about.name,
         kind="classifier",
-        title=title or name,
-        description=description
-        or f"A classifier of {', '.join(paintings.classes)}, trained on {len(paintings)} pictures.",
-        architecture=made.architecture,
-        arguments=made.arguments,
-        preprocessing={"size": config.size, **views.to_card()},
-        training={
-            "data": data_name or Path(data).name,
-            "data_licence": data_licence,
-            "pictures": len(paintings),
-            "painters" if paintings.grouped else "groups": len(np.unique(paintings.groups)),
-            "classes": {
-                c: int(n) for c, n in zip(paintings.classes, np.bincount(paintings.labels), strict=True)
-            },
-            **_agreement(paintings),
-            "initial_weights": made.initial,
-            "config": dataclasses.asdict(config),
-            "seconds": round(time.perf_counter() - start + sum(f["seconds"] for f in runs[name])),
-            "device": stamp["device"],
-            "versions": stamp["versions"],
-        },
-        metrics=_metrics(summary, name, paintings, config),
-        limitations=limitations
-        or "Measured by cross-validation on the training pictures' own collection only.",
-        licence=licence,
+        title=about.title or about.name,
+        description=about.description or f"A classifier of {classes}, trained on {len(data)} pictures.",
+        architecture=estimator.architecture,
+        arguments=estimator.arguments(len(data.classes)),
+        preprocessing={"size": config.size, **config.views.to_card()},
+        training=training | {"device": stamp["device"], "versions": stamp["versions"]},
+        metrics=metrics,
+        limitations=about.limitations,
+        licence=about.licence,
         commit=stamp["commit"],
         date=stamp["date"],
-        classes=describe_classes(paintings.classes),
-        calibration={
-            "method": "temperature scaling on out-of-fold logits",
-            "temperature": round(report.shipped_temperature(runs[name], paintings.labels), 4),
-        },
+        classes=describe_classes(data.classes),
     )
-    return models.save(network, card, out)
 
 
-def _agreement(data: Paintings) -> dict[str, str]:
-    """How far the raters agree among themselves: the ceiling that any model of their votes is under."""
-    if data.votes is None:
-        return {}
-    share = float(data.votes.max(1).mean())
-    return {"agreement": f"the most named class has {share:.2f} of a picture's votes on average"}
-
-
-def _metrics(
-    summary: Sequence[Mapping], name: str, data: Paintings, config: Config
-) -> dict[str, str | dict | list]:
+def _metrics(summary: pd.DataFrame, name: str, data: Paintings, config: Config) -> dict[str, object]:
     """The card's metrics: estimate and interval of each, of the model and its baselines, and on what."""
     groups = "painter-grouped" if data.grouped else "ungrouped"
     own: dict[str, dict] = {}
     baselines: dict[str, dict] = {}
-    for row in summary:
+    for row in summary.to_dict("records"):
         if row["model"] == name:
             own[row["metric"]] = {k: round(float(row[k]), 4) for k in ("estimate", "low", "high")}
-        elif row["model"] in BASELINES:
+        else:
             words = "{estimate:.3f} ({low:.3f} to {high:.3f})".format(**row)
             baselines.setdefault(row["model"], {"model": row["model"]})[row["metric"]] = words
     split = (

@@ -7,7 +7,7 @@ import functools
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,10 @@ from PIL import Image
 
 from workbench import models
 from workbench.classify.readings import DEFAULT_CLASSIFIER, Explanation, Reading, classifiers
+from workbench.core.cards import SHIPPED, locate
+from workbench.core.devices import in_batches, resolve
 from workbench.core.errors import ImageError, UnknownNameError, WeightsError
+from workbench.core.files import identity
 from workbench.data.transforms import Crops, Views
 from workbench.interpret import layers
 from workbench.interpret.attribution import default_layer, overlay
@@ -36,12 +39,18 @@ __all__ = [
 _MAX_RATIO = 8.0  # a longer scroll is squeezed to this ratio for the heat map only, to bound its cost
 _MANY_PASSES = {"integrated_gradients": {"steps": 16}, "occlusion": {}}  # ... see the picture at 224² pixels
 _MODERATE_PIXELS = 224 * 224
-_cache: dict[str, Classifier] = {}
+_BATCH = 8  # pictures at once
+_cache: dict[tuple, Classifier] = {}
 _cache_lock = threading.Lock()
 
 
 class Classifier:
     """A trained classifier and its card. Safe to share between threads.
+
+    Args:
+        network: the network; it is moved to the device.
+        card: its card.
+        device: see :func:`workbench.core.devices.resolve`.
 
     Example:
         >>> classifier = Classifier.load()  # doctest: +SKIP
@@ -49,12 +58,13 @@ class Classifier:
         'serenity'
     """
 
-    def __init__(self, network: torch.nn.Module, card: models.Card):
+    def __init__(self, network: torch.nn.Module, card: models.Card, device: str | None = None):
         if card.kind != "classifier":
             raise WeightsError(
                 f"Expected a classifier but {card.name} is a {card.kind}. Choose one of: {classifiers()}."
             )
-        self.network, self.card = network.eval(), card
+        self.device = resolve(device)
+        self.network, self.card = network.eval().to(self.device), card
         self.views = Views.from_card(card.preprocessing)
         self.temperature = float(card.calibration.get("temperature", 1.0))
         if not self.temperature > 0:
@@ -64,30 +74,55 @@ class Classifier:
         self._lock = threading.Lock()  # captum hooks the network: one picture at a time
 
     @classmethod
-    def load(cls, name: str | os.PathLike = DEFAULT_CLASSIFIER) -> Classifier:
-        """The classifier of that name, or of a ``.safetensors`` file with its card beside it. Loaded once.
+    def load(cls, name: str | os.PathLike = DEFAULT_CLASSIFIER, device: str | None = None) -> Classifier:
+        """The classifier of that name, or of a ``.safetensors`` file with its card beside it.
+
+        It is loaded once, and again only when its weights change.
+
+        Args:
+            name: of a model that comes with the package, or a path.
+            device: see :func:`workbench.core.devices.resolve`.
 
         Raises:
             UnknownNameError: no such model. WeightsError: weights or card are missing, damaged or of another
-                kind.
+                kind. WorkbenchError: there is no such device.
         """
-        name = str(name)
+        key = (identity(locate(name, SHIPPED)), str(resolve(device)))
         with _cache_lock:
-            if name not in _cache:
-                _cache[name] = cls(*models.load(name))
-            return _cache[name]
+            if key not in _cache:
+                _cache[key] = cls(*models.load(name), device)
+            return _cache[key]
 
     def logits(self, image: Image.Image) -> NDArray[np.float64]:
         """(C,) logits averaged over the card's views, before calibration."""
-        x = self.views(_rgb(image)).contiguous(memory_format=torch.channels_last)  # (V, 3, S, S)
-        with self._lock, torch.inference_mode():
-            return self.network(x).double().mean(0).numpy()
+        return self.logits_of([image])[0]
+
+    def logits_of(self, images: Sequence[Image.Image], batch: int = _BATCH) -> NDArray[np.float64]:
+        """(N, C) logits of several pictures, ``batch`` of them at once, fewer if memory is short."""
+
+        def run(some: Sequence[Image.Image]) -> list[NDArray[np.float64]]:
+            x = torch.cat([self.views(_rgb(image)) for image in some])  # (n · V, 3, S, S)
+            x = x.to(self.device).contiguous(memory_format=torch.channels_last)
+            with self._lock, torch.inference_mode():
+                logits = self.network(x).cpu().double()
+            return list(logits.view(len(some), len(self.views), -1).mean(1).numpy())
+
+        return np.stack(in_batches(run, images, batch))
 
     def classify(self, image: Image.Image) -> Reading:
         """Probabilities by the views and the temperature that the card's numbers were measured with."""
-        probabilities = apply_temperature(self.logits(image), self.temperature)
-        named = dict(zip(self.card.class_names, map(float, probabilities), strict=True))
-        return Reading(self.card.name, named, "temperature" in self.card.calibration)
+        return self.classify_all([image])[0]
+
+    def classify_all(self, images: Sequence[Image.Image], batch: int = _BATCH) -> list[Reading]:
+        """:meth:`classify` of several pictures, in batches."""
+        return [
+            Reading(
+                self.card.name,
+                dict(zip(self.card.class_names, map(float, p), strict=True)),
+                "temperature" in self.card.calibration,
+            )
+            for p in apply_temperature(self.logits_of(images, batch), self.temperature)
+        ]
 
     @property
     def layers(self) -> list[str]:
@@ -143,12 +178,12 @@ class Classifier:
         if class_name not in names:
             raise UnknownNameError("class", class_name, names)
         pixels = _MODERATE_PIXELS if method in _MANY_PASSES else None
-        x = self.views.normalise([_moderate(image, self._short_side(), pixels)])
+        x = self.views.normalise([_moderate(image, self._short_side(), pixels)]).to(self.device)
         options = _MANY_PASSES.get(method, {})
         with self._lock, _counting(self.network, passes(method, tuple(x.shape[-2:])), progress):
             size = (image.height, image.width)
             maps = attribute(method, self.network, x, names.index(class_name), layer, size=size, **options)
-        heatmap = maps[0].numpy()
+        heatmap = maps[0].cpu().numpy()
         return Explanation(class_name, heatmap, overlay(image, heatmap), method, layer)
 
     def _short_side(self) -> int:
@@ -156,22 +191,25 @@ class Classifier:
         return min(crops) if crops else self.views.kinds[0].size
 
 
-def load_classifier(name: str | os.PathLike = DEFAULT_CLASSIFIER) -> Classifier:
+def load_classifier(name: str | os.PathLike = DEFAULT_CLASSIFIER, device: str | None = None) -> Classifier:
     """A trained classifier of moods, by name or by file: :meth:`Classifier.load`."""
-    return Classifier.load(name)
+    return Classifier.load(name, device)
 
 
-def classify(image: Image.Image, classifier: str | os.PathLike = DEFAULT_CLASSIFIER) -> Reading:
+def classify(
+    image: Image.Image, classifier: str | os.PathLike = DEFAULT_CLASSIFIER, device: str | None = None
+) -> Reading:
     """The moods that people see in a painting, with calibrated probabilities.
 
     Args:
         image: the painting.
         classifier: a name in :func:`classifiers`, or a ``.safetensors`` file with its card beside it.
+        device: see :func:`workbench.core.devices.resolve`.
 
     Raises:
         UnknownNameError, WeightsError, ImageError: as :class:`Classifier`.
     """
-    return load_classifier(classifier).classify(image)
+    return load_classifier(classifier, device).classify(image)
 
 
 @contextlib.contextmanager

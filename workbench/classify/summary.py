@@ -1,127 +1,243 @@
-"""What cross-validation says of a classifier: calibrated scores, intervals over painters, rows."""
+"""What cross-validations say: scores of every training, probabilities of every picture, comparisons.
+
+The table of a study has one row per training with its provenance (``NAME.csv``); beside it lie every tested
+picture's probabilities (``NAME_predictions.csv``) and the comparison (``NAME_summary.csv``).
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from workbench.classify.validation import Validation, Variant, cross_validate
+from workbench.core.errors import DatasetError
+from workbench.core.files import write_whole
 from workbench.data.paintings import Paintings
-from workbench.metrics.bootstrap import group_intervals
-from workbench.metrics.calibration import apply_temperature, fit_temperature
+from workbench.metrics.bootstrap import bootstrap_draws, percentiles
 from workbench.metrics.classification import classification_report
+from workbench.metrics.paired import holm, mcnemar, two_sided_p
+
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
 
-def calibrate_across_folds(folds: Sequence[Mapping], labels: NDArray) -> list[NDArray]:
-    """Probabilities of each fold with the temperature fitted on the *other* folds of the same split seed.
-
-    So a calibrated score is never measured on the logits its temperature was fitted on.
-    """
-    calibrated = []
-    for own in folds:
-        others = [f for f in folds if f["split_seed"] == own["split_seed"] and f["fold"] != own["fold"]]
-        logits = np.concatenate([f["logits"] for f in others])
-        truth = labels[np.concatenate([f["test"] for f in others])]
-        calibrated.append(apply_temperature(own["logits"], fit_temperature(logits, truth)))
-    return calibrated
-
-
-def shipped_temperature(folds: Sequence[Mapping], labels: NDArray) -> float:
-    """One temperature from all out-of-fold logits, for the model trained on all pictures."""
-    return fit_temperature(
-        np.concatenate([f["logits"] for f in folds]), labels[np.concatenate([f["test"] for f in folds])]
-    )
-
-
-def out_of_fold(folds: Sequence[Mapping], labels: NDArray, num_classes: int) -> NDArray[np.float64]:
-    """(S, N, C) calibrated probabilities: every picture once a split seed."""
-    seeds = sorted({f["split_seed"] for f in folds})
-    table = np.full((len(seeds), len(labels), num_classes), np.nan)
-    for fold, probabilities in zip(folds, calibrate_across_folds(folds, labels), strict=True):
-        table[seeds.index(fold["split_seed"]), fold["test"]] = probabilities
-    if np.isnan(table).any():
-        raise ValueError("Expected every picture in one test fold of each split seed but some are in none.")
-    return table
-
-
-def summarise(
-    predictions: Mapping[str, NDArray], data: Paintings, samples: int = 2000, seed: int = 0
-) -> list[dict[str, object]]:
-    """Scores with 95 % intervals over groups, and paired differences of the first model to each other one.
-
-    Args:
-        predictions: model name -> (S, N, C) out-of-fold probabilities. Scores are averaged over the S split
-            seeds, within the bootstrap too: the interval is over painters, not over seeds. Resampling raises
-            ECE, so its interval lies high and may not even hold the estimate.
-
-    Returns:
-        Rows with model, metric, estimate, low, high.
-    """
-    names = list(predictions)
-
-    def statistic(indices: NDArray) -> dict[str, float]:
-        scores: dict[str, float] = {}
-        for name in names:
-            runs = [
-                classification_report(
-                    p[indices], data.labels[indices], None if data.votes is None else data.votes[indices]
-                )
-                for p in predictions[name]
-            ]
-            for metric in runs[0]:
-                scores[f"{name}\t{metric}"] = float(np.mean([r[metric] for r in runs]))
-        for name in names[1:]:
-            for metric in runs[0]:
-                scores[f"{names[0]} - {name}\t{metric}"] = (
-                    scores[f"{names[0]}\t{metric}"] - scores[f"{name}\t{metric}"]
-                )
-        return scores
-
-    intervals = group_intervals(statistic, data.groups, samples=samples, seed=seed)
-    return [
-        {"model": key.split("\t")[0], "metric": key.split("\t")[1], "estimate": e, "low": low, "high": high}
-        for key, (e, low, high) in intervals.items()
-    ]
-
-
-def fold_rows(
-    model: str, folds: Sequence[Mapping], data: Paintings, stamp: Mapping[str, str]
-) -> list[dict[str, object]]:
-    """One row a training run: split seed, fold, sizes, scores, seconds, provenance."""
-    rows = []
-    for fold, probabilities in zip(folds, calibrate_across_folds(folds, data.labels), strict=True):
-        test = fold["test"]
-        votes = None if data.votes is None else data.votes[test]
+def score_rows(
+    name: str, validation: Validation, calibrated: bool = True, label: str = "model"
+) -> list[dict]:
+    """One row per training: split seed, fold, sizes, scores, fitted parameters, seconds and provenance."""
+    data, rows = validation.paintings, []
+    for fold, probabilities in zip(validation.folds, validation.by_fold(calibrated), strict=True):
+        votes = None if data.votes is None else data.votes[fold.rows]
         rows.append(
             {
-                "model": model,
-                "split_seed": fold["split_seed"],
-                "fold": fold["fold"],
-                "pictures": len(test),
-                "groups": len(np.unique(data.groups[test])),
-                **classification_report(probabilities, data.labels[test], votes),
-                "seconds": round(fold["seconds"], 1),
-                **stamp,
+                label: name,
+                "split_seed": fold.split_seed,
+                "fold": fold.fold,
+                "pictures": len(fold.rows),
+                "groups": len(np.unique(data.groups[fold.rows])),
+                **classification_report(probabilities, fold.labels, votes),
+                "parameters": fold.parameters,
+                "seconds": round(fold.seconds, 1),
+                **fold.provenance,
             }
         )
     return rows
 
 
-def prediction_rows(model: str, folds: Sequence[Mapping], data: Paintings) -> list[dict[str, object]]:
-    """One row a picture and split seed: its path, label and calibrated probabilities."""
-    rows = []
-    for fold, probabilities in zip(folds, calibrate_across_folds(folds, data.labels), strict=True):
-        for index, p in zip(fold["test"], probabilities, strict=True):
-            named = {f"p_{c}": round(float(v), 5) for c, v in zip(data.classes, p, strict=True)}
+def prediction_rows(
+    name: str, validation: Validation, calibrated: bool = True, label: str = "model"
+) -> list[dict]:
+    """One row per picture and split seed: its path, group, true class and the probability of every class."""
+    data, rows = validation.paintings, []
+    for fold, probabilities in zip(validation.folds, validation.by_fold(calibrated), strict=True):
+        for index, p in zip(fold.rows, probabilities, strict=True):
             rows.append(
                 {
-                    "model": model,
-                    "split_seed": fold["split_seed"],
-                    "fold": fold["fold"],
+                    label: name,
+                    "split_seed": fold.split_seed,
+                    "fold": fold.fold,
                     "path": data.paths[index],
+                    "group": data.groups[index],
                     "label": data.classes[data.labels[index]],
-                    **named,
+                    **{f"p_{c}": float(v) for c, v in zip(data.classes, p, strict=True)},
                 }
             )
     return rows
+
+
+def summarise(
+    validations: Mapping[str, Validation],
+    baseline: str,
+    scores: Sequence[str] | None = None,
+    samples: int = 2000,
+    seed: int = 0,
+    calibrated: bool = True,
+    label: str = "model",
+) -> pd.DataFrame:
+    """Scores with 95 % intervals over groups, and each estimator's paired difference from ``baseline``.
+
+    A score is the mean over the split seeds, within the bootstrap too: all answers for a painter's pictures
+    come into a resample together, so the interval is over painters. Resampling raises ECE, so its interval
+    lies high. McNemar's test needs one answer per picture: the mean of the split seeds' probabilities.
+
+    Args:
+        validations: of the same pictures and split seeds, by name.
+        baseline: name of one of them.
+        scores: of :func:`~workbench.metrics.classification.classification_report`; by default all.
+        samples: of the bootstrap.
+        seed: of the bootstrap.
+        calibrated: whether the probabilities are.
+        label: of the column of names.
+
+    Returns:
+        One row per name and metric: estimate, low, high, difference, difference_low, difference_high, p
+        (two-sided, bootstrap), p_holm (corrected over the names) and mcnemar_p (with accuracy).
+
+    Raises:
+        DatasetError: an unknown baseline, or validations of other pictures or split seeds.
+    """
+    first = _alike(validations, baseline)
+    data = first.paintings
+    probabilities = {name: v.probabilities(calibrated) for name, v in validations.items()}
+
+    def metric(rows: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray | float]:
+        votes = None if data.votes is None else data.votes[rows]
+        found = {}
+        for name, table in probabilities.items():
+            reports = [classification_report(p[rows], data.labels[rows], votes, weights) for p in table]
+            for score in reports[0] if scores is None else scores:
+                found[name, score] = np.mean([report[score] for report in reports], axis=0)
+        return found
+
+    estimate, draws = bootstrap_draws(
+        metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed
+    )
+    right = {name: p.mean(0).argmax(1) == data.labels for name, p in probabilities.items()}
+    rows = []
+    for score in dict.fromkeys(score for _, score in estimate):
+        differences = {n: draws[n, score] - draws[baseline, score] for n in validations if n != baseline}
+        p = {name: two_sided_p(values) for name, values in differences.items()}
+        corrected = holm(p) if p else {}
+        for name in validations:
+            low, high = percentiles(draws[name, score])
+            row = {label: name, "metric": score, "estimate": estimate[name, score], "low": low, "high": high}
+            if name in differences:
+                low, high = percentiles(differences[name])
+                row |= {
+                    "difference": estimate[name, score] - estimate[baseline, score],
+                    "difference_low": low,
+                    "difference_high": high,
+                    "p": p[name],
+                    "p_holm": corrected[name],
+                }
+                if score == "accuracy":
+                    row["mcnemar_p"] = mcnemar(right[name], right[baseline]).p
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _alike(validations: Mapping[str, Validation], baseline: str) -> Validation:
+    """The first validation, if all are of the same pictures and split seeds."""
+    if baseline not in validations:
+        raise DatasetError(f"Expected the baseline to be one of {list(validations)} but got {baseline!r}.")
+    first = next(iter(validations.values()))
+    for name, other in validations.items():
+        same = other.paintings.paths == first.paintings.paths and other.split_seeds == first.split_seeds
+        if not same:
+            raise DatasetError(f"Expected {name} to be tested on the pictures and splits of the others.")
+    return first
+
+
+def compare(
+    name: str,
+    out: str | os.PathLike,
+    paintings: Paintings,
+    estimators: Mapping[str, Variant],
+    baseline: str,
+    *,
+    folds: int = 5,
+    split_seeds: Sequence[int] = (0,),
+    scores: Sequence[str] = SCORES,
+    samples: int = 2000,
+    calibrated: bool = False,
+    label: str = "variant",
+    cache: str | os.PathLike | None = None,
+) -> Path:
+    """Cross-validate several estimators on the same folds and leave the three tables of a study.
+
+    The tables hold this call's pictures and estimators and no others. Folds that are finished are found in
+    ``cache`` by all that they depend on, so an interrupted study goes on where it stopped.
+
+    Args:
+        name: of the study, stem of the tables.
+        out: their folder.
+        paintings: labelled pictures.
+        estimators: by label; see :func:`~workbench.classify.validation.cross_validate`.
+        baseline: label that the others are held against.
+        folds: of each split.
+        split_seeds: one split each.
+        scores: of the summary.
+        samples: of the bootstrap.
+        calibrated: whether the tables' probabilities are.
+        label: of the column of labels.
+        cache: folder of features and finished folds; by default ``cache`` in ``out``.
+
+    Returns:
+        Path of ``NAME.csv``.
+    """
+    if baseline not in estimators:
+        raise DatasetError(f"Expected the baseline to be one of {list(estimators)} but got {baseline!r}.")
+    kept = Path(cache) if cache is not None else Path(out) / "cache"
+    # seeds before estimators: an interrupted study has whole comparisons
+    parts: dict[str, list[Validation]] = {variant: [] for variant in estimators}
+    for seed in split_seeds:
+        for variant, estimator in estimators.items():
+            desc = f"{variant}, split {seed}"
+            parts[variant].append(
+                cross_validate(estimator, paintings, folds=folds, split_seeds=[seed], out=kept, desc=desc)
+            )
+    validations = {
+        variant: Validation(paintings, tuple(fold for part in found for fold in part.folds))
+        for variant, found in parts.items()
+    }
+    write_tables(
+        name, out, validations, baseline, scores=scores, samples=samples, calibrated=calibrated, label=label
+    )
+    return Path(out) / f"{name}.csv"
+
+
+def write_tables(
+    name: str,
+    out: str | os.PathLike,
+    validations: Mapping[str, Validation],
+    baseline: str,
+    *,
+    scores: Sequence[str] | None = None,
+    samples: int = 2000,
+    calibrated: bool = True,
+    label: str = "model",
+    suffix: str = "",
+    stamp: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Write the trainings (``NAME{suffix}.csv``), the predictions and the summary; return the summary."""
+    trainings = [r for n, v in validations.items() for r in score_rows(n, v, calibrated, label)]
+    predictions = [r for n, v in validations.items() for r in prediction_rows(n, v, calibrated, label)]
+    summary = summarise(validations, baseline, scores, samples, calibrated=calibrated, label=label)
+    _write(pd.DataFrame(trainings), Path(out) / f"{name}{suffix}.csv", "%.6g")
+    _write(pd.DataFrame(predictions), Path(out) / f"{name}_predictions.csv", "%.9g")
+    _write(summary.assign(**(stamp or {})), Path(out) / f"{name}_summary.csv", "%.4f")
+    return summary
+
+
+def _write(table: pd.DataFrame, path: Path, float_format: str) -> None:
+    write_whole(table.to_csv(index=False, float_format=float_format, lineterminator="\n").encode(), path)
+
+
+def read_summary(table: str | os.PathLike) -> pd.DataFrame:
+    """The comparison that lies beside the table of a study."""
+    path = Path(table)
+    return pd.read_csv(path.with_name(f"{path.stem}_summary.csv"))

@@ -19,12 +19,15 @@ from workbench.core.errors import ImageError, WorkbenchError
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """Config dataclasses of which another flag names one; a command gets the flags of all of them."""
+    """Several config dataclasses, of which one is made; a command gets the flags of all of them.
 
-    name: str  # of that flag, without dashes
+    Which one, another flag says; or, without ``name``, the command itself, which then gets what was typed.
+    """
+
     classes: Mapping[str, type]
-    default: str
-    help: str
+    name: str = ""  # of that flag, without dashes
+    default: str = ""
+    help: str = ""
 
     def options(self) -> tuple[options.Option, ...]:
         """Those that all classes have alike, and the others without a default: theirs is their class's."""
@@ -32,8 +35,14 @@ class OneOf:
         for name, cls in self.classes.items():
             for option in options.options(cls):
                 found.setdefault(option.name, {})[name] = option
-        chosen = options.Option(self.name, str, self.default, self.help, tuple(self.classes))
-        return (chosen, *(self._together(versions) for versions in found.values()))
+        several = tuple(self._together(versions) for versions in found.values())
+        if not self.name:
+            return tuple(dataclasses.replace(option, default=None, optional=True) for option in several)
+        return (options.Option(self.name, str, self.default, self.help, tuple(self.classes)), *several)
+
+    def build(self, values: dict[str, Any]) -> Any:
+        """The config that was chosen, or what was typed."""
+        return options.build(self.classes[values.pop(self.name)], values) if self.name else values
 
     def _together(self, versions: dict[str, options.Option]) -> options.Option:
         first, *others = versions.values()
@@ -53,8 +62,8 @@ def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
         def stylizer(config: StylizerConfig) -> None: ...
 
     Args:
-        configs: parameter of the function, and the dataclass whose options become flags, or several of which
-            a flag names one.
+        configs: parameter of the function, and the dataclass whose options become flags, or :class:`OneOf`
+            several.
     """
 
     def wrap(function: Callable) -> Callable:
@@ -65,16 +74,17 @@ def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
             if name not in configs
         ]
         known = {n: c.options() if isinstance(c, OneOf) else options.options(c) for n, c in configs.items()}
-        added = [_flag(option) for several in known.values() for option in several]
+        taken = {parameter.name for parameter in own}
+        added = [_flag(o) for several in known.values() for o in several if o.name not in taken]
 
         @functools.wraps(function)
         def command(**given: Any) -> Any:
             built = {}
             for name, config in configs.items():
                 values = _given(known[name], given)
-                if isinstance(config, OneOf):
-                    config = config.classes[values.pop(config.name)]
-                built[name] = options.build(config, values)
+                built[name] = (
+                    config.build(values) if isinstance(config, OneOf) else options.build(config, values)
+                )
             return function(**{p.name: given[p.name] for p in own}, **built)
 
         del command.__wrapped__  # type: ignore[attr-defined]  # or the flags would be read from there
@@ -87,27 +97,42 @@ def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
     return wrap
 
 
+def _options(cls: type | tuple[type, ...]) -> tuple[options.Option, ...]:
+    """The options of a dataclass, or of several: the first one's where two share a name."""
+    if not isinstance(cls, tuple):
+        return options.options(cls)
+    return tuple({option.name: option for one in reversed(cls) for option in options.options(one)}.values())
+
+
+def _build(cls: type | tuple[type, ...], given: dict[str, Any]) -> Any:
+    values = _given(_options(cls), given)
+    return values if isinstance(cls, tuple) else options.build(cls, values)
+
+
 def _is_plain(option: options.Option) -> bool:
     return bool(option.choices) or option.type in (bool, int, float, str, Path)
 
 
 def _flag(option: options.Option) -> inspect.Parameter:
-    """A Typer parameter of an option. Values that are no plain ones (mappings, nested configs) are JSON."""
-    kind: Any = typing.Literal[option.choices] if option.choices else option.type
+    """A Typer parameter of an option. Values that are no plain ones (mappings, nested configs) are JSON.
+
+    Limits and choices are only shown here: :func:`workbench.core.options.build` checks them, in one line.
+    """
+    kind: Any = str if option.choices else option.type
     default: Any = inspect.Parameter.empty if option.required else option.default
-    text, limits = option.help, {}
-    if option.type in (int, float):
-        limits = {"min": option.range.minimum, "max": option.range.maximum}
+    text, metavar = option.help, "|".join(option.choices) or None
+    if option.range.words:
+        text = f"{text} ({option.range.words})"
     if not _is_plain(option):
         kind, text = str, f"{option.help} (JSON)"
         default = default if option.required else None
     if option.many:
         kind = list[kind]
-        default = default if option.required else list(option.default)
-    elif default is None:
+        default = list(default) if isinstance(default, tuple) else default
+    if default is None:
         kind = kind | None
     flag = f"{option.flag}/--no-{option.flag[2:]}" if option.type is bool else option.flag
-    annotation = Annotated[kind, typer.Option(flag, help=text, **limits)]
+    annotation = Annotated[kind, typer.Option(flag, help=text, metavar=metavar)]
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
@@ -117,9 +142,12 @@ def _given(known: tuple[options.Option, ...], given: dict[str, Any]) -> dict[str
     """What was typed, or is a default, of these options; what was left out keeps the config's default."""
     values = {}
     for option in known:
-        value = given[option.name]
-        if value is not None and not (option.many and not value):
-            values[option.name] = value if _is_plain(option) else options.parse(option, value)
+        value = given.get(option.name)
+        if value is None or (option.many and not value):
+            continue
+        if option.many and not _is_plain(option):
+            value = [json.loads(item) for item in value]
+        values[option.name] = value if _is_plain(option) or option.many else options.parse(option, value)
     return values
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workbench.cli.common import pictures, report
 from workbench.core.errors import ImageError, WorkbenchError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from workbench.classify.reading import Classifier, Reading
+
+_BATCH = 8  # pictures that are read at once
 
 
 def classify(
@@ -33,65 +41,87 @@ def classify(
     class_name: Annotated[
         str | None, typer.Option("--class", help="Class to explain; the likeliest if not given.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or mps; WORKBENCH_DEVICE if not given, else auto.")
+    ] = None,
 ) -> None:
     """Read a painting's mood: the probability of each class, and with --explain where the model looked.
 
     Pictures that cannot be read are listed at the end, the others are still read, and the exit code is 1.
     """
-    from tqdm import tqdm
-
-    from workbench.classify import reading as reading
-    from workbench.core.files import check_output, write_image
+    from workbench.classify.reading import Classifier
+    from workbench.classify.readings import DEFAULT_CLASSIFIER
+    from workbench.core.files import check_output
     from workbench.data.images import read_image
-    from workbench.interpret.measured import reliance
 
     if explain is not None:
         check_output(explain)
-    if explain is not None and source.is_dir():
-        raise ImageError("Expected one picture for --explain but got a folder. Give one picture.")
-    classifier = reading.Classifier.load(reading.DEFAULT_CLASSIFIER if model is None else model)
+        if source.is_dir():
+            raise ImageError("Expected one picture for --explain but got a folder. Give one picture.")
+    classifier = Classifier.load(DEFAULT_CLASSIFIER if model is None else model, device)
+    if source.is_dir():
+        entries, failed = _read_folder(classifier, source)
+        if as_json:
+            typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        else:
+            typer.echo("\n".join(_reading_line(entry) for entry in entries if "error" not in entry))
+        return report(failed)
+    picture = read_image(source)
+    entry = _entry(source, classifier.classify(picture))
+    if explain is not None:
+        shown = {"class": class_name or entry["top"], "method": method, "layer": layer}
+        entry["explanation"] = _explain(classifier, picture, explain, shown)
+    typer.echo(json.dumps(entry, indent=2, ensure_ascii=False) if as_json else _reading_line(entry))
+    if explain is not None and not as_json:
+        typer.echo(f"{explain}: {entry['explanation']['class']}. {entry['explanation']['trust']}")
+    return None
 
-    def read(path: Path) -> dict:
-        found = classifier.classify(read_image(path))
-        return {
-            "path": str(path),
-            "model": found.model,
-            "top": found.top,
-            "calibrated": bool(found.calibrated),
-            "probabilities": {name: float(value) for name, value in found.probabilities.items()},
-        }
 
-    if not source.is_dir():
-        entry = read(source)
-        if explain is not None:
-            shown = classifier.explain(read_image(source), class_name or entry["top"], method, layer)
-            write_image(shown.overlay, explain)
-            usual = layer in (None, classifier.default_layer)
-            entry["explanation"] = {
-                "path": str(explain),
-                "class": shown.class_name,
-                "method": method,
-                "layer": layer,
-                "trust": reliance(classifier.card.sha256, method, usual),
-            }
-        typer.echo(json.dumps(entry, indent=2, ensure_ascii=False) if as_json else _reading_line(entry))
-        if explain is not None and not as_json:
-            typer.echo(f"{explain}: {shown.class_name}. {entry['explanation']['trust']}")
-        return
-    entries, failed = [], []
-    for path in tqdm(pictures(source), desc=str(source), unit="picture", disable=None):
-        try:
-            entries.append(read(path))
-        except (WorkbenchError, OSError) as error:
-            failed.append(f"{path.relative_to(source)}: {error}")
-            entries.append({"path": str(path), "error": str(error)})
-    if as_json:
-        typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
-    else:
-        for entry in entries:
-            if "error" not in entry:
-                typer.echo(_reading_line(entry))
-    report(failed)
+def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list[str]]:
+    """An entry for every picture of a folder, and a line for each that cannot be read."""
+    from tqdm import tqdm
+
+    from workbench.core.devices import in_batches
+    from workbench.data.images import read_image
+
+    def read(paths: Sequence[Path]) -> list[dict]:
+        images, entries = [], {}
+        for path in paths:
+            try:
+                images.append((path, read_image(path)))
+            except (WorkbenchError, OSError) as error:
+                entries[path] = {"path": str(path), "error": str(error)}
+        found = classifier.classify_all([image for _, image in images]) if images else []
+        entries |= {path: _entry(path, one) for (path, _), one in zip(images, found, strict=True)}
+        return [entries[path] for path in paths]
+
+    paths = pictures(folder)
+    with tqdm(total=len(paths), desc=str(folder), unit="picture", disable=None) as bar:
+        entries = in_batches(read, paths, _BATCH, lambda done: bar.update(done - bar.n))
+    lines = zip(paths, entries, strict=True)
+    return entries, [f"{p.relative_to(folder)}: {e['error']}" for p, e in lines if "error" in e]
+
+
+def _entry(path: Path, found: Reading) -> dict:
+    return {
+        "path": str(path),
+        "model": found.model,
+        "top": found.top,
+        "calibrated": bool(found.calibrated),
+        "probabilities": {name: float(value) for name, value in found.probabilities.items()},
+    }
+
+
+def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen: dict) -> dict:
+    """Write the heat map of what is ``chosen`` (class, method, layer); what can be said of it."""
+    from workbench.core.files import write_image
+    from workbench.interpret.measured import reliance
+
+    shown = classifier.explain(picture, chosen["class"], chosen["method"], chosen["layer"])
+    write_image(shown.overlay, target)
+    usual = chosen["layer"] in (None, classifier.default_layer)
+    trust = reliance(classifier.card.sha256, chosen["method"], usual)
+    return {"path": str(target), **chosen, "class": shown.class_name, "trust": trust}
 
 
 def _reading_line(entry: dict) -> str:

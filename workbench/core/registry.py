@@ -24,7 +24,7 @@ import logging
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from workbench.core.errors import UnknownNameError
 
@@ -65,7 +65,7 @@ class Registry(Generic[Entry]):
 
     def names(self) -> list[str]:
         """Sorted names of all entries. The project's own are not imported for it."""
-        return sorted({*self._entries, *self._own(), *self._others()} - self._left_out)
+        return sorted({*self._entries, *self.own(), *self._others()} - self._left_out)
 
     def get(self, name: str) -> Entry:
         """The entry of a name.
@@ -73,8 +73,8 @@ class Registry(Generic[Entry]):
         Raises:
             UnknownNameError: there is none; the error names those that there are.
         """
-        if name not in self._entries and name in self._own():
-            importlib.import_module(self._own()[name])
+        if name not in self._entries and name in self.own():
+            importlib.import_module(self.own()[name].module)
         if name not in self._entries and name in self._others():
             self._load(self._others()[name])
         if name not in self._entries:
@@ -93,7 +93,8 @@ class Registry(Generic[Entry]):
         """Whether there is an entry of this name."""
         return name in self.names()
 
-    def _own(self) -> dict[str, str]:
+    def own(self) -> dict[str, Decorated]:
+        """Where the project's own entries are, and what their decorators say; nothing is imported."""
         return decorated(self.package) if self.package else {}
 
     def _others(self) -> dict[str, EntryPoint]:
@@ -114,11 +115,19 @@ class Registry(Generic[Entry]):
         self._entries[point.name] = entry
 
 
-@functools.cache
-def decorated(package: str, decorator: str = "register") -> dict[str, str]:
-    """Module of every function or class at the top of a package's modules that a decorator registers.
+class Decorated(NamedTuple):
+    """A function or class that a decorator registers."""
 
-    The sources are parsed, nothing is imported: ``{"fsgan_small": "workbench.models.fsgan", …}``.
+    module: str  # that defines it
+    arguments: tuple[Any, ...] = ()  # positional ones of the decorator that are literals
+
+
+@functools.cache
+def decorated(package: str, decorator: str = "register") -> dict[str, Decorated]:
+    """Every function or class at the top of a package's modules that a decorator registers, by name.
+
+    The sources are parsed, nothing is imported:
+    ``{"fsgan_small": Decorated("workbench.models.fsgan", ("generator",)), …}``.
     """
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
@@ -127,10 +136,10 @@ def decorated(package: str, decorator: str = "register") -> dict[str, str]:
         for file in sorted(folder.rglob("*.py")):
             module = ".".join([package, *file.relative_to(folder).with_suffix("").parts])
             for node in ast.parse(file.read_text(encoding="utf-8")).body:
-                if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and any(
-                    _name(d) == decorator for d in node.decorator_list
-                ):
-                    found[node.name] = module.removesuffix(".__init__")
+                for found_decorator in getattr(node, "decorator_list", ()):
+                    if _name(found_decorator) == decorator:
+                        said = [a.value for a in _arguments(found_decorator) if isinstance(a, ast.Constant)]
+                        found[node.name] = Decorated(module.removesuffix(".__init__"), tuple(said))
     return found
 
 
@@ -139,6 +148,10 @@ def _name(node: ast.expr) -> str:
     if isinstance(node, ast.Call):
         node = node.func
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _arguments(node: ast.expr) -> list[ast.expr]:
+    return node.args if isinstance(node, ast.Call) else []
 
 
 @functools.cache

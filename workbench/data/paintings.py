@@ -51,6 +51,12 @@ class Paintings:
         """The picture at ``index``, RGB."""
         return read_image(self.root / self.paths[index])
 
+    def contents(self) -> dict[str, object]:
+        """What results depend on, for :func:`workbench.core.cache.key`: files by content, not by name."""
+        labels = [self.classes[label] for label in self.labels]
+        files = [self.root / path for path in self.paths]
+        return {"pictures": files, "labels": labels, "votes": self.votes, "groups": self.groups}
+
     def subset(self, indices: ArrayLike) -> Paintings:
         """The pictures at ``indices``, in that order; the classes stay."""
         indices = np.asarray(indices, dtype=np.int64)

@@ -6,6 +6,9 @@ weights and a card, loaded by :func:`load`.
 """
 
 from workbench.models.registry import create, names, register
+from workbench.models.timm_entries import offer_to_timm
 from workbench.models.weights import Card, card, check, load, save, trained
 
 __all__ = ["Card", "card", "check", "create", "load", "names", "register", "save", "trained"]
+
+offer_to_timm()

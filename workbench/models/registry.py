@@ -1,11 +1,10 @@
-"""Architectures by name. A plain dict; the decorator returns the function unchanged (after timm's
-registry).
-"""
+"""Architectures by name. The decorator returns the function unchanged (after timm's registry)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from workbench.core.registry import Registry
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Factory = TypeVar("Factory", bound=Callable)
+Triple = tuple[float, float, float]
 
 KINDS = ("generator", "discriminator", "classifier")
 
@@ -27,30 +27,109 @@ _registry: Registry[Any] = Registry(
 )
 
 
-def register(kind: str) -> Callable[[Factory], Factory]:
+def register(
+    kind: str, mean: Triple = (0.5, 0.5, 0.5), std: Triple = (0.5, 0.5, 0.5)
+) -> Callable[[Factory], Factory]:
     """Register the decorated factory under its own name as an architecture of ``kind`` (one of ``KINDS``).
 
     A package of its own names such a factory as an entry point of the group ``workbench.models``.
+
+    Args:
+        kind: of the network.
+        mean: of RGB in [0, 1], which a classifier's pictures are standardised with.
+        std: their deviation.
     """
     if kind not in KINDS:
         raise ValueError(f"Expected `kind` to be one of {KINDS} but got {kind!r}.")
 
     def wrap(factory: Factory) -> Factory:
-        factory.kind = kind  # type: ignore[attr-defined]
+        factory.kind, factory.mean, factory.std = kind, mean, std  # type: ignore[attr-defined]
         return _registry.register(factory)
 
     return wrap
 
 
+class Facts(NamedTuple):
+    """What must be known of an architecture before it is built."""
+
+    mean: Triple  # of RGB in [0, 1], see :func:`register`
+    std: Triple
+    pretrained: bool  # whether there are ImageNet weights
+    defaults: dict[str, Any]  # the factory's arguments
+
+
+def facts(name: str) -> Facts:
+    """What an architecture expects of its pictures, whether it has ImageNet weights, and its arguments.
+
+    Raises:
+        UnknownNameError: if nothing is registered under ``name``.
+    """
+    factory = _registry.get(name)
+    parameters = inspect.signature(factory).parameters
+    defaults = {p.name: p.default for p in parameters.values() if p.kind is not p.VAR_KEYWORD}
+    half = (0.5, 0.5, 0.5)
+    return Facts(
+        getattr(factory, "mean", half), getattr(factory, "std", half), "pretrained" in defaults, defaults
+    )
+
+
 def names(kind: str | None = None) -> list[str]:
     """Sorted names of the registered architectures, of one ``kind`` if given."""
-    return sorted(name for name, factory in _registry.items() if kind in (None, factory.kind))
+    if kind is None:
+        return _registry.names()
+    own = _registry.own()
+    kinds = {name: found.arguments[:1] for name, found in own.items()}
+    return sorted(
+        name
+        for name in _registry.names()
+        if kinds.get(name) == (kind,) or (name not in own and _has_kind(name, kind))
+    )
+
+
+def _has_kind(name: str, kind: str) -> bool:
+    return name in _registry and getattr(_registry.get(name), "kind", None) == kind
 
 
 def create(name: str, **kwargs: Any) -> nn.Module:
     """Build the architecture ``name`` with random weights (``kwargs`` go to its factory).
 
+    A classifier carries what timm calls ``pretrained_cfg``: ``timm.data.resolve_data_config`` makes of it the
+    preprocessing that the network expects.
+
     Raises:
         UnknownNameError: if nothing is registered under ``name``.
+        ValueError: pretrained weights are asked for and there are none.
     """
-    return _registry.get(name)(**kwargs)
+    factory, known = _registry.get(name), facts(name)
+    if not known.pretrained and kwargs.pop("pretrained", False):
+        raise ValueError(f"Expected `pretrained=False`: no weights of {name} are published. Train it.")
+    network = factory(**kwargs)
+    if factory.kind == "classifier":
+        classes = kwargs.get("num_classes", known.defaults.get("num_classes"))
+        set_preprocessing(network, name, mean=known.mean, std=known.std, num_classes=classes)
+    return network
+
+
+def set_preprocessing(
+    network: nn.Module,
+    architecture: str,
+    mean: Sequence[float],
+    std: Sequence[float],
+    num_classes: int | None,
+    size: int = 224,
+    classes: Sequence[str] = (),
+) -> None:
+    """Set ``pretrained_cfg``: the whole picture squeezed to a square of ``size`` pixels, standardised."""
+    config: Mapping[str, Any] = {
+        "architecture": architecture,
+        "input_size": (3, size, size),
+        "mean": tuple(mean),
+        "std": tuple(std),
+        "num_classes": num_classes,
+        "classes": tuple(classes),
+        "label_names": tuple(classes) or None,  # timm's name for them
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "crop_mode": "squash",
+    }
+    network.pretrained_cfg = network.default_cfg = config  # type: ignore[assignment]

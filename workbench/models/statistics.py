@@ -16,7 +16,6 @@ from collections.abc import Sequence
 
 import timm
 import torch
-from timm.models import register_model
 from torch import Tensor, nn
 
 from workbench.models.features import imagenet_state
@@ -82,9 +81,8 @@ class StatisticsClassifier(nn.Module):
 
 
 @register("classifier")
-@register_model
 def lite_statistics(
-    num_classes: int = 5, variants: Sequence[str] = ("lite0", "lite1"), pretrained: bool = False, **kwargs
+    num_classes: int = 5, variants: Sequence[str] = ("lite0", "lite1"), pretrained: bool = False
 ) -> nn.Module:
     """Linear classifier on stage statistics: (B, 3, H, W) RGB in [-1, 1] to logits (B, num_classes).
 
@@ -92,7 +90,6 @@ def lite_statistics(
         num_classes: length of the logits; 0 gives the statistics.
         variants: the EfficientNets, each "lite0", "lite1" or "lite2".
         pretrained: ImageNet weights from the variants' pip packages.
-        kwargs: what ``timm.create_model`` passes along; unused.
 
     Raises:
         ValueError: no variant, or another one. WeightsError: a package is missing.

@@ -57,7 +57,7 @@ def load(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> tuple[nn.Mo
     from safetensors import SafetensorError
     from safetensors.torch import load as load_bytes
 
-    from workbench.models.registry import create
+    from workbench.models.registry import create, set_preprocessing
 
     path = locate(name_or_path, folder)
     info = card(path)
@@ -78,6 +78,11 @@ def load(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> tuple[nn.Mo
         raise WeightsError(
             f"{path.name} does not fit {info.architecture}({info.arguments}): {error}"
         ) from error
+    if info.kind == "classifier":
+        known = {k: info.preprocessing[k] for k in ("mean", "std", "size") if k in info.preprocessing}
+        set_preprocessing(
+            network, info.architecture, num_classes=len(info.classes), classes=info.class_names, **known
+        )
     return network.eval().requires_grad_(False), info
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workbench.classify.recipes import StatisticsRecipe
-from workbench.classify.statistics_probe import StatisticsConfig
+from workbench.classify.configs import StatisticsConfig
+from workbench.classify.statistics import StatisticsEstimator
+from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError
 from workbench.core.runs import Runs
 from workbench.data.paintings import Paintings
@@ -75,7 +76,6 @@ class FullReport:
         self.folds = folds_for(found, self.plan.folds)
         for seed in self.plan.split_seeds:  # refuse impossible folds before any long work
             grouped_folds(found.labels, found.groups, self.folds, seed)
-        self._recipe: StatisticsRecipe | None = None
 
     def _refuse_other_pictures(self) -> None:
         marks = {row["text"] for row in self.runs.rows if row.get("name") == "fingerprint"}
@@ -95,11 +95,9 @@ class FullReport:
         )
 
     @property
-    def recipe(self) -> StatisticsRecipe:
-        """How the folder's classifier is made: networks, and the statistics of every picture (kept)."""
-        if self._recipe is None:
-            self._recipe = StatisticsRecipe(self.data, self.config, self.out / READER)
-        return self._recipe
+    def estimator(self) -> StatisticsEstimator:
+        """How the folder's classifier is made; the statistics of every picture are kept."""
+        return StatisticsEstimator(self.config, cache=Cache(self.out / READER / "cache"))
 
     def part(self, name: str, run: Callable[[FullReport], Sequence[dict]]) -> pd.DataFrame:
         """The rows of a part, run now if they are not in the table yet."""

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.classify.features import StatisticsFeatures
 from workbench.classify.reading import Classifier
-from workbench.classify.statistics_probe import fit_layer
 from workbench.core.files import write_image
 from workbench.data.images import read_image
 from workbench.data.splits import grouped_folds
@@ -55,7 +55,7 @@ def explanations(report: FullReport) -> list[dict]:
         data.read(i).resize((plan.size, plan.size), Image.Resampling.BICUBIC, reducing_gap=3.0)
         for i in judged
     ]
-    x = classifier.views.normalise(squares)
+    x = classifier.views.normalise(squares).to(classifier.device)
     with torch.no_grad():  # not inference mode: the maps need gradients of these tensors
         target = classifier.network(x).argmax(1)
     settings = Settings(methods=(METHOD, *CONTROLS), costly=min(4, plan.judged), batch=4)
@@ -118,18 +118,18 @@ def shift(report: FullReport) -> list[dict]:
     Each picture is read, before and after, by the classifier of the fold that it was kept out of, so that
     neither reading is of a picture that was learned.
     """
-    data, plan, recipe = report.data, report.plan, report.recipe
+    data, plan = report.data, report.plan
     keep = some(np.arange(len(data)), plan.shifted, plan.seed)
-    before = recipe.table[keep]
+    before = report.estimator.features(data)[keep]
     after = _statistics_redrawn(report, keep)
     logits = np.zeros((2, len(keep), len(data.classes)))
     for train, test in grouped_folds(data.labels, data.groups, report.folds, plan.split_seeds[0]):
         own = np.isin(keep, test)
         if not own.any():
             continue
-        weight, bias = fit_layer(recipe.table, data, train, recipe.dimensions, report.config)
+        estimator = report.estimator.fit(data, train)
         for when, table in enumerate((before, after)):
-            logits[when, own] = (table[own] @ weight.T + bias).double().numpy()
+            logits[when, own] = estimator.logits(table[own])
     temperature = Classifier.load(report.out / READER / f"{READER}.safetensors").temperature
     p = apply_temperature(logits, temperature)
     named = p.argmax(2)
@@ -160,16 +160,13 @@ def _mean(values, weights):
 
 def _statistics_redrawn(report: FullReport, keep: np.ndarray) -> torch.Tensor:
     """(len(keep), D) statistics of the redrawn pictures; each is kept in a file, so a stop costs one."""
-    network, views = report.recipe.network, report.config.views
-    rows = []
+    features, rows = StatisticsFeatures.of(report.config), []
     for i in tqdm(keep, desc="reading redrawn pictures", unit="picture", disable=None):
         file = report.out / "shift" / f"{i:05d}.png"
         if not file.is_file():
             write_image(stylize(small(report.data.read(i)), DEFAULT_STYLE), file)
-        with torch.inference_mode():
-            x = views(read_image(file)).contiguous(memory_format=torch.channels_last)
-            rows.append(network.forward_features(x).mean(0))
-    return torch.stack(rows).float()
+        rows.append(features.measure(read_image(file)))
+    return torch.from_numpy(np.stack(rows))
 
 
 def measures_table(rows) -> list[dict]:

@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from workbench.classify.publish import main as train_classifier
+from workbench.classify.features import StatisticsFeatures
+from workbench.classify.publish import Publication, Source, train_classifier
 from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier
-from workbench.classify.statistics_probe import statistics
 from workbench.data.check import check_dataset
 from workbench.interpret.descriptors import class_averages, describe_folder
 from workbench.metrics.bootstrap import bootstrap
@@ -20,7 +20,7 @@ from workbench.reporting.full import READER, FullReport
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss", "log_loss_votes")
 BASELINE = "linear_probe_views"  # the linear probe on what the reader sees
-COMMONEST = "commonest"  # always naming the commonest class
+MAJORITY = "commonest"  # always naming the majority class
 
 
 def data_card(report: FullReport) -> list[dict]:
@@ -66,25 +66,29 @@ def scores(report: FullReport) -> list[dict]:
     Classifier, card, folds and predictions lie in ``out/reader``.
     """
     data, plan, out = report.data, report.plan, report.out / READER
-    train_classifier(
-        report.view,
-        out,
+    about = Publication(
         name=READER,
-        config=report.config,
         samples=plan.samples,
-        data_name=report.name,
         title=f"Reader of {report.name}",
-        limitations="Trained and tested on one folder only: it knows nothing of pictures unlike these.",
+        data_source=report.name,
         licence="as the pictures that it was trained on allow",
+        limitations="Trained and tested on one folder only: it knows nothing of pictures unlike these.",
     )
+    train_classifier(Source(report.view), out, report.config, about)
     summary = pd.read_csv(out / f"{READER}_summary.csv")
     rows = [
         {"name": r.metric, "other": r.model, "estimate": r.estimate, "low": r.low, "high": r.high}
         for r in summary.itertuples()
     ]
+    own = summary[summary["model"] == READER]
+    rows += [
+        {"name": r.metric, "other": f"{READER} - {BASELINE}", "estimate": r.difference}
+        | {"low": r.difference_low, "high": r.difference_high}
+        for r in own.itertuples()
+    ]
     share = np.bincount(data.labels) / len(data)
     for name, value in (("accuracy", share.max()), ("balanced_accuracy", 1 / len(share))):
-        rows.append({"name": name, "other": COMMONEST, "estimate": float(value)})
+        rows.append({"name": name, "other": MAJORITY, "estimate": float(value)})
     rows.append({"name": "folds", "count": report.folds})
     p = answers(report)
     return rows + _by_class(report, p) + _confusions(report, p) + _calibration(p, data.labels)
@@ -157,9 +161,9 @@ def shipped(report: FullReport) -> list[dict]:
     if not set(data.classes) <= set(moods):
         return [{"name": "left out", "text": f"the classes are others than {', '.join(moods)}"}]
     columns = [moods.index(c) for c in data.classes]
-    table = statistics(data, classifier.network, report.config, report.out / READER / "statistics.pt")
+    table = torch.from_numpy(StatisticsFeatures.of(report.config).table32(data, report.estimator.cache))
     with torch.inference_mode():
-        logits = classifier.network.classifier(table).double().numpy()
+        logits = classifier.network.classifier(table.to(classifier.device)).cpu().double().numpy()
     p = apply_temperature(logits[:, columns], classifier.temperature)
     names = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss")
 

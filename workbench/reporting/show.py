@@ -14,7 +14,7 @@ from workbench.reporting import blocks, words
 from workbench.reporting.blocks import Block, Shown
 from workbench.reporting.full import READER, FullReport, shown_path
 from workbench.reporting.looks import measures_table
-from workbench.reporting.parts import BASELINE, COMMONEST, SCORES
+from workbench.reporting.parts import BASELINE, MAJORITY, SCORES
 
 WRONG = 8  # pictures shown of those that were read wrongly
 SUSPECTS = 12  # likely label errors shown
@@ -23,7 +23,7 @@ NAMES = {  # of what is scored
     READER: "this report's reader",
     "linear_probe_squeezed": "linear probe, squeezed",
     BASELINE: "linear probe, same views",
-    COMMONEST: "commonest class",
+    MAJORITY: "commonest class",
 }
 LOWER = ("ece", "log_loss", "log_loss_votes")  # less is better
 HIDDEN = "The pictures themselves are left out of this report."
@@ -114,7 +114,7 @@ def scores(report: FullReport):
     rows = report.rows("scores")
     own = rows[rows["name"].isin(["accuracy", "balanced_accuracy"])].copy()
     own = own[own["other"].isin(NAMES) & own["low"].notna()]
-    floor = rows[rows["other"] == COMMONEST].set_index("name")["estimate"]
+    floor = rows[rows["other"] == MAJORITY].set_index("name")["estimate"]
     references = {metric: {"commonest class": floor[metric]} for metric in own["name"].unique()}
     return classification.metric_intervals(
         own.assign(model=own["other"].map(NAMES), metric=own["name"]), references=references

@@ -6,7 +6,7 @@ from workbench.plots.style import pretty
 from workbench.reporting import blocks
 from workbench.reporting.blocks import Block
 from workbench.reporting.full import READER, FullReport
-from workbench.reporting.parts import COMMONEST
+from workbench.reporting.parts import MAJORITY
 
 FEW_GROUPS = 30  # below which an interval over groups is itself uncertain
 FEW_PICTURES = 30  # of a class
@@ -22,7 +22,7 @@ def headline(report: FullReport) -> Block:
     """The few numbers to remember, and what they mean in two sentences."""
     rows = report.rows("scores")
     own = rows[rows["other"] == READER].set_index("name")
-    floor = rows[rows["other"] == COMMONEST].set_index("name")["estimate"]
+    floor = rows[rows["other"] == MAJORITY].set_index("name")["estimate"]
     accuracy, balanced = own.loc["accuracy"], own.loc["balanced_accuracy"]
     suspects = report.rows("suspects")
     total = int(suspects.loc[suspects["name"] == "suspects", "count"].iloc[0])
@@ -48,7 +48,7 @@ def sentence(report: FullReport) -> str:
     """Whether the classes can be told apart at all, and which best and worst."""
     rows = report.rows("scores")
     own = rows[rows["other"] == READER].set_index("name")
-    floor = rows[rows["other"] == COMMONEST].set_index("name")["estimate"]
+    floor = rows[rows["other"] == MAJORITY].set_index("name")["estimate"]
     low = own.loc["balanced_accuracy", "low"]
     if low > floor["balanced_accuracy"]:
         text = "The classes can be told apart better than by chance, in pictures of groups never seen before."

@@ -8,20 +8,17 @@ expression descriptors. The majority class is the floor.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-
-from workbench.classify.cross_validation import Trainer, cross_validate, finetuned, softmax, summarise
-from workbench.classify.finetune import FinetuneConfig, Pictures
-from workbench.classify.linear_probe import linear_probe
-from workbench.classify.statistics_probe import StatisticsConfig, fit_layer, new_network, statistics
+from workbench.classify.configs import FinetuneConfig, StatisticsConfig
+from workbench.classify.estimators import Estimator
+from workbench.classify.features import DescriptorFeatures, StatisticsFeatures
+from workbench.classify.finetune import FinetuneEstimator
+from workbench.classify.probes import LinearProbe, MajorityClass
+from workbench.classify.statistics import StatisticsEstimator
+from workbench.classify.summary import compare
 from workbench.data.paintings import Paintings
-from workbench.interpret.descriptors import DESCRIPTORS, describe_folder
 
 BASELINE = "lite0 linear probe"
 _SCRATCH = {"pretrained": False, "layer_decay": 1.0, "learning_rate": 2e-3}
@@ -40,42 +37,6 @@ NETWORKS: dict[str, FinetuneConfig] = {
         _BASE, model="mafr_resnet50", arguments={"aggregated": 16}, **_RESNET
     ),
 }
-
-
-def majority(data: Paintings) -> Trainer:
-    """The frequencies of the training pictures' classes, whatever the picture."""
-
-    def train(training: NDArray, test: NDArray, seed: int) -> tuple[NDArray, Mapping]:
-        share = (np.bincount(data.labels[training], minlength=len(data.classes)) + 1) / (
-            len(training) + len(data.classes)
-        )
-        return np.tile(share, (len(test), 1)), {"parameters": len(data.classes)}
-
-    return train
-
-
-def probe(table: NDArray, data: Paintings, strength: float = 0.01) -> Trainer:
-    """Logistic regression on (N, D) features; what a picture lacks (nan) is the training pictures' median."""
-
-    def train(training: NDArray, test: NDArray, seed: int) -> tuple[NDArray, Mapping]:
-        known = SimpleImputer(strategy="median", keep_empty_features=True).fit(table[training])
-        logits = linear_probe(known.transform(table), data.labels, training, test, strength)
-        return softmax(logits), {"parameters": (table.shape[1] + 1) * len(data.classes)}
-
-    return train
-
-
-def statistics_model(
-    table, data: Paintings, dimensions: tuple[int, ...], config: StatisticsConfig
-) -> Trainer:
-    """The linear layer of ``lite_statistics``."""
-
-    def train(training: NDArray, test: NDArray, seed: int) -> tuple[NDArray, Mapping]:
-        weight, bias = fit_layer(table, data, training, dimensions, config)
-        logits = (table[test] @ weight.T + bias).double().numpy()
-        return softmax(logits), {"parameters": weight.numel() + bias.numel()}
-
-    return train
 
 
 def run(
@@ -97,30 +58,19 @@ def run(
         split_seeds: one grouped cross-validation each.
         folds: of each.
         config: of the statistics model.
-        cache: folder for the frozen statistics; by default a temporary one.
+        cache: folder of features and finished folds; by default ``cache`` in ``out``.
         samples: of the bootstrap.
     """
-    config = config or StatisticsConfig(split_seeds=tuple(split_seeds), folds=folds)
-    made = []
-    for name, paintings in data.items():
-        with tempfile.TemporaryDirectory() as folder:
-            network = new_network(config, len(paintings.classes))
-            table = statistics(paintings, network, config, Path(cache or folder) / f"statistics_{name}.pt")
-        dimensions = tuple(s.dimensions for s in network.statistics)
-        pooled = network.statistics[0].network.num_features
-        described = describe_folder(paintings)
-        colour_and_line = np.column_stack([described[k] for k in DESCRIPTORS])
-        trainers: dict[str, Trainer] = {
-            "majority class": majority(paintings),
-            "colour and line, linear": probe(colour_and_line, paintings, 0.3),
-            BASELINE: probe(table[:, :pooled].double().numpy(), paintings),
-            "stage statistics, linear": statistics_model(table, paintings, dimensions, config),
-        }
-        pictures: dict[int, Pictures] = {}
-        for label, one in networks.items():
-            if one.size not in pictures:
-                pictures[one.size] = Pictures(paintings, one.size)
-            trainers[label] = finetuned(paintings, pictures[one.size], one)
-        made.append(cross_validate(f"benchmark_{name}", out, paintings, trainers, folds, split_seeds))
-        summarise(made[-1], BASELINE, samples)
-    return made
+    config = config or StatisticsConfig()
+    estimators: dict[str, Estimator] = {
+        "majority class": MajorityClass(),
+        "colour and line, linear": LinearProbe(features=DescriptorFeatures(), strength=0.3),
+        BASELINE: LinearProbe(features=StatisticsFeatures.of(config, columns=1280)),
+        "stage statistics, linear": StatisticsEstimator(config),
+        **{label: FinetuneEstimator(one) for label, one in networks.items()},
+    }
+    sizes = {"folds": folds, "split_seeds": split_seeds, "samples": samples, "cache": cache}
+    return [
+        compare(f"benchmark_{name}", out, paintings, estimators, BASELINE, **sizes)
+        for name, paintings in data.items()
+    ]

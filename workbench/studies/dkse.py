@@ -7,12 +7,12 @@ the number of modules. All start from random weights.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from workbench.classify.cross_validation import cross_validate, finetuned, summarise
-from workbench.classify.finetune import FinetuneConfig, Pictures
+from workbench.classify.configs import FinetuneConfig
+from workbench.classify.finetune import FinetuneEstimator
+from workbench.classify.summary import compare
 from workbench.data.paintings import Paintings
 
 BASELINE = "augmentation=brush"
@@ -62,11 +62,6 @@ def run(
         variants: label -> fields of the config that differ.
         samples: of the bootstrap.
     """
-    pictures = Pictures(data, config.size)
-    trainers = {
-        label: finetuned(data, pictures, dataclasses.replace(config, **changes))
-        for label, changes in variants.items()
-    }
-    table = cross_validate("dkse", out, data, trainers, config.folds, split_seeds)
-    summarise(table, BASELINE, samples)
-    return table
+    estimators = {label: FinetuneEstimator(config, **changes) for label, changes in variants.items()}
+    sizes = {"folds": config.folds, "split_seeds": split_seeds, "samples": samples}
+    return compare("dkse", out, data, estimators, BASELINE, **sizes)

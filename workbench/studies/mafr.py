@@ -7,7 +7,6 @@ does not leave the pretrained network unchanged at the start.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +16,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from workbench import models
-from workbench.classify.cross_validation import cross_validate, finetuned, summarise
-from workbench.classify.finetune import FinetuneConfig, Pictures
+from workbench.classify.configs import FinetuneConfig
+from workbench.classify.finetune import FinetuneEstimator
+from workbench.classify.summary import compare
 from workbench.core.runs import Runs
 from workbench.data.paintings import Paintings
 from workbench.models.mafr import BLOCKS
@@ -50,19 +50,15 @@ def run(
         paper_gate: also the largest number with the paper's sigmoid.
         samples: of the bootstrap.
     """
-    pictures = Pictures(data, config.size)
     plans = {f"n={n}": {"aggregated": n} for n in counts}
     if paper_gate:
         plans[f"n={max(counts)} gate=paper"] = {"aggregated": max(counts), "neutral": False}
-    variants = {
-        label: finetuned(
-            data, pictures, dataclasses.replace(config, arguments={**config.arguments, **arguments})
-        )
+    estimators = {
+        label: FinetuneEstimator(config, arguments={**config.arguments, **arguments})
         for label, arguments in plans.items()
     }
-    table = cross_validate("mafr", out, data, variants, config.folds, split_seeds)
-    summarise(table, BASELINE, samples)
-    return table
+    sizes = {"folds": config.folds, "split_seeds": split_seeds, "samples": samples}
+    return compare("mafr", out, data, estimators, BASELINE, **sizes)
 
 
 HOSTS = {

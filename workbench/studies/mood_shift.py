@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from workbench.classify.statistics_probe import StatisticsConfig, fit_layer, new_network
+from workbench.classify.configs import StatisticsConfig
+from workbench.classify.features import StatisticsFeatures
+from workbench.classify.statistics import StatisticsEstimator
 from workbench.core.errors import DatasetError
 from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
@@ -78,7 +80,6 @@ class Pictures:
     ):
         self.name, self.names, self.groups = name, tuple(names), groups
         self._read, self._folder, self._config = read, folder, config
-        self._network: torch.nn.Module | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -97,7 +98,7 @@ class Pictures:
         for i in tqdm(todo, desc=style or self.name, unit="picture", disable=None):
             image = self._read(i)
             image = redraw(image, style) if style else image
-            statistics.append(self._statistics(image).numpy())
+            statistics.append(StatisticsFeatures.of(self._config).measure(image))
             descriptors.append(np.array(list(describe(image).values())))
             if (i + 1) % _KEEP_EVERY == 0 or i + 1 == len(self):
                 self._keep(kept, statistics, descriptors)
@@ -108,13 +109,6 @@ class Pictures:
         partial = path.with_suffix(".part.npz")
         np.savez(partial, statistics=np.stack(statistics), descriptors=np.stack(descriptors))
         partial.replace(path)
-
-    @torch.inference_mode()
-    def _statistics(self, image: Image.Image) -> torch.Tensor:
-        if self._network is None:
-            self._network = new_network(self._config, 2).to(memory_format=torch.channels_last)
-        views = self._config.views(image).contiguous(memory_format=torch.channels_last)
-        return self._network.forward_features(views).mean(0).float()
 
 
 class Readers:
@@ -135,20 +129,19 @@ class Readers:
         self._temperature = 1.0
         self._temperature = fit_temperature(np.log(self.held_out(table)), data.labels)
 
-    def _fit(self, table, indices, config) -> tuple[torch.Tensor, torch.Tensor]:
-        return fit_layer(table, self.data, indices, (table.shape[1],), config)
+    def _fit(self, table: torch.Tensor, rows: NDArray, config: StatisticsConfig) -> StatisticsEstimator:
+        return StatisticsEstimator(config).fit_table(table, self.data, rows)
 
     def held_out(self, table: torch.Tensor) -> NDArray[np.float64]:
         """(N, C) calibrated probabilities of paintings, each by the layer that has not seen its painter."""
         logits = np.empty((len(table), len(self.classes)))
-        for test, (weight, bias) in self._folds:
-            logits[test] = (table[test] @ weight.T + bias).double().numpy()
+        for test, estimator in self._folds:
+            logits[test] = estimator.logits(table[test])
         return apply_temperature(logits, self._temperature)
 
     def others(self, table: torch.Tensor) -> NDArray[np.float64]:
         """(M, C) calibrated probabilities of other pictures, by the layer fitted to all paintings."""
-        weight, bias = self._all
-        return apply_temperature((table @ weight.T + bias).double().numpy(), self._temperature)
+        return apply_temperature(self._all.logits(table), self._temperature)
 
 
 def mood_rows(

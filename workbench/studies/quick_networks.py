@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from workbench import models
-from workbench.classify.linear_probe import STRENGTH
+from workbench.classify.probes import STRENGTH
 from workbench.data.atelier import MOODS, SEALS, paint
 from workbench.data.transforms import Squeeze, Views
 

@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from workbench import models
-from workbench.classify.cross_validation import cross_validate, finetuned, summarise
-from workbench.classify.finetune import FinetuneConfig, Pictures, fit, predict
+from workbench.classify.configs import FinetuneConfig
+from workbench.classify.finetune import FinetuneEstimator
+from workbench.classify.summary import compare
+from workbench.core.cache import Cache
 from workbench.core.provenance import provenance
 from workbench.core.runs import Runs
 from workbench.data.paintings import Paintings
@@ -47,9 +49,8 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
     rng = np.random.default_rng(seed)
     held = np.sort(rng.permutation(len(source))[: len(source) // 5])
     train = np.setdiff1d(np.arange(len(source)), held)
-    pictures = Pictures(source, config.size)
-    network = fit(source, pictures, train, config, seed, Path(out) / f"{name}.pt")
-    accuracy = float((predict(network, pictures, held, config).argmax(1) == source.labels[held]).mean())
+    estimator = FinetuneEstimator(config, cache=Cache(Path(out) / "cache")).fit(source, train, seed)
+    accuracy = float((estimator.predict(source, held) == source.labels[held]).mean())
     stamp = provenance()
     card = models.Card(
         name=name,
@@ -74,7 +75,7 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
         date=stamp["date"],
         classes=tuple({"name": c} for c in source.classes),
     )
-    models.save(network, card, Path(out))
+    models.save(estimator.network_, card, Path(out))
     runs = Runs(Path(out) / "transfer_sources.csv", ("source", "seed"))
     if {"source": name, "seed": seed} not in runs:
         measured = {
@@ -126,8 +127,6 @@ def run(
             "western full": dataclasses.replace(config, initial=western),
             "imagenet, western, full": dataclasses.replace(config, initial=chained),
         }
-    pictures = Pictures(data, config.size)
-    trainers = {label: finetuned(data, pictures, c) for label, c in variants.items()}
-    table = cross_validate("transfer", out, data, trainers, config.folds, split_seeds)
-    summarise(table, BASELINE, samples)
-    return table
+    estimators = {label: FinetuneEstimator(variant) for label, variant in variants.items()}
+    sizes = {"folds": config.folds, "split_seeds": split_seeds, "samples": samples}
+    return compare("transfer", out, data, estimators, BASELINE, **sizes)

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from workbench.core.errors import UnknownNameError
 from workbench.core.runs import Runs
 from workbench.metrics import flicker
-from workbench.styles.video.drawing import draw_together, drawer
-from workbench.styles.video.flow import Flow, TemporalBlend
+from workbench.styles import menu
+from workbench.styles.optical_flow import Flow
+from workbench.styles.tiling import run_together
+from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.reading import reading
 
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
@@ -164,19 +166,22 @@ def heads(frames: Frames) -> list[NDArray[np.bool_]]:
     y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
     masks = []
     for frame in frames:
-        near = [np.hypot(x - f.x, y - f.y - 0.3 * f.unit) < 2.2 * f.unit for f in find_faces(frame)]
+        near = [
+            np.hypot(x - f.x, y - f.y - 0.3 * f.interocular_px) < 2.2 * f.interocular_px
+            for f in find_faces(frame)
+        ]
         masks.append(np.any(near, axis=0) if near else np.zeros(x.shape, bool))
     return masks
 
 
 def _by(style: str) -> Callable[[Frames], Frames]:
     """What draws frames in a style; its weights are read by the first call."""
-    return lambda frames: drawer(style)(frames)
+    return lambda frames: menu.get(style).drawer()(frames)
 
 
 def _nearest(frames: Frames) -> Frames:
     """The same weights with the other upsampling, which they were not trained with."""
-    return draw_together(_nearest_network(), frames)
+    return run_together(_nearest_network(), frames)
 
 
 @functools.cache
@@ -211,7 +216,7 @@ def _gram_stylizer():
     from workbench.styles.gram import GramStylizer
 
     coffee = cv2.resize(data.coffee(), SIZE, interpolation=cv2.INTER_AREA)
-    return GramStylizer(drawer(STYLE)([coffee])[0], steps=25)
+    return GramStylizer(menu.get(STYLE).drawer()([coffee])[0], steps=25)
 
 
 # What is compared. A further stylizer is one more entry: frames of one size in, as many drawings out.

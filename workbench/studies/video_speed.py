@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 
 from workbench.core.runs import Runs
-from workbench.styles.stylize import DEFAULT_STYLE
+from workbench.styles.menu import get
+from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.video import stylize_video
-from workbench.styles.video.drawing import drawer
 from workbench.styles.video.reading import reading
 
 RATE = 25  # frames a second of the film
@@ -69,7 +69,7 @@ def compare(style: str, size: tuple[int, int], frames: int, threads: int, rounds
         source, target = film(Path(name, "film.mp4"), frames, size), Path(name, "drawn.mp4")
         with reading(source) as reader:
             pictures = [frame.pixels for frame in reader]
-        draw = drawer(style)
+        draw = get(style).drawer()
         batches = [pictures[i : i + BATCH] for i in range(0, len(pictures), BATCH)]
         draw(batches[0])
         alone, whole = [], []  # (seconds, processor seconds) of each round

@@ -17,24 +17,18 @@ Parts of the table, one after the other:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from workbench import models
-from workbench.classify.cross_validation import (
-    Answers,
-    Trainer,
-    compare,
-    cross_validate,
-    finetuned,
-    predictions_of,
-)
-from workbench.classify.finetune import Pictures
+from workbench.classify.finetune import FinetuneEstimator
+from workbench.classify.summary import summarise, write_tables
+from workbench.classify.validation import Validation, cross_validate
 from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
@@ -87,13 +81,14 @@ def run(data: str | os.PathLike, out: str | os.PathLike, plan: Plan | None = Non
     runs.do(first, lambda section, choice, seed: study.look(), "probes")
     if not plan.seeds:
         return runs.path
-    answers = predictions_of(study.train(recommended(runs.rows), out))
+    chosen = recommended(runs.rows)
+    validations = study.train(chosen, out)
     tests = [{"section": "test", "choice": c, "seed": s} for s in plan.seeds for c in CHOICES]
-    runs.do(tests, lambda section, choice, seed: _scores(answers, choice, seed), "scores")
+    runs.do(tests, lambda section, choice, seed: _scores(validations[choice], seed), "scores")
     seeds = " ".join(map(str, plan.seeds))
     overall = [{"section": "comparison", "choice": c, "seed": seeds} for c in CHOICES]
     if any(key not in runs for key in overall):
-        compared = compare(answers, CHOICES[0], SCORES).to_dict("records")
+        compared = summarise(validations, CHOICES[0], SCORES, calibrated=False).to_dict("records")
         runs.do(overall, lambda section, choice, seed: _compared(compared, choice), "comparison")
     return runs.path
 
@@ -120,7 +115,6 @@ def recommended(rows: Sequence[Mapping]) -> list[int]:
 class _Study:
     def __init__(self, data: Paintings, plan: Plan):
         self.data, self.plan = data, plan
-        self._pictures: Pictures | None = None
 
     def features(self, pretrained: bool) -> dict:
         torch.manual_seed(self.plan.seed)
@@ -163,26 +157,29 @@ class _Study:
             rows.append({"part": "recommendation", "layer": block, "score": float(place)})
         return rows
 
-    def train(self, chosen: Sequence[int], out: str | os.PathLike) -> Path:
+    def train(self, chosen: Sequence[int], out: str | os.PathLike) -> dict[str, Validation]:
         """Cross-validate MAFR with each choice of blocks; finished trainings are kept."""
-        plan = self.plan
-        self._pictures = Pictures(self.data, plan.train_size)
-        variants = {choice: self._trainer(choice, chosen) for choice in CHOICES}
-        name = "what_layers_see_blocks"
-        return cross_validate(name, out, self.data, variants, plan.train_folds, plan.seeds)
+        plan, name = self.plan, "what_layers_see_blocks"
 
-    def _trainer(self, choice: str, chosen: Sequence[int]) -> Trainer:
-        plan = self.plan
+        def estimator(choice: str, split_seed: int) -> FinetuneEstimator:
+            blocks = {
+                "aggregated": blocks_of(choice, chosen, split_seed)
+            }  # random ones change with the split
+            return FinetuneEstimator(CONFIG, arguments=blocks, size=plan.train_size, epochs=plan.epochs)
 
-        def train(training: NDArray, test: NDArray, seed: int) -> tuple[NDArray, Mapping]:
-            picked = blocks_of(choice, chosen, seed // 1000)  # the split seed: random blocks change with it
-            config = dataclasses.replace(
-                CONFIG, arguments={"aggregated": picked}, size=plan.train_size, epochs=plan.epochs
+        validations = {
+            choice: cross_validate(
+                functools.partial(estimator, choice),
+                self.data,
+                folds=plan.train_folds,
+                split_seeds=plan.seeds,
+                out=Path(out) / "cache",
+                desc=choice,
             )
-            probabilities, extra = finetuned(self.data, self._pictures, config)(training, test, seed)
-            return probabilities, {**extra, "blocks": " ".join(map(str, picked))}
-
-        return train
+            for choice in CHOICES
+        }
+        write_tables(name, out, validations, CHOICES[0], scores=SCORES, calibrated=False, label="variant")
+        return validations
 
 
 def blocks_of(choice: str, chosen: Sequence[int], seed: int) -> list[int]:
@@ -196,19 +193,17 @@ def blocks_of(choice: str, chosen: Sequence[int], seed: int) -> list[int]:
     }[choice]
 
 
-def _scores(predictions: Path, choice: str, seed: int) -> dict:
+def _scores(validation: Validation, split_seed: int) -> dict:
     """One row of part test: all pictures of one split seed."""
-    answers = Answers(predictions)
-    own = answers.split_seeds == seed
-    matrix = confusion_matrix(
-        answers.labels[own], answers.probabilities[choice][own].argmax(1), len(answers.classes)
-    )
+    probabilities = validation.probabilities(calibrated=False)[validation.split_seeds.index(split_seed)]
+    labels, count = validation.paintings.labels, len(validation.paintings.classes)
+    matrix = confusion_matrix(labels, probabilities.argmax(1), count)
     return {
         "part": "test",
         "measure": "balanced_accuracy",
         "score": float(balanced_accuracy(matrix)),
         "accuracy": float(accuracy(matrix)),
-        "pictures": int(own.sum()),
+        "pictures": len(labels),
     }
 
 
@@ -219,5 +214,5 @@ def _compared(table: Sequence[Mapping], choice: str) -> list[dict]:
         {"part": "comparison", "measure": row["metric"], "score": row["estimate"]}
         | {n: row[n] for n in names if row[n] == row[n]}  # the recommended blocks have no difference: nan
         for row in table
-        if row["variant"] == choice
+        if row["model"] == choice
     ]

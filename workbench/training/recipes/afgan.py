@@ -28,8 +28,8 @@ from workbench.data.scenes import Crops
 from workbench.models.afgan import Portrayal, keep_ratios
 from workbench.models.features import FrozenFeatures
 from workbench.styles import portrait as people
+from workbench.styles.people import KIND
 from workbench.styles.portrait import UNIT
-from workbench.styles.portrait_styles import KIND
 from workbench.training.configs import PortraitConfig
 from workbench.training.portrait_data import PortraitData, load_data, taught_portraits, teacher_settings
 from workbench.training.portrait_measures import mask_scores, measure

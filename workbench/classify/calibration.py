@@ -1,0 +1,35 @@
+"""One temperature that makes probabilities believable, never fitted on what it is scored on.
+
+Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.metrics.calibration import apply_temperature, fit_temperature
+
+if TYPE_CHECKING:
+    from workbench.classify.validation import Fold
+
+
+def calibrate_across_folds(folds: Sequence[Fold]) -> list[NDArray[np.float64]]:
+    """Probabilities of each fold with the temperature fitted on the *other* folds of the same split seed."""
+    return [
+        apply_temperature(
+            own.logits,
+            shipped_temperature([f for f in folds if f.split_seed == own.split_seed and f.fold != own.fold]),
+        )
+        for own in folds
+    ]
+
+
+def shipped_temperature(folds: Sequence[Fold]) -> float:
+    """One temperature from all logits of the folds, for a model trained on all pictures."""
+    return fit_temperature(
+        np.concatenate([fold.logits for fold in folds]), np.concatenate([fold.labels for fold in folds])
+    )

@@ -1,0 +1,160 @@
+"""What every way to make a classifier has in common (see :mod:`workbench.classify`)."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
+from torch import nn
+
+from workbench.classify.configs import Config, FinetuneConfig, StatisticsConfig, ViewsConfig
+from workbench.core import options
+from workbench.core.cache import Cache
+from workbench.core.errors import DatasetError, UnknownNameError
+from workbench.data.paintings import Paintings
+from workbench.models.registry import facts, names
+
+_NOT_LEARNT_FROM = ("folds", "split_seeds")  # settings of the cross-validation, not of the fit
+
+
+class Estimator(abc.ABC):
+    """Settings in, nothing learnt before :meth:`fit`.
+
+    Args:
+        config: the settings; a dataclass of the type :attr:`Config`.
+        cache: where features of single pictures are kept; None computes them anew in each process.
+        settings: changes to single fields of the config.
+    """
+
+    Config: ClassVar[type]
+    version: ClassVar[int] = 1  # raised when the same settings lead to something else
+    device: ClassVar[str] | property = "cpu"  # that it is fitted on
+    parameters_: int  # how many numbers were fitted
+
+    def __init__(self, config: Any = None, *, cache: Cache | None = None, **settings: Any):
+        self.config = self.Config(**settings) if config is None else dataclasses.replace(config, **settings)
+        self.cache = cache
+
+    @abc.abstractmethod
+    def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
+        """Learn from the pictures ``rows``; ``seed`` of what is random, by default the config's."""
+
+    @abc.abstractmethod
+    def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
+        """(len(rows), C) logits, before calibration."""
+
+    def predict_proba(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
+        """(len(rows), C) probabilities, before calibration."""
+        return softmax(self.predict_logits(paintings, rows), axis=1)
+
+    def predict(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.int64]:
+        """(len(rows),) likeliest classes."""
+        return self.predict_logits(paintings, rows).argmax(1)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings by name; there are no nested ones, so ``deep`` changes nothing."""
+        return {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
+
+    def set_params(self, **settings: Any) -> Self:
+        """Change settings; what was learnt stays until the next :meth:`fit`."""
+        for name in settings:
+            if name not in self.get_params():
+                raise UnknownNameError("setting", name, self.get_params())
+        self.config = dataclasses.replace(self.config, **settings)
+        return self
+
+    def clone(self) -> Self:
+        """An estimator with the same settings and cache that has learnt nothing."""
+        return type(self)(self.config, cache=self.cache)
+
+    __sklearn_clone__ = clone
+
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{k}={v!r}" for k, v in self.get_params().items() if v != self._defaults.get(k))
+        return f"{type(self).__name__}({changed})"
+
+    @property
+    def _defaults(self) -> dict[str, Any]:
+        return {f.name: f.default for f in dataclasses.fields(self.config)}
+
+    @property
+    def identity(self) -> tuple[str, int, Mapping[str, Any]]:
+        """All that the fit depends on beside the data: kind, version and settings."""
+        settings = {k: v for k, v in self.get_params().items() if k not in _NOT_LEARNT_FROM}
+        return type(self).__name__, self.version, settings
+
+
+class NetworkEstimator(Estimator):
+    """An estimator whose result is a network that can be shipped with a card.
+
+    Attributes:
+        network_: the fitted network, in eval mode.
+    """
+
+    network_: nn.Module
+
+    @property
+    @abc.abstractmethod
+    def architecture(self) -> str:
+        """Name of the network's architecture."""
+
+    @abc.abstractmethod
+    def arguments(self, num_classes: int) -> dict[str, Any]:
+        """What the architecture is created with."""
+
+    @property
+    @abc.abstractmethod
+    def initial_weights(self) -> str:
+        """What the network started from, for the card."""
+
+    @abc.abstractmethod
+    def baselines(self) -> dict[str, Estimator]:
+        """What the estimator must beat, by name; the last one is what differences are taken from."""
+
+
+def config_for(model: str, changes: Mapping[str, Any]) -> Config:
+    """The settings for the architecture ``model``, with ``changes`` to their fields.
+
+    What an architecture cannot do is not asked of it: one without ImageNet weights starts from random ones,
+    one that is made for pictures of one size gets views of that size.
+
+    Raises:
+        UnknownNameError: no such classifier, or no such setting of it.
+        WorkbenchError: a setting of another type or out of range.
+    """
+    if model not in names("classifier"):
+        raise UnknownNameError("classifier architecture", model, names("classifier"))
+    kinds: dict[str, type] = {"lite0_classifier": ViewsConfig, "lite_statistics": StatisticsConfig}
+    kind = kinds.get(model, FinetuneConfig)
+    known = {option.name for option in options.options(kind)}
+    unknown = [name for name in changes if name not in known]
+    if unknown:
+        raise UnknownNameError(f"setting of {model}", unknown[0], known - {"model"})
+    if kind is not FinetuneConfig:
+        return options.build(kind, changes)
+    can = facts(model)
+    own: dict[str, Any] = {"model": model}
+    if not can.pretrained:
+        if changes.get("pretrained"):
+            raise DatasetError(
+                f"Expected no pretrained weights: there are none of {model}. Train it from scratch."
+            )
+        own["pretrained"] = False
+    if "size" in can.defaults:
+        own["size"] = can.defaults["size"]
+    return options.build(kind, own | dict(changes))
+
+
+def estimator_for(config: Config, cache: Cache | None = None) -> NetworkEstimator:
+    """The estimator that ``config`` is the settings of."""
+    from workbench.classify.finetune import FinetuneEstimator
+    from workbench.classify.statistics import StatisticsEstimator
+    from workbench.classify.views import ViewsEstimator
+
+    kinds: tuple[type[NetworkEstimator], ...] = (ViewsEstimator, StatisticsEstimator, FinetuneEstimator)
+    return next(kind for kind in kinds if kind.Config is type(config))(config, cache=cache)

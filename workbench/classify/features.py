@@ -1,0 +1,233 @@
+"""Features of pictures, computed once per picture: kept by the picture's content, and in memory while in use.
+
+A *feature source* is a small dataclass, so that it can be part of an estimator's settings; its ``table``
+gives (N, D) features of all paintings. What is fitted on them are the estimators of this package.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+from tqdm import tqdm
+
+from workbench.classify.configs import StatisticsConfig, ViewsConfig
+from workbench.core.cache import Cache, digest, key
+from workbench.data.paintings import Paintings
+from workbench.data.transforms import RandomView, Squeeze, Views, shrink
+from workbench.models import create
+from workbench.models.features import FrozenFeatures
+
+Arrays = dict[str, NDArray]
+
+_IN_MEMORY = 4  # tables of a few hundred MB at most each; folds and baselines share them
+_tables: OrderedDict[str, Any] = OrderedDict()
+
+
+def remembered(name: str, make: Callable[[], Any]) -> Any:
+    """What ``make`` gave under this name; the last few are kept in memory."""
+    if name not in _tables:
+        _tables[name] = make()
+    _tables.move_to_end(name)
+    while len(_tables) > _IN_MEMORY:
+        _tables.popitem(last=False)
+    return _tables[name]
+
+
+def per_picture(
+    step: str,
+    settings: Any,
+    paintings: Paintings,
+    make: Callable[[int], Mapping[str, NDArray]],
+    cache: Cache | None,
+    version: int = 1,
+    by_position: bool = False,
+) -> Arrays:
+    """Arrays of every picture, stacked to (N, …). A picture whose content is known is not computed again.
+
+    Args:
+        step: name of what is computed.
+        settings: it depends on.
+        paintings: N pictures.
+        make: computes the arrays of the picture at an index.
+        cache: where they are kept between processes; None keeps them in memory only.
+        version: of the step; raise it when it computes something else.
+        by_position: the result also depends on the picture's index.
+    """
+    keys = [
+        key(step, version, (settings, i if by_position else None), picture=paintings.root / path)
+        for i, path in enumerate(paintings.paths)
+    ]
+
+    def compute() -> Arrays:
+        rows = [
+            make(i) if cache is None else cache.arrays(name, functools.partial(make, i))
+            for i, name in enumerate(tqdm(keys, desc=step, unit="picture", disable=None))
+        ]
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+    return remembered(digest(keys), compute)
+
+
+class Features(Protocol):
+    """A feature source."""
+
+    def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
+        """(N, D); nan where a picture lacks a feature."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class SqueezedFeatures:
+    """1,280 features of the ImageNet EfficientNet-lite0 on the whole picture squeezed to a square."""
+
+    size: int = 224  # pixels of a side
+
+    def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
+        network = functools.cache(lambda: FrozenFeatures("lite0"))
+        views = Views((Squeeze(self.size),))
+
+        @torch.inference_mode()
+        def make(i: int) -> Arrays:
+            return {"features": network()(views(paintings.read(i)))[0].numpy()}
+
+        return per_picture("squeezed", self, paintings, make, cache)["features"].astype(np.float64)
+
+
+@dataclasses.dataclass(frozen=True)
+class StatisticsFeatures:
+    """Stage statistics of frozen networks, averaged over views (see :mod:`workbench.models.statistics`)."""
+
+    variants: tuple[str, ...] = ("lite0", "lite1")
+    size: int = 224  # pixels of a view's side
+    crops: tuple[tuple[int, int], ...] = ((224, 3), (336, 3))  # (short side, count) at native scale
+    columns: int | None = None  # only the first so many; 1,280 are the pooled features of the first network
+
+    @classmethod
+    def of(cls, config: StatisticsConfig, columns: int | None = None) -> StatisticsFeatures:
+        """The features that an estimator with this config reads."""
+        return cls(config.variants, config.size, config.eval_crops, columns)
+
+    @property
+    def views(self) -> Views:
+        """What is read of a picture."""
+        return StatisticsConfig(size=self.size, eval_crops=self.crops).views
+
+    @torch.inference_mode()
+    def measure(self, image: Image.Image) -> NDArray[np.float32]:
+        """(D,) all columns of one picture."""
+        x = self.views(image).contiguous(memory_format=torch.channels_last)
+        return statistics_network(self.variants).forward_features(x).mean(0).numpy()
+
+    def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
+        return self.table32(paintings, cache)[:, : self.columns].astype(np.float64)
+
+    def table32(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float32]:
+        """All columns in single precision, as the network computes them."""
+
+        def make(i: int) -> Arrays:
+            return {"statistics": self.measure(paintings.read(i))}
+
+        settings = (self.variants, self.size, self.crops)
+        return per_picture("statistics", settings, paintings, make, cache)["statistics"]
+
+
+@functools.lru_cache(maxsize=2)
+def statistics_network(variants: tuple[str, ...]) -> nn.Module:
+    """The frozen networks with ImageNet weights; the linear layer is not fitted. Do not change it."""
+    network = create("lite_statistics", num_classes=2, variants=variants, pretrained=True)
+    return network.eval().to(memory_format=torch.channels_last)
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewFeatures:
+    """Pooled features of the network of a :class:`ViewsConfig` before its stages are tuned."""
+
+    config: ViewsConfig
+    view: int | None = None  # of one view only; None averages over all
+
+    def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
+        pooled = view_bank(self.config, paintings, cache)["pooled"].astype(np.float64)  # (N, E, D)
+        return pooled.mean(1) if self.view is None else pooled[:, self.view]
+
+
+@dataclasses.dataclass(frozen=True)
+class DescriptorFeatures:
+    """The descriptors of expression, measured by hand (see :mod:`workbench.interpret.descriptors`)."""
+
+    def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
+        from workbench.interpret.descriptors import DESCRIPTORS, describe
+
+        def make(i: int) -> Arrays:
+            measured = describe(paintings.read(i))
+            return {"descriptors": np.array([measured[name] for name in DESCRIPTORS], dtype=np.float64)}
+
+        return per_picture("descriptors", tuple(DESCRIPTORS), paintings, make, cache)["descriptors"]
+
+
+def split_network(network: nn.Module, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """A timm EfficientNet as (frozen trunk, trainable tail). Both share its modules, trained or not."""
+    if not 0 <= stages <= len(network.blocks):
+        raise ValueError(f"Expected 0 … {len(network.blocks)} frozen stages but got {stages}.")
+    blocks = list(network.blocks)
+    trunk = nn.Sequential(network.conv_stem, network.bn1, *blocks[:stages])
+    dropout = nn.Dropout(network.drop_rate)
+    pooled = (*blocks[stages:], network.conv_head, network.bn2, network.global_pool)
+    return trunk, nn.Sequential(*pooled, dropout, network.classifier)
+
+
+def views_network(config: ViewsConfig, num_classes: int) -> nn.Module:
+    """The architecture with ImageNet weights and a new head."""
+    return create(config.model, num_classes=num_classes, dropout=config.dropout, pretrained=True)
+
+
+_STORED = ("model", "frozen_stages", "size")  # what every stored view depends on
+
+
+def view_bank(config: ViewsConfig, paintings: Paintings, cache: Cache | None = None) -> Arrays:
+    """Stage features of every picture's views before tuning: what is frozen is computed once.
+
+    Memory and disk: about 45 kB per view at the default settings.
+
+    Returns:
+        ``train`` (N, V, C, h, w) float16 of random views, seeded by the picture's position; ``evaluate``
+        (N, E, C, h, w) float16 of ``config.views``; ``pooled`` (N, E, D) float32 features of the latter.
+    """
+
+    @functools.cache
+    def parts() -> tuple[nn.Module, nn.Module]:
+        trunk, tail = split_network(views_network(config, 2), config.frozen_stages)
+        return trunk.eval().to(memory_format=torch.channels_last), tail[:-2].eval()
+
+    draw, views = RandomView(config.size, squeezed=config.squeezed_views), config.views
+
+    def stages(x: torch.Tensor) -> torch.Tensor:
+        return parts()[0](x.contiguous(memory_format=torch.channels_last)).half()
+
+    @torch.inference_mode()
+    def train(i: int) -> Arrays:
+        small, rng = shrink(paintings.read(i), draw.short_side[1]), np.random.default_rng([config.seed, i])
+        return {
+            "train": stages(views.normalise([draw(small, rng) for _ in range(config.train_views)])).numpy()
+        }
+
+    @torch.inference_mode()
+    def evaluate(i: int) -> Arrays:
+        x = stages(views(paintings.read(i)))
+        return {"evaluate": x.numpy(), "pooled": parts()[1](x.float()).numpy()}
+
+    common = {name: getattr(config, name) for name in _STORED}
+    random = common | {name: getattr(config, name) for name in ("train_views", "squeezed_views", "seed")}
+    fixed = common | {name: getattr(config, name) for name in ("eval_crops", "eval_squeeze")}
+    return {
+        **per_picture("views-random", random, paintings, train, cache, by_position=True),
+        **per_picture("views-fixed", fixed, paintings, evaluate, cache),
+    }

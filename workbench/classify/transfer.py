@@ -1,0 +1,103 @@
+"""Where a network starts from, which of its layers are trained, and how fast each of them learns.
+
+Layers are grouped from the shallow to the deep end by timm's ``group_matcher``: transfer "frozen" trains the
+linear head only, "partial" the deepest share of the groups, "full" all, with learning rates that fall by
+``layer_decay`` from a group to the next shallower one. Pretrained batch-norm statistics stay frozen, since
+batches here are small.
+
+Sources: Howard and Ruder, "ULMFiT", ACL 2018 (discriminative rates); Bao et al., "BEiT", ICLR 2022 (decay).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timm.models import group_parameters
+from torch import nn
+
+from workbench import models
+from workbench.classify.configs import FinetuneConfig
+from workbench.core.errors import DatasetError
+from workbench.models.registry import facts
+
+
+def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
+    """The architecture with its initial weights and a new head, frozen as ``transfer`` says.
+
+    Raises:
+        DatasetError: the architecture refuses its arguments, or its weights cannot be had or do not fit.
+    """
+    extra: dict[str, Any] = {"pretrained": True} if config.pretrained and not config.initial else {}
+    if "size" in facts(config.model).defaults:
+        extra["size"] = config.size
+    try:
+        network = models.create(config.model, num_classes=num_classes, **(extra | dict(config.arguments)))
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"Expected other arguments of {config.model}: {error}") from error
+    except (OSError, RuntimeError) as error:
+        raise DatasetError(
+            f"Expected ImageNet weights of {config.model} but they cannot be fetched ({error}). "
+            "Go online, give `initial` weights, or train without pretrained ones."
+        ) from error
+    if config.initial:
+        state = models.load(config.initial)[0].state_dict()
+        own = network.state_dict()
+        kept = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+        if len(kept) < len(own) // 2:
+            raise DatasetError(f"Expected weights of {config.model} in {config.initial} but few tensors fit.")
+        network.load_state_dict(kept, strict=False)
+    depth = layer_groups(network)
+    last = max(depth.values())
+    partial = last - round(config.partial_share * last) + 1
+    first = {"frozen": last, "partial": partial, "full": 0}[config.transfer]
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(depth[name] >= first or ".rescale." in name)
+    return network
+
+
+def layer_groups(network: nn.Module) -> dict[str, int]:
+    """Depth of every parameter's layer group, 0 at the input; the head, the last linear layer, is deepest."""
+    if hasattr(network, "group_matcher"):
+        depth = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
+    else:  # one group per module that holds parameters, in order
+        owners = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters()))
+        depth = {name: owners.index(name.rpartition(".")[0]) for name, _ in network.named_parameters()}
+    head = head_name(network)
+    last = max(depth.values()) + 1
+    return {n: last if n.rpartition(".")[0] == head else depth[n] for n, _ in network.named_parameters()}
+
+
+def head_name(network: nn.Module) -> str:
+    """Dotted name of the last linear layer that is no part of a rescaling."""
+    return [n for n, m in network.named_modules() if isinstance(m, nn.Linear) and ".rescale" not in n][-1]
+
+
+def parameter_groups(network: nn.Module, config: FinetuneConfig) -> list[dict]:
+    """Optimiser groups with their own peak rates; biases and norms are not decayed."""
+    depth = layer_groups(network)
+    last = max(depth.values())
+    groups: dict[tuple[int, bool], dict] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        level = last if ".rescale." in name else depth[name]  # new layers learn at the head's rate
+        decayed = parameter.ndim > 1
+        entry = groups.setdefault(
+            (level, decayed),
+            {
+                "params": [],
+                "lr": config.learning_rate * config.layer_decay ** (last - level),
+                "weight_decay": config.weight_decay if decayed else 0.0,
+            },
+        )
+        entry["params"].append(parameter)
+    return list(groups.values())
+
+
+def set_training_mode(network: nn.Module, config: FinetuneConfig) -> None:
+    """Training mode; pretrained batch norm keeps its statistics."""
+    network.train()
+    if config.pretrained or config.initial:
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
