@@ -97,18 +97,6 @@ def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
     return wrap
 
 
-def _options(cls: type | tuple[type, ...]) -> tuple[options.Option, ...]:
-    """The options of a dataclass, or of several: the first one's where two share a name."""
-    if not isinstance(cls, tuple):
-        return options.options(cls)
-    return tuple({option.name: option for one in reversed(cls) for option in options.options(one)}.values())
-
-
-def _build(cls: type | tuple[type, ...], given: dict[str, Any]) -> Any:
-    values = _given(_options(cls), given)
-    return values if isinstance(cls, tuple) else options.build(cls, values)
-
-
 def _is_plain(option: options.Option) -> bool:
     return bool(option.choices) or option.type in (bool, int, float, str, Path)
 
