@@ -228,7 +228,7 @@ class AFGAN(Recipe):
 
     @torch.inference_mode()
     def stylize(self, network: nn.Module, portraits: Iterable[Portrait]) -> list[Image.Image]:
-        """A network's drawings of whole portraits, eyes :data:`workbench.styles.portrait.UNIT` pixels apart."""
+        """A network's drawings of whole portraits, at the size that the style draws faces at."""
         pictures = (network(to_tensor(at_scale(p), self.device)) for p in portraits)
         return [Image.fromarray(to_pixels(p)[0]) for p in pictures]
 
