@@ -93,7 +93,7 @@ class Option:
             if value not in self.choices:
                 raise UnknownNameError(self.name.replace("_", " "), str(value), self.choices)
             return value
-        if dataclasses.is_dataclass(self.type):
+        if isinstance(self.type, type) and dataclasses.is_dataclass(self.type):
             if isinstance(value, self.type):
                 return value
             if isinstance(value, Mapping):
@@ -146,7 +146,7 @@ def build(cls: type[Config], changes: Mapping[str, Any]) -> Config:
         UnknownNameError: no such field. WorkbenchError: a value of the wrong type or outside its limits, or a
             required one that is missing.
     """
-    known = {option.name: option for option in options(cls)}
+    known = {option.name: option for option in options(cls)}  # type: ignore[arg-type]
     for name in changes:
         if name not in known:
             raise UnknownNameError("setting", name, known)
@@ -169,7 +169,7 @@ def command(
     """
     words = [prefix]
     for config in configs:
-        for option in options(type(config)):
+        for option in options(type(config)):  # type: ignore[arg-type]
             value = getattr(config, option.name)
             if option.name in leave_out or (not option.required and value == option.default):
                 continue
@@ -246,7 +246,8 @@ def _own_comments(cls: type) -> dict[str, str]:
         source = textwrap.dedent(inspect.getsource(cls))
     except (OSError, TypeError):
         return {}  # made at run time, or without its source
-    alone, beside = {}, {}
+    alone: dict[int, str] = {}
+    beside: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             is_alone = token.line.strip().startswith("#")
@@ -258,7 +259,7 @@ def _own_comments(cls: type) -> dict[str, str]:
             inside = {**alone, **beside}
             lines = [inside[n] for n in range(node.lineno, last + 1) if n in inside]
             above = node.lineno - 1
-            before = []
+            before: list[str] = []
             while above in alone:
                 before.insert(0, alone[above])
                 above -= 1

@@ -12,7 +12,7 @@ Sources: "Painter's psychology and anime creation style based on deep neural net
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +43,7 @@ class CAM(nn.Module):
 
     def __init__(self, channels: int, normalised: bool = False):
         super().__init__()
-        wrap = nn.utils.parametrizations.spectral_norm if normalised else nn.Identity()
+        wrap: Any = nn.utils.parametrizations.spectral_norm if normalised else nn.Identity()
         self.average = wrap(nn.Conv2d(channels, 1, 1, bias=False))
         self.maximum = wrap(nn.Conv2d(channels, 1, 1, bias=False))
         self.merge = wrap(nn.Conv2d(2 * channels, channels, 1))
@@ -178,9 +178,9 @@ class AFGANGenerator(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         nn.init.normal_(self.out.weight, std=0.01)
-        nn.init.normal_(self.style[-1].weight, std=1e-3)
+        nn.init.normal_(self.style[-1].get_parameter("weight"), std=1e-3)
         nn.init.normal_(self.tone.weight, std=1e-3)
-        self.tone.bias.data = torch.tensor([0.0, 0.8])
+        self.tone.bias = nn.Parameter(torch.tensor([0.0, 0.8]))
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         full = F.leaky_relu(self.stem(x), 0.1)
