@@ -221,6 +221,25 @@ def test_a_registry_names_what_it_knows():
         things.get("goat")
 
 
+@dataclasses.dataclass(frozen=True)
+class Base:
+    steps: int = 10  # of all phases
+    rate: float = 0.1  # per step
+
+
+@dataclasses.dataclass(frozen=True)
+class Changed(Base):
+    steps: int = 20
+    rate: float = 0.2  # per epoch
+
+
+def test_an_inherited_field_keeps_its_comment_unless_it_has_another():
+    assert {o.name: (o.default, o.help) for o in options.options(Changed)} == {
+        "steps": (20, "of all phases"),
+        "rate": (0.2, "per epoch"),
+    }
+
+
 def test_options_are_read_from_fields_and_comments():
     known = {o.name: o for o in options.options(Drawing)}
     assert known["photos"].required

@@ -231,11 +231,13 @@ def _option(field: dataclasses.Field, hint: Any, comment: str) -> Option:
 
 
 def _comments(cls: type) -> dict[str, str]:
-    """The comment of every field: on its line or lines, or alone on the lines right above it."""
+    """The comment of every field: on its line or lines, or alone on the lines right above it. A field that
+    only changes an inherited default has the inherited comment.
+    """
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if dataclasses.is_dataclass(base):
-            found |= _own_comments(base)
+            found |= {name: comment for name, comment in _own_comments(base).items() if comment}
     return found
 
 
