@@ -225,7 +225,15 @@ def test_an_extra_that_is_required_names_what_it_lacks(monkeypatch):
     assert module.missing(ImportError("no name")) is None
 
 
-TYPED = {"core", "losses", "metrics", "models", "data", "styles", "classify"}  # clean for good; mypy runs in `make lint`
+TYPED = {
+    "core",
+    "losses",
+    "metrics",
+    "models",
+    "data",
+    "styles",
+    "classify",
+}  # clean for good; mypy runs in `make lint`
 
 
 def type_check():

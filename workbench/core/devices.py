@@ -54,6 +54,22 @@ def resolve(name: str | None = None) -> torch.device:
     return torch.device(said)
 
 
+def refuse_launchers(reason: str) -> None:
+    """Stop each of several processes that a launcher such as torchrun started, before it writes anything.
+
+    Args:
+        reason: why the work cannot be shared between processes.
+
+    Raises:
+        WorkbenchError: several processes were started.
+    """
+    count = int(os.environ.get("WORLD_SIZE") or 1)
+    if count > 1:
+        raise WorkbenchError(
+            f"Expected one process but {count} were launched: {reason}. Start it without a launcher."
+        )
+
+
 def onnx_providers(device: torch.device) -> list[str | tuple[str, dict]]:
     """ONNX Runtime's execution providers for a device, the best first; the CPU is always the last.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from workbench.core.cells import guarded, unguarded
 from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
 from workbench.core.provenance import provenance
@@ -39,7 +40,10 @@ class Runs:
         self.rows: list[dict[str, str]] = []
         if self.path.is_file():
             with self.path.open(encoding="utf-8", newline="") as file:
-                self.rows = list(csv.DictReader(file))
+                self.rows = [
+                    {name: unguarded(text or "") for name, text in row.items()}
+                    for row in csv.DictReader(file)
+                ]
             missing = [k for k in self.keys if self.rows and k not in self.rows[0]]
             if missing:
                 raise DatasetError(
@@ -70,7 +74,7 @@ class Runs:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, fieldnames=columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows({name: guarded(text) for name, text in row.items()} for row in self.rows)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(text.getvalue().encode(), self.path)
 

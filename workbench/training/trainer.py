@@ -28,7 +28,6 @@ from workbench import models
 from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 from workbench.core.files import replacing, write_image
-from workbench.core.precision import one_process
 from workbench.training.configs import TrainingConfig, recipe_class, settings
 from workbench.training.start import starting_weights
 
@@ -61,7 +60,7 @@ class Trainer:
     """
 
     def __init__(self, config: TrainingConfig, data: Any = None):
-        one_process("networks are not shared between processes")
+        devices.refuse_launchers("networks are not shared between processes")
         recipe = recipe_class(config)
         self.config, self.out = config, Path(config.out)
         self.device = devices.resolve(config.device)
