@@ -257,9 +257,9 @@ def test_refusals_come_before_acceptance(platform, upload, tmp_path):
     owner = new_id("a")
     with pytest.raises(UnknownNameError, match=r"Unknown kind of work 'paint'. Known: brief, bug"):
         platform.submit(owner, "paint", [upload])
-    with pytest.raises(WorkbenchError, match=r"Unknown option 'size'. Known: text."):
+    with pytest.raises(WorkbenchError, match=r"Unknown setting 'size'. Known: text."):
         platform.submit(owner, "echo", [upload], {"size": 3})
-    with pytest.raises(WorkbenchError, match="Expected seconds between 0 and 600 but got 'nan'"):
+    with pytest.raises(WorkbenchError, match="Expected seconds to be between 0 and 600 but got nan"):
         platform.submit(owner, "count", [], {"seconds": float("nan")})
     with pytest.raises(WorkbenchError, match="Expected 1 files for echo but got 2"):
         platform.submit(owner, "echo", [upload, upload])

@@ -20,6 +20,7 @@ from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.classification import classification_report
 from workbench.metrics.kid import kid
 from workbench.metrics.paired import paired_bootstrap
+from workbench.metrics.scores import names as list_scores
 from workbench.models import Card
 from workbench.models import create as create_model
 from workbench.models import load as load_model
@@ -66,6 +67,7 @@ __all__ = [
     "kid",
     "list_images",
     "list_models",
+    "list_scores",
     "list_trained",
     "load_classifier",
     "load_model",

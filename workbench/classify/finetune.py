@@ -30,9 +30,10 @@ from workbench.classify.features import SqueezedFeatures, remembered
 from workbench.classify.probes import LinearProbe, soft_probe, soft_targets
 from workbench.classify.transfer import head_name, new_network, parameter_groups, set_training_mode
 from workbench.core.cache import digest, key
-from workbench.core.devices import resolve
+from workbench.core.devices import refuse_launchers, resolve
+from workbench.core.errors import DatasetError
 from workbench.core.files import replacing
-from workbench.core.precision import autocast, one_process
+from workbench.core.precision import autocast
 from workbench.data.paintings import Paintings
 from workbench.data.splits import check_no_leak
 from workbench.data.transforms import shrink
@@ -145,7 +146,7 @@ class _Training:
     def __init__(
         self, paintings: Paintings, pictures: Pictures, rows: NDArray, config: FinetuneConfig, seed: int
     ):
-        one_process("a classifier's folds are not shared between processes")
+        refuse_launchers("a classifier's folds are not shared between processes")
         torch.manual_seed(seed)
         self.pictures, self.config, self.seed, self.device = pictures, config, seed, resolve()
         network = new_network(config, len(paintings.classes))
@@ -297,7 +298,13 @@ def _hold_out(
     """Training and stopping pictures, no group on both sides."""
     folds = max(2, round(1 / config.holdout))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    train, stop = next(splitter.split(rows, paintings.labels[rows], paintings.groups[rows]))
+    try:
+        train, stop = next(splitter.split(rows, paintings.labels[rows], paintings.groups[rows]))
+    except ValueError as error:
+        raise DatasetError(
+            f"Expected enough pictures to hold out {config.holdout:.0%} of the groups for early stopping but "
+            f"{error} Add pictures, or set patience to 0."
+        ) from error
     check_no_leak(paintings.groups, rows[train], rows[stop])
     return rows[train], rows[stop]
 

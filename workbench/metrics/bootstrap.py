@@ -31,7 +31,7 @@ class Interval(NamedTuple):
 
 
 def bootstrap(
-    metric: Callable,
+    metric: Callable | str,
     *arrays: ArrayLike,
     groups: ArrayLike | None = None,
     samples: int = 2000,
@@ -43,6 +43,7 @@ def bootstrap(
     Args:
         metric: called as ``metric(*arrays)``; gives a number, or a mapping of names to numbers. If it has an
             argument ``weights`` it is asked for many resamples at once, with weights (S, N), and gives (S,).
+            Or the name of a score of :mod:`workbench.metrics.scores`.
         arrays: (N, …) each: probabilities, labels, votes, …
         groups: (N,) group of each picture, e.g. its painter. None takes every picture for its own group.
         samples: resamples.
@@ -56,6 +57,10 @@ def bootstrap(
     Raises:
         ValueError: fewer than 2 groups, arrays of different lengths, or a level outside (0, 1).
     """
+    if isinstance(metric, str):
+        from workbench.metrics import scores
+
+        metric = scores.get(metric)
     estimate, draws = bootstrap_draws(metric, *arrays, groups=groups, samples=samples, seed=seed)
     found = {name: Interval(estimate[name], *percentiles(draws[name], level)) for name in estimate}
     return found[""] if list(found) == [""] else found
@@ -71,27 +76,27 @@ def bootstrap_draws(
     """The numbers behind :func:`bootstrap`: estimates by name, and their (samples,) draws. A metric that
     gives one number has the name "".
     """
-    arrays = tuple(np.asarray(a) for a in arrays)
-    if not arrays or samples < 1 or any(len(a) != len(arrays[0]) for a in arrays):
+    data = [np.asarray(a) for a in arrays]
+    if not data or samples < 1 or any(len(a) != len(data[0]) for a in data):
         raise ValueError(
             "Expected arrays of one length and 1 sample or more but got "
-            f"{[a.shape for a in arrays]} and {samples}."
+            f"{[a.shape for a in data]} and {samples}."
         )
-    codes = _group_codes(np.arange(len(arrays[0])) if groups is None else groups, len(arrays[0]))
+    codes = _group_codes(np.arange(len(data[0])) if groups is None else groups, len(data[0]))
     count = codes.max() + 1
     rng = np.random.default_rng(seed)
     times = rng.multinomial(count, np.full(count, 1 / count), size=samples)  # (S, G)
     batched = "weights" in inspect.signature(metric).parameters
-    estimate = {name: float(value) for name, value in _named(metric(*arrays)).items()}
+    estimate = {name: float(value) for name, value in _named(metric(*data)).items()}
     draws = {name: np.empty(samples) for name in estimate}
     step = max(1, _CELLS // len(codes)) if batched else 1
     for start in range(0, samples, step):
         weights = times[start : start + step, codes]  # (s, N): a group's pictures come all or not at all
         if batched:
-            found = metric(*arrays, weights=weights)
+            found = metric(*data, weights=weights)
         else:
             indices = np.repeat(np.arange(len(codes)), weights[0])
-            found = metric(*(a[indices] for a in arrays))
+            found = metric(*(a[indices] for a in data))
         for name, value in _named(found).items():
             draws[name][start : start + step] = value
     return estimate, draws
@@ -101,11 +106,11 @@ def percentiles(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """The central ``level`` of draws, nan left out; (nan, nan) if all are."""
     if not 0 < level < 1:
         raise ValueError(f"Expected `level` in (0, 1) but got {level}.")
-    draws = np.asarray(draws)
-    draws = draws[~np.isnan(draws)]
-    if not len(draws):
+    values = np.asarray(draws)
+    values = values[~np.isnan(values)]
+    if not len(values):
         return float("nan"), float("nan")
-    low, high = np.percentile(draws, (50 * (1 - level), 50 * (1 + level)))
+    low, high = np.percentile(values, (50 * (1 - level), 50 * (1 + level)))
     return float(low), float(high)
 
 
@@ -163,4 +168,5 @@ def group_intervals(
         for name, value in statistic(resample_groups(groups, rng)).items():
             draws[name][i] = value
     tails = 50 * (1 - level), 50 * (1 + level)
-    return {k: (float(v), *map(float, np.nanpercentile(draws[k], tails))) for k, v in estimate.items()}
+    limits = {name: np.nanpercentile(draws[name], tails) for name in estimate}
+    return {k: (float(v), float(limits[k][0]), float(limits[k][1])) for k, v in estimate.items()}

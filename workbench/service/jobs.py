@@ -20,6 +20,7 @@ from typing import Any
 import pykka
 from sqlalchemy.exc import SQLAlchemyError
 
+from workbench.core.errors import WorkbenchError
 from workbench.service import audit
 from workbench.service.database import Database
 from workbench.service.engines import Ended, Engine, Progress, Work
@@ -28,7 +29,7 @@ from workbench.service.limits import Limits
 from workbench.service.records import Records
 from workbench.service.schema import CANCELLED, DONE, FAILED, Job
 from workbench.service.storage import Store
-from workbench.service.tasks import Kind
+from workbench.service.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Parts:
     store: Store
     engine: Engine
     limits: Limits
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, Task]
     board: Board
 
 
@@ -145,18 +146,19 @@ class JobActor(pykka.ThreadingActor):
         self._started = self._heard = time.monotonic()
         parts, job = self._parts, self._job
         try:
+            chosen = self._kind.check(job.options)  # they may have been written by an earlier version
             self._folder = parts.store.attempt(job.owner, job.id)
-        except StorageError as error:
+        except WorkbenchError as error:
             self._end(FAILED, str(error), 0.0)
             return
         work = Work(
             self._attempt,
             self._kind.run,
             tuple(parts.store.inputs(job.owner, job.id, job.inputs)),
-            dict(job.options),
+            chosen,
             self._folder,
-            self._kind.split,
-            self._kind.join,
+            split=self._kind.split,
+            join=self._kind.join,
         )
         parts.board.put(job.id, Live(0.0, "Starting", self._started))
         parts.engine.start(work, self._hear)
@@ -214,11 +216,11 @@ class JobActor(pykka.ThreadingActor):
         parts, job = self._parts, self._job
         if ended.outcome == "done":
             try:
-                made = parts.store.publish(job.owner, job.id, self._folder)
+                made, remark = parts.store.publish(job.owner, job.id, self._folder), ended.reason or None
             except StorageError as error:
                 self._end(FAILED, str(error), ended.seconds)
             else:
-                self._write(lambda: parts.records.finish(job.id, DONE, None, ended.seconds, made))
+                self._write(lambda: parts.records.finish(job.id, DONE, remark, ended.seconds, made))
         elif self._cancelling is not None and ended.outcome in ("cancelled", "crashed"):
             self._end(CANCELLED, None, ended.seconds)
         elif self._stopped or ended.outcome != "crashed":

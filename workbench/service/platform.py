@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import logging
 import math
 import os
@@ -36,10 +35,10 @@ from workbench.service.errors import LimitError, StorageError, UnknownJobError, 
 from workbench.service.folder import DATABASE, LOCK, SECRET, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
-from workbench.service.looks import Looks
+from workbench.service.previews import PreviewRunner
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id
-from workbench.service.tasks import KINDS, Kind, check_options
+from workbench.service.tasks import TASKS, Task, as_json
 from workbench.service.uploads import Uploads
 
 log = logging.getLogger(__name__)
@@ -57,6 +56,7 @@ class JobView:
     title: str  # name of the upload
     options: dict[str, Any]
     state: str  # "queued", "running", "done", "failed" or "cancelled"
+    stopping: bool  # whether it was cancelled and has not ended yet
     share: float  # done, in [0, 1]
     note: str  # what it is doing
     ahead: int  # jobs that were accepted earlier and wait too
@@ -66,7 +66,7 @@ class JobView:
     seconds: float  # worker time that it cost
     bytes: int  # on the disk
     attempts: int
-    reason: str | None  # why it failed or waits again
+    reason: str | None  # why it failed or waits again, or what to know of its result
     files: tuple[Made, ...]  # results, by name
 
     @property
@@ -112,7 +112,7 @@ class Platform:
         *,
         address: str | None = None,
         database: str | None = None,
-        kinds: Mapping[str, Kind] = KINDS,
+        kinds: Mapping[str, Task] = TASKS,
         accounts: bool = False,
         local: bool = False,
         adopt: bool = False,
@@ -141,7 +141,7 @@ class Platform:
         self._denials = Rate(60)
         self._owns_engine = isinstance(engine, str)
         self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
-        self.looks = Looks(functools.partial(_engine_for_looks, workers))
+        self.previews = PreviewRunner(self.limits)
         self._parts = jobs.Parts(
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )
@@ -187,7 +187,7 @@ class Platform:
         if kind not in self.kinds:
             raise UnknownNameError("kind of work", kind, self.kinds)
         offered = self.kinds[kind]
-        checked = check_options(offered, options or {})
+        checked = as_json(offered.check(options))
         if len(inputs) != offered.inputs:
             raise WorkbenchError(f"Expected {offered.inputs} files for {kind} but got {len(inputs)}.")
         if address:
@@ -309,7 +309,7 @@ class Platform:
             return
         self._closing.set()
         self._manager.stop(block=True)
-        self.looks.close()
+        self.previews.close()
         if self._owns_engine:
             self._engine.close()
         for row in self._records.running():
@@ -354,6 +354,7 @@ class Platform:
             title=row.title,
             options=dict(row.options),
             state=row.state,
+            stopping=row.cancel and row.state == schema.RUNNING,
             share=share,
             note=note,
             ahead=self._records.ahead(row) if row.state == schema.QUEUED else 0,
@@ -403,13 +404,6 @@ def _lock(store: Store) -> filelock.BaseFileLock:
             f"The file {store.root / LOCK} cannot be locked ({error.strerror}). Check what lies there."
         ) from error
     return lock
-
-
-def _engine_for_looks(workers: int) -> Engine:
-    """One worker with as many threads as a job's: what it measures holds for them."""
-    from workbench.service.engines.local import LocalEngine, processors
-
-    return LocalEngine(1, max(1, len(processors()) // workers))
 
 
 def _plain(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import logging
 import os
 import re
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ import uvicorn
 from gradio import http_server, queueing, utils
 
 from workbench import __version__
+from workbench.core.errors import WorkbenchError
 from workbench.service import connections
 from workbench.service.uploads import CACHE_VARIABLE
 from workbench.ui import (
@@ -33,15 +34,28 @@ from workbench.ui import (
     pictures,
     read,
     redraw,
+    tabs,
     video,
+    visitor,
 )
+from workbench.ui.tabs import Tab
 from workbench.ui.theme import CSS, SEAL, page_script, theme
 
 if TYPE_CHECKING:
     from workbench.service.platform import Platform
 
-QUEUE_SIZE = 32  # visitors who may wait; the next one is told to come back
+QUEUE_SIZE = 100  # calls that may wait for one of the OPEN_CALLS; who waits for a worker is not among them
+OPEN_CALLS = 400  # that are answered at a time; each only waits, so it costs a little memory
 _HOURS = 3600
+OWN = {
+    "redraw": Tab("Redraw a photo", redraw.build),
+    "video": Tab("Redraw a video", video.build),
+    "read": Tab("Read a painting", read.build),
+    "work": Tab("My work", my_work.build),
+    "about": Tab("About the models", about.build),
+}
+
+log = logging.getLogger(__name__)
 _BUG = "Something went wrong on the server. Try again; if it stays, tell whoever runs it."
 _NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
 _payload = utils.error_payload
@@ -74,21 +88,36 @@ def build_app(platform: Platform) -> gr.Blocks:
             "<p>What a painter’s hand says about mood, and the world redrawn in that hand.</p></div></header>"
         )
         with gr.Tabs(overflow_behavior="wrap"):  # all in sight on a phone too
-            with gr.Tab("Redraw a photo", elem_id="redraw"):
-                redraw.build(blocks)
-            with gr.Tab("Redraw a video", elem_id="video") as tab:
-                video.build(platform, blocks, tab)
-            with gr.Tab("Read a painting", elem_id="read") as tab:
-                read.build(tab)
-            with gr.Tab("My work", elem_id="work") as tab:
-                my_work.build(platform, blocks, tab)
-            with gr.Tab("About the models", elem_id="about"):
-                about.build()
+            for name, entry in {**OWN, **dict(tabs.OTHERS.items())}.items():
+                with gr.Tab(entry.title, elem_id=name) as tab:
+                    _fill(entry, platform, blocks, tab, is_own=name in OWN)
         gr.HTML(
             f'<p class="fine">Version {__version__}. Uploads stay on the computer that serves this page, for '
             "six hours at most; what is in My work, until you delete it or its time is over.</p>"
         )
-    return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
+        blocks.unload(_left(platform))
+    return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=None)
+
+
+def _fill(entry: Tab, platform: Platform, blocks: gr.Blocks, tab: gr.Tab, is_own: bool) -> None:
+    """Add a tab's contents; what is wrong with another package's tab must not take the page with it."""
+    try:
+        entry.build(platform, blocks, tab)
+    except Exception:
+        if is_own:
+            raise
+        log.exception("the tab %s cannot be built", entry.title)
+        gr.HTML('<div class="notice" role="alert">This tab cannot be shown; the log says why.</div>')
+
+
+def _left(platform: Platform) -> Callable[[gr.Request], None]:
+    """What happens when a page is closed: nothing more is drawn for it."""
+
+    def left(request: gr.Request) -> None:
+        with contextlib.suppress(WorkbenchError):
+            platform.previews.stop_page(visitor.owner_of(request), request.session_hash)
+
+    return left
 
 
 def _temporary_platform(local: bool) -> tuple[Platform, contextlib.ExitStack]:
@@ -137,12 +166,6 @@ def _in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
         counts = _NEEDED.search(str(error))
         content["error"] = f"Expected {counts[1]} inputs but got {counts[2]}." if counts else _BUG
     return content
-
-
-def _warm_up() -> None:
-    """Load torch and the networks, now that the page answers and before the first visitor needs them."""
-    redraw.first_look()
-    read.warm_up()
 
 
 def launch(
@@ -211,6 +234,7 @@ def launch(
             footer_links=["api"],
             allowed_paths=[],
             max_file_size=pictures.MAX_FILE_SIZE,
+            max_threads=OPEN_CALLS,
             show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
             run_history=False,
             enable_monitoring=False,
@@ -219,6 +243,5 @@ def launch(
             pwa=False,
         )
     blocks.app.uploaded_file_dir = OwnFolder(Path(os.environ[CACHE_VARIABLE]))
-    # no daemon: torch aborts the process when it is cut off
-    threading.Thread(target=_warm_up, name="warm-up").start()
+    platform.previews.prepare()  # now that the page answers, and before the first visitor needs it
     return blocks
