@@ -12,11 +12,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import platform_tasks
 import pytest
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -535,3 +537,42 @@ def test_an_error_is_told_in_words(visit):
         assert path.rpartition("/")[0] not in said
     ann.post("/gradio_api/cancel", json={})  # malformed calls too
     assert '"error":null' not in ann.post("/gradio_api/run/my_jobs", json={"data": [1, 2, 3]}).text
+
+
+def test_probes_learn_whether_the_server_works(tmp_path, monkeypatch):
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, accounts=True, limits=Limits(**ANY_DISK)) as platform:
+        probe = gated(platform)
+        assert (probe.get("/healthz").status_code, probe.get("/healthz").json()) == (200, {"status": "ok"})
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+            answer = probe.get("/healthz")
+        assert (answer.status_code, answer.json()["wrong"]) == (503, {"disk": "is nearly full"})
+    answer = probe.get("/healthz")  # the platform is closed
+    assert (answer.status_code, "jobs" in answer.json()["wrong"]) == (503, True)
+
+
+def test_prometheus_reads_what_the_server_does(tmp_path):
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
+        owner = platform.tokens.read(platform.tokens.anonymous())[0]
+        assert platform.wait(owner, platform.submit(owner, "who", []), 300).state == "done"
+        routes = [Route("/{rest:path}", lambda request: JSONResponse({}))]
+        application = Starlette(routes=routes, middleware=[gate(platform)])
+
+        def get(path, client="127.0.0.1", **headers):
+            asker = TestClient(application, "http://localhost", client=(client, 1))
+            return asker.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+        get("/x")
+        text = get("/metrics").text
+        for refused in (get("/metrics", "10.0.0.1"), get("/metrics", x_forwarded_for="10.0.0.1")):
+            assert refused.status_code == 403
+    samples = {
+        sample.name + "".join(sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["workbench_jobsdone"] == 1
+    assert samples["workbench_jobsqueued"] == 0
+    assert samples["workbench_workers"] == 1
+    assert samples["workbench_http_requests_total2xx"] == 1
+    assert samples["workbench_disk_free_bytes"] > 0

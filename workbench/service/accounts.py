@@ -120,7 +120,7 @@ class Accounts:
             self._refuse_locked(session, keys)
             for key in keys.values():
                 self._count(session, key)
-            user = _find(session, name)
+            user = _find(session, name) if _NAME.fullmatch(name) else None
         with self._hashing:
             good = self._verify(user.password if user else self._nobody, password) and user is not None
             renewed = good and self._hasher.check_needs_rehash(user.password)
@@ -215,7 +215,7 @@ def _keys(name: str, address: str) -> dict[str, str]:
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+    return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:40]
 
 
 def _network(address: str) -> str:

@@ -290,6 +290,14 @@ class Platform:
         """Jobs at work and bytes on the disk of an owner."""
         return self._records.usage(owner)
 
+    def counts(self) -> tuple[dict[str, int], float | None]:
+        """Jobs by state, and when the one that waits longest was accepted (UTC seconds)."""
+        return self._records.counts()
+
+    def is_working(self) -> bool:
+        """Whether somebody sees to the jobs."""
+        return not self._closing.is_set() and self._manager.is_alive()
+
     def remove_owner(self, owner: str) -> None:
         """Delete every job of an owner."""
         for row in self._records.list(owner):

@@ -47,6 +47,14 @@ class Records:
         queued = session.scalar(sql.select(sql.func.count()).where(Job.state == QUEUED))
         return Usage(active, int(size), queued)
 
+    def counts(self) -> tuple[dict[str, int], float | None]:
+        """Jobs by state, and when the one that waits longest was accepted."""
+        states = sql.select(Job.state, sql.func.count()).group_by(Job.state)
+        with self._database.read() as session:
+            found = dict(session.execute(states).tuples())
+            oldest = session.scalar(sql.select(sql.func.min(Job.created)).where(Job.state == QUEUED))
+        return {state: found.get(state, 0) for state in (*ACTIVE, *FINAL)}, oldest
+
     def check(self, owner: str, size: int = 0, session: Session | None = None) -> Usage:
         """Whether the owner may have one more job of ``size`` bytes; raises :class:`LimitError` if not."""
         now = self.usage(owner, session)

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-VERSION = 1  # of the tables; written into the database and checked when it is opened
+VERSION = 1  # of what the rows mean; written into the database and checked when it is opened
+HEAD = "0002"  # the last change of the tables, see workbench.service.migrations
 
 QUEUED, RUNNING = "queued", "running"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"

@@ -101,6 +101,10 @@ class Uploads:
             )
         return min(left_to_owner, left_to_all, free)
 
+    def size(self) -> int:
+        """Bytes of all uploads."""
+        return _size(self.run / UPLOADS)
+
     def check_disk(self) -> int:
         """Bytes that may be written.
 

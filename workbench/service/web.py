@@ -31,6 +31,7 @@ from workbench.service.bodies import BodyError, again, bounded, read
 from workbench.service.errors import LimitError, LoginError, StorageError
 from workbench.service.identity import COOKIE, DAYS
 from workbench.service.logins import LoginDesk
+from workbench.service.metrics import HEALTH, METRICS, Watch
 from workbench.service.origin import refusal
 from workbench.service.platform import Platform
 from workbench.service.sessions import Bound
@@ -119,7 +120,7 @@ class Gate:
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
         self._sessions = Bound(SESSIONS, SESSIONS_OF_ONE, forget)
         self._events = Bound()
-        self._logins = LoginDesk(platform.accounts)
+        self._logins, self._watch = LoginDesk(platform.accounts), Watch(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -134,6 +135,8 @@ class Gate:
                 raise
             if not dressed.begun:
                 await PlainTextResponse(words[1], words[0])(scope, receive, dressed)
+        finally:
+            self._watch.count(dressed.status or 500)
 
     async def _receive(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         headers, path = Headers(scope=scope), _path(scope)
@@ -144,6 +147,14 @@ class Gate:
                 await answer({"type": "websocket.close", "code": 1008})
             else:
                 await PlainTextResponse(refused[1], refused[0])(scope, receive, answer)
+            return
+        if path == HEALTH:
+            await (await run_in_threadpool(self._watch.health))(scope, receive, answer)
+            return
+        if path == METRICS:
+            client = scope["client"][0] if scope.get("client") else None
+            found = await run_in_threadpool(self._watch.metrics, client, headers)
+            await found(scope, receive, answer)
             return
         sent = cookie_parser(headers.get("cookie", ""))
         owner = await run_in_threadpool(identify, self._platform, sent)
