@@ -10,7 +10,7 @@ import dataclasses
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -144,8 +144,8 @@ class StatisticsFeatures:
 @functools.lru_cache(maxsize=2)
 def statistics_network(variants: tuple[str, ...]) -> StatisticsClassifier:
     """The frozen networks with ImageNet weights; the linear layer is not fitted. Do not change it."""
-    network = create("lite_statistics", num_classes=2, variants=variants, pretrained=True)
-    return cast(StatisticsClassifier, network.eval().to(memory_format=torch.channels_last))
+    network = StatisticsClassifier(2, variants, pretrained=True)
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 @dataclasses.dataclass(frozen=True)

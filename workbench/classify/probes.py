@@ -16,7 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.classify.estimators import Estimator
@@ -169,6 +169,14 @@ def soft_probe(features: Tensor, targets: Tensor, weights: Tensor, penalty: floa
     with torch.no_grad():
         raw = weight / std[:, None]
         return raw.T.contiguous(), bias - mean @ raw
+
+
+@torch.no_grad()
+def set_layer(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """Set a linear layer to the weights of a probe."""
+    assert isinstance(layer, nn.Linear)
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)
 
 
 @dataclasses.dataclass(frozen=True)

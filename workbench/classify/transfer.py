@@ -10,7 +10,7 @@ Sources: Howard and Ruder, "ULMFiT", ACL 2018 (discriminative rates); Bao et al.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from timm.models import group_parameters
 from torch import nn
@@ -57,8 +57,9 @@ def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
 
 def layer_groups(network: nn.Module) -> dict[str, int]:
     """Depth of every parameter's layer group, 0 at the input; the head, the last linear layer, is deepest."""
-    if hasattr(network, "group_matcher"):
-        depth = group_parameters(network, cast(Any, network).group_matcher(coarse=False), reverse=True)
+    matcher: Any = getattr(network, "group_matcher", None)
+    if matcher is not None:
+        depth = group_parameters(network, matcher(coarse=False), reverse=True)
     else:  # one group per module that holds parameters, in order
         owners = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters()))
         depth = {name: owners.index(name.rpartition(".")[0]) for name, _ in network.named_parameters()}
