@@ -1,7 +1,7 @@
 """Is one model better than another on the same pictures?
 
 The paired bootstrap over groups answers it for any metric and is the one to believe where pictures come in
-groups. McNemar's test looks at right and wrong only and takes pictures for independent draws: with several
+groups. McNemar's test knows only right and wrong, and takes pictures for independent draws: with several
 pictures a painter its p is too small.
 """
 
