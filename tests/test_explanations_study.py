@@ -6,9 +6,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
 from workbench.classify.cross_validation import compare
 from workbench.classify.linear_probe import STRENGTH
+
 from workbench.data.paintings import read_paintings
 from workbench.plots import explanations as plots
 from workbench.plots.features import feature_sheet

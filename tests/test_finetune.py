@@ -7,6 +7,9 @@ import pytest
 import torch
 from hues import write_hues
 from PIL import Image
+from workbench.classify.recipes import config_for
+from workbench.classify.statistics_probe import StatisticsConfig, statistics
+from workbench.classify.statistics_probe import new_network as statistics_network
 
 from workbench import models
 from workbench.classify import finetune
@@ -14,9 +17,6 @@ from workbench.classify.augment import POLICIES, policy
 from workbench.classify.finetune import FinetuneConfig, Pictures, fit, layer_groups, new_network, predict
 from workbench.classify.publish import main
 from workbench.classify.reading import Classifier
-from workbench.classify.recipes import config_for
-from workbench.classify.statistics_probe import StatisticsConfig, statistics
-from workbench.classify.statistics_probe import new_network as statistics_network
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.paintings import read_paintings
 

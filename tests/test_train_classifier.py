@@ -9,14 +9,14 @@ import pytest
 import torch
 from hues import write_hues
 from sklearn.linear_model import LogisticRegression
+from workbench.classify.linear_probe import linear_probe, pooled_features, soft_probe
+from workbench.classify.soft_targets import soft_targets
 
 from workbench import models
 from workbench.classify import bank as fitting
 from workbench.classify import summary as report
-from workbench.classify.linear_probe import linear_probe, pooled_features, soft_probe
 from workbench.classify.publish import main
 from workbench.classify.reading import Classifier
-from workbench.classify.soft_targets import soft_targets
 from workbench.core.errors import DatasetError
 from workbench.data.paintings import read_paintings
 

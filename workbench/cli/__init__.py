@@ -21,6 +21,7 @@ from workbench.cli import (
     reading,
     reports,
     serving,
+    studies,
     training,
 )
 from workbench.core.errors import WorkbenchError
@@ -46,6 +47,7 @@ for _command in (
 training.train.command("portraits")(portraits.train_portraits)
 app.add_typer(training.train, name="train")
 app.add_typer(datasets.data, name="data")
+app.add_typer(studies.study, name="study")
 app.add_typer(serving.users, name="users")
 app.add_typer(benchmarks.bench, name="bench")
 

@@ -30,9 +30,9 @@ def bench_platform(
 
 @bench.command("video")
 def bench_video(
-    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
-        "runs/video_speed.csv"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder of video_speed.csv; runs that are in it are not made again.")
+    ] = Path("runs"),
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the generator.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; medians are kept.")] = 3,
     frames: Annotated[int, typer.Option(min=8, help="Frames of the film.")] = 48,
@@ -42,9 +42,10 @@ def bench_video(
     ),
 ) -> None:
     """Measure how much of the generator's speed is left when it draws a film from file to file."""
-    from workbench.studies.video_speed import run
+    from workbench.studies.video_speed import VideoSpeed
 
-    typer.echo(str(run(out, size=size, frames=frames, threads=threads, rounds=rounds)))
+    study = VideoSpeed(width=size[0], height=size[1], frames=frames, threads=threads, rounds=rounds)
+    typer.echo(str(study.run(out)))
 
 
 @bench.command("stylizers")
