@@ -30,9 +30,9 @@ def bench_platform(
 
 @bench.command("video")
 def bench_video(
-    out: Annotated[
-        Path, typer.Option(help="Folder of video_speed.csv; runs that are in it are not made again.")
-    ] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+        "runs/video_speed.csv"
+    ),
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the generator.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; medians are kept.")] = 3,
     frames: Annotated[int, typer.Option(min=8, help="Frames of the film.")] = 48,

@@ -103,9 +103,9 @@ class PortraitTraining(TableStudy):
     annotations: str  # folder of their landmarks and masks, see workbench.data.faces
     style: str  # folder of anime faces
     minutes: float | None = None  # of one core; by default those that AFGAN's training took, by its card
-    held_out: int = _SPLIT.held_out  # portraits that are tested; AFGAN's by default
+    held_out: float = _SPLIT.held_out  # share of the people who are not learnt from; AFGAN's by default
     seed: int = _SPLIT.seed  # of that split
-    arguments: dict = dataclasses.field(default_factory=dict)  # of smaller networks, for a trial
+    changes: dict = dataclasses.field(default_factory=dict)  # other choices of the peer's training
 
     def plan(self) -> list[dict]:
         """The photos themselves, the shipped portraits, and the peer."""
@@ -121,7 +121,7 @@ class PortraitTraining(TableStudy):
         learnt, _, test = split_by_person(list(everyone), self.held_out, self.seed)
         pictures = list(load_pictures(self.style, 256).values())
         minutes = _minutes(models.card(SHIPPED)) if self.minutes is None else self.minutes
-        training = config(out / f"{PEER}-{self.content_key[-12:]}", minutes, **self.arguments)
+        training = config(out / f"{PEER}-{self.content_key[-12:]}", minutes, **self.changes)
         weights = train({n: everyone[n] for n in learnt}, pictures, training)
         peer = models.create(training.architecture, **training.arguments)
         peer.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))

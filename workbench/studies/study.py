@@ -75,13 +75,18 @@ class Study(abc.ABC):
         return None
 
     def runs(self, out: str | os.PathLike, suffix: str = "", keys: Sequence[str] | None = None) -> Runs:
-        """The study's table in ``out``, or another one beside it, with the rows that are today's."""
+        """The study's table in the folder ``out`` (or the CSV ``out``), or another one beside it; of rows that
+        are there, those that are today's.
+        """
 
         def key_of(run: Mapping[str, str]) -> str:
             own = None if suffix else self.depends_on(**run)
             return self.content_key if own is None else f"{self.content_key}-{digest(own)[:12]}"
 
-        return Runs(Path(out) / f"{self.name}{suffix}.csv", keys or self.keys, content_key=key_of)
+        path = Path(out)
+        if path.suffix != ".csv" or suffix:
+            path = path / f"{self.name}{suffix}.csv"
+        return Runs(path, keys or self.keys, content_key=key_of)
 
 
 class TableStudy(Study):
@@ -100,8 +105,8 @@ class TableStudy(Study):
 
     def run(self, out: str | os.PathLike) -> Path:
         """Do the runs that are not done, write the summary, and return the table's path."""
-        out, plan = Path(out), list(self.plan())
-        table = self.runs(out)
+        plan, table = list(self.plan()), self.runs(out)
+        out = table.path.parent
         prepared = functools.cache(lambda: self.prepare(out))
         table.do(plan, lambda **run: prepared()(**run), desc=self.name.replace("_", " "))
         self.summarise(out)

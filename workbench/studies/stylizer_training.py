@@ -210,10 +210,14 @@ class StylizerTraining(Study):
         """The weights of the shipped style."""
         return stylizers.weights_of(run["variant"])
 
+    def folder(self, out: str | os.PathLike) -> Path:
+        """Where the trainings lie: other pictures or budgets are other trainings."""
+        return Path(out) / self.content_key[-12:]
+
     def run(self, out: str | os.PathLike) -> Path:
         """Train what is not trained, measure it, and write the table and its effects."""
         out = Path(out)
-        work = out / self.content_key[-12:]  # other pictures or budgets are other trainings
+        work = self.folder(out)
         wanted = list(trainings(self, work))
         data = load_data(dataclasses.replace(wanted[0].config, out=str(work)), targets=True)
         for one in wanted:

@@ -282,7 +282,7 @@ class Video(TableStudy):
 
     films: tuple[str, ...] = ()  # real clips
     motions: tuple[str, ...] = SYNTHESISED  # synthesised clips
-    methods: tuple[str, ...] = tuple(METHODS)  # those for faces leave out clips that show none
+    methods: tuple[str, ...] = ()  # () takes all; those for faces leave out clips that show none
     frames: int = 12  # of each clip, at least 4
 
     @functools.cached_property
@@ -297,13 +297,14 @@ class Video(TableStudy):
 
     def plan(self) -> list[dict]:
         """Every method on every clip that it applies to."""
-        for name in self.methods:
+        methods = self.methods or tuple(METHODS)
+        for name in methods:
             if name not in METHODS:
                 raise UnknownNameError("method", name, METHODS)
         return [
             {"clip": clip, "method": method, "frames": self.frames}
             for clip in (*self.motions, *(Path(path).stem for path in self.films))
-            for method in self.methods
+            for method in methods
             if method not in OF_FACES or shows_face(self.clips(clip).frames)
         ]
 
