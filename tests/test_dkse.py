@@ -3,7 +3,7 @@ import timm
 import torch
 
 from workbench import models
-from workbench.classify.finetune import layer_groups
+from workbench.classify.transfer import layer_groups
 from workbench.models.dkse import DKSEModule, SeparableConv
 
 

@@ -6,10 +6,18 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+<<<<<<< HEAD
 from workbench.classify.cross_validation import compare
 from workbench.classify.linear_probe import STRENGTH
 
 from workbench.data.paintings import read_paintings
+=======
+
+from workbench.classify.probes import STRENGTH
+from workbench.classify.summary import summarise
+from workbench.classify.validation import Fold, Validation
+from workbench.data.paintings import Paintings, read_paintings
+>>>>>>> classify
 from workbench.plots import explanations as plots
 from workbench.plots.features import feature_sheet
 from workbench.studies import class_averages, explanations_hold, what_layers_see
@@ -179,22 +187,22 @@ def test_the_three_choices_have_as_many_blocks():
 
 
 def test_scores_and_comparison_come_from_the_answers(tmp_path):
-    """Two pictures a painter; the recommended blocks name one more of four right than the deepest."""
-    path, right = tmp_path / "x_predictions.csv", {"recommended": 4, "deepest": 3, "random": 2}
-    lines = ["variant,split_seed,fold,path,group,label,p_calm,p_wild"]
-    for choice, count in right.items():
-        for i in range(4):
-            label = ("calm", "wild")[i % 2]
-            p = 0.9 if (label == "calm") == (i < count) else 0.1
-            lines.append(f"{choice},0,0,{i}.png,{'ab'[i // 2]},{label},{p:.1f},{1 - p:.1f}")
-    path.write_text("\n".join(lines))
-    row = what_layers_see._scores(path, "deepest", 0)
+    """Two pictures per painter; the recommended blocks name one more of four right than the deepest."""
+    labels, groups = np.array([0, 1, 0, 1]), np.array(["a", "a", "b", "b"])
+    paths = tuple(f"{i}.png" for i in range(4))
+    data = Paintings(tmp_path, paths, ("calm", "wild"), labels, groups, None, True)
+    validations = {}
+    for choice, count in {"recommended": 4, "deepest": 3, "random": 2}.items():
+        named = np.where(np.arange(4) < count, labels, 1 - labels)
+        fold = Fold(0, 0, np.arange(4), 2.0 * np.eye(2)[named], labels, 1.0, 2, {})
+        validations[choice] = Validation(data, (fold,))
+    row = what_layers_see._scores(validations["deepest"], 0)
     assert (row["score"], row["accuracy"], row["pictures"]) == (0.75, 0.75, 4)
-    table = compare(path, "recommended", ("accuracy",), samples=50).to_dict("records")
-    (first,) = what_layers_see._compared(table, "recommended")
+    table = summarise(validations, "recommended", ("accuracy",), samples=50, calibrated=False)
+    (first,) = what_layers_see._compared(table.to_dict("records"), "recommended")
     assert first["score"] == 1
     assert "difference" not in first
-    (second,) = what_layers_see._compared(table, "random")
+    (second,) = what_layers_see._compared(table.to_dict("records"), "random")
     assert second["difference"] == -0.5
     assert second["difference_low"] <= -0.5 <= second["difference_high"]
 

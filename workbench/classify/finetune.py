@@ -31,6 +31,7 @@ from workbench.classify.probes import LinearProbe, soft_probe, soft_targets
 from workbench.classify.transfer import head_name, new_network, parameter_groups, set_training_mode
 from workbench.core.cache import digest, key
 from workbench.core.devices import resolve
+from workbench.core.errors import DatasetError
 from workbench.core.files import replacing
 from workbench.core.precision import autocast, one_process
 from workbench.data.paintings import Paintings
@@ -297,7 +298,13 @@ def _hold_out(
     """Training and stopping pictures, no group on both sides."""
     folds = max(2, round(1 / config.holdout))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    train, stop = next(splitter.split(rows, paintings.labels[rows], paintings.groups[rows]))
+    try:
+        train, stop = next(splitter.split(rows, paintings.labels[rows], paintings.groups[rows]))
+    except ValueError as error:
+        raise DatasetError(
+            f"Expected enough pictures to hold out {config.holdout:.0%} of the groups for early stopping but "
+            f"{error} Add pictures, or set patience to 0."
+        ) from error
     check_no_leak(paintings.groups, rows[train], rows[stop])
     return rows[train], rows[stop]
 

@@ -45,7 +45,8 @@ def with_options(**configs: type | tuple[type, ...]) -> Callable[[Callable], Cal
 
         @functools.wraps(function)
         def command(**given: Any) -> Any:
-            built = {name: _build(cls, given) for name, cls in configs.items()}
+            flags = {name: value for name, value in given.items() if name not in taken}
+            built = {name: _build(cls, flags) for name, cls in configs.items()}
             return function(**{p.name: given[p.name] for p in own}, **built)
 
         del command.__wrapped__  # type: ignore[attr-defined]  # or the flags would be read from there
