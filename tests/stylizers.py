@@ -1,4 +1,4 @@
-"""A tiny stylizer with random weights and its card, for tests that must not depend on the shipped ones."""
+"""Tiny stylizers with random weights and cards, for tests that must not depend on the shipped ones."""
 
 import torch
 
@@ -26,3 +26,16 @@ def save_tiny(folder, name="tiny", kind="stylizer", seed=0, **changes):
         "licence": "CC-BY-4.0",
     }
     return models.save(network, Card(**values | changes), folder)
+
+
+def save_tiny_portrait(folder, name="mine"):
+    """Write a tiny portrait network, which finds nobody; return the path of its weights."""
+    torch.manual_seed(0)
+    arguments = {"widths": (4, 8, 8, 8), "encoder_blocks": 1, "blocks": 1}
+    network = models.create("afgan_small", **arguments)
+    values = dict.fromkeys(("title", "description", "limitations", "licence"), "")
+    values |= {key: {} for key in ("preprocessing", "training", "metrics")}
+    card = Card(
+        name=name, kind="portrait_stylizer", architecture="afgan_small", arguments=arguments, **values
+    )
+    return models.save(network, card, folder)

@@ -13,6 +13,7 @@ from PIL import Image
 from stylizers import save_tiny
 
 from workbench import __version__, cli
+from workbench.core import cards
 from workbench.core.errors import UnknownNameError
 from workbench.models import weights
 from workbench.styles.stylize import DEFAULT_STYLE
@@ -116,6 +117,25 @@ def test_file_into_an_existing_folder(run, tmp_path):
     assert Image.open(tmp_path / "out" / "a.png").format == "PNG"
 
 
+def test_a_picture_without_a_face_is_named_in_a_portrait_style(run, tmp_path):
+    from skimage import data
+
+    folder = tmp_path / "people"
+    folder.mkdir()
+    Image.fromarray(data.astronaut()[:300, 60:380]).save(folder / "astronaut.png")
+    Image.fromarray(data.coffee()[:120, :160]).save(folder / "coffee.png")
+    style = cards.SHIPPED / "afgan_portrait.safetensors"
+    code, out, err = run("stylize", folder, tmp_path / "out", "--style", style)
+    assert code == 1, err
+    assert out == f"1 of 2 pictures written to {tmp_path / 'out'}\n"
+    assert "coffee.png: Expected a picture with an upright face" in err
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["astronaut.png"]
+    code, _, err = run("stylize", folder, tmp_path / "out2", "--style", style, "--runtime", "onnx")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Expected the runtime torch but got onnx" in err
+    assert not (tmp_path / "out2").exists()
+
+
 def test_stylize_a_folder_keeps_paths_and_reports_what_failed(run, tmp_path):
     source = tmp_path / "in"
     for name in ("a.jpg", "sub/deep/b.png", "same.jpg", "same.png"):
@@ -205,13 +225,13 @@ def test_a_folder_written_beside_does_not_overwrite_inputs_through_links(run, tm
         (["{tmp}/text.png", "{tmp}/b.png"], "picture"),
         (["{tmp}/empty.png", "{tmp}/b.png"], "is empty"),
         (["{tmp}/a.png", "{tmp}/b.png", "--style", "van_gogh"], "Unknown style 'van_gogh'"),
-        (["{tmp}/a.png", "{tmp}/b.png", "--strength", "2"], "strength between 0"),
+        (["{tmp}/a.png", "{tmp}/b.png", "--strength", "2"], "Expected strength to be 0 to 1"),
         (["{tmp}/a.png", "{tmp}/b.xyz"], "Expected an output ending in .png"),
         (["{tmp}/a.png", "{tmp}/text.png/b.png"], "cannot be written"),
         (["{tmp}", "{tmp}/a.png"], "is a file"),
         (["{tmp}/nothing", "{tmp}/out"], "found none"),
         (["{tmp}", "{tmp}/out", "--style", "van_gogh"], "Unknown style 'van_gogh'"),
-        (["{tmp}", "{tmp}/out", "--strength", "-1"], "strength between 0"),
+        (["{tmp}", "{tmp}/out", "--strength", "-1"], "Expected strength to be 0 to 1"),
         (["{tmp}/a.png", "{tmp}/b.png", "--style", "{tmp}/none.safetensors"], "there is none"),
     ],
 )

@@ -301,7 +301,8 @@ def test_flags_show_help_limits_and_choices():
         "[required]",
     ):
         assert expected in text
-    assert runner.invoke(app, ["--photos", "p", "--strength", "2"]).exit_code == 2
+    with pytest.raises(WorkbenchError, match=r"Expected strength to be 0 to 1 but got 2\.0"):
+        runner.invoke(app, ["--photos", "p", "--strength", "2"], catch_exceptions=False)
 
 
 def test_the_device_is_the_one_asked_for(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from workbench.core.errors import DatasetError
-from workbench.data.faces import Composites, Portrait, load_portraits, person, split_by_person
+from workbench.data.faces import Composites, Portrait, load_portraits, person_of, split_by_person
 from workbench.drawing.portrait_teacher import draw
 
 
@@ -36,7 +36,7 @@ def test_annotated_portraits_are_loaded_by_name(tmp_path):
     np.savez(tmp_path / "a.npz", **stored)
     loaded = load_portraits(photos, tmp_path / "a.npz")
     assert sorted(loaded) == [f"p_{i}.png" for i in range(9)]
-    assert loaded["p_3.png"].unit == pytest.approx(10, abs=0.2)
+    assert loaded["p_3.png"].interocular_px == pytest.approx(10, abs=0.2)
     np.testing.assert_array_equal(loaded["p_3.png"].mask, stored["mask/p_3.png"])
 
 
@@ -59,17 +59,29 @@ def test_nobody_is_in_two_parts_and_more_portraits_move_nobody():
         for kind, k in (("neutral", 3), ("smiling", 8))
     ]
     names += [f"us_{i:05}.jpg" for i in range(200)]
-    parts = split_by_person(names, 0.2, 0)
+    pattern = "^(frl_)[^_]+_front__([0-9]+)"
+    parts = split_by_person(names, 0.2, 0, pattern)
     assert sorted(name for part in parts for name in part) == sorted(names)
-    people = [{person(n) for n in part} for part in parts]
+    people = [{person_of(n, pattern) for n in part} for part in parts]
     assert not people[0] & people[1]
     assert not people[0] & people[2]
     assert not people[1] & people[2]
     assert 0.05 < len(parts[1]) / len(names) < 0.16
-    fewer = split_by_person(names[::2], 0.2, 0)
+    fewer = split_by_person(names[::2], 0.2, 0, pattern)
     assert all(set(few) <= set(part) for few, part in zip(fewer, parts, strict=True))
     with pytest.raises(DatasetError, match="hold out"):
         split_by_person(names[:2], 0.2, 0)
+
+
+def test_who_is_shown_is_said_by_a_pattern_or_everybody_is_alone():
+    assert person_of("anna_01.jpg") == "anna_01"
+    assert person_of("anna_01.jpg", "^(.+?)_") == person_of("anna_2.png", "^(.+?)_") == "anna"
+    assert person_of("frl_smiling_front__007_08.jpg", "^(frl_).*__([0-9]+)") == "frl_007"
+    assert person_of("us_S000033.jpg", "^(frl_).*__([0-9]+)") == "us_S000033"  # not found: alone
+    with pytest.raises(DatasetError, match="regular expression"):
+        person_of("a.jpg", "(")
+    with pytest.raises(DatasetError, match="group"):
+        person_of("a.jpg", "^a")
 
 
 @pytest.mark.parametrize("own_backdrop", [0.0, 1.0])
@@ -82,7 +94,7 @@ def test_a_composite_is_redrawn_only_inside_its_mask(portrait, own_backdrop):
     assert outside.mean() > 0.2
     np.testing.assert_array_equal(example.target[outside], example.photo[outside])
     assert np.abs(example.target[~outside].astype(int) - example.photo[~outside]).mean() > 10
-    assert ((example.unit >= 16) & (example.unit <= 26)).all()
+    assert ((example.interocular_px >= 16) & (example.interocular_px <= 26)).all()
     for mask, (x, y) in zip(example.mask, example.center, strict=True):
         assert mask[int(y), int(x)] == 255
     again = composites.batch(0, 12)
@@ -115,8 +127,8 @@ def test_an_example_says_whether_its_face_may_be_judged(portrait, judged):
     portraits = [dataclasses.replace(portrait, judged=judged)]
     example = Composites(portraits, scenes, 96, (16.0, 26.0), 4, empty=0.5).batch(0, 12)
     assert example.judged.dtype == bool
-    np.testing.assert_array_equal(example.judged, (example.unit > 0) & judged)
-    assert 0 < np.count_nonzero(example.unit) < 12
+    np.testing.assert_array_equal(example.judged, (example.interocular_px > 0) & judged)
+    assert 0 < np.count_nonzero(example.interocular_px) < 12
 
 
 def test_a_scene_without_a_person_stays_as_it_is(portrait):
@@ -124,4 +136,4 @@ def test_a_scene_without_a_person_stays_as_it_is(portrait):
     example = Composites([portrait], [scene], 64, (12.0, 20.0), 1, empty=1.0).batch(0, 3)
     np.testing.assert_array_equal(example.photo, example.target)
     assert not example.mask.any()
-    assert not example.unit.any()
+    assert not example.interocular_px.any()

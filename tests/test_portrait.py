@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
+from stylizers import save_tiny_portrait
 
-from workbench import models
 from workbench.core.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
 from workbench.drawing import skin
 from workbench.models.afgan import Portrayal
-from workbench.styles import portrait, portrait_styles
+from workbench.styles import people, portrait
 from workbench.styles import stylize as stylizer
 
 
@@ -42,7 +42,7 @@ def test_a_face_is_found_where_it_is():
     (face,) = portrait.find_faces(data.astronaut())
     assert abs(face.x - 225) < 12
     assert abs(face.y - 110) < 12
-    assert 28 < face.unit < 46
+    assert 28 < face.interocular_px < 46
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 300), (64, 64)])
@@ -171,22 +171,7 @@ def test_a_tilted_face_is_found():
 
 @pytest.fixture
 def own_weights(tmp_path):
-    torch.manual_seed(0)
-    network = models.create("afgan_small", widths=(4, 8, 8, 8), encoder_blocks=1, blocks=1)
-    card = models.Card(
-        name="mine",
-        kind=portrait_styles.KIND,
-        title="t",
-        description="d",
-        architecture="afgan_small",
-        arguments={"widths": (4, 8, 8, 8), "encoder_blocks": 1, "blocks": 1},
-        preprocessing={},
-        training={},
-        metrics={},
-        limitations="",
-        licence="",
-    )
-    return models.save(network, card, tmp_path)
+    return save_tiny_portrait(tmp_path)
 
 
 def test_a_user_s_own_portrait_weights_are_a_style(own_weights):
@@ -203,18 +188,19 @@ def test_portrait_weights_are_not_run_in_tiles(own_weights):
 
 
 def test_a_portrait_style_that_is_not_there_is_unknown():
-    assert not portrait_styles.is_portrait("nobody")
     with pytest.raises(UnknownNameError):
         stylizer.stylize(Image.new("RGB", (20, 20)), "nobody")
 
 
-needs_weights = pytest.mark.skipif(not portrait_styles.has_fusion(), reason="the weights are not installed")
+needs_weights = pytest.mark.skipif(
+    people.FUSED not in stylizer.styles(), reason="the weights are not installed"
+)
 
 
 @needs_weights
 def test_the_menu_has_both_portrait_styles():
     known = stylizer.styles()
-    assert known["afgan_portrait"].kind == known[portrait_styles.FUSION].kind == "portrait"
+    assert known["afgan_portrait"].kind == known[people.FUSED].kind == "portrait"
     assert next(iter(known)) == stylizer.DEFAULT_STYLE
 
 
@@ -231,7 +217,7 @@ def test_the_astronaut_becomes_an_anime_portrait_and_her_background_stays():
 @needs_weights
 def test_the_joint_style_redraws_scenes_without_people_too():
     photo = Image.fromarray(data.coffee()[:160, :200])
-    joint = np.asarray(stylizer.stylize(photo, portrait_styles.FUSION))
+    joint = np.asarray(stylizer.stylize(photo, people.FUSED))
     scene = np.asarray(stylizer.stylize(photo, "fsgan_pepper"))
     np.testing.assert_array_equal(joint, scene)
     with pytest.raises(ImageError, match="found none"):

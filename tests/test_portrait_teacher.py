@@ -1,4 +1,4 @@
-"""The teacher that draws portraits, what it sees in them, and their twins with darker skin."""
+"""The teacher that draws portraits, what it sees in them, and their variants with dark skin."""
 
 import dataclasses
 
@@ -7,12 +7,14 @@ import numpy as np
 import portraits as drawn
 import pytest
 
+from workbench.core.cache import Cache
 from workbench.data.faces import Portrait
 from workbench.drawing import portrait_features, portrait_regions
 from workbench.drawing.portrait_regions import FACE, HAIR, Face
 from workbench.drawing.portrait_teacher import PortraitTeacherConfig, draw, skin_tones
 from workbench.drawing.skin import to_lab
-from workbench.training.portrait_targets import DARK, darker_twin, prepare, twins
+from workbench.training.configs import PortraitConfig
+from workbench.training.portrait_data import DARK, dark_skin_variants, taught_portraits, with_dark_skin
 
 LARGE = {"height": 240, "width": 200, "unit": 40.0}
 
@@ -32,7 +34,7 @@ def test_the_teacher_changes_the_person_and_nothing_else(portrait):
 def test_the_teacher_draws_larger_eyes(portrait):
     """Around the eyes, more pixels are unlike skin than in the photo."""
     x, y = np.round(portrait.eyes.mean(0)).astype(int)
-    reach = round(portrait.unit)
+    reach = round(portrait.interocular_px)
     window = slice(y - reach // 3, y + reach // 2), slice(x - reach, x + reach)
 
     def unlike_skin(picture):
@@ -70,15 +72,31 @@ def test_iris_color_follows_the_photo():
     assert portrait_features.iris_color(painted, face) == "blue"
 
 
-def test_drawings_are_made_once(tmp_path, portrait, monkeypatch):
-    plain = {"a": dataclasses.replace(portrait, drawing=None)}
-    first = prepare(plain, PortraitTeacherConfig(), tmp_path / "t.npz")
-    np.testing.assert_array_equal(first["a"].drawing, portrait.drawing)
-    monkeypatch.setattr("workbench.training.portrait_targets.draw", lambda *_: pytest.fail("drawn again"))
-    again = prepare(plain, PortraitTeacherConfig(), tmp_path / "t.npz")
-    np.testing.assert_array_equal(again["a"].drawing, portrait.drawing)
-    with pytest.raises(pytest.fail.Exception, match="drawn again"):
-        prepare(plain, PortraitTeacherConfig(eye=1.5), tmp_path / "t.npz")
+def test_a_drawing_is_made_once_for_each_portrait_and_setting(tmp_path):
+    people = {f"{i}.png": Portrait(*drawn.portrait(72, 64, 12.0, i)) for i in range(3)}
+    settings = {"portraits": "", "annotations": "", "scenes": "", "style": "", "out": ""}
+    config = PortraitConfig(**settings, dark_skin_fraction=0.0, rare_repeats=1)
+    cache = Cache(tmp_path)
+
+    def files():
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    first, cost = taught_portraits(people, config, cache)
+    for portrait, taught in zip(people.values(), first, strict=True):
+        expected = draw(portrait.photo, portrait.landmarks, portrait.mask)
+        np.testing.assert_array_equal(taught.drawing, expected)
+    assert cost.wall > 0
+    before = files()
+    again, same_cost = taught_portraits(people, config, cache)
+    assert (files(), same_cost) == (before, cost)  # what was made earlier costs what it cost
+    np.testing.assert_array_equal(again[1].drawing, first[1].drawing)
+    more = people | {"new.png": Portrait(*drawn.portrait(72, 64, 12.0, 9))}
+    taught_portraits(more, config, cache)
+    assert len(files()) == 4  # one more
+    assert before.items() <= files().items()
+    bolder = dataclasses.replace(config, drawing={"eye": 1.2})
+    assert not np.array_equal(taught_portraits(people, bolder, cache)[0][0].drawing, first[0].drawing)
+    assert len(files()) == 7
 
 
 def without_hair(photo, landmarks, mask):
@@ -140,31 +158,31 @@ def lightness(photo, landmarks):
 
 
 @pytest.mark.parametrize("wanted", [24.0, 42.0])
-def test_a_darker_twin_has_dark_skin_and_keeps_the_rest(wanted):
+def test_a_variant_has_dark_skin_and_keeps_the_rest(wanted):
     photo, landmarks, mask = drawn.portrait(**LARGE)
     portrait = Portrait(photo, landmarks, mask)
-    twin = darker_twin(portrait, wanted)
-    assert lightness(twin.photo, landmarks) == pytest.approx(wanted, abs=1.5)
+    variant = with_dark_skin(portrait, wanted)
+    assert lightness(variant.photo, landmarks) == pytest.approx(wanted, abs=1.5)
     x, y = Face(landmarks, 1.0).grid(mask.shape)
     far = (y < -1.6) | ((np.abs(x) > 1.8) & (y < 1.5))  # the backdrop
-    np.testing.assert_allclose(twin.photo[far].astype(int), photo[far], atol=1)  # CIELAB rounds
+    np.testing.assert_allclose(variant.photo[far].astype(int), photo[far], atol=1)  # CIELAB rounds
     x, y = np.round(portrait.eyes[0]).astype(int)
-    assert twin.photo[y, x + 6].min() > 200  # the white beside the iris
+    assert variant.photo[y, x + 6].min() > 200  # the white beside the iris
     labels = portrait_regions.regions(photo, mask > 127, Face(landmarks, 1.0))
-    assert twin.photo[labels == HAIR].mean() < 0.5 * photo[labels == HAIR].mean()
-    drawings = [draw(p, landmarks, mask) for p in (photo, twin.photo)]
+    assert variant.photo[labels == HAIR].mean() < 0.5 * photo[labels == HAIR].mean()
+    drawings = [draw(p, landmarks, mask) for p in (photo, variant.photo)]
     assert lightness(drawings[1], landmarks) < lightness(drawings[0], landmarks) - 20
     assert (labels == FACE).any()
 
 
-def test_twins_are_a_share_of_the_portraits_and_the_same_every_time(portrait):
+def test_dark_skin_variants_are_a_share_of_the_portraits_and_the_same_every_time(portrait, tmp_path):
     portraits = {f"{i}.png": portrait for i in range(8)}
-    found = twins(portraits, 0.25, 3)
+    found, _ = dark_skin_variants(portraits, 0.25, 3, Cache(tmp_path / "a"))
     assert len(found) == 2
     assert all(name.endswith(".png#dark") and name[:-5] in portraits for name in found)
     assert all(DARK[0] - 2 < lightness(t.photo, t.landmarks) < DARK[1] + 2 for t in found.values())
-    again = twins(portraits, 0.25, 3)
+    again, _ = dark_skin_variants(portraits, 0.25, 3, Cache(tmp_path / "b"))
     assert list(again) == list(found)
     for one, two in zip(found.values(), again.values(), strict=True):
         np.testing.assert_array_equal(one.photo, two.photo)
-    assert twins(portraits, 0.0, 3) == {}
+    assert dark_skin_variants(portraits, 0.0, 3, Cache(tmp_path))[0] == {}

@@ -13,11 +13,12 @@ from PIL import Image
 from workbench import models
 from workbench.core.errors import WorkbenchError
 from workbench.drawing.portrait_teacher import is_rare
-from workbench.styles.portrait_styles import KIND
-from workbench.training.portrait_config import PortraitConfig
-from workbench.training.portrait_publish import PortraitPublication, publish
-from workbench.training.portraits import PortraitTrainer, faces
+from workbench.styles.people import KIND
+from workbench.training.configs import PortraitConfig, PortraitPublication, read_config
+from workbench.training.publish import publish
+from workbench.training.recipes.afgan import faces
 from workbench.training.start import time_before
+from workbench.training.trainer import Trainer
 
 SMALL = {"widths": (4, 8, 8, 8), "encoder_blocks": 1, "blocks": 1}
 
@@ -47,7 +48,7 @@ def config(tmp_path_factory):
         steps=3,
         batch=4,
         crop=56,
-        units=(8.0, 13.0),
+        interocular_px=(8.0, 13.0),
         held_out=0.4,
         face_pixels=32,
         validate_every=2,
@@ -57,9 +58,15 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trainer(config):
-    trainer = PortraitTrainer(config)
+    trainer = Trainer(config)
     trainer.run()
     return trainer
+
+
+@pytest.fixture(scope="module")
+def published(trainer):
+    said = PortraitPublication(name="tiny", style_source="noise", keep="step_000003.pt")
+    return publish(trainer, said, "the command")
 
 
 def test_both_phases_run_and_are_logged(trainer):
@@ -74,28 +81,29 @@ def test_both_phases_run_and_are_logged(trainer):
     assert {"best.pt", "checkpoint.pt", "step_000002.pt", "step_000003.pt"} <= {p.name for p in out.iterdir()}
 
 
-def test_only_those_that_are_learnt_from_have_darker_twins_and_rare_looks_come_often(trainer, config):
-    held_out = {*trainer.validation, *trainer.test}
-    assert not any("#" in name for name in held_out)
-    learnt = 16 - len(held_out)
-    shown = trainer.composites.portraits
-    own = learnt + round(config.dark_twins * learnt)
+def test_only_those_that_are_learnt_from_are_seen_with_dark_skin_and_rare_looks_come_often(trainer, config):
+    data = trainer.recipe.data
+    assert not {*data.validation, *data.test} & {*data.training}
+    learnt = 16 - len(data.validation) - len(data.test)
+    shown = trainer.recipe.composites.portraits
+    own = learnt + round(config.dark_skin_fraction * learnt)
+    held_out = [p.photo for p in (*data.validation.values(), *data.test.values())]
+    assert not any(np.array_equal(p.photo, photo) for p in shown for photo in held_out)
+    photos = [p.photo for p in data.training.values()]
+    darker = [p for p in shown[:own] if not any(np.array_equal(p.photo, photo) for photo in photos)]
+    assert len(darker) == own - learnt > 0
     rare = [p for p in shown[:own] if is_rare(p.photo, p.landmarks, p.mask)]
     assert 2 <= len(rare) < own  # every fifth of the made-up people wears glasses
     assert len(shown) == own + 2 * len(rare)
     for one in shown:  # and adversaries, who know no bald people, do not judge them
         times = sum(np.array_equal(p.photo, one.photo) for p in shown)
         assert (times == 3) == (not one.judged) == is_rare(one.photo, one.landmarks, one.mask)
-    with np.load(trainer.out / "targets.npz") as stored:
-        darker = [name for name in stored.files if name.endswith("#dark")]
-    assert len(darker) == round(config.dark_twins * learnt) > 0
-    assert not held_out & {name.removesuffix("#dark") for name in darker}
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(trainer, config, tmp_path):
     first = dataclasses.replace(config, out=str(tmp_path), steps=2)
-    PortraitTrainer(first).run()
-    resumed = PortraitTrainer(dataclasses.replace(first, steps=3))
+    Trainer(first).run()
+    resumed = Trainer(dataclasses.replace(first, steps=3))
     resumed.run()
     for (name, one), two in zip(
         trainer.generator.state_dict().items(), resumed.generator.state_dict().values(), strict=True
@@ -105,21 +113,19 @@ def test_a_resumed_training_equals_an_uninterrupted_one(trainer, config, tmp_pat
 
 def test_a_checkpoint_of_another_network_is_refused(trainer, config):
     other = dataclasses.replace(config, arguments=SMALL | {"blocks": 2})
-    with pytest.raises(WorkbenchError, match="other shapes"):
-        PortraitTrainer(other).resume()
+    with pytest.raises(WorkbenchError, match="arguments was"):
+        Trainer(other).resume()
 
 
 def test_the_configuration_survives_its_file(config, tmp_path):
     config.write(tmp_path / "c.json")
-    read = PortraitConfig.read(tmp_path / "c.json")
+    read = read_config(tmp_path / "c.json")
     assert dataclasses.replace(read, arguments={}) == dataclasses.replace(config, arguments={})
+    assert isinstance(read, PortraitConfig)
 
 
-def test_weights_are_published_with_what_was_measured(trainer, config):
-    path = publish(
-        config.out, PortraitPublication("tiny", style_source="noise"), "the command", "step_000003.pt"
-    )
-    _, card = models.load(path)
+def test_weights_are_published_with_what_was_measured(trainer, published):
+    _, card = models.load(published)
     assert card.kind == KIND
     assert card.training["steps"] == 3
     assert card.training["style"] == "noise"
@@ -130,57 +136,49 @@ def test_weights_are_published_with_what_was_measured(trainer, config):
     assert rows["photos", "all"]["skin_lightness_shift"] == 0
     assert rows["photos", "p"]["kid_lite0"] == rows["photos", "all"]["kid_lite0"]
     assert rows["drawn teacher", "all"]["kid_lite0"] != rows["photos", "all"]["kid_lite0"]
-    with pytest.raises(WorkbenchError, match="Train longer"):
-        publish(config.out, PortraitPublication("tiny"), "", "step_000009.pt")
+    with pytest.raises(WorkbenchError, match="step_000002, step_000003"):
+        publish(trainer, PortraitPublication(keep="step_000009.pt"), "")
 
 
-def test_a_training_begins_from_weights_and_its_card_says_so(trainer, config, tmp_path):
-    first = publish(trainer.out, PortraitPublication(name="first"), "command", "step_000003.pt")
-    begun = dataclasses.replace(config, out=str(tmp_path), start=str(first))
-    later = PortraitTrainer(begun)
+def test_a_training_begins_from_weights_and_its_card_says_so(config, published, tmp_path):
+    begun = dataclasses.replace(config, out=str(tmp_path), start=str(published))
+    later = Trainer(begun)
     for network in (later.generator, later.ema):
-        for name, value in models.load(first)[0].state_dict().items():
+        for name, value in models.load(published)[0].state_dict().items():
             torch.testing.assert_close(network.state_dict()[name], value)
     later.run()
-    second = publish(tmp_path, PortraitPublication(name="second"), "command", "step_000003.pt")
-    told = [models.card(path).training for path in (first, second)]
+    second = publish(later, PortraitPublication(name="second", keep="last"), "command")
+    told = [models.card(path).training for path in (published, second)]
     assert "start" not in told[0]
-    assert told[1]["start"] == "first.safetensors"
+    assert told[1]["start"] == "tiny.safetensors"
     assert told[1]["steps_before"] == 3
     assert told[1]["seconds_before"] == told[0]["seconds"]
     assert str(tmp_path) not in second.with_suffix(".json").read_text()
     with pytest.raises(WorkbenchError, match="do not fit"):
-        PortraitTrainer(dataclasses.replace(begun, arguments=SMALL | {"blocks": 2}, out=str(tmp_path / "b")))
+        Trainer(dataclasses.replace(begun, arguments=SMALL | {"blocks": 2}, out=str(tmp_path / "b")))
     with pytest.raises(WorkbenchError, match="there is none"):
-        PortraitTrainer(dataclasses.replace(begun, start="nowhere.pt", out=str(tmp_path / "c")))
+        Trainer(dataclasses.replace(begun, start="nowhere.pt", out=str(tmp_path / "c")))
 
 
-def test_time_before_adds_up(trainer, config):
-    first = publish(trainer.out, PortraitPublication(name="third"), "command", "step_000003.pt")
-    card = models.card(first)
-    told = card.training | {"seconds": 100, "steps_before": 7, "seconds_before": 20}
-    card_file = first.with_suffix(".json")
-    card_file.write_text(json.dumps(json.loads(card_file.read_text()) | {"training": told}))
+def test_time_before_adds_up(published, tmp_path):
+    told = models.card(published).training | {"seconds": 100, "steps_before": 7, "seconds_before": 20}
+    again = tmp_path / "third.safetensors"
+    again.write_bytes(published.read_bytes())
+    card = json.loads(published.with_suffix(".json").read_text())
+    again.with_suffix(".json").write_text(json.dumps(card | {"training": told}))
     expected = {"start": "third.safetensors", "steps_before": 10, "seconds_before": 120}
-    assert time_before(str(first)) == expected
+    assert time_before(str(again)) == expected
     assert time_before("some/folder/best.pt") == {"start": "best.pt"}
     assert time_before("") == {}
 
 
 def test_adversaries_do_not_see_looks_that_the_style_does_not_know(trainer, monkeypatch):
-    seen = []
-    monkeypatch.setattr(trainer, "step", 2)  # of the adversarial phase
-    monkeypatch.setattr(trainer.discriminators["patch"], "forward", lambda x: seen.append(len(x)) or 1 / 0)
-    shown = [dataclasses.replace(p, judged=False) for p in trainer.composites.portraits]
-    monkeypatch.setattr(trainer, "composites", dataclasses.replace(trainer.composites, portraits=shown))
-    assert "d_patch" not in trainer.train_step()
-    shown = [dataclasses.replace(p, judged=True) for p in shown]
-    monkeypatch.setattr(
-        trainer, "composites", dataclasses.replace(trainer.composites, portraits=shown, empty=0.0)
-    )
-    with pytest.raises(ZeroDivisionError):
-        trainer.train_step()
-    assert seen
+    recipe = trainer.recipe
+    for judged in (False, True):
+        shown = [dataclasses.replace(p, judged=judged) for p in recipe.composites.portraits]
+        composites = dataclasses.replace(recipe.composites, portraits=shown, empty=0.0)
+        monkeypatch.setattr(recipe, "composites", composites)
+        assert ("d_patch" in recipe.step(2, 0.5)) == judged  # a step of the adversarial phase
 
 
 def test_the_discriminators_see_squares_around_faces():
@@ -192,3 +190,8 @@ def test_the_discriminators_see_squares_around_faces():
     assert seen[1].mean().item() == pytest.approx(13 * 13 / 26**2, abs=0.03)
     assert seen[1, 0, 13, 13] == 1
     assert seen[1, 0, 2].max() == seen[1, 0, :, 2].max() == 0
+
+
+def test_a_setting_of_the_teacher_that_there_is_not_is_refused_at_once(config):
+    with pytest.raises(WorkbenchError, match="eye"):
+        dataclasses.replace(config, drawing={"eyes": 2.0})

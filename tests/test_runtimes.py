@@ -12,9 +12,11 @@ from stylizers import save_tiny
 
 from workbench import cli
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+from workbench.core.pixels import LUMA
 from workbench.styles import export as exporter
 from workbench.styles import runtimes
-from workbench.styles.stylize import LUMA, network_of, stylize, with_chroma_of
+from workbench.styles.style import with_chroma_of
+from workbench.styles.stylize import network_of, stylize
 from workbench.styles.tiling import run_tiled
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -113,7 +115,7 @@ def test_files_that_are_no_stylizer(own, exported, tmp_path):
 def test_what_cannot_run(own, monkeypatch):
     with pytest.raises(UnknownNameError, match="runtime 'tpu'"):
         stylize(picture(), str(own), runtime="tpu")
-    with pytest.raises(WorkbenchError, match="is a filter"):
+    with pytest.raises(WorkbenchError, match=r"colormatrix_warm is a filter"):
         stylize(picture(), "colormatrix_warm", runtime="onnx")
 
 
@@ -193,7 +195,7 @@ def test_strength_blends_after_colours():
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan"), "all", None])
 def test_shares_out_of_range(share):
-    with pytest.raises(WorkbenchError, match="preserve_color between 0"):
+    with pytest.raises(WorkbenchError, match="Expected preserve_color to be"):
         stylize(picture(), "colormatrix_warm", preserve_color=share)
 
 

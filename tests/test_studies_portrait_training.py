@@ -69,7 +69,7 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
     places = tmp_path / "photos", tmp_path / "annotations.npz", tmp_path / "style"
     _, _, test = split_by_person(list(load_portraits(*places[:2])), 0.4, 0)
 
-    small = {"arguments": {"width": 8, "blocks": 1}, "settings": {"base": 4}}
+    small = {"arguments": {"width": 8, "blocks": 1}, "base": 4}
     asked = study.PortraitTraining(*map(str, places), minutes=1e-4, held_out=0.4, changes=small)
     path = asked.run(tmp_path / "out")
     with path.open(newline="") as file:

@@ -1,8 +1,11 @@
 """Styles by name: menu, strength, user's weights, threads, and what is refused."""
 
+import gc
 import os
 import shutil
+import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -14,9 +17,9 @@ from workbench import models
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.drawing.filters import FILTERS
 from workbench.models import weights
-from workbench.styles import stylize as module
-from workbench.styles.stylize import DEFAULT_STYLE, styles, stylize
-from workbench.styles.tiling import run_tiled
+from workbench.styles import menu
+from workbench.styles.stylize import DEFAULT_STYLE, network_of, styles, stylize
+from workbench.styles.tiling import run_tiled, run_together
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def test_strength_blends_linearly(folder):
 
 @pytest.mark.parametrize("strength", [-0.01, 1.01, float("nan"), float("inf"), "much", None])
 def test_strength_out_of_range_is_refused(folder, strength):
-    with pytest.raises(WorkbenchError, match="strength between 0"):
+    with pytest.raises(WorkbenchError, match=r"Expected strength to be (0 to 1|a number) but got"):
         stylize(picture(), "another", strength)
 
 
@@ -141,15 +144,13 @@ def test_replaced_weights_are_loaded_again(folder, tmp_path_factory):
     assert stylize(picture(), str(own)).tobytes() != first
 
 
-def test_threads_share_one_load_and_agree(folder, monkeypatch):
-    loads, results = [], []
-    real = module._load
-    monkeypatch.setattr(module, "_load", lambda *args: loads.append(args) or real(*args))
-    module._loaded.clear()
+def test_threads_share_one_network_and_agree(folder):
+    networks, results = [], []
     start = threading.Barrier(6)
 
     def work():
         start.wait()
+        networks.append(network_of("another"))
         results.append(stylize(picture(), "another").tobytes())
 
     threads = [threading.Thread(target=work) for _ in range(6)]
@@ -157,16 +158,79 @@ def test_threads_share_one_load_and_agree(folder, monkeypatch):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(loads) == 1
-    assert len(results) == 6
-    assert len(set(results)) == 1
+    assert len(networks) == 6
+    assert len({id(network) for network in networks}) == len(set(results)) == 1
 
 
-def test_no_more_than_a_few_networks_stay_loaded(folder, tmp_path_factory):
+def test_no_more_than_a_few_networks_stay_in_memory(folder, tmp_path_factory):
     own = tmp_path_factory.mktemp("own")
-    for seed in range(module._MOST_LOADED + 2):
+    first = weakref.ref(network_of(save_tiny(own, "first")))
+    gc.collect()
+    assert first() is not None
+    for seed in range(8):
         stylize(picture(), str(save_tiny(own, f"n{seed}", seed=seed)))
-    assert len(module._loaded) == module._MOST_LOADED
+    gc.collect()
+    assert first() is None
     shutil.rmtree(own)
     with pytest.raises(WeightsError, match="there is none"):
-        stylize(picture(), str(own / "n5.safetensors"))
+        stylize(picture(), str(own / "n7.safetensors"))
+
+
+def test_the_second_drawing_opens_no_card(folder):
+    opened = []
+    sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+    stylize(picture(), "another")
+    opened.clear()
+    stylize(picture(), "another")
+    styles()
+    assert [path for path in opened if path.startswith(str(folder))] == []
+    save_tiny(folder, "another", seed=1, title="Another title")
+    assert styles()["another"].title == "Another title"
+
+
+def test_a_style_says_what_it_is(folder):
+    menu_of = styles()
+    network, filter_ = menu_of["another"], menu_of["affine_tilt"]
+    assert (network.needs, network.stateful, network.halo) == ("", False, network_of("another").halo)
+    assert (filter_.runtimes, filter_.halo) == (("torch",), None)
+    assert "onnx" in network.runtimes
+    with pytest.raises(WorkbenchError, match=r"the runtime torch but got onnx: affine_tilt is a filter"):
+        filter_.check("onnx")
+    assert menu.get(network) is network
+    with pytest.raises(WorkbenchError, match="Expected a device of auto"):
+        stylize(picture(), "another", device="tpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_cuda_draws_what_the_cpu_draws(folder):
+    drawn = [np.asarray(stylize(picture(900, 700), "another", device=d), int) for d in ("cpu", "cuda")]
+    assert np.abs(drawn[0] - drawn[1]).max() <= 1
+
+
+class Cramped(torch.nn.Module):
+    """A generator on a device with memory for two small pictures at a time."""
+
+    halo, stride = 4, 4
+
+    def __init__(self, pixels):
+        super().__init__()
+        self.pixels, self.seen = pixels, []
+        self.eval()
+
+    def forward(self, x):
+        self.seen.append(len(x))
+        if x[:, 0].numel() > self.pixels:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return -x
+
+
+def test_too_little_memory_for_a_batch_of_frames_draws_smaller_batches():
+    frames = [np.asarray(picture(seed=i)) for i in range(7)]
+    network = Cramped(2 * (50 + 2 * 32 + 4) * (37 + 2 * 32 + 4))
+    drawn = run_together(network, frames)
+    for photo, drawing in zip(frames, drawn, strict=True):
+        np.testing.assert_array_equal(drawing, 255 - photo)
+    assert max(network.seen) == 7
+    assert network.seen[-1] <= 2
+    with pytest.raises(torch.OutOfMemoryError):
+        run_together(Cramped(10), frames)

@@ -1,7 +1,6 @@
 """The recipes: each trains and resumes, refuses what it does not know, and leaves ablated terms out."""
 
 import csv
-import dataclasses
 
 import cv2
 import numpy as np
@@ -11,16 +10,17 @@ from PIL import Image
 
 from workbench import models
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.training import recipes as stylizer_recipes
+from workbench.training.configs import RECIPES, StylizerConfig, config_for
 from workbench.training.recipes.base import weigh
-from workbench.training.stylizer import StylizerTrainer
+from workbench.training.trainer import Trainer
 
 TINY_FSGAN = {"architecture": "fsgan_small", "arguments": {"stem": 4, "middle": 4, "trunk": 8, "blocks": 1}}
 TINY = {
-    "fsgan": TINY_FSGAN | {"settings": {"spectrum_size": 32}},
+    "fsgan": TINY_FSGAN | {"spectrum_size": 32},
+    "distil": TINY_FSGAN,
     "cartoongan": TINY_FSGAN,
     "animegan": TINY_FSGAN,
-    "ugatit_light": {"arguments": {"width": 4, "blocks": 1}, "settings": {"base": 4}, "crop": 128},
+    "ugatit_light": {"arguments": {"width": 4, "blocks": 1}, "base": 4, "crop": 128},
 }
 
 
@@ -44,7 +44,7 @@ def config(folders, out, recipe, **changes):
     common = {"photos": str(folders / "photos"), "style": str(folders / "style"), "out": str(out)}
     common |= {"batch": 2, "crop": 64, "held_out": 2, "distil_steps": 1, "steps": 3, "validate_every": 0}
     common |= {"checkpoint_every": 1, "threads": 1}
-    return stylizer_recipes.config_for(recipe, **{**common, **TINY[recipe], **changes})
+    return config_for(recipe, **{**common, **TINY[recipe], **changes})
 
 
 def logged(path):
@@ -52,34 +52,34 @@ def logged(path):
         return list(csv.DictReader(handle))
 
 
-@pytest.mark.parametrize("recipe", stylizer_recipes.names())
+@pytest.mark.parametrize("recipe", TINY)
 def test_a_recipe_trains_and_a_resumed_training_equals_an_unbroken_one(recipe, folders, tmp_path):
-    whole = StylizerTrainer(config(folders, tmp_path / "whole", recipe))
+    whole = Trainer(config(folders, tmp_path / "whole", recipe))
     before = [p.clone() for p in whole.generator.parameters()]
     whole.run()
     assert any(not torch.equal(a, b) for a, b in zip(before, whole.generator.parameters(), strict=True))
     for steps in (2, 3):
-        broken = StylizerTrainer(config(folders, tmp_path / "broken", recipe, steps=steps))
+        broken = Trainer(config(folders, tmp_path / "broken", recipe, steps=steps))
         broken.run()
     for a, b in zip(whole.ema.parameters(), broken.ema.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
-    (row,) = logged(tmp_path / "whole" / "train_adversarial.csv")
+    (row,) = logged(tmp_path / "whole" / f"train_{whole.recipe.phases[-1]}.csv")
     assert all(np.isfinite(float(v)) for v in row.values())
     drawing = whole.stylize([np.zeros((50, 63, 3), np.uint8)])[0]  # sides that are no multiples of 4
     assert drawing.size == (63, 50)
 
 
 def test_only_the_recipes_own_phases_are_run(folders, tmp_path):
-    steps = {"cartoongan": {"content", "adversarial"}, "ugatit_light": {"adversarial"}}
+    steps = {"cartoongan": {"content", "adversarial"}, "ugatit_light": {"adversarial"}, "distil": {"distil"}}
     for recipe, phases in steps.items():
         out = tmp_path / recipe
-        StylizerTrainer(config(folders, out, recipe, steps=2)).run()
+        Trainer(config(folders, out, recipe, steps=2)).run()
         assert {p.stem.removeprefix("train_") for p in out.glob("train_*.csv")} == phases
 
 
 def test_a_term_of_weight_zero_is_not_computed_and_its_discriminator_not_trained(folders, tmp_path):
-    settings = {"spectrum_size": 32, "w_spectral": 0.0, "w_block": 0.0}
-    trainer = StylizerTrainer(config(folders, tmp_path, "fsgan", distil_steps=0, steps=1, settings=settings))
+    weights = {"w_spectral": 0.0, "w_block": 0.0}
+    trainer = Trainer(config(folders, tmp_path, "fsgan", distil_steps=0, steps=1, **weights))
     spectrum, gray = (
         [p.clone() for p in trainer.recipe.discriminators[name].parameters()] for name in ("spectrum", "gray")
     )
@@ -100,31 +100,33 @@ def test_weigh_leaves_out_what_weighs_nothing():
     assert {k: v.item() for k, v in terms.items()} == {"kept": 6.0}
 
 
-def test_the_papers_settings_are_defaults_and_can_be_overridden(folders, tmp_path):
-    animegan = stylizer_recipes.config_for("animegan", photos="p", style="s", out="o")
+def test_the_papers_settings_are_defaults_and_can_be_overridden():
+    folders = {"photos": "p", "style": "s", "out": "o"}
+    animegan = config_for("animegan", **folders)
     assert (animegan.architecture, animegan.lr, animegan.batch) == ("animeganv2", 8e-5, 4)
-    assert stylizer_recipes.config_for("animegan", photos="p", style="s", out="o", batch=2).batch == 2
-    trainer = StylizerTrainer(config(folders, tmp_path, "cartoongan", settings={"w_content": 3.0}))
-    assert trainer.recipe.settings.w_content == 3
-    trainer = StylizerTrainer(config(folders, tmp_path, "animegan", settings={"w_gram": 0.5}))
-    assert trainer.config.settings == dataclasses.asdict(trainer.recipe.settings)  # all of them are recorded
-    assert trainer.config.settings["w_color"] == 10
+    assert config_for("animegan", **folders, batch=2).batch == 2
+    assert config_for("cartoongan", **folders, w_content=3).w_content == 3
+    assert all(issubclass(RECIPES.get(name), StylizerConfig) for name in TINY)
 
 
-def test_settings_of_the_recipe_are_told_from_those_of_the_training():
-    found = stylizer_recipes.sorted_settings({"lr": 1e-5, "w_gram": 0, "settings": {"w_color": 3}})
-    assert found == {"lr": 1e-5, "settings": {"w_color": 3, "w_gram": 0}}
-    for name in stylizer_recipes.names():
-        assert 30 < len(stylizer_recipes.describe(name)) < 120
-
-
-def test_unknown_recipes_and_settings_are_refused(folders, tmp_path):
+def test_unknown_recipes_settings_and_teachers_are_refused():
+    folders = {"photos": "p", "style": "s", "out": "o"}
     with pytest.raises(UnknownNameError, match="cartoongan"):
-        stylizer_recipes.config_for("cyclegan", photos="p", style="s", out="o")
+        config_for("cyclegan", **folders)
     with pytest.raises(WorkbenchError, match="GramStylizer"):
-        stylizer_recipes.find("gatys")
-    with pytest.raises(WorkbenchError, match=r"w_content.*w_gramm"):
-        StylizerTrainer(config(folders, tmp_path, "animegan", settings={"w_gramm": 1}))
+        config_for("gatys", **folders)
+    with pytest.raises(UnknownNameError, match=r"w_gramm.*w_gram"):
+        config_for("animegan", **folders, w_gramm=1)
+    with pytest.raises(WorkbenchError, match="style"):
+        config_for("fsgan", photos="p", out="o")
+    with pytest.raises(WorkbenchError, match="at least 0"):
+        config_for("fsgan", **folders, w_tv=-1)
+    with pytest.raises(UnknownNameError, match=r"teacher.*ink_wash"):
+        config_for("fsgan", **folders, teacher="nobody")
+    with pytest.raises(UnknownNameError, match="ink_gain"):
+        config_for("distil", **folders, drawing={"ink_grain": 1})
+    with pytest.raises(WorkbenchError, match="twice spectrum_size"):
+        config_for("fsgan", **folders, crop=100)
 
 
 def test_a_training_begins_from_the_weights_that_it_is_given(folders, tmp_path):
@@ -132,53 +134,53 @@ def test_a_training_begins_from_the_weights_that_it_is_given(folders, tmp_path):
     network = models.create("fsgan_small", **TINY_FSGAN["arguments"])
     torch.nn.init.normal_(network.out.weight)
     torch.save(network.state_dict(), tmp_path / "start.pt")
-    trainer = StylizerTrainer(config(folders, tmp_path, "fsgan", start=str(tmp_path / "start.pt")))
+    trainer = Trainer(config(folders, tmp_path, "fsgan", start=str(tmp_path / "start.pt")))
     for ours in (trainer.generator, trainer.ema):
         assert torch.equal(ours.out.weight, network.out.weight)
     with pytest.raises(WeightsError, match="do not fit"):
-        StylizerTrainer(config(folders, tmp_path, "fsgan", start="fsgan_pepper"))
+        Trainer(config(folders, tmp_path, "fsgan", start="fsgan_pepper"))
     with pytest.raises(WeightsError, match="there is none"):
-        StylizerTrainer(config(folders, tmp_path, "fsgan", start=str(tmp_path / "none.pt")))
+        Trainer(config(folders, tmp_path, "fsgan", start=str(tmp_path / "none.pt")))
 
 
 def test_a_total_time_budget_counts_earlier_runs(folders, tmp_path):
     budget = {"steps": 10_000, "total_minutes": 1e-6, "clock": "processor"}
     for _ in range(2):
-        trainer = StylizerTrainer(config(folders, tmp_path, "cartoongan", **budget))
+        trainer = Trainer(config(folders, tmp_path, "cartoongan", **budget))
         trainer.run()
         assert trainer.step == 1  # the first step spends it
     assert trainer.seconds > 0
 
 
-def test_the_command_passes_the_recipe_and_its_settings_on(monkeypatch, tmp_path):
-    from typer.testing import CliRunner
+def test_the_first_phase_has_the_terms_that_it_is_given(folders, tmp_path):
+    weights = {"w_l1": 0.0, "w_gradient": 2.0, "w_edges": 0.0}
+    Trainer(config(folders, tmp_path / "a", "fsgan", steps=1, **weights)).run()
+    (row,) = logged(tmp_path / "a" / "train_distil.csv")
+    assert set(row) == {"step", "seconds", "gradient"}
+    Trainer(config(folders, tmp_path / "b", "fsgan", steps=1)).run()
+    (row,) = logged(tmp_path / "b" / "train_distil.csv")
+    assert set(row) == {"step", "seconds", "teacher", "edges"}
 
-    from workbench.cli import app
-    from workbench.training import publish, stylizer
 
-    seen = {}
+def test_distillation_needs_no_style_and_keeps_what_is_nearest_to_the_teacher(folders, tmp_path):
+    changes = {"style": "", "steps": 4, "validate_every": 2, "teacher": "ink_wash"}
+    trainer = Trainer(config(folders, tmp_path, "distil", **changes))
+    trainer.run()
+    rows = logged(tmp_path / "validation.csv")
+    assert [int(row["step"]) for row in rows] == [2, 4]
+    distances = {int(row["step"]): float(row["distance"]) for row in rows}
+    assert trainer.weights("best")[1] == min(distances, key=distances.get)
+    measured, _ = trainer.recipe.measure(trainer.ema, "mine")
+    assert [row["pictures"] for row in measured] == ["photos", "drawn teacher", "mine"]
 
-    class Trainer:
-        def __init__(self, config):
-            seen["config"] = config
 
-        def run(self):
-            seen["ran"] = True
-
-    def published(out, publication, command, keep):
-        seen.update(publication=publication, command=command)
-        return out / f"{publication.name}.safetensors"
-
-    monkeypatch.setattr(stylizer, "StylizerTrainer", Trainer)
-    monkeypatch.setattr(publish, "publish", published)
-    given = ["train", "stylizer", "--photos", "P", "--style", "S", "--out", str(tmp_path), "--name", "x"]
-    given += ["--recipe", "animegan", "--set", "w_gram=0", "--set", "lr=1e-5", "--set", "clip=2.5"]
-    result = CliRunner().invoke(app, given)
-    assert result.exit_code == 0, result.output
-    assert seen["ran"]
-    config = seen["config"]
-    assert (config.recipe, config.architecture, config.batch) == ("animegan", "animeganv2", 4)
-    assert (config.settings, config.lr, config.clip) == ({"w_gram": 0}, 1e-5, 2.5)
-    assert seen["publication"].recipe == stylizer_recipes.describe("animegan")
-    assert "--recipe animegan" in seen["command"]
-    assert "--set w_gram=0" in seen["command"]
+def test_the_learning_rate_rises_and_falls_as_it_is_told(folders, tmp_path):
+    changes = {"lr_distil": 1e-3, "warmup_steps": 3, "decay_share": 0.5}
+    recipe = Trainer(config(folders, tmp_path, "distil", **changes)).recipe
+    rates = [recipe.learning_rate(step, progress) for step, progress in ((0, 0), (3, 0.5), (9, 0.75), (9, 1))]
+    assert rates == pytest.approx([0.25e-3, 1e-3, 0.5e-3, 0])
+    fsgan = Trainer(
+        config(folders, tmp_path, "fsgan", distil_steps=10, lr_distil=1e-3, decay_share=0.2)
+    ).recipe
+    assert [fsgan.learning_rate(step, 0.0) for step in (0, 8, 9)] == pytest.approx([1e-3, 1e-3, 0.5e-3])
+    assert fsgan.learning_rate(10, 0.0) == fsgan.config.lr

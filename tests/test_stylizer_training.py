@@ -15,8 +15,12 @@ from workbench import models
 from workbench.core.errors import DatasetError, WorkbenchError
 from workbench.data.scenes import Crops, load_pictures, split
 from workbench.drawing import teacher
+from workbench.drawing.teachers import TEACHERS
 from workbench.metrics import kid
-from workbench.training.stylizer_config import StylizerConfig
+from workbench.training.configs import FSGANConfig, StylizerPublication
+from workbench.training.publish import publish
+from workbench.training.scene_measures import region_variation
+from workbench.training.trainer import Trainer
 
 
 def scene(seed: int, size=(200, 176)) -> np.ndarray:
@@ -57,11 +61,8 @@ def rows(path):
 
 @pytest.fixture(scope="module")
 def trained(folders, tmp_path_factory):
-    from workbench.training.stylizer import StylizerTrainer
-    from workbench.training.stylizer_config import StylizerConfig
-
     out = tmp_path_factory.mktemp("trained")
-    trainer = StylizerTrainer(StylizerConfig(**options(folders, out, steps=4)))
+    trainer = Trainer(FSGANConfig(**options(folders, out, steps=4)))
     trainer.run()
     return trainer
 
@@ -81,11 +82,8 @@ def test_training_writes_what_it_promises(trained):
 
 @pytest.mark.slow
 def test_a_resumed_training_equals_an_unbroken_one(trained, folders, tmp_path):
-    from workbench.training.stylizer import StylizerTrainer
-    from workbench.training.stylizer_config import StylizerConfig
-
     for steps in (3, 4):  # stopped within the adversarial phase
-        resumed = StylizerTrainer(StylizerConfig(**options(folders, tmp_path, steps=steps)))
+        resumed = Trainer(FSGANConfig(**options(folders, tmp_path, steps=steps)))
         resumed.run()
     assert resumed.step == 4
     for a, b in zip(trained.ema.parameters(), resumed.ema.parameters(), strict=True):
@@ -95,12 +93,11 @@ def test_a_resumed_training_equals_an_unbroken_one(trained, folders, tmp_path):
 @pytest.mark.slow
 def test_publishing_writes_weights_that_draw_and_measurements_on_unseen_photos(trained):
     from workbench.styles.stylize import stylize
-    from workbench.training.publish import Publication, publish
 
-    path = publish(trained.out, Publication(name="tiny"), "workbench train stylizer …")
+    path = publish(trained, StylizerPublication(name="tiny"), "workbench train stylizer …")
     card = models.card(path)
     assert card.training["steps"] in (2, 4)
-    assert not set(trained.validation) & set(trained.test)
+    assert not set(trained.recipe.data.validation) & set(trained.recipe.data.test)
     table = {r["pictures"]: r for r in rows(trained.out / "measured.csv")}
     assert set(table) == {"photos", "drawn teacher", "tiny", "style against itself"}
     assert {"commit", "device", "versions", "seed", "seconds"} <= set(table["photos"])
@@ -111,15 +108,10 @@ def test_publishing_writes_weights_that_draw_and_measurements_on_unseen_photos(t
 
 @pytest.mark.slow
 def test_trainings_of_one_process_choose_their_own_precision(folders, tmp_path):
-    from workbench.training.stylizer import StylizerTrainer
-    from workbench.training.stylizer_config import StylizerConfig
-
     photos = torch.rand(1, 3, 32, 32)
     drawings = {}
     for precision in ("no", "bf16"):
-        trainer = StylizerTrainer(
-            StylizerConfig(**options(folders, tmp_path / precision, mixed_precision=precision))
-        )
+        trainer = Trainer(FSGANConfig(**options(folders, tmp_path / precision, mixed_precision=precision)))
         torch.manual_seed(0)
         for weights in trainer.generator.parameters():  # a new network gives the photo back
             weights.data.add_(0.05 * torch.randn_like(weights))
@@ -129,36 +121,28 @@ def test_trainings_of_one_process_choose_their_own_precision(folders, tmp_path):
 
 
 def test_an_unknown_precision_is_refused(folders, tmp_path):
-    from workbench.training.stylizer import StylizerTrainer
-    from workbench.training.stylizer_config import StylizerConfig
-
-    config = StylizerConfig(**options(folders, tmp_path, mixed_precision="fp8"))
+    config = FSGANConfig(**options(folders, tmp_path, mixed_precision="fp8"))
     with pytest.raises(WorkbenchError, match="mixed precision no or bf16 but got 'fp8'"):
-        StylizerTrainer(config).recipe.draw(torch.rand(1, 3, 32, 32))
+        Trainer(config).recipe.draw(torch.rand(1, 3, 32, 32))
 
 
 def test_a_checkpoint_of_other_networks_is_refused_and_kept(trained, folders):
-    from workbench.training.stylizer import StylizerTrainer
-    from workbench.training.stylizer_config import StylizerConfig
-
     before = {name: (trained.out / name).read_bytes() for name in ("checkpoint.pt", "config.json")}
     larger = {"stem": 4, "middle": 4, "trunk": 16, "blocks": 1}
-    other = StylizerTrainer(StylizerConfig(**options(folders, trained.out, steps=6, arguments=larger)))
-    with pytest.raises(WorkbenchError, match="other shapes"):
+    other = Trainer(FSGANConfig(**options(folders, trained.out, steps=6, arguments=larger)))
+    with pytest.raises(WorkbenchError, match="arguments was"):
         other.run()
     assert before == {name: (trained.out / name).read_bytes() for name in before}
 
 
-def test_publishing_without_a_training_is_refused(tmp_path):
-    from workbench.training.publish import Publication, publish
-
-    with pytest.raises(WorkbenchError, match="Train longer"):
-        publish(tmp_path, Publication(name="none"), "")
+def test_publishing_without_a_training_is_refused(folders, tmp_path):
+    trainer = Trainer(FSGANConfig(**options(folders, tmp_path)))
+    for keep in ("best", "last", "step_000002.pt"):
+        with pytest.raises(WorkbenchError, match="train longer"):
+            publish(trainer, StylizerPublication(keep=keep), "")
 
 
 def test_region_variation_numbers():
-    from workbench.training.publish import region_variation
-
     halves = np.full((16, 16, 3), 119, np.uint8)
     halves[:, 8:] += 51  # 0.2
     assert region_variation(halves, np.zeros((16, 16), np.int64)) == pytest.approx(0.1, abs=1e-6)
@@ -221,10 +205,11 @@ def test_the_ink_wash_teacher_paints_on_paper():
     assert drawn[30, 22:26].min() < drawn[30, 35:45].min()  # a line darker than the disc itself
 
 
-def test_a_configuration_with_another_teacher_is_read_as_it_was_written(tmp_path):
-    config = StylizerConfig("photos", "style", "out", drawing=teacher.TEACHERS["ink_wash"])
-    config.write(tmp_path / "config.json")
-    assert StylizerConfig.read(tmp_path / "config.json") == config
+def test_a_teacher_is_set_otherwise_by_name():
+    photo = scene(1)[:64, :64]
+    plain, bold = (TEACHERS.get("kuwahara").with_changes(c).draw(photo) for c in ({}, {"saturation": 0.0}))
+    assert np.array_equal(plain, teacher.draw(photo))
+    assert np.ptp(bold.astype(int), axis=-1).mean() < np.ptp(plain.astype(int), axis=-1).mean()
 
 
 def test_ink_lies_on_the_dark_side_of_an_edge():

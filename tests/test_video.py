@@ -355,15 +355,18 @@ def test_progress_counts_every_frame_and_its_errors_stop_the_work(tmp_path):
     assert not [t for t in threading.enumerate() if t.name in ("decode", "draw")]
 
 
-def test_an_error_while_drawing_comes_through(tmp_path, monkeypatch):
-    from workbench.styles.video import stylizing
+def test_an_error_while_drawing_comes_through(tmp_path):
+    from workbench.styles.style import Style
 
-    def broken(frames):
-        raise RuntimeError("out of luck")
+    class Broken(Style):
+        def load(self, runtime, device):
+            def draw(pixels, progress):
+                raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(stylizing, "drawer", lambda *_: broken)
+            return draw
+
     with pytest.raises(RuntimeError, match="out of luck"):
-        stylize_video(make(tmp_path / "a.mp4"), tmp_path / "out.mp4")
+        stylize_video(make(tmp_path / "a.mp4"), tmp_path / "out.mp4", Broken("b", "t", "d", "l"))
     assert left_behind(tmp_path) == ["a.mp4"]
 
 
@@ -408,19 +411,19 @@ def tiny(tmp_path):
 
 
 def test_a_network_draws_batches_as_it_draws_pictures(tmp_path, tiny):
-    from workbench.styles import stylize as stylizer
     from workbench.styles import tiling
-    from workbench.styles.video.drawing import draw_together, drawer
+    from workbench.styles.menu import get
+    from workbench.styles.stylize import network_of
 
     frames = [np.random.default_rng(i).integers(0, 256, (37, 50, 3), np.uint8) for i in range(5)]
-    network = stylizer._network(tiny)
+    network = network_of(tiny)
     alone = [tiling.run_tiled(network, f) for f in frames]
-    for drawn in (draw_together(network, frames), drawer(tiny)(frames)):
+    for drawn in (tiling.run_together(network, frames), get(tiny).drawer()(frames)):
         assert max(np.abs(a - np.int16(b)).max() for a, b in zip(alone, drawn, strict=True)) <= 1
-    half = drawer(tiny, 0.5)(frames)[2]
+    half = get(tiny).drawer(0.5)(frames)[2]
     assert np.abs(half - (alone[2] / 2 + frames[2] / 2)).max() <= 1.5
     large = np.tile(frames[0], (22, 1, 1))
-    assert (draw_together(network, [large] * 2)[1] == tiling.run_tiled(network, large)).all()
+    assert (tiling.run_together(network, [large] * 2)[1] == tiling.run_tiled(network, large)).all()
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -436,12 +439,12 @@ def test_a_network_draws_a_clip(tmp_path, tiny, batch):
 def test_onnx_agrees_with_torch(tiny):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
+    from workbench.styles.menu import get
     from workbench.styles.stylize import network_of
-    from workbench.styles.video.drawing import drawer
 
     for size in ((40, 56), (31, 45)):
         frames = [np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8) for i in range(3)]
-        pairs = zip(drawer(tiny)(frames), drawer(tiny, runtime="onnx")(frames), strict=True)
+        pairs = zip(get(tiny).drawer()(frames), get(tiny).drawer(runtime="onnx")(frames), strict=True)
         assert max(np.abs(a - np.int16(b)).max() for a, b in pairs) <= 1
     assert network_of(str(tiny), "onnx") is network_of(str(tiny), "onnx")
 

@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from stylizers import save_tiny_portrait
 
+from workbench.styles import face_tracker as module
+from workbench.styles.face_tracker import FaceTracker
 from workbench.styles.portrait import FoundFace
-from workbench.styles.video import faces as module
-from workbench.styles.video.faces import FaceTracker
 
 
 def scene(seed=0, height=120, width=200):
@@ -37,7 +38,7 @@ def test_a_face_that_is_missed_moves_with_its_pixels(detector):
     for i, (face,) in enumerate(found):
         assert face.x == pytest.approx(110 - 3 * i, abs=0.6)
         assert face.y == pytest.approx(50, abs=0.6)
-        assert face.unit == 16
+        assert face.interocular_px == 16
 
 
 def test_a_detection_corrects_a_little(detector):
@@ -48,7 +49,7 @@ def test_a_detection_corrects_a_little(detector):
     (face,) = track(still[1])
     assert face.x == pytest.approx(102, abs=0.05)  # a fifth of the way
     assert face.y == pytest.approx(49, abs=0.05)
-    assert face.unit == pytest.approx(16 * 2**0.1)
+    assert face.interocular_px == pytest.approx(16 * 2**0.1)
 
 
 def test_patience_grows_with_the_times_a_face_was_found(detector):
@@ -64,7 +65,7 @@ def test_two_people_and_their_order(detector):
     detector.append([FoundFace(50.0, 40.0, 12.0), FoundFace(140.0, 60.0, 18.0)])
     track = FaceTracker()
     track(scene())
-    assert [round(face.unit) for face in track(scene())] == [18, 12]
+    assert [round(face.interocular_px) for face in track(scene())] == [18, 12]
 
 
 def test_a_cut_forgets_everybody(detector):
@@ -84,23 +85,28 @@ def test_a_face_that_leaves_the_picture_is_gone(detector):
     assert [len(track(frame)) for frame in pan(6)][-1] == 0
 
 
-def test_frames_are_drawn_where_the_tracker_says(monkeypatch):
+def test_frames_are_drawn_where_the_tracker_says(monkeypatch, tmp_path):
+    """A frame in which the tracker sees nobody comes back itself, also with half the strength."""
     from workbench.core.errors import ImageError
-    from workbench.styles import portrait_styles
+    from workbench.styles import portrait
+    from workbench.styles.menu import get
 
     given = []
 
-    def draw(pixels, progress, faces=None):
-        given.append(faces)
+    def draw(network, pixels, base, progress, faces):
+        given.append(len(faces))
         if not faces:
             raise ImageError("nobody")
-        return pixels + 1
+        return pixels + 10
 
-    frames = [np.zeros((4, 4, 3), np.uint8)] * 2
-    answers = iter([["somebody"], []])
-    drawn = portrait_styles.frame_by_frame(draw, lambda frame: next(answers))(frames)
-    assert [int(d.max()) for d in drawn] == [1, 0]
-    assert given == [["somebody"], []]
+    monkeypatch.setattr(portrait, "draw", draw)
+    answers = iter([[FoundFace(2, 2, 1)], []])
+    monkeypatch.setattr(module.FaceTracker, "__call__", lambda self, frame: next(answers))
+    frames = [np.zeros((4, 4, 3), np.uint8) for _ in range(2)]
+    drawn = get(save_tiny_portrait(tmp_path)).drawer(0.5)(frames)
+    assert [int(d.max()) for d in drawn] == [5, 0]
+    assert drawn[1] is frames[1]
+    assert given == [1, 0]
 
 
 def test_a_portrait_film_is_not_cut_into_pieces(tmp_path):

@@ -57,7 +57,7 @@ class Row:
     seconds: dict[int, list[float]]  # each round's latency
     ratio: dict[int, float]  # images/s relative to REFERENCE
     share: dict[int, float]  # of the machine's convolution throughput
-    runtime: str = "torch"  # of workbench.styles.stylize.RUNTIMES
+    runtime: str = "torch"  # of workbench.styles.names.RUNTIMES
     whitebox_ratio: dict[int, float] = dataclasses.field(default_factory=dict)  # images/s relative to SECOND
     peak_mb: float | None = None  # extra resident memory at the largest size, 10⁶ bytes
 

@@ -17,11 +17,11 @@ from workbench.cli import (
     datasets,
     drawing,
     networks,
-    portraits,
     reading,
     reports,
     serving,
     studies,
+    stylizers,
     training,
 )
 from workbench.core.errors import WorkbenchError
@@ -44,7 +44,8 @@ for _command in (
     serving.serve,
 ):
     app.command()(_command)
-training.train.command("portraits")(portraits.train_portraits)
+training.train.command("stylizer")(stylizers.train_stylizer)
+training.train.command("portraits")(stylizers.train_portraits)
 app.add_typer(training.train, name="train")
 app.add_typer(datasets.data, name="data")
 app.add_typer(studies.study, name="study")

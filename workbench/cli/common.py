@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import json
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,44 @@ from workbench.core import options
 from workbench.core.errors import ImageError, WorkbenchError
 
 
-def with_options(**configs: type | tuple[type, ...]) -> Callable[[Callable], Callable]:
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """Several config dataclasses, of which one is made; a command gets the flags of all of them.
+
+    Which one, another flag says; or, without ``name``, the command itself, which then gets what was typed.
+    """
+
+    classes: Mapping[str, type]
+    name: str = ""  # of that flag, without dashes
+    default: str = ""
+    help: str = ""
+
+    def options(self) -> tuple[options.Option, ...]:
+        """Those that all classes have alike, and the others without a default: theirs is their class's."""
+        found: dict[str, dict[str, options.Option]] = {}
+        for name, cls in self.classes.items():
+            for option in options.options(cls):
+                found.setdefault(option.name, {})[name] = option
+        several = tuple(self._together(versions) for versions in found.values())
+        if not self.name:
+            return tuple(dataclasses.replace(option, default=None, optional=True) for option in several)
+        return (options.Option(self.name, str, self.default, self.help, tuple(self.classes)), *several)
+
+    def build(self, values: dict[str, Any]) -> Any:
+        """The config that was chosen, or what was typed."""
+        return options.build(self.classes[values.pop(self.name)], values) if self.name else values
+
+    def _together(self, versions: dict[str, options.Option]) -> options.Option:
+        first, *others = versions.values()
+        if len(versions) == len(self.classes) and all(o == first for o in others):
+            return first
+        defaults = ", ".join(
+            f"{n} needed" if o.required else f"{n} {o.default!s}" for n, o in versions.items()
+        )
+        return dataclasses.replace(first, default=None, help=f"{first.help} ({defaults})", optional=True)
+
+
+def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
     """Decorator: a command gets the flags of config dataclasses, and the configs that were made of them.
 
         @app.command()
@@ -24,8 +62,8 @@ def with_options(**configs: type | tuple[type, ...]) -> Callable[[Callable], Cal
         def stylizer(config: StylizerConfig) -> None: ...
 
     Args:
-        configs: parameter of the function, and the dataclass whose options become flags. Of several
-            dataclasses, of which the function chooses one, it gets a mapping of what was typed.
+        configs: parameter of the function, and the dataclass whose options become flags, or :class:`OneOf`
+            several.
     """
 
     def wrap(function: Callable) -> Callable:
@@ -35,18 +73,18 @@ def with_options(**configs: type | tuple[type, ...]) -> Callable[[Callable], Cal
             for name, parameter in inspect.signature(function).parameters.items()
             if name not in configs
         ]
+        known = {n: c.options() if isinstance(c, OneOf) else options.options(c) for n, c in configs.items()}
         taken = {parameter.name for parameter in own}
-        added = [
-            _flag(option, typed=isinstance(cls, tuple))
-            for cls in configs.values()
-            for option in _options(cls)
-            if option.name not in taken
-        ]
+        added = [_flag(o) for several in known.values() for o in several if o.name not in taken]
 
         @functools.wraps(function)
         def command(**given: Any) -> Any:
-            flags = {name: value for name, value in given.items() if name not in taken}
-            built = {name: _build(cls, flags) for name, cls in configs.items()}
+            built = {}
+            for name, config in configs.items():
+                values = _given(known[name], given)
+                built[name] = (
+                    config.build(values) if isinstance(config, OneOf) else options.build(config, values)
+                )
             return function(**{p.name: given[p.name] for p in own}, **built)
 
         del command.__wrapped__  # type: ignore[attr-defined]  # or the flags would be read from there
@@ -75,27 +113,26 @@ def _is_plain(option: options.Option) -> bool:
     return bool(option.choices) or option.type in (bool, int, float, str, Path)
 
 
-def _flag(option: options.Option, typed: bool = False) -> inspect.Parameter:
+def _flag(option: options.Option) -> inspect.Parameter:
     """A Typer parameter of an option. Values that are no plain ones (mappings, nested configs) are JSON.
 
-    With ``typed`` it is None unless it was typed.
+    Limits and choices are only shown here: :func:`workbench.core.options.build` checks them, in one line.
     """
-    kind: Any = typing.Literal[option.choices] if option.choices else option.type
+    kind: Any = str if option.choices else option.type
     default: Any = inspect.Parameter.empty if option.required else option.default
-    text, limits = option.help, {}
-    if option.type in (int, float):
-        limits = {"min": option.range.minimum, "max": option.range.maximum}
+    text, metavar = option.help, "|".join(option.choices) or None
+    if option.range.words:
+        text = f"{text} ({option.range.words})"
     if not _is_plain(option):
         kind, text = str, f"{option.help} (JSON)"
         default = default if option.required else None
     if option.many:
         kind = list[kind]
         default = list(default) if isinstance(default, tuple) else default
-    default = None if typed else default
     if default is None:
         kind = kind | None
     flag = f"{option.flag}/--no-{option.flag[2:]}" if option.type is bool else option.flag
-    annotation = Annotated[kind, typer.Option(flag, help=text, **limits)]
+    annotation = Annotated[kind, typer.Option(flag, help=text, metavar=metavar)]
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )

@@ -3,82 +3,62 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workbench.cli.common import pictures, report
+from workbench.cli.common import pictures, report, with_options
 from workbench.core.errors import ImageError, WorkbenchError
+from workbench.styles.options import DrawOptions, VideoOptions
 
 
+@with_options(options=DrawOptions)
 def stylize(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write: a file, or a folder.")],
-    style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors or .onnx file.")] = None,
-    strength: Annotated[float, typer.Option(help="0 is the photo, 1 the drawing.")] = 1.0,
-    preserve_color: Annotated[
-        float, typer.Option(help="0 takes the drawing's colours, 1 keeps the photo's under its lights.")
-    ] = 0.0,
-    runtime: Annotated[
-        str,
-        typer.Option(
-            help="torch, torch-bf16, or onnx (needs the extra `export`): `workbench bench` tells which."
-        ),
-    ] = "torch",
+    options: DrawOptions,
 ) -> None:
     """Redraw a picture, or every picture in a folder (written as PNG under the same relative paths).
 
-    Pictures that cannot be read are listed at the end, the others are still drawn, and the exit code is 1.
+    Pictures that cannot be read or drawn (in a portrait style those without a face) are listed at the end,
+    the others are still drawn, and the exit code is 1.
     """
     from tqdm import tqdm
-
-    from workbench.core.files import write_image
-    from workbench.data.images import read_image
-    from workbench.styles import stylize as stylizer
-
-    name = stylizer.DEFAULT_STYLE if style is None else style
-    options = {"preserve_color": preserve_color, "runtime": runtime}
-
-    def draw(one: Path, out: Path, progress=None) -> None:
-        write_image(stylizer.stylize(read_image(one), name, strength, progress, **options), out)
 
     if not source.is_dir():
         out = _target_file(source, target)
         with tqdm(total=100, desc=source.name, unit="%", disable=None, leave=False) as bar:
-            draw(source, out, lambda share: bar.update(round(100 * share) - bar.n))
+            _draw(source, out, options, lambda share: bar.update(round(100 * share) - bar.n))
         typer.echo(str(out))
         return
 
+    from workbench.styles.menu import get
+
     pairs = _target_files(source, target)
-    _check_style(name, strength, **options)
+    get(options.style).check(options.runtime, options.device)
     failed = []
     for one, out in tqdm(pairs, desc=str(source), unit="picture", disable=None):
         try:
-            draw(one, out)
+            _draw(one, out, options)
         except (WorkbenchError, OSError) as error:
             failed.append(f"{one.relative_to(source)}: {error}")
     typer.echo(f"{len(pairs) - len(failed)} of {len(pairs)} pictures written to {target}")
     report(failed)
 
 
+@with_options(options=VideoOptions)
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video: MP4, MOV, MKV, WebM, AVI, GIF …")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A file ending in .mp4, or a folder.")],
-    style: Annotated[str | None, typer.Option(help="Style name, or a .safetensors file of your own.")] = None,
-    strength: Annotated[float, typer.Option(help="0 is the video as it is, 1 the drawing.")] = 1.0,
-    scale: Annotated[float, typer.Option(help="Of the sides; 0.5 draws a quarter of the pixels.")] = 1.0,
-    runtime: Annotated[
-        str, typer.Option(help="torch, torch-bf16, or onnx (needs the extra `export`).")
-    ] = "torch",
-    temporal: Annotated[
-        float, typer.Option(help="Against flicker: share of the last frame carried along, below 1.")
-    ] = 0.0,
+    options: VideoOptions,
 ) -> None:
     """Redraw a video as an MP4 that browsers play, with its sound; whole, or not at all."""
+    import dataclasses
+
     from tqdm import tqdm
 
-    from workbench.styles.stylize import DEFAULT_STYLE
     from workbench.styles.video import Progress, stylize_video
 
     if target.is_dir():
@@ -89,20 +69,31 @@ def video(
             bar.total = progress.total
             bar.update(progress.done - bar.n)
 
-        chosen = {"strength": strength, "scale": scale, "runtime": runtime, "temporal": temporal}
-        done = stylize_video(source, target, style or DEFAULT_STYLE, progress=show, **chosen)
+        done = stylize_video(source, target, progress=show, **dataclasses.asdict(options))
     typer.echo(f"{done.path} ({done.frames} frames, {done.seconds:.1f} s, sound: {done.audio})")
     if done.damaged:
         typer.echo(f"{done.damaged} damaged packets of {source} are left out", err=True)
+    if done.unchanged and options.strength:
+        typer.echo(f"{done.unchanged} of {done.frames} frames show no face and stay as they are", err=True)
 
 
-def _check_style(name: str, strength: float, **options) -> None:
-    """Fail once, before a folder is read, on a style or strength that no picture can be drawn with."""
-    from PIL import Image
-
+def _draw(
+    source: Path, target: Path, options: DrawOptions, progress: Callable[[float], None] | None = None
+) -> None:
+    from workbench.core.files import write_image
+    from workbench.data.images import read_image
     from workbench.styles.stylize import stylize
 
-    stylize(Image.new("RGB", (1, 1)), name, strength, **options)
+    drawn = stylize(
+        read_image(source),
+        options.style,
+        options.strength,
+        progress,
+        preserve_color=options.preserve_color,
+        runtime=options.runtime,
+        device=options.device,
+    )
+    write_image(drawn, target)
 
 
 def _target_file(source: Path, target: Path) -> Path:

@@ -78,7 +78,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    words = ("out of memory", "can't allocate memory", "failed to allocate memory")  # CUDA, CPU, ONNX Runtime
+    return any(word in text for word in words)
 
 
 def in_batches(

@@ -10,10 +10,12 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from workbench.core.errors import ImageError, WorkbenchError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Suffix: Pillow's format and the options that keep what was drawn
 OUTPUTS = {

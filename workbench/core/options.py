@@ -42,6 +42,14 @@ class Range:
     maximum: float | None = None
     step: float | None = None
 
+    @property
+    def words(self) -> str:
+        """As a person says it: "0 to 1", "at least 1", "at most 9", or nothing without limits."""
+        low, high = (None if x is None else f"{x:g}" for x in (self.minimum, self.maximum))
+        if low is not None and high is not None:
+            return f"{low} to {high}"
+        return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
+
 
 @dataclasses.dataclass(frozen=True)
 class Option:
@@ -109,16 +117,7 @@ class Option:
             raise self._expected("a whole number", value)
         low, high = self.range.minimum, self.range.maximum
         if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
-            wanted = (
-                f"{_short(low)} to {_short(high)}"
-                if low is not None and high is not None
-                else f"at least {_short(low)}"
-                if low is not None
-                else f"at most {_short(high)}"
-                if high is not None
-                else "a number"
-            )
-            raise self._expected(wanted, value)
+            raise self._expected(self.range.words or "a number", value)
         return self.type(value)
 
     def _expected(self, what: str, value: Any) -> WorkbenchError:
@@ -126,10 +125,6 @@ class Option:
 
 
 _WORDS = {str: "text", bool: "true or false", dict: "a mapping"}
-
-
-def _short(number: float | None) -> str:
-    return f"{number:g}"
 
 
 @functools.cache

@@ -31,7 +31,7 @@ def to_tensor(pixels: NDArray[np.uint8], device: torch.device | str | None = Non
     batch = pixels if pixels.ndim == 4 else pixels[np.newaxis]
     copy = np.array(batch)  # pictures of Pillow are read-only
     tensor = torch.from_numpy(copy).to(device, torch.float32)
-    return tensor.mul_(2 / 255).sub_(1).permute(0, 3, 1, 2)
+    return tensor.div_(127.5).sub_(1).permute(0, 3, 1, 2)
 
 
 def to_pixels(tensor: torch.Tensor) -> NDArray[np.uint8]:

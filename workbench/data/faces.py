@@ -9,6 +9,7 @@ detector.
 from __future__ import annotations
 
 import dataclasses
+import re
 import zlib
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Portrait:
         return np.stack([self.landmarks[list(pair)].mean(0) for pair in _EYES])
 
     @property
-    def unit(self) -> float:
+    def interocular_px(self) -> float:
         """Distance between the eyes in pixels."""
         return float(np.linalg.norm(self.eyes[1] - self.eyes[0]))
 
@@ -76,25 +77,52 @@ def load_portraits(folder: str | Path, annotations: str | Path, least: int = 8) 
     return portraits
 
 
-def person(name: str) -> str:
-    """Who is shown: the London set shows each face twice (``frl_neutral_front__001_03``), other names stand
-    for one person each.
-    """
-    stem = Path(name).stem
-    return "frl_" + stem.split("__")[1].split("_")[0] if stem.startswith("frl_") and "__" in stem else stem
+def person_of(name: str, pattern: str = "") -> str:
+    """Who is shown in the file ``name``.
 
-
-def split_by_person(names: list[str], held_out: float, seed: int) -> tuple[list[str], list[str], list[str]]:
-    """(training, validation, test): nobody is in two of them; half of ``held_out`` goes to each of the last.
-
-    Where a person goes depends on the name and the seed alone: portraits that are added later move nobody.
+    Args:
+        name: of the file; its suffix does not count.
+        pattern: regular expression, whose groups together name the person where it is found; "" and a name
+            in which it is not found make everybody a person of their own. ``"^(.+?)_"`` groups
+            ``anna_01.jpg`` and ``anna_02.jpg``.
 
     Raises:
-        DatasetError: if a part would be empty.
+        DatasetError: no regular expression, or one without a group.
+    """
+    try:
+        rule = re.compile(pattern)
+    except re.error as error:
+        raise DatasetError(
+            f"Expected a regular expression that names the person but got {pattern!r}: {error}."
+        ) from error
+    if pattern and not rule.groups:
+        raise DatasetError(
+            f"Expected a group, such as ^(.+?)_, in the pattern of persons but got {pattern!r}."
+        )
+    stem = Path(name).stem
+    found = rule.search(stem)
+    return "".join(part or "" for part in found.groups()) or stem if found else stem
+
+
+def split_by_person(
+    names: list[str], held_out: float, seed: int, pattern: str = ""
+) -> tuple[list[str], list[str], list[str]]:
+    """(training, validation, test): nobody is in two of them; half of ``held_out`` goes to each of the last.
+
+    Where a person goes depends on who it is and the seed alone: portraits that are added later move nobody.
+
+    Args:
+        names: of the portraits' files.
+        held_out: share of the people, in (0, 1).
+        seed: of the split.
+        pattern: says who is shown, see :func:`person_of`.
+
+    Raises:
+        DatasetError: if a part would be empty, or for a pattern that cannot be used.
     """
     parts: tuple[list[str], list[str], list[str]] = ([], [], [])
     for name in sorted(names):
-        draw = zlib.crc32(f"{seed}/{person(name)}".encode()) / 2**32
+        draw = zlib.crc32(f"{seed}/{person_of(name, pattern)}".encode()) / 2**32
         parts[1 if draw < held_out / 2 else 2 if draw < held_out else 0].append(name)
     if not all(parts):
         raise DatasetError(
@@ -113,7 +141,7 @@ class Example:
     mask: NDArray[np.uint8]  # (B, S, S), 255 on the person
     weight: NDArray[np.uint8]  # (B, S, S), 255 on eyes and mouth
     center: NDArray[np.float32]  # (B, 2) x, y of the middle between the eyes
-    unit: NDArray[np.float32]  # (B,) distance between the eyes; 0 in a scene without a person
+    interocular_px: NDArray[np.float32]  # (B,) distance between the eyes; 0 in a scene without a person
     judged: NDArray[np.bool_]  # (B,) whether adversaries may judge the face
 
 
@@ -128,7 +156,7 @@ class Composites:
         portraits: with drawings.
         scenes: photos to put them on, uint8 (H, W, 3).
         size: side of the crops in pixels.
-        units: smallest and largest distance between the eyes in pixels.
+        interocular_px: least and largest distance between the eyes.
         seed: of the sequence of batches.
         own_backdrop: share of pictures that keep their backdrop.
         empty: share of scenes without a person: nothing there may be redrawn.
@@ -137,7 +165,7 @@ class Composites:
     portraits: list[Portrait]
     scenes: list[NDArray[np.uint8]]
     size: int
-    units: tuple[float, float]
+    interocular_px: tuple[float, float]
     seed: int
     own_backdrop: float = 0.35
     empty: float = 0.06
@@ -155,14 +183,14 @@ class Composites:
             none = np.zeros((size, size), np.uint8)
             return scene, scene, none, none, np.float32([size / 2, size / 2]), np.float32(0), np.False_
         portrait = self.portraits[rng.integers(len(self.portraits))]
-        unit = float(np.exp(rng.uniform(*np.log(self.units))))
+        interocular = float(np.exp(rng.uniform(*np.log(self.interocular_px))))
         place = size * np.float32([rng.uniform(0.36, 0.64), rng.uniform(0.34, 0.52)])
-        below = unit * (len(portrait.photo) - portrait.eyes[:, 1].mean()) / portrait.unit
+        below = interocular * (len(portrait.photo) - portrait.eyes[:, 1].mean()) / portrait.interocular_px
         place[1] = min(
             max(place[1], size - below), 0.62 * size
         )  # no gap under a portrait cut off at the neck
         flip = rng.random() < 0.5
-        matrix = _placement(portrait, unit, place, rng.normal(0, 6.0), flip)
+        matrix = _placement(portrait, interocular, place, rng.normal(0, 6.0), flip)
 
         def warp(layer: NDArray) -> NDArray:  # beyond its frame the shoulders and the backdrop go on
             return cv2.warpAffine(
@@ -191,7 +219,7 @@ class Composites:
             outside = (mask == 0)[..., None]
             target = np.where(outside, photo, target)
         weight = _attention(portrait, matrix, size)
-        return photo, target, mask, weight, place, np.float32(unit), np.bool_(portrait.judged)
+        return photo, target, mask, weight, place, np.float32(interocular), np.bool_(portrait.judged)
 
     def _scene(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         scene = self.scenes[rng.integers(len(self.scenes))]
@@ -205,9 +233,11 @@ class Composites:
         return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
 
-def _placement(portrait: Portrait, unit: float, place, degrees: float, flip: bool) -> NDArray[np.float32]:
-    """2×3 matrix that brings the eyes' middle to ``place`` with the eyes ``unit`` apart."""
-    scale, angle = unit / portrait.unit, np.deg2rad(degrees)
+def _placement(
+    portrait: Portrait, interocular: float, place, degrees: float, flip: bool
+) -> NDArray[np.float32]:
+    """2×3 matrix that brings the eyes' middle to ``place`` with the eyes ``interocular`` pixels apart."""
+    scale, angle = interocular / portrait.interocular_px, np.deg2rad(degrees)
     linear = scale * np.float32([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if flip:
         linear = linear @ np.float32([[-1, 0], [0, 1]])
@@ -218,11 +248,11 @@ def _placement(portrait: Portrait, unit: float, place, degrees: float, flip: boo
 def _attention(portrait: Portrait, matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
     """255 on eyes and mouth, falling off around them."""
     points = np.concatenate([portrait.eyes, portrait.landmarks[list(_MOUTH)].mean(0)[None]])
-    unit = portrait.unit * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    interocular = portrait.interocular_px * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     y, x = np.mgrid[:size, :size].astype(np.float32)
     strength = np.zeros((size, size), np.float32)
     for px, py in points @ matrix[:, :2].T + matrix[:, 2]:
-        strength = np.maximum(strength, np.exp(-((np.hypot(x - px, y - py) / (0.42 * unit)) ** 4)))
+        strength = np.maximum(strength, np.exp(-((np.hypot(x - px, y - py) / (0.42 * interocular)) ** 4)))
     return np.round(255 * strength).astype(np.uint8)
 
 

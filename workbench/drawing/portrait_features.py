@@ -51,7 +51,7 @@ def iris_color(photo: NDArray[np.uint8], face: Face) -> str:
     samples, skin = [], []
     for center in (468, 473):
         x, y = face.points[center]
-        radius = max(2, round(0.075 * face.unit))
+        radius = max(2, round(0.075 * face.interocular_px))
         y, x = int(y), int(x)
         samples.append(photo[y : y + radius, x - radius : x + radius].reshape(-1, 3))
     cheek = face.cheeks(photo.shape)
@@ -76,7 +76,7 @@ def glasses(photo: NDArray[np.uint8], face: Face) -> float:
     pale one shows below both eyes, too.
     """
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
-    gray = cv2.GaussianBlur(gray, (0, 0), 0.02 * face.unit)
+    gray = cv2.GaussianBlur(gray, (0, 0), 0.02 * face.interocular_px)
     gray *= 160 / max(float(np.median(gray[face.cheeks(photo.shape)])), 1.0)  # dark skin has less contrast
 
     def away(xs, ys) -> NDArray[np.float32]:
@@ -244,8 +244,8 @@ def draw(
         hair: dark, base, light and highlight of the hair.
     """
     whole, outline = picture, face.to_pixels(face.jaw)
-    left, top = np.maximum(outline.min(0) - 0.4 * face.unit, 0).astype(int)
-    right, bottom = (outline.max(0) + 0.4 * face.unit).astype(int) + 1
+    left, top = np.maximum(outline.min(0) - 0.4 * face.interocular_px, 0).astype(int)
+    right, bottom = (outline.max(0) + 0.4 * face.interocular_px).astype(int) + 1
     window = slice(top, bottom), slice(left, right)  # strokes cost what they span
     picture, photo, labels, face = picture[window], photo[window], labels[window], face.moved(left, top)
     canvas = Canvas(picture, (labels != BACKGROUND).astype(np.float32), face)

@@ -46,8 +46,8 @@ LIPS_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 3
 
 
 class Face:
-    """The face's own frame: origin between the eyes, x to the viewer's right, y to the chin, unit the
-    distance between the irises.
+    """The face's own frame: origin between the eyes, x to the viewer's right, y to the chin, both in
+    distances between the eyes.
 
     Args:
         landmarks: (478, 2) pixels.
@@ -60,8 +60,8 @@ class Face:
         right = landmarks[[263, 362]].mean(0)
         self.origin = (left + right) / 2
         across = right - left
-        self.unit = float(np.hypot(*across))
-        x = across / self.unit
+        self.interocular_px = float(np.hypot(*across))
+        x = across / self.interocular_px
         self.axes = np.stack([x, [-x[1], x[0]]]).astype(np.float32)  # rows: x and y in pixels
         self.local = self.to_local(self.points)
         sides = self.local[[*TEMPLES], 0]
@@ -79,11 +79,11 @@ class Face:
 
     def to_local(self, points: NDArray) -> NDArray[np.float32]:
         """Pixels (N, 2) to the face's frame."""
-        return ((points - self.origin) @ self.axes.T / self.unit).astype(np.float32)
+        return ((points - self.origin) @ self.axes.T / self.interocular_px).astype(np.float32)
 
     def to_pixels(self, points) -> NDArray[np.float32]:
         """The face's frame (N, 2) to pixels."""
-        return (np.float32(points) @ self.axes * self.unit + self.origin).astype(np.float32)
+        return (np.float32(points) @ self.axes * self.interocular_px + self.origin).astype(np.float32)
 
     def _jaw(self, chin: float) -> NDArray[np.float32]:
         """The face's oval (N, 2), in its frame, with a narrower and slightly shorter lower half."""
@@ -100,7 +100,7 @@ class Face:
         if self._grid is None or self._grid[0].shape != tuple(shape[:2]):
             y, x = np.ogrid[: shape[0], : shape[1]]
             x, y = (x - self.origin[0]).astype(np.float32), (y - self.origin[1]).astype(np.float32)
-            (xx, xy), (yx, yy) = self.axes / self.unit
+            (xx, xy), (yx, yy) = self.axes / self.interocular_px
             self._grid = xx * x + xy * y, yx * x + yy * y
         return self._grid
 
@@ -123,7 +123,7 @@ class Face:
     def chin_shadow(self, shape) -> NDArray[np.float32]:
         """The head's shadow on the neck, [0, 1]."""
         shadow = self.polygon(shape, self.jaw + np.float32([0.05, 0.42])).astype(np.float32)
-        return cv2.GaussianBlur(shadow, (0, 0), 0.02 * self.unit)
+        return cv2.GaussianBlur(shadow, (0, 0), 0.02 * self.interocular_px)
 
     def strand_lines(self, shape) -> NDArray[np.float32]:
         """Lines that run from the crown along the hair, [0, 1]."""
@@ -175,7 +175,9 @@ def is_bald(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     if not crown.any() or np.abs(skin[1:] - 128).sum() < 5:
         return False
     alike = ((lab[crown] - skin) / np.float32([26, 4, 5.5])) ** 2
-    strands = np.abs(lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 0.035 * face.unit))[crown].mean()
+    strands = np.abs(lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 0.035 * face.interocular_px))[
+        crown
+    ].mean()
     return bool((alike.sum(-1) < 4).mean() > 0.55 and strands < 4.5)
 
 
@@ -233,7 +235,7 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     labels[is_skin | crown] = NECK
     labels[is_hair] = HAIR
     labels[oval & person & ~(is_hair & (y < -0.50))] = FACE
-    labels = _clean(labels, person, int(0.06 * face.unit) | 1)
+    labels = _clean(labels, person, int(0.06 * face.interocular_px) | 1)
     parts = cv2.connectedComponents((labels == HAIR).astype(np.uint8))[1]
     rooted = np.unique(parts[(labels == HAIR) & (y < top + 0.3)])
     loose = (labels == HAIR) & ~np.isin(parts, rooted)

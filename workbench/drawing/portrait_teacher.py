@@ -148,7 +148,7 @@ def _paint(
     photo: NDArray, labels: NDArray, face: Face, skin_colors: NDArray, hair_colors: NDArray, strands: NDArray
 ) -> NDArray[np.float32]:
     """Flat tones of every region, without features and lines."""
-    smooth = _wide_blur(photo.astype(np.float32) @ np.float32([0.3, 0.59, 0.11]), 0.16 * face.unit)
+    smooth = _wide_blur(photo.astype(np.float32) @ np.float32([0.3, 0.59, 0.11]), 0.16 * face.interocular_px)
     base, shadow, blush = skin_colors
     canvas = photo.astype(np.float32)
     # clothes: brush-like patches, more colour
@@ -170,11 +170,13 @@ def _paint(
     dark, middle, light, shine = hair_colors
     inside = labels == HAIR
     if inside.any():
-        fine = cv2.GaussianBlur(photo, (0, 0), 0.07 * face.unit).astype(np.float32) @ np.float32(
+        fine = cv2.GaussianBlur(photo, (0, 0), 0.07 * face.interocular_px).astype(np.float32) @ np.float32(
             [0.3, 0.59, 0.11]
         )
         weight = inside.astype(np.float32)
-        wide = _wide_blur(fine * weight, 0.35 * face.unit) / (_wide_blur(weight, 0.35 * face.unit) + 1e-3)
+        wide = _wide_blur(fine * weight, 0.35 * face.interocular_px) / (
+            _wide_blur(weight, 0.35 * face.interocular_px) + 1e-3
+        )
         spread = (fine - wide)[inside].std() + 1e-3
         relief = np.where(strands, 0, (fine - wide) / spread)
         low = np.clip((-1.0 - relief) / 0.25 + 0.5, 0, 1)[..., None]
@@ -191,7 +193,7 @@ def _contours(
     canvas: NDArray, labels: NDArray, face: Face, config: PortraitTeacherConfig
 ) -> NDArray[np.float32]:
     """Ink where regions meet, and the strongest edges within the clothes and hair."""
-    width = config.line * face.unit
+    width = config.line * face.interocular_px
     height = face.grid(labels.shape)[1]
     kernel = np.ones((3, 3), np.uint8)
     skin = np.where(labels == NECK, FACE, labels)  # ears and forehead belong to the face

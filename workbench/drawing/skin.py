@@ -29,7 +29,7 @@ def painted(lab: NDArray, lighten: float = LIGHTEN) -> NDArray[np.float32]:
 
 
 def keep_tone(
-    drawing: NDArray[np.uint8], photo: NDArray[np.uint8], x: float, y: float, unit: float
+    drawing: NDArray[np.uint8], photo: NDArray[np.uint8], x: float, y: float, interocular_px: float
 ) -> NDArray[np.uint8]:
     """The drawing with its skin in the tone that suits the photo's.
 
@@ -37,10 +37,10 @@ def keep_tone(
         drawing: (H, W, 3).
         photo: the same shape.
         x, y: middle between the eyes in pixels.
-        unit: distance between the eyes in pixels.
+        interocular_px: distance between the eyes.
     """
     rows, columns = np.ogrid[: drawing.shape[0], : drawing.shape[1]]
-    dx, dy = (columns - x) / unit, (rows - y) / unit
+    dx, dy = (columns - x) / interocular_px, (rows - y) / interocular_px
     cheeks = np.minimum(np.hypot(dx - 0.45, dy - 0.6), np.hypot(dx + 0.45, dy - 0.6)) < 0.22
     if not cheeks.any():
         return drawing

@@ -40,7 +40,7 @@ class TeacherConfig:
 
 
 TEACHERS = {
-    "comic": TeacherConfig(),
+    "kuwahara": TeacherConfig(),
     "ink_wash": TeacherConfig(
         radius=5,
         ink_gain=40.0,

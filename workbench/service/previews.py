@@ -20,9 +20,9 @@ from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.core.files import write_image, write_whole
 from workbench.service.engines.worker import Context
 from workbench.styles import video
-from workbench.styles.stylize import DEFAULT_STYLE, styles
+from workbench.styles.menu import get, styles
+from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.video import probing
-from workbench.styles.video.drawing import drawer
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.reading import reading, scaled
 
@@ -35,7 +35,7 @@ _STREAMING = 0.9  # of the drawing's own speed is left beside decoding and encod
 def load(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
     """Load what every look needs, and the style that most choose, where it is installed."""
     with contextlib.suppress(WorkbenchError):
-        drawer(DEFAULT_STYLE)
+        get(DEFAULT_STYLE).check()
 
 
 def facts(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
@@ -67,7 +67,7 @@ def draw_frame(inputs: tuple[Path, ...], options: dict[str, Any], context: Conte
     pixels = frame_at(inputs[0], options["at"], options["scale"])
     write_image(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
-    draw = drawer(options["style"], options["strength"])
+    draw = get(options["style"]).drawer(options["strength"])
     start = time.perf_counter()
     drawing = draw([pixels])[0]
     seconds = time.perf_counter() - start

@@ -174,9 +174,10 @@ def split_video(inputs: tuple[Path, ...], options: dict[str, Any]) -> list[dict[
     """The options of each piece, in order. What looks at the frames before, blending along time and portrait
     styles, takes one piece.
     """
-    from workbench.styles import portrait_styles, video
+    from workbench.styles import video
+    from workbench.styles.menu import get
 
-    if options["temporal"] > 0 or portrait_styles.is_portrait(options["style"]):
+    if options["temporal"] > 0 or get(options["style"]).stateful:
         return [options]
     pieces = video.split(inputs[0], CHUNK_FRAMES)
     if len(pieces) == 1:

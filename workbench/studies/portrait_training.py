@@ -23,22 +23,20 @@ from PIL import Image
 
 from workbench import models
 from workbench.core.files import write_image, write_whole
+from workbench.core.pixels import to_pixels, to_tensor
 from workbench.data.faces import Portrait, load_portraits, split_by_person
 from workbench.data.scenes import load_pictures
 from workbench.studies.study import TableStudy, register
-from workbench.training import recipes as stylizer_recipes
-from workbench.training.portrait_config import PortraitConfig
+from workbench.training.configs import PortraitConfig, StylizerConfig, config_for
 from workbench.training.portrait_measures import background_psnr, draw_all, latency, nearness
-from workbench.training.stylizer import StylizerTrainer
-from workbench.training.stylizer_config import StylizerConfig
-from workbench.training.stylizer_data import SceneData
-from workbench.training.validation import to_tensor
+from workbench.training.scene_data import SceneData
+from workbench.training.trainer import Trainer
 
 PEER, SHIPPED, PHOTOS = "ugatit_light", "afgan_portrait", "photos"
 PHOTO_SIDE, STYLE_SIDE, CROP = 192, 176, 160  # pixels: faces of both kinds come out about as large
 DRAWN_SIDE = 184  # short side at which a portrait is drawn: about what a crop shows
+PERSON = "^(frl_)[^_]+_.*?__([^_]+)"  # the London set shows each face twice: frl_neutral_front__001_03
 _DONE = "done.json"  # written last
-_SPLIT = PortraitConfig("", "", "", "", "")  # who is held out from AFGAN
 
 
 def config(out: str | Path, minutes: float, **changes) -> StylizerConfig:
@@ -56,7 +54,7 @@ def config(out: str | Path, minutes: float, **changes) -> StylizerConfig:
         "validate_every": 0,
         "checkpoint_every": 10,
     }
-    return stylizer_recipes.config_for(PEER, **values | changes)
+    return config_for(PEER, **values | changes)
 
 
 def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerConfig) -> Path:
@@ -69,7 +67,7 @@ def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerCon
     if not (out / _DONE).is_file():
         photos = {name: _scaled(portrait.photo, PHOTO_SIDE) for name, portrait in people.items()}
         pictures = [_scaled(picture, STYLE_SIDE) for picture in style]
-        trainer = StylizerTrainer(config, SceneData(photos, {}, {}, pictures, None))
+        trainer = Trainer(config, SceneData(photos, {}, {}, pictures))
         trainer.run()
         torch.save(trainer.ema.state_dict(), out / "weights.pt")
         done = {"steps": trainer.step, "minutes": round(trainer.seconds / 60, 2)}
@@ -80,8 +78,8 @@ def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerCon
 @torch.inference_mode()
 def draw_whole(network: torch.nn.Module, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A whole portrait (H, W, 3), drawn at the size that the network was trained for."""
-    x = to_tensor(_scaled(photo, DRAWN_SIDE, multiple=4)[None], next(network.parameters()).device)
-    drawing = ((network(x)[0].clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+    x = to_tensor(_scaled(photo, DRAWN_SIDE, multiple=4), next(network.parameters()).device)
+    drawing = to_pixels(network(x))[0]
     return cv2.resize(drawing, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
@@ -103,8 +101,9 @@ class PortraitTraining(TableStudy):
     annotations: str  # folder of their landmarks and masks, see workbench.data.faces
     style: str  # folder of anime faces
     minutes: float | None = None  # of one core; by default those that AFGAN's training took, by its card
-    held_out: float = _SPLIT.held_out  # share of the people who are not learnt from; AFGAN's by default
-    seed: int = _SPLIT.seed  # of that split
+    held_out: float = PortraitConfig.held_out  # share of the people who are not learnt from; AFGAN's by default
+    seed: int = 0  # of that split
+    person: str = PERSON  # regular expression whose groups name the person that a portrait shows
     changes: dict = dataclasses.field(default_factory=dict)  # other choices of the peer's training
 
     def plan(self) -> list[dict]:
@@ -118,7 +117,7 @@ class PortraitTraining(TableStudy):
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """The peer is trained; everything is drawn and compared with the style at once."""
         everyone = load_portraits(self.portraits, self.annotations)
-        learnt, _, test = split_by_person(list(everyone), self.held_out, self.seed)
+        learnt, _, test = split_by_person(list(everyone), self.held_out, self.seed, self.person)
         pictures = list(load_pictures(self.style, 256).values())
         minutes = _minutes(models.card(SHIPPED)) if self.minutes is None else self.minutes
         training = config(out / f"{PEER}-{self.content_key[-12:]}", minutes, **self.changes)
@@ -179,7 +178,7 @@ def _background(drawings: list[NDArray], people: dict[str, Portrait]) -> float:
     found = []
     for drawing, portrait in zip(drawings, people.values(), strict=True):
         mask = torch.from_numpy(portrait.mask)[None, None].float() / 255
-        found.append(background_psnr(to_tensor(portrait.photo[None]), to_tensor(drawing[None]), mask).item())
+        found.append(background_psnr(to_tensor(portrait.photo), to_tensor(drawing), mask).item())
     return round(float(np.mean(found)), 2)
 
 

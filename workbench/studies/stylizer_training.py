@@ -36,10 +36,9 @@ from workbench.metrics.grid import grid_excess
 from workbench.studies import stylizers
 from workbench.studies.study import Study, register
 from workbench.styles import stylize as stylizer
-from workbench.training import recipes as stylizer_recipes
-from workbench.training.stylizer import StylizerTrainer
-from workbench.training.stylizer_config import StylizerConfig
-from workbench.training.stylizer_data import SceneData, load_data
+from workbench.training.configs import StylizerConfig, config_for
+from workbench.training.scene_data import SceneData, load_data
+from workbench.training.trainer import Trainer
 from workbench.training.validation import StyleJudge
 
 log = logging.getLogger(__name__)
@@ -47,12 +46,12 @@ log = logging.getLogger(__name__)
 # the recipe when the ablations were made; it holds the drawing less now, and that is an ablation, too
 _FULL = {"w_teacher": 50.0, "w_boundary": 15.0}
 ABLATIONS = {
-    "full": {"settings": _FULL},
-    "without spectral": {"settings": _FULL | {"w_spectral": 0.0}},
-    "without boundary": {"settings": _FULL | {"w_boundary": 0.0}},
-    "without colour blocks": {"settings": _FULL | {"w_block": 0.0}},
-    "teacher 30, boundary 10": {"settings": {"w_teacher": 30.0, "w_boundary": 10.0}},
-    "nearest": {"settings": _FULL, "arguments": {"upsampling": "nearest"}},
+    "full": _FULL,
+    "without spectral": _FULL | {"w_spectral": 0.0},
+    "without boundary": _FULL | {"w_boundary": 0.0},
+    "without colour blocks": _FULL | {"w_block": 0.0},
+    "teacher 30, boundary 10": {"w_teacher": 30.0, "w_boundary": 10.0},
+    "nearest": _FULL | {"arguments": {"upsampling": "nearest"}},
 }
 GROUPS = ("start", "ablation", "baseline")
 MEASURES = (
@@ -109,7 +108,7 @@ def trainings(study: StylizerTraining, out: str | Path) -> Iterator[Training]:
     def training(group: str, variant: str, seed: int, recipe: str = "fsgan", **given) -> Training:
         folder = out / _folder(group, variant, seed)
         values = {**common, "seed": seed, "out": str(folder), **given}
-        return Training(group, variant, seed, stylizer_recipes.config_for(recipe, **values))
+        return Training(group, variant, seed, config_for(recipe, **values))
 
     steps = {"distil_steps": study.distil_steps, "steps": study.distil_steps}
     bilinear = training("start", "bilinear", 0, crop=192, **steps)
@@ -141,11 +140,11 @@ def train(run: Training, data: SceneData) -> Path:
     if (folder / _DONE).is_file():
         return drawings
     log.info("%s, %s, seed %d", run.group, run.variant, run.seed)
-    trainer = StylizerTrainer(run.config, data)
+    trainer = Trainer(run.config, data)
     trainer.run()
     torch.save(trainer.ema.state_dict(), folder / "weights.pt")
     drawings.mkdir(exist_ok=True)
-    with trainer.autocast():  # in the precision of the training: the large ones take seconds each
+    with trainer.recipe.autocast():  # in the precision of the training: the large ones take seconds each
         for i, drawing in enumerate(trainer.stylize(data.test.values())):
             drawing.save(drawings / f"{i:03d}.png")
     _finish(folder, run.key, trainer.step, trainer.seconds)
@@ -219,7 +218,7 @@ class StylizerTraining(Study):
         out = Path(out)
         work = self.folder(out)
         wanted = list(trainings(self, work))
-        data = load_data(dataclasses.replace(wanted[0].config, out=str(work)), targets=True)
+        data = load_data(dataclasses.replace(wanted[0].config, out=str(work)))
         for one in wanted:
             if one.group in self.groups:
                 train(one, data)
@@ -279,7 +278,7 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
     large = [i for i, p in enumerate(data.test.values()) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
     photos = {name: p for i, (name, p) in enumerate(data.test.items()) if i in large}
     ruler = cache(lambda: stylizers.Ruler(_large(data.style)))
-    judge = cache(lambda: StyleJudge(_large(data.style), list(photos.values()), variant="lite1"))
+    judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1"))
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
         if group == REFERENCE:

@@ -23,7 +23,6 @@ from workbench.core.errors import UnknownNameError
 from workbench.metrics import flicker
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
-from workbench.styles.video.drawing import draw_together, drawer
 from workbench.styles.video.flow import Flow, TemporalBlend
 from workbench.styles.video.reading import reading
 
@@ -165,19 +164,22 @@ def heads(frames: Frames) -> list[NDArray[np.bool_]]:
     y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
     masks = []
     for frame in frames:
-        near = [np.hypot(x - f.x, y - f.y - 0.3 * f.unit) < 2.2 * f.unit for f in find_faces(frame)]
+        near = [
+            np.hypot(x - f.x, y - f.y - 0.3 * f.interocular_px) < 2.2 * f.interocular_px
+            for f in find_faces(frame)
+        ]
         masks.append(np.any(near, axis=0) if near else np.zeros(x.shape, bool))
     return masks
 
 
 def _by(style: str) -> Callable[[Frames], Frames]:
     """What draws frames in a style; its weights are read by the first call."""
-    return lambda frames: drawer(style)(frames)
+    return lambda frames: menu.get(style).drawer()(frames)
 
 
 def _nearest(frames: Frames) -> Frames:
     """The same weights with the other upsampling, which they were not trained with."""
-    return draw_together(_nearest_network(), frames)
+    return run_together(_nearest_network(), frames)
 
 
 @functools.cache
@@ -212,7 +214,7 @@ def _gram_stylizer():
     from workbench.styles.gram import GramStylizer
 
     coffee = cv2.resize(data.coffee(), SIZE, interpolation=cv2.INTER_AREA)
-    return GramStylizer(drawer(STYLE)([coffee])[0], steps=25)
+    return GramStylizer(menu.get(STYLE).drawer()([coffee])[0], steps=25)
 
 
 # What is compared. A further stylizer is one more entry: frames of one size in, as many drawings out.

@@ -23,7 +23,6 @@ from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
 from workbench.styles.stylize import DEFAULT_STYLE
 from workbench.styles.video import stylize_video
-from workbench.styles.video.drawing import drawer
 from workbench.styles.video.reading import reading
 
 RATE = 25  # frames a second of the film
@@ -71,7 +70,7 @@ def speeds(style: str, size: tuple[int, int], frames: int, threads: int, rounds:
         source, target = film(Path(name, "film.mp4"), frames, size), Path(name, "drawn.mp4")
         with reading(source) as reader:
             pictures = [frame.pixels for frame in reader]
-        draw = drawer(style)
+        draw = get(style).drawer()
         batches = [pictures[i : i + BATCH] for i in range(0, len(pictures), BATCH)]
         draw(batches[0])
         alone, whole = [], []  # (seconds, processor seconds) of each round

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workbench.core.pixels import to_pixels, to_tensor
 from workbench.losses.gram import gram_matrix
 from workbench.losses.tv import total_variation_loss
 from workbench.models.features import FrozenFeatures
@@ -49,11 +50,11 @@ class GramStylizer:
         self._features = FrozenFeatures("lite0", _STYLE_STAGES)
         self._steps, self._content, self._smoothness, self._noise = steps, content, smoothness, noise
         with torch.no_grad():
-            self._style = [gram_matrix(f) for f in self._features(_tensor(style))]
+            self._style = [gram_matrix(f) for f in self._features(to_tensor(style))]
 
     def __call__(self, photo: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
         """The drawing of ``photo`` (H, W, 3) uint8; ``seed`` chooses the noise of the start."""
-        target = _tensor(photo)
+        target = to_tensor(photo)
         with torch.no_grad():
             wanted = self._features(target)[_CONTENT_STAGE]
         noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(seed))
@@ -71,12 +72,7 @@ class GramStylizer:
             optimizer.step()
             with torch.no_grad():
                 pixels.clamp_(-1, 1)
-        drawn = pixels.detach()[0].permute(1, 2, 0)
-        return drawn.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).numpy()
-
-
-def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(np.array(pixels)).float().permute(2, 0, 1)[None] / 127.5 - 1
+        return to_pixels(pixels)[0]
 
 
 def _relative(found: Tensor, wanted: Tensor) -> Tensor:

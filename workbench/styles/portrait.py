@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from workbench.core.errors import ImageError
+from workbench.core.pixels import to_pixels, to_tensor
 from workbench.drawing.skin import keep_tone
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class FoundFace:
 
     x: float  # of the middle between the eyes
     y: float
-    unit: float  # estimated distance between the eyes
+    interocular_px: float  # estimated distance between the eyes
 
 
 @functools.cache
@@ -57,7 +58,7 @@ def find_faces(pixels: np.ndarray) -> list[FoundFace]:
     for degrees, longest, neighbours in _PASSES:
         found = _search(pixels, degrees, longest, neighbours)
         if found:
-            return _apart(sorted(found, key=lambda face: -face.unit))
+            return _apart(sorted(found, key=lambda face: -face.interocular_px))
     return []
 
 
@@ -65,7 +66,7 @@ def _apart(faces: list[FoundFace]) -> list[FoundFace]:
     """One box for each face: without those that lie on a larger one."""
     kept: list[FoundFace] = []
     for face in faces:
-        if all(np.hypot(face.x - one.x, face.y - one.y) > 1.6 * one.unit for one in kept):
+        if all(np.hypot(face.x - one.x, face.y - one.y) > 1.6 * one.interocular_px for one in kept):
             kept.append(face)
     return kept
 
@@ -145,7 +146,7 @@ def draw(
 
 def _crop_box(face: FoundFace, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of head and shoulders within the picture."""
-    left, up, right, down = (face.unit * reach for reach in REACH)
+    left, up, right, down = (face.interocular_px * reach for reach in REACH)
     return (
         max(0, round(face.x - left)),
         max(0, round(face.y - up)),
@@ -160,17 +161,15 @@ def _portray(
     """Drawing (H, W, 3) and mask (H, W), uint8, of a crop, drawn with the eyes :data:`UNIT` pixels apart."""
     import torch
 
-    scale = UNIT / face.unit
+    scale = UNIT / face.interocular_px
     height, width = crop.shape[:2]
     size = [max(16, round(side * scale)) for side in (width, height)]
     small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     parameter = next(network.parameters())
-    x = torch.from_numpy(small).to(parameter.device, parameter.dtype).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.inference_mode():
-        answer = network.portray(x.contiguous(memory_format=torch.channels_last))
-    drawing = ((answer.drawing[0].float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0)
-    mask = (answer.mask[0, 0].float() * 255).round().byte()
-    drawing, mask = drawing.cpu().numpy(), mask.cpu().numpy()
+        answer = network.portray(to_tensor(small, parameter.device).to(parameter.dtype))
+    drawing = to_pixels(answer.drawing)[0]
+    mask = (answer.mask[0, 0].float() * 255).round().byte().cpu().numpy()
     drawing = keep_tone(drawing, small, (face.x - box[0]) * scale, (face.y - box[1]) * scale, UNIT)
     if (width, height) != tuple(size):
         method = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
@@ -180,7 +179,7 @@ def _portray(
 
 def _covers(mask: np.ndarray, face: FoundFace, box: tuple[int, int, int, int]) -> bool:
     """Whether the mask lies on the found face: leaves and clouds that look like faces are not drawn."""
-    x, y, half = face.x - box[0], face.y - box[1] + 0.4 * face.unit, 0.6 * face.unit
+    x, y, half = face.x - box[0], face.y - box[1] + 0.4 * face.interocular_px, 0.6 * face.interocular_px
     part = mask[max(0, int(y - half)) : int(y + half) + 1, max(0, int(x - half)) : int(x + half) + 1]
     return part.size > 0 and float(part.mean()) > 255 * _SURE
 
@@ -200,8 +199,8 @@ def _fade(start: int, stop: int, length: int, width: float) -> np.ndarray:
 def _lay_over(output, surround, face, box, drawing, mask, others) -> None:
     """Blend one drawing into ``output``, a band of rows at a time: large pictures need little memory."""
     left, top, right, bottom = box
-    columns = _fade(left, right, output.shape[1], _FADE * face.unit)
-    rows = _fade(top, bottom, output.shape[0], _FADE * face.unit)
+    columns = _fade(left, right, output.shape[1], _FADE * face.interocular_px)
+    rows = _fade(top, bottom, output.shape[0], _FADE * face.interocular_px)
     x = np.arange(left, right, dtype=np.float32)
     step = max(1, 500_000 // max(1, right - left))
     for first in range(0, bottom - top, step):
@@ -219,7 +218,7 @@ def _share(x, y, face: FoundFace, others: list[FoundFace]) -> np.ndarray | float
     """How much of a pixel belongs to this face rather than to its neighbours: each draws its own."""
 
     def nearness(one: FoundFace) -> np.ndarray:
-        square = ((x - one.x) ** 2 + (y - one.y - 0.6 * one.unit) ** 2) / one.unit**2
+        square = ((x - one.x) ** 2 + (y - one.y - 0.6 * one.interocular_px) ** 2) / one.interocular_px**2
         return 1 / (0.2 + square) ** 3
 
     if not others:

@@ -11,7 +11,6 @@ change that the network makes to the photo is rounded to 8 bits of mantissa, the
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import logging
@@ -26,12 +25,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.core.cache import digest
+from workbench.core.devices import onnx_providers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+from workbench.core.files import identity
 
 log = logging.getLogger(__name__)
 
 _sessions: weakref.WeakKeyDictionary[nn.Module, OnnxNetwork] = weakref.WeakKeyDictionary()
 _files: dict[tuple, OnnxNetwork] = {}
+_CPU = torch.device("cpu")
 _lock = threading.Lock()
 
 
@@ -45,11 +48,11 @@ class OnnxNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1] to the same."""
-        return torch.from_numpy(self.session.run(None, {"picture": x.contiguous().numpy()})[0])
+        return torch.from_numpy(self.session.run(None, {"picture": x.contiguous().cpu().numpy()})[0])
 
 
 class Bfloat16Network(nn.Module):
-    """A generator whose convolutions run in bfloat16 on the CPU, with the attributes that tiling needs."""
+    """A generator whose convolutions run in bfloat16, with the attributes that tiling needs."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -58,16 +61,17 @@ class Bfloat16Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) float32 in [-1, 1] to the same."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
             return self.network(x).float()
 
 
-def onnx_network(path: str | os.PathLike, network: nn.Module) -> OnnxNetwork:
+def onnx_network(path: str | os.PathLike, network: nn.Module, device: torch.device = _CPU) -> OnnxNetwork:
     """A stylizer in ONNX Runtime, exported into the cache and compared with PyTorch's the first time.
 
     Args:
         path: its ``.safetensors`` file, with the card beside it.
         network: the same, loaded; kept as the key of this process's sessions.
+        device: that ONNX Runtime computes on, if it was installed for it.
 
     Raises:
         WorkbenchError: the extra ``export`` is not installed, or the two disagree.
@@ -76,18 +80,18 @@ def onnx_network(path: str | os.PathLike, network: nn.Module) -> OnnxNetwork:
         if network not in _sessions:
             file = _cached(Path(path))
             try:
-                session = _session(file)
+                session = _session(file, device)
             except WorkbenchError:  # not there yet, or damaged
                 from workbench.styles.export import export  # with all that writes ONNX: 200 MB
 
                 export(path, file)
-                session = _session(file)
+                session = _session(file, device)
             _sessions[network] = OnnxNetwork(session, network.halo, network.stride)
         return _sessions[network]
 
 
-def onnx_file(path: str | os.PathLike) -> OnnxNetwork:
-    """A stylizer that ``workbench export`` wrote as ONNX.
+def onnx_file(path: str | os.PathLike, device: torch.device = _CPU) -> OnnxNetwork:
+    """A stylizer that ``workbench export`` wrote as ONNX, on a device that ONNX Runtime was installed for.
 
     Raises:
         WeightsError: no such file, or it is not one, has no card, or is no stylizer that can work in tiles.
@@ -96,19 +100,18 @@ def onnx_file(path: str | os.PathLike) -> OnnxNetwork:
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"Expected an ONNX file at {path} but there is none. Check the path.")
-    stat = path.stat()
-    key = (str(path.absolute()), stat.st_mtime_ns, stat.st_size)
+    key = (identity(path), str(device))
     with _lock:
         if key not in _files:
             _files.clear()  # one at a time: a file that was replaced is not kept either
-            _files[key] = _from_file(path)
+            _files[key] = _from_file(path, device)
         return _files[key]
 
 
-def _from_file(path: Path) -> OnnxNetwork:
+def _from_file(path: Path, device: torch.device) -> OnnxNetwork:
     from workbench.models.registry import create
 
-    session = _session(path)
+    session = _session(path, device)
     try:
         card = json.loads(session.get_modelmeta().custom_metadata_map["card"])
         network = create(card["architecture"], **card["arguments"])
@@ -120,7 +123,7 @@ def _from_file(path: Path) -> OnnxNetwork:
         ) from error
 
 
-def _session(path: Path) -> Any:
+def _session(path: Path, device: torch.device) -> Any:
     try:
         runtime: Any = importlib.import_module("onnxruntime")
     except ImportError as error:
@@ -132,7 +135,7 @@ def _session(path: Path) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.enable_cpu_mem_arena = False  # which keeps a third more than a tile needs, and gains no time
     try:
-        return runtime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(path.read_bytes(), options, providers=onnx_providers(device))
     except Exception as error:  # the runtime has classes of its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise WeightsError(f"Expected an ONNX file but {path.name} cannot be loaded ({reason}).") from error
@@ -140,10 +143,8 @@ def _session(path: Path) -> Any:
 
 def _cached(path: Path) -> Path:
     """Where the export of a ``.safetensors`` file is kept."""
-    parts = [path.read_bytes(), path.with_suffix(".json").read_bytes()]
-    parts += [f"{name} {_version(name)}".encode() for name in ("torch", "onnx", "onnxscript", "onnxruntime")]
-    key = hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
-    return _cache() / f"{path.stem}-{key[:16]}.onnx"
+    versions = {name: _version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
+    return _cache() / f"{path.stem}-{digest((path, path.with_suffix('.json'), versions))[:16]}.onnx"
 
 
 def _version(package: str) -> str:

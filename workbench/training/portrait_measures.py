@@ -12,14 +12,15 @@ from PIL import Image
 from torch import nn
 
 from workbench.core.errors import ImageError
+from workbench.core.pixels import to_tensor
 from workbench.data.faces import Composites, Portrait
 from workbench.drawing import portrait_teacher
 from workbench.drawing.portrait_regions import Face
+from workbench.drawing.portrait_teacher import PortraitTeacherConfig
 from workbench.metrics import kid
 from workbench.models.features import FrozenFeatures
 from workbench.styles import portrait as people
-from workbench.training.portrait_config import PortraitConfig
-from workbench.training.validation import to_tensor
+from workbench.training.configs import PortraitConfig
 
 
 @torch.inference_mode()
@@ -82,7 +83,7 @@ def draw_all(network: nn.Module, portraits: list[Portrait]) -> tuple[list[np.nda
 
 def latency(network: nn.Module, size: int = 256, runs: int = 7) -> float:
     """Median milliseconds of one picture of ``size``² through the network."""
-    x = to_tensor(np.full((1, size, size, 3), 128, np.uint8), next(network.parameters()).device)
+    x = to_tensor(np.full((size, size, 3), 128, np.uint8), next(network.parameters()).device)
     times = []
     with torch.inference_mode():
         for _ in range(runs + 2):
@@ -151,6 +152,7 @@ def measure(
     scenes: list[np.ndarray],
     style: list[np.ndarray],
     config: PortraitConfig,
+    teacher: PortraitTeacherConfig,
 ) -> list[dict]:
     """Rows for photos, teacher and network, over all held-out portraits and for each source alone.
 
@@ -161,18 +163,17 @@ def measure(
         scenes: photos that were no background in training.
         style: all anime faces.
         config: of the training.
+        teacher: how the drawn teacher draws.
     """
     everyone = list(portraits.values())
     drawn, missed = draw_all(network, everyone)
     sets = {
         "photos": [p.photo for p in everyone],
-        "drawn teacher": [
-            portrait_teacher.draw(p.photo, p.landmarks, p.mask, config.drawing) for p in everyone
-        ],
+        "drawn teacher": [portrait_teacher.draw(p.photo, p.landmarks, p.mask, teacher) for p in everyone],
         name: drawn,
     }
     rows = nearness(sets, portraits, style, next(network.parameters()).device)
-    composites = Composites(everyone, scenes, config.crop, config.units, config.seed + 17, 0.0, 0.0)
+    composites = Composites(everyone, scenes, config.crop, config.interocular_px, config.seed + 17, 0.0, 0.0)
     composites = dataclasses.replace(
         composites, portraits=[dataclasses.replace(p, drawing=p.photo) for p in everyone]
     )

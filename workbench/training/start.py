@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import nn
 
 from workbench import models
 from workbench.core.errors import WeightsError
+from workbench.training.configs import TrainingConfig
 
 
-class Beginning(Protocol):
-    """What a training's configuration says of its beginning."""
-
-    start: str  # a model's name, a .safetensors file, another training's .pt, or nothing
-    architecture: str
-    arguments: dict
-
-
-def starting_weights(config: Beginning, generator: nn.Module) -> dict[str, torch.Tensor]:
+def starting_weights(config: TrainingConfig, generator: nn.Module) -> dict[str, torch.Tensor]:
     """State dict of the weights that ``config.start`` names, which fit ``generator``.
 
     Raises:

@@ -1,41 +1,71 @@
-"""What a stylizer learns from in its first phase and holds on to in the second: drawings and regions."""
+"""What is drawn once for a training and kept: targets by the contents of the picture that they belong to."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import zlib
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
-from skimage.segmentation import felzenszwalb
 from tqdm import tqdm
 
-from workbench.drawing import teacher
-from workbench.training.stylizer_config import StylizerConfig
+from workbench.core.cache import Arrays, Cache, key
+
+_CHUNK = 16  # items between two writes: what an interrupted run loses at most
+Item = TypeVar("Item")
 
 
-def _draw_and_segment(image: np.ndarray, config: teacher.TeacherConfig) -> tuple[np.ndarray, np.ndarray]:
-    return teacher.draw(image, config), felzenszwalb(image, scale=80, sigma=0.8, min_size=40).astype(np.int16)
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Seconds that targets took when they were made, also if that was in another run."""
+
+    wall: float = 0.0
+    processor: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.wall + other.wall, self.processor + other.processor)
 
 
-def prepare(
-    photos: dict[str, np.ndarray], config: StylizerConfig, cache: Path
-) -> list[tuple[np.ndarray, ...]]:
-    """(photo, drawing, regions) of every photo; drawings and regions are computed once and cached."""
-    contents = {name: zlib.crc32(photo) for name, photo in photos.items()}  # a changed photo is drawn anew
-    key = json.dumps([dataclasses.asdict(config.drawing), contents], sort_keys=True)
-    if cache.is_file():
-        stored = np.load(cache)
-        if str(stored["key"]) == key:
-            return [(p, stored[f"drawing/{n}"], stored[f"regions/{n}"]) for n, p in photos.items()]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is OpenCV's and releases the interpreter
-        results = pool.map(partial(_draw_and_segment, config=config.drawing), photos.values())
-        prepared = list(tqdm(results, total=len(photos), desc="drawing targets", mininterval=2))
-    drawings = {f"drawing/{n}": d for n, (d, _) in zip(photos, prepared, strict=True)}
-    regions = {f"regions/{n}": r for n, (_, r) in zip(photos, prepared, strict=True)}
-    np.savez(cache, key=np.array(key), **drawings, **regions)
-    return [(p, d, r) for p, (d, r) in zip(photos.values(), prepared, strict=True)]
+def make_targets(
+    cache: Cache,
+    step: str,
+    version: int,
+    settings: Any,
+    items: Mapping[str, Item],
+    make: Callable[[Item], Mapping[str, np.ndarray]],
+) -> tuple[dict[str, Arrays], Cost]:
+    """The arrays that ``make`` gives of each item, from the cache where they are there.
+
+    A changed or new item is made, all others are not.
+
+    Args:
+        cache: keeps one file per item.
+        step: name of what is made.
+        version: raised whenever ``make`` gives something else for the same item and settings.
+        settings: that ``make`` depends on.
+        items: by name; everything that ``make`` looks at, as :func:`workbench.core.cache.digest` knows it.
+        make: called in several threads: the work is OpenCV's and releases the interpreter.
+
+    Returns:
+        Arrays by name, and the time that making all of them took.
+    """
+    keys = {name: key(step, version, settings, item=item) for name, item in items.items()}
+    missing = [name for name in items if f"{keys[name]}.npz" not in cache]
+    bar = tqdm(total=len(missing), desc=f"making {step}", mininterval=2, disable=None if missing else True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool, bar:
+        for names in (missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)):
+            wall, processor = time.perf_counter(), time.process_time()
+            arrays = list(pool.map(make, [items[name] for name in names]))
+            spent = np.array([time.perf_counter() - wall, time.process_time() - processor]) / len(names)
+            for name, made in zip(names, arrays, strict=True):
+                cache.arrays(keys[name], lambda made=made, spent=spent: {**made, "seconds": spent})
+            bar.update(len(names))
+    found, cost = {}, Cost()
+    for name, item in items.items():
+        arrays = cache.arrays(keys[name], lambda item=item: {**make(item), "seconds": np.zeros(2)})
+        cost += Cost(*arrays.pop("seconds").tolist())
+        found[name] = arrays
+    return found, cost

@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from workbench.metrics import kid
 from workbench.models.features import FrozenFeatures
 
 
-def to_tensor(pictures: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
-    """uint8 (B, H, W, 3) to float (B, 3, H, W) in [-1, 1], channels last."""
-    x = torch.from_numpy(np.array(pictures)).to(device).permute(0, 3, 1, 2)
-    return (x.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-
-
-def to_picture(x: Tensor) -> Image.Image:
-    """(3, H, W) in [-1, 1] to a PIL picture."""
-    array = ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return Image.fromarray(array.permute(1, 2, 0).cpu().numpy())
-
-
 class StyleJudge:
-    """KID × 1000 of drawings to one style set, whose features are computed once.
+    """KID × 1000 of pictures to one style set, whose features are computed once.
 
     Args:
         style: pictures of the style, uint8 (H, W, 3) each.
-        photos: the held-out photos, likewise: the reference without stylization.
         device: where the feature network runs.
         variant: "lite0" is the yardstick; another variant checks that its verdict is not peculiar to it.
     """
 
-    def __init__(
-        self,
-        style: Sequence[NDArray],
-        photos: Sequence[NDArray],
-        device: torch.device | str = "cpu",
-        variant: str = "lite0",
-    ):
+    def __init__(self, style: Sequence[NDArray], device: torch.device | str = "cpu", variant: str = "lite0"):
         self.device = torch.device(device)
         self._network = FrozenFeatures(variant).to(self.device, memory_format=torch.channels_last)
         self._style = self._features(map(Image.fromarray, style))
-        self.photo = kid.kid(self._features(map(Image.fromarray, photos)), self._style)
 
-    def _features(self, images) -> NDArray[np.float64]:
+    def _features(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
         return kid.features(lambda x: self._network(x.to(self.device)).cpu(), images)
 
-    def kid(self, drawings: Sequence[Image.Image]) -> kid.KID:
-        """KID × 1000 of drawings to the style, with its standard error."""
-        return kid.kid(self._features(drawings), self._style)
+    def kid(self, pictures: Iterable[Image.Image]) -> kid.KID:
+        """KID × 1000 of pictures to the style, with its standard error."""
+        return kid.kid(self._features(pictures), self._style)
 
     def style_halves(self, seed: int = 1) -> kid.KID:
         """KID × 1000 of one random half of the style set to the other: what no stylizer can beat."""

@@ -3,7 +3,6 @@
 probing    what a file holds, and whether it is within limits, before its frames are decoded
 reading    frames as upright RGB with their own times
 hdr        frames of HDR films as pictures of standard range
-drawing    batches of frames through a style, on PyTorch or ONNX Runtime
 flow       temporal blending along optical flow against flicker
 writing    H.264 in MP4 with the source's sound, whole or not at all
 stylizing  the three stages side by side: :func:`stylize_video`

@@ -5,9 +5,8 @@ was one frame ago. Where it is found again on the way back, and the photographs 
 mixed with the steadied drawing of the frame before; what is newly seen is drawn as it is. The past is sampled
 bicubically: bilinear sampling, frame after frame, cost a fifth of the sharpness of a panning clip.
 
-Sources: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016 (OpenCV's DIS); Ruder,
-Dosovitskiy and Brox, "Artistic Style Transfer for Videos", GCPR 2016 (consistency along flow, with
-occlusion, inside an optimisation; here it is a filter after a network that knows nothing of it).
+Source: Ruder, Dosovitskiy and Brox, "Artistic Style Transfer for Videos", GCPR 2016 (consistency along flow,
+with occlusion, inside an optimisation; here it is a filter after a network that knows nothing of it).
 """
 
 from __future__ import annotations
@@ -18,33 +17,10 @@ from numpy.typing import NDArray
 
 from workbench.core.errors import WorkbenchError
 from workbench.metrics.flicker import visible, warp
+from workbench.styles.optical_flow import Flow
 
-_FLOW_SIDE = 384  # longer side at which flow is computed: it is smooth, and its cost falls with the square
 _TRUST = 20.0  # levels of 255: how far apart two photographs of one point may be before trust falls to 1/e
 _BLUR = 1.0  # pixels, standard deviation: sensor noise is no reason for distrust
-
-
-class Flow:
-    """Dense optical flow between frames of one size, by DIS."""
-
-    def __init__(self, side: int | None = _FLOW_SIDE):
-        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._side = side
-
-    def grey(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Brightness at the size that the flow is computed at."""
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        scale = self._side / max(grey.shape) if self._side is not None else 1
-        if scale >= 1:
-            return grey
-        size = tuple(max(16, round(side * scale)) for side in grey.shape[::-1])
-        return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-
-    def between(self, start: NDArray[np.uint8], end: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(H, W, 2): where each pixel of grey ``start`` lies in grey ``end``, as x and y displacement."""
-        if min(start.shape) < 16:  # DIS works on patches; smaller clips have no motion to speak of
-            return np.zeros((*start.shape, 2), np.float32)
-        return self._dis.calc(start, end, None)
 
 
 class TemporalBlend:

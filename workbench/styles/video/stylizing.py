@@ -15,10 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core import options
 from workbench.core.errors import CancelledError, WorkbenchError
-from workbench.styles.stylize import DEFAULT_STYLE
+from workbench.styles.menu import get
+from workbench.styles.names import DEFAULT_STYLE
+from workbench.styles.options import VideoOptions
+from workbench.styles.style import Drawer, Style
 from workbench.styles.video.chunks import Chunk
-from workbench.styles.video.drawing import Drawer, drawer
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.prefetch import prefetch
 from workbench.styles.video.probing import Limits
@@ -27,7 +30,6 @@ from workbench.styles.video.writing import Mp4, VideoEncoder, check_target
 
 log = logging.getLogger(__name__)
 
-MAX_SCALE = 4.0
 _AHEAD = 4  # frames that may wait between two stages
 
 
@@ -51,12 +53,13 @@ class Result:
     height: int
     audio: str  # what was done with the sound: "none", "copied (aac)", "encoded again …"
     damaged: int  # packets of the source that could not be decoded and are missing
+    unchanged: int  # frames that the style left as they were, as portrait styles do where nobody is seen
 
 
 def stylize_video(
     source: str | os.PathLike,
     target: str | os.PathLike,
-    style: str = DEFAULT_STYLE,
+    style: str | Path | Style = DEFAULT_STYLE,
     strength: float = 1.0,
     scale: float = 1.0,
     runtime: str = "torch",
@@ -66,6 +69,7 @@ def stylize_video(
     batch: int = 8,
     chunk: Chunk | None = None,
     limits: Limits | None = None,
+    device: str | None = None,
 ) -> Result:
     """Redraw a video as an MP4 that browsers play; whole, or not at all.
 
@@ -75,9 +79,9 @@ def stylize_video(
     Args:
         source: a video that FFmpeg reads: MP4, MOV, MKV, WebM, AVI, MPEG, GIF …
         target: ends in .mp4 or .m4v; an existing file is replaced when the new one is complete.
-        style, strength: as in :func:`workbench.styles.stylize.stylize`.
+        style, strength, device: as in :func:`workbench.styles.stylize.stylize`.
         scale: of the sides, in (0, 4]; the style is drawn at the new size.
-        runtime: "torch" or "onnx" (needs the extra ``export``).
+        runtime: "torch", "torch-bf16" or "onnx" (needs the extra ``export``).
         temporal: share in [0, 1) of the drawing before where flow finds its points again, against flicker.
         progress: called after each frame; an exception that it raises stops the work.
         cancelled: asked before each frame; True stops the work.
@@ -93,13 +97,12 @@ def stylize_video(
         CancelledError: ``cancelled`` said so.
         WorkbenchError: a number outside its range.
     """
-    if not (isinstance(scale, (int, float)) and 0 < scale <= MAX_SCALE):
-        raise WorkbenchError(f"Expected a scale in (0, {MAX_SCALE:g}] but got {scale!r}. 1 keeps the size.")
+    options.build(VideoOptions, {"strength": strength, "scale": scale, "temporal": temporal})
     if batch < 1:
         raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
     blend = TemporalBlend(temporal)
     check_target(target, source)
-    draw = drawer(style, strength, runtime)
+    draw = get(style).drawer(strength, runtime, device)
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
         with Mp4(target, layout.time_base) as file:
@@ -107,7 +110,7 @@ def stylize_video(
             if chunk is None:
                 file.add_sound(source, layout.origin)
             start, end = time.perf_counter(), 0
-            done = 0
+            done = unchanged = 0
             with (
                 prefetch(iter(reader), max(_AHEAD, batch), "decode") as frames,
                 prefetch(_drawn(frames, draw, batch), _AHEAD, "draw") as pairs,
@@ -115,6 +118,7 @@ def stylize_video(
                 for done, (frame, drawing) in enumerate(_until(pairs, cancelled), start=1):
                     encoder.write(blend(frame.pixels, drawing), frame.pts, frame.duration)
                     end = frame.pts + frame.duration
+                    unchanged += drawing is frame.pixels
                     if progress is not None:
                         progress(_progress(done, layout.frames, time.perf_counter() - start))
             encoder.flush()
@@ -124,7 +128,7 @@ def stylize_video(
         log.warning("%s: %d damaged packets left out", Path(source).name, len(reader.damaged))
     width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
     seconds = float(end * Fraction(layout.time_base))
-    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged))
+    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged)
 
 
 def _drawn(frames: Iterable[Frame], draw: Drawer, batch: int) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:

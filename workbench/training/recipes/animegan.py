@@ -16,46 +16,25 @@ Departures: features are EfficientNet-lite1's at an eighth of the size, for VGG-
 
 from __future__ import annotations
 
-import dataclasses
-from types import MappingProxyType
-
 import torch
 from torch import nn
 
 from workbench import losses, models
 from workbench.models.features import FrozenFeatures
-from workbench.training.recipes.base import Batch, Recipe, values
+from workbench.training.configs import AnimeGANConfig
+from workbench.training.recipes.base import values
+from workbench.training.recipes.scenes import Batch, SceneRecipe
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Weights of the terms."""
-
-    w_adversarial: float = 300.0  # for both sides, as in the paper
-    w_content: float = 60.0
-    w_gram: float = 30.0  # Gram distance to gray style pictures
-    w_color: float = 10.0
-    w_smoothed: float = 0.1  # edge-smoothed fakes count this much
-
-
-class AnimeGAN(Recipe):
+class AnimeGAN(SceneRecipe):
     """See the module."""
 
-    Settings = Settings
+    config: AnimeGANConfig
     phases = ("content", "adversarial")
     betas = (0.5, 0.999)
-    defaults = MappingProxyType(
-        {
-            "architecture": "animeganv2",
-            "lr_distil": 2e-4,
-            "lr": 8e-5,
-            "lr_discriminator": 1.6e-4,
-            "batch": 4,
-        }
-    )
 
     def build_discriminators(self) -> nn.ModuleDict:
-        self.backbone = self._place(FrozenFeatures("lite1", stages=(2,)))
+        self.backbone = self.place(FrozenFeatures("lite1", stages=(2,)))
         judge = models.create("cartoon_discriminator", norm="layer", spectral=True)
         return nn.ModuleDict({"picture": judge})
 
@@ -65,12 +44,12 @@ class AnimeGAN(Recipe):
 
     def content_step(self, batch: Batch, step: int) -> dict[str, float]:
         drawn, seen = self._features(self.draw(batch.photo), batch.photo)
-        terms = {"content": self.settings.w_content * losses.content_loss([drawn], [seen])}
+        terms = {"content": self.config.w_content * losses.content_loss([drawn], [seen])}
         self.update_generator(*terms.values())
         return values(terms)
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
-        s, judge = self.settings, self.discriminators["picture"]
+        s, judge = self.config, self.discriminators["picture"]
         drawing = self.draw(batch.photo)
         gray = losses.gray(batch.style)
         smoothed = losses.smooth_edges(gray)

@@ -1,36 +1,19 @@
-"""What every recipe has: networks beside the generator, two optimisers, and one step of training."""
+"""What every recipe has: networks beside the generator, two optimisers, one step of training, its data."""
 
 from __future__ import annotations
 
 import abc
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
-from accelerate import Accelerator
+from PIL import Image
 from torch import Tensor, nn
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.precision import autocast
-from workbench.training.stylizer_config import StylizerConfig
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-    """Crops of one step on the training's device; photos and style pictures do not belong together."""
-
-    photo: Tensor  # (B, 3, S, S) in [-1, 1]
-    style: Tensor  # (B, 3, S, S) in [-1, 1]
-    drawing: Tensor | None = None  # (B, 3, S, S): the teacher's drawing of `photo`
-    regions: Tensor | None = None  # (B, S, S) integer region labels of `photo`
-
-
-@dataclasses.dataclass(frozen=True)
-class NoSettings:
-    """For a recipe without choices of its own."""
+from workbench.training.configs import TrainingConfig
+from workbench.training.targets import Cost
 
 
 class Recipe(abc.ABC):
@@ -38,67 +21,75 @@ class Recipe(abc.ABC):
 
     Args:
         config: of the whole training.
-        accelerator: places networks.
+        device: where networks are placed.
         generator: the network to be taught, already placed.
-
-    Raises:
-        WorkbenchError: ``config.settings`` names a setting that the recipe does not have.
+        data: what :meth:`load` gave.
     """
 
-    Settings: ClassVar[type] = NoSettings  # frozen dataclass of weights and other choices
-    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {}
-    )  # fields of StylizerConfig that the paper sets otherwise
     phases: ClassVar[tuple[str, ...]] = ("distil", "adversarial")  # at most two
-    needs_targets: ClassVar[bool] = False  # whether batches need `drawing` and `regions`
     betas: ClassVar[tuple[float, float]] = (0.5, 0.99)  # of Adam
     weight_decay: ClassVar[float] = 0.0
+    criterion: ClassVar[str] = "kid"  # measure of a validation that is least for the best weights
+    keep_averages: ClassVar[bool] = False  # whether each validation's averaged weights stay, as step_*.pt
 
-    def __init__(self, config: StylizerConfig, accelerator: Accelerator, generator: nn.Module):
-        self.config, self.accelerator = config, accelerator
-        known = [f.name for f in dataclasses.fields(self.Settings)]
-        unknown = sorted(set(config.settings) - set(known))
-        if unknown:
-            raise WorkbenchError(
-                f"Expected settings of {config.recipe} among {', '.join(known) or '(none)'} but got "
-                f"{', '.join(unknown)}."
-            )
-        self.settings = self.Settings(**config.settings)
-        self.partners = self._place(self.build_partners())
-        self.discriminators = self._place(self.build_discriminators())
-        drawing = [*generator.parameters(), *self.partners.parameters()]
+    def __init__(self, config: Any, device: torch.device, generator: nn.Module, data: Any):
+        self.config, self.device, self.generator, self.data = config, device, generator, data
+        self.partners = self.place(self.build_partners())
+        self.discriminators = self.place(self.build_discriminators())
+        self._drawing = [*generator.parameters(), *self.partners.parameters()]
         judging = list(self.discriminators.parameters())
         adam = {"betas": self.betas, "weight_decay": self.weight_decay}
-        self.optimizer = accelerator.prepare(torch.optim.Adam(drawing, config.lr, **adam))
-        self.optimizer_d = accelerator.prepare(torch.optim.Adam(judging, config.lr_discriminator, **adam))
-        self.generator = accelerator.prepare(generator)
-        self._drawing = drawing
+        self.optimizer = torch.optim.Adam(self._drawing, config.lr, **adam)
+        if judging:
+            self.optimizer_d = torch.optim.Adam(judging, config.lr_discriminator, **adam)
 
-    def autocast(self) -> torch.autocast:
-        """Context of the training's own precision."""
-        return autocast(self.accelerator.device, self.config.mixed_precision)
+    # -- what a recipe says --------------------------------------------------------------------------------
 
-    def draw(self, photos: Tensor) -> Tensor:
-        """The generator's drawings, float32, computed in the training's own precision."""
-        with self.autocast():
-            return self.generator(photos).float()
+    @classmethod
+    @abc.abstractmethod
+    def load(cls, config: TrainingConfig) -> Any:
+        """Decode the pictures of a training; nothing is computed from them yet.
 
-    def _place(self, network: nn.Module) -> nn.Module:
-        return network.to(self.accelerator.device, memory_format=torch.channels_last)
+        Raises:
+            DatasetError: too few pictures, or unusable ones.
+        """
 
-    # -- what a recipe may say -----------------------------------------------------------------------------
+    def prepare(self) -> Cost:
+        """Make what batches need beside the pictures; called once, before the first step."""
+        return Cost()
+
+    @abc.abstractmethod
+    def pictures(self) -> dict[str, list[str]]:
+        """Digests of all pictures by what they are for: other ones make another training."""
 
     def build_partners(self) -> nn.ModuleDict:
         """Generators trained with the one that is kept, e.g. back to photos; none by default."""
         return nn.ModuleDict()
 
-    @abc.abstractmethod
     def build_discriminators(self) -> nn.ModuleDict:
-        """Networks that judge."""
+        """Networks that judge; none by default."""
+        return nn.ModuleDict()
 
     @abc.abstractmethod
-    def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
-        """One step of the last phase, number ``step`` from 0; returns the value of each term."""
+    def batch(self, step: int) -> Any:
+        """The pictures of step number ``step``: a function of it and the seed."""
+
+    @abc.abstractmethod
+    def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
+        """Measures on the pictures that choose the weights, :attr:`criterion` among them, and a sheet to look
+        at.
+        """
+
+    @abc.abstractmethod
+    def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
+        """Rows of measures on the pictures that neither trained nor chose the weights, those of ``network``
+        under ``name``, and a sentence that says what these pictures are.
+        """
+
+    @property
+    @abc.abstractmethod
+    def card(self) -> dict[str, Any]:
+        """Fields of the card that follow from the recipe: kind and preprocessing."""
 
     # -- one step ------------------------------------------------------------------------------------------
 
@@ -106,27 +97,43 @@ class Recipe(abc.ABC):
         """Name of the phase to which step number ``step`` (from 0) belongs."""
         return self.phases[0] if step < self.config.distil_steps else self.phases[-1]
 
-    def step(self, batch: Batch, step: int) -> dict[str, float]:
-        """Train on one batch; returns the value of each term."""
-        phase = self.phase(step)
+    def learning_rate(self, step: int, progress: float) -> float:
+        """Of the generator in step number ``step``, when ``progress`` in [0, 1) of the training is over."""
+        return self.config.lr if self.phase(step) == "adversarial" else self.config.lr_distil
+
+    def step(self, step: int, progress: float) -> dict[str, float]:
+        """Do step number ``step``; returns the value of each term."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr if phase == "adversarial" else self.config.lr_distil
-        return getattr(self, f"{phase}_step")(batch, step)
+            group["lr"] = self.learning_rate(step, progress)
+        return getattr(self, f"{self.phase(step)}_step")(self.batch(step), step)
+
+    def draw(self, photos: Tensor) -> Tensor:
+        """The generator's drawings, float32, computed in the training's own precision."""
+        with self.autocast():
+            return self.generator(photos).float()
+
+    def autocast(self) -> torch.autocast:
+        """Context of the training's own precision."""
+        return autocast(self.device, self.config.mixed_precision)
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on the training's device."""
+        return network.to(self.device, memory_format=torch.channels_last)
 
     def update_generator(self, *outputs: Tensor, gradients: tuple[Tensor, ...] | None = None) -> None:
         """Go down the gradient of the outputs' sum, or from the ``gradients`` at them, clipped."""
         self.optimizer.zero_grad()
         if gradients is None:
-            self.accelerator.backward(sum(outputs))
+            sum(outputs).backward()
         else:
             torch.autograd.backward(outputs, gradients)
-        self.accelerator.clip_grad_norm_(self._drawing, self.config.clip)
+        nn.utils.clip_grad_norm_(self._drawing, self.config.clip)
         self.optimizer.step()
 
     def update_discriminators(self, loss: Tensor) -> None:
         """Go down the gradient of ``loss``."""
         self.optimizer_d.zero_grad()
-        self.accelerator.backward(loss)
+        loss.backward()
         self.optimizer_d.step()
 
     @contextlib.contextmanager
@@ -150,7 +157,8 @@ class Recipe(abc.ABC):
             getattr(self, name).load_state_dict(state[name])
 
     def _parts(self) -> tuple[str, ...]:
-        return ("partners", "discriminators", "optimizer", "optimizer_d")
+        judges = ("discriminators", "optimizer_d") if len(self.discriminators) else ()
+        return ("partners", "optimizer", *judges)
 
 
 def weigh(**terms: tuple[float, Callable[[], Tensor]]) -> dict[str, Tensor]:
@@ -162,6 +170,6 @@ def weigh(**terms: tuple[float, Callable[[], Tensor]]) -> dict[str, Tensor]:
     return {name: weight * term() for name, (weight, term) in terms.items() if weight}
 
 
-def values(terms: dict[str, Tensor]) -> dict[str, float]:
+def values(terms: Mapping[str, Tensor]) -> dict[str, float]:
     """Terms as numbers, for the log."""
     return {name: term.item() for name, term in terms.items()}

@@ -12,36 +12,25 @@ Departures: content is judged by EfficientNet-lite1 at an eighth of the size, wh
 
 from __future__ import annotations
 
-import dataclasses
-from types import MappingProxyType
-
 import torch
 from torch import Tensor, nn
 
 from workbench import losses, models
 from workbench.models.features import FrozenFeatures
-from workbench.training.recipes.base import Batch, Recipe, values
+from workbench.training.configs import CartoonGANConfig
+from workbench.training.recipes.base import values
+from workbench.training.recipes.scenes import Batch, SceneRecipe
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Weights of the terms."""
-
-    w_content: float = 0.5  # ω: content distance to the photo
-
-
-class CartoonGAN(Recipe):
+class CartoonGAN(SceneRecipe):
     """See the module."""
 
-    Settings = Settings
+    config: CartoonGANConfig
     phases = ("content", "adversarial")
     betas = (0.5, 0.999)
-    defaults = MappingProxyType(
-        {"architecture": "cartoongan", "lr_distil": 2e-4, "lr": 2e-4, "lr_discriminator": 2e-4}
-    )
 
     def build_discriminators(self) -> nn.ModuleDict:
-        self.backbone = self._place(FrozenFeatures("lite1", stages=(2,)))
+        self.backbone = self.place(FrozenFeatures("lite1", stages=(2,)))
         return nn.ModuleDict({"picture": models.create("cartoon_discriminator")})
 
     def _content(self, drawing: Tensor, photo: Tensor) -> Tensor:
@@ -50,7 +39,7 @@ class CartoonGAN(Recipe):
                 seen = self.backbone(photo)
             drawn = self.backbone(drawing)
         distance = losses.content_loss([f.float() for f in drawn], [f.float() for f in seen])
-        return self.settings.w_content * distance
+        return self.config.w_content * distance
 
     def content_step(self, batch: Batch, step: int) -> dict[str, float]:
         terms = {"content": self._content(self.draw(batch.photo), batch.photo)}

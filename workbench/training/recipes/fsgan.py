@@ -1,9 +1,9 @@
 """FSGAN: distil a drawn teacher, then let adversaries pull towards the style while five terms hold.
 
-Phase 1 teaches the generator to draw (L1 on pixels and on edge maps to :mod:`workbench.drawing.teacher`).
-Phase 2 moves it to the style: discriminators of the picture (on frozen features), of its gray version and of
-its spectrum pull, while content, colour, colour-block, boundary and total-variation terms hold. A term of
-weight 0 is not computed, and its discriminator not trained: that is how each is ablated.
+Phase 1 teaches the generator to draw (:mod:`workbench.training.recipes.distil`). Phase 2 moves it to the
+style: discriminators of the picture (on frozen features), of its gray version and of its spectrum pull, while
+content, colour, colour-block, boundary and total-variation terms hold. A term of weight 0 is not computed,
+and its discriminator not trained: that is how each is ablated.
 
 Source: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4, gives
     the spectral style loss, sparse colour blocks and clear boundaries. The distilled start, the discriminator
@@ -13,8 +13,6 @@ Source: "Painter's psychology and anime creation style based on deep neural netw
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,36 +21,29 @@ from torch import Tensor, nn
 from workbench import losses, models
 from workbench.losses.spectral import SpectrumNorm, equal_history, log_spectrum
 from workbench.models.features import FrozenFeatures
-from workbench.training.recipes.base import Batch, Recipe, values, weigh
+from workbench.training.configs import FSGANConfig
+from workbench.training.recipes.base import values, weigh
+from workbench.training.recipes.distil import DistilledRecipe
+from workbench.training.recipes.scenes import Batch
+from workbench.training.scene_data import regions
+from workbench.training.targets import Cost
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Weights of phase 2; 0 leaves a term out."""
-
-    w_teacher: float = 30.0  # L1 to the teacher's drawing
-    w_content: float = 0.05  # content distance to the photo, deepest features only: texture may go
-    w_picture: float = 1.0  # adversarial, frozen features of the picture
-    w_gray: float = 2.0  # adversarial, gray patches
-    w_spectral: float = 0.1  # adversarial, spectrum; capped by `spectral_cap`
-    spectral_cap: float = 0.3  # spectral gradient norm at most this part of all the other terms'
-    w_color: float = 2.0  # colours of the photo
-    w_block: float = 2.0  # flat inside regions
-    w_boundary: float = 10.0  # borders as clear as the teacher inks them
-    w_tv: float = 0.05  # total variation
-    noise: float = 0.08  # std of noise before the frozen features: invisible tricks do not survive it
-    spectrum_size: int = 80  # side of the pictures whose spectra are compared
-
-
-class FSGAN(Recipe):
+class FSGAN(DistilledRecipe):
     """See the module."""
 
-    Settings = Settings
-    needs_targets = True
+    config: FSGANConfig
+
+    def prepare(self) -> Cost:
+        cost = super().prepare()
+        if self.config.w_block:
+            self.targets["regions"], more = regions(self.data.training, self.cache)
+            cost += more
+        return cost
 
     def build_discriminators(self) -> nn.ModuleDict:
-        self.backbone = self._place(FrozenFeatures("lite1", stages=(1, 2, 3)))
-        self.spectrum_norm = self._place(SpectrumNorm(self.settings.spectrum_size))
+        self.backbone = self.place(FrozenFeatures("lite1", stages=(1, 2, 3)))
+        self.spectrum_norm = self.place(SpectrumNorm(self.config.spectrum_size))
         return nn.ModuleDict(
             {
                 "picture": models.create("feature_discriminator", channels=self.backbone.channels),
@@ -64,17 +55,8 @@ class FSGAN(Recipe):
     def _parts(self) -> tuple[str, ...]:
         return (*super()._parts(), "spectrum_norm")
 
-    def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
-        drawing = self.draw(batch.photo)
-        terms = {
-            "teacher": F.l1_loss(drawing, batch.drawing),
-            "edges": F.l1_loss(losses.edge_map(drawing), losses.edge_map(batch.drawing)),
-        }
-        self.update_generator(*terms.values())
-        return values(terms)
-
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
-        s = self.settings
+        s = self.config
         drawing = self.draw(batch.photo)
         fake = drawing.detach()
         drawn = style = seen = None  # frozen features of the drawing, the style pictures and the photos
@@ -104,16 +86,16 @@ class FSGAN(Recipe):
         return logged | {f"d_{name}": value.item() for name, value in judged.items()}
 
     def _noisy(self, picture: Tensor) -> Tensor:
-        return picture + self.settings.noise * torch.randn_like(picture)
+        return picture + self.config.noise * torch.randn_like(picture)
 
     def _scale(self, step: int) -> float:
         """How much both domains are shrunk before their spectra are compared, anew each step."""
-        largest = self.config.crop / self.settings.spectrum_size
+        largest = self.config.crop / self.config.spectrum_size
         rng = np.random.default_rng((self.config.seed, step, 7))
         return float(rng.uniform(min(2.0, largest), largest))
 
     def _spectrum(self, picture: Tensor, scale: float) -> Tensor:
-        return log_spectrum(equal_history(picture.float(), self.settings.spectrum_size, scale))
+        return log_spectrum(equal_history(picture.float(), self.config.spectrum_size, scale))
 
     def _train_discriminators(
         self,
@@ -124,7 +106,7 @@ class FSGAN(Recipe):
         spectrum: Tensor | None,
         scale: float,
     ) -> dict[str, Tensor]:
-        s, d = self.settings, self.discriminators
+        s, d = self.config, self.discriminators
         judged = {}
         with self.autocast():
             if s.w_picture:
@@ -150,7 +132,7 @@ class FSGAN(Recipe):
         self, batch: Batch, drawing: Tensor, drawn: list[Tensor] | None, seen: list[Tensor] | None
     ) -> dict[str, Tensor]:
         """The generator's weighted terms, the spectral one excepted."""
-        s, d = self.settings, self.discriminators
+        s, d = self.config, self.discriminators
         with self.autocast():
             pulling = weigh(
                 picture=(s.w_picture, lambda: losses.hinge_generator_loss(d["picture"](drawn))),
@@ -174,10 +156,10 @@ class FSGAN(Recipe):
         """Gradient of the spectral term at the drawing, the term, and the factor that caps the gradient."""
         leaf = fake.requires_grad_(True)
         spectrum = self.spectrum_norm(self._spectrum(leaf, scale))
-        term = self.settings.w_spectral * losses.spectral_style_loss(
+        term = self.config.w_spectral * losses.spectral_style_loss(
             self.discriminators["spectrum"], spectrum, style
         )
         (pull,) = torch.autograd.grad(term, leaf)
-        cap = self.settings.spectral_cap * others.norm() / pull.norm().clamp_min(1e-12)
+        cap = self.config.spectral_cap * others.norm() / pull.norm().clamp_min(1e-12)
         cap = cap.clamp(max=1.0)
         return pull * cap, term, cap.item()

@@ -13,39 +13,24 @@ Departures: the discriminators are half as wide by default, for a processor's sa
 
 from __future__ import annotations
 
-import dataclasses
-from types import MappingProxyType
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench import losses, models
 from workbench.losses.cam import cam_loss
 from workbench.models.afgan import keep_ratios
-from workbench.training.recipes.base import Batch, Recipe, values
+from workbench.training.configs import UGATITConfig
+from workbench.training.recipes.base import values
+from workbench.training.recipes.scenes import Batch, SceneRecipe
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Weights of the terms."""
-
-    w_adversarial: float = 1.0
-    w_cycle: float = 10.0
-    w_identity: float = 10.0
-    w_cam: float = 1000.0  # generators' auxiliary classifiers
-    base: int = 32  # channels of the discriminators' first layer; 64 in the paper
-
-
-class UGATITLight(Recipe):
+class UGATITLight(SceneRecipe):
     """See the module."""
 
-    Settings = Settings
+    config: UGATITConfig
     phases = ("adversarial",)
     betas = (0.5, 0.999)
     weight_decay = 1e-4
-    defaults = MappingProxyType(
-        {"architecture": "ugatit_light", "lr": 1e-4, "lr_discriminator": 1e-4, "batch": 1}
-    )
 
     def build_partners(self) -> nn.ModuleDict:
         return nn.ModuleDict({"to_photo": models.create(self.config.architecture, **self.config.arguments)})
@@ -54,7 +39,7 @@ class UGATITLight(Recipe):
         return nn.ModuleDict(
             {
                 f"{domain}_{reach}": models.create(
-                    "ugatit_discriminator", strides=strides, base=self.settings.base
+                    "ugatit_discriminator", strides=strides, base=self.config.base
                 )
                 for domain in ("style", "photo")
                 for reach, strides in (("local", 3), ("global", 5))
@@ -69,12 +54,9 @@ class UGATITLight(Recipe):
         return sum(losses.least_squares_loss([s], label) for d in self._judges(domain) for s in d(picture))
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
-        s, photo, style = self.settings, batch.photo, batch.style
+        s, photo, style = self.config, batch.photo, batch.style
         with self.autocast():
-            draw, back = (
-                self.accelerator.unwrap_model(self.generator).attend,
-                self.partners["to_photo"].attend,
-            )
+            draw, back = self.generator.attend, self.partners["to_photo"].attend
             drawing, seen_photo = draw(photo)
             scene, seen_style = back(style)
             judged = sum(

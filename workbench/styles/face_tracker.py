@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.styles.optical_flow import Flow
 from workbench.styles.portrait import FoundFace, find_faces
-from workbench.styles.video.flow import Flow
 
 _PATIENCE = 4  # frames for which a face stays that is no longer found, for each time that it was found
 _LONGEST = 25  # and at most
@@ -50,7 +50,7 @@ class FaceTracker:
         for track in self._tracks:
             track.missed += 1
         self._tracks = [t for t in self._tracks if t.missed <= min(_LONGEST, _PATIENCE * t.found)]
-        return sorted((t.face for t in self._tracks), key=lambda face: -face.unit)
+        return sorted((t.face for t in self._tracks), key=lambda face: -face.interocular_px)
 
     def _carry(self, grey: NDArray[np.uint8], scale: float) -> None:
         """Move each face with its pixels; forget those whose pixels changed."""
@@ -72,11 +72,13 @@ class FaceTracker:
     def _correct(self, found: FoundFace) -> None:
         for track in self._tracks:
             face = track.face
-            if np.hypot(found.x - face.x, found.y - face.y) < _NEAR * max(face.unit, found.unit):
+            if np.hypot(found.x - face.x, found.y - face.y) < _NEAR * max(
+                face.interocular_px, found.interocular_px
+            ):
                 track.face = FoundFace(
                     face.x + _PLACE * (found.x - face.x),
                     face.y + _PLACE * (found.y - face.y),
-                    face.unit * (found.unit / face.unit) ** _SIZE,
+                    face.interocular_px * (found.interocular_px / face.interocular_px) ** _SIZE,
                 )
                 track.found, track.missed = track.found + 1, -1
                 return
@@ -87,7 +89,7 @@ def _moved(
     face: FoundFace, forth: NDArray[np.float32], before: NDArray, after: NDArray, scale: float
 ) -> FoundFace | None:
     """The face where its pixels went, or None if they are no longer there."""
-    x, y, unit = face.x / scale, face.y / scale, face.unit / scale
+    x, y, unit = face.x / scale, face.y / scale, face.interocular_px / scale
     rows, columns = np.mgrid[: before.shape[0], : before.shape[1]]
     disc = np.hypot(columns - x, rows - y - 0.5 * unit) < _RADIUS * unit
     if disc.sum() < 16:
@@ -98,7 +100,7 @@ def _moved(
     inside = 0 <= x + right < before.shape[1] and 0 <= y + down < before.shape[0]
     if likeness < _ALIKE or not inside:
         return None
-    return FoundFace(float((x + right) * scale), float((y + down) * scale), face.unit)
+    return FoundFace(float((x + right) * scale), float((y + down) * scale), face.interocular_px)
 
 
 def _patch(grey: NDArray[np.uint8], x: float, y: float, unit: float) -> NDArray[np.uint8]:

@@ -1,0 +1,39 @@
+"""What can be chosen for a drawing or a film. The command line, the page and the API take it from here."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Literal
+
+from workbench.core.options import Range
+from workbench.styles.names import DEFAULT_STYLE
+
+MAX_SCALE = 4.0
+_Share = Annotated[float, Range(0.0, 1.0, step=0.05)]
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawOptions:
+    """How a picture is drawn."""
+
+    style: str = DEFAULT_STYLE  # name of a style, or a .safetensors or .onnx file
+    strength: _Share = 1.0  # 0 is the photo, 1 the drawing
+    preserve_color: _Share = 0.0  # 0 takes the drawing's colours, 1 keeps the photo's under its lights
+    runtime: Literal["torch", "torch-bf16", "onnx"] = (
+        "torch"  # what runs the network; onnx needs the extra `export`; `workbench bench` tells the fastest
+    )
+    device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoOptions:
+    """How a film is drawn."""
+
+    style: str = DEFAULT_STYLE  # name of a style, or a .safetensors or .onnx file
+    strength: _Share = 1.0  # 0 is the film as it is, 1 the drawing
+    scale: Annotated[float, Range(0.01, MAX_SCALE)] = 1.0  # of the sides; 0.5 draws a quarter of the pixels
+    temporal: Annotated[float, Range(0.0, 0.99, step=0.05)] = (
+        0.0  # against flicker: share of the drawing before that is carried along the motion
+    )
+    runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"  # what runs the network
+    device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto

@@ -1,0 +1,163 @@
+"""What a style is: one entry of the menu, whatever draws it."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import devices, options
+from workbench.core.errors import UnknownNameError, WorkbenchError
+from workbench.core.pixels import LUMA
+from workbench.styles.names import RUNTIMES
+from workbench.styles.options import DrawOptions
+
+if TYPE_CHECKING:
+    import torch
+
+Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
+Progress = Callable[[float], None]  # called with the share done, in (0, 1]; what it raises stops the work
+Draw = Callable[[Pixels, Progress | None], Pixels]
+Drawer = Callable[[Sequence[Pixels]], list[Pixels]]  # frames of one film, in order
+
+
+@dataclasses.dataclass(frozen=True)
+class Style(abc.ABC):
+    """One entry of the style menu: :meth:`draw` for a picture, :meth:`drawer` for the frames of a film.
+
+    A kind of style is a subclass with :meth:`load`. Another package offers one as an entry point of the group
+    ``workbench.styles``: a style, or a function without arguments that gives one.
+    """
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    kind: ClassVar[str] = "style"  # "network", "portrait" or "filter"
+    needs: ClassVar[str] = ""  # what a picture must show to be drawn at all, e.g. "a face"
+    runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
+    stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
+
+    @abc.abstractmethod
+    def load(self, runtime: str, device: torch.device) -> Draw:
+        """The function that draws one picture. Whatever is wrong with the style shows here, before the work.
+
+        Args:
+            runtime: one of :attr:`runtimes`.
+            device: of the networks.
+
+        Raises:
+            WeightsError: the weights cannot be used. WorkbenchError: packages are missing.
+        """
+
+    def load_frames(self, runtime: str, device: torch.device) -> Drawer:
+        """The function that draws the frames of one film; by default one by one, each as a picture."""
+        draw = self.load(runtime, device)
+        return lambda frames: [draw(frame, None) for frame in frames]
+
+    @property
+    def halo(self) -> int | None:
+        """How many pixels around it a pixel of the drawing depends on; None if on the whole picture."""
+        return None
+
+    def check(self, runtime: str = "torch", device: str | None = None) -> torch.device:
+        """Raise what :meth:`draw` would raise for every picture, without drawing one; the device to use."""
+        self.load(runtime, where := self._place(runtime, device))
+        return where
+
+    def draw(
+        self,
+        pixels: Pixels,
+        strength: float = 1.0,
+        progress: Progress | None = None,
+        *,
+        preserve_color: float = 0.0,
+        runtime: str = "torch",
+        device: str | None = None,
+    ) -> Pixels:
+        """Redraw a picture of any size. Arguments and errors: see :func:`workbench.styles.stylize.stylize`.
+
+        Args:
+            pixels: (H, W, 3) uint8; left as they are.
+
+        Returns:
+            New pixels of the same shape.
+        """
+        chosen = _checked(strength=strength, preserve_color=preserve_color)
+        draw = self.load(runtime, self._place(runtime, device))
+        drawn = draw(pixels, progress) if chosen.strength > 0 else pixels.copy()
+        if chosen.strength > 0 and chosen.preserve_color > 0:
+            drawn = with_chroma_of(pixels, drawn, chosen.preserve_color)
+        if 0 < chosen.strength < 1:
+            drawn = cv2.addWeighted(drawn, chosen.strength, pixels, 1 - chosen.strength, 0)
+        if progress is not None:
+            progress(1.0)
+        return drawn
+
+    def drawer(self, strength: float = 1.0, runtime: str = "torch", device: str | None = None) -> Drawer:
+        """The function that draws the frames of one film, each (H, W, 3) uint8.
+
+        Make one for each film and give it the frames in order: a :attr:`stateful` style follows what it sees.
+        A frame that shows nothing that the style :attr:`needs` comes back itself, undrawn.
+
+        Args:
+            strength, runtime, device: as for :meth:`draw`.
+        """
+        share = _checked(strength=strength).strength
+        draw = self.load_frames(runtime, self._place(runtime, device))
+        if share == 0:
+            return list
+        if share == 1:
+            return draw
+
+        def blended(frames: Sequence[Pixels]) -> list[Pixels]:
+            pairs = zip(draw(frames), frames, strict=True)
+            return [
+                photo if drawing is photo else cv2.addWeighted(drawing, share, photo, 1 - share, 0)
+                for drawing, photo in pairs
+            ]
+
+        return blended
+
+    def _place(self, runtime: str, device: str | None) -> torch.device:
+        if runtime not in RUNTIMES:
+            raise UnknownNameError("runtime", runtime, RUNTIMES)
+        if runtime not in self.runtimes:
+            raise WorkbenchError(
+                f"Expected the runtime {' or '.join(self.runtimes)} but got {runtime}: {self.name} is a "
+                f"{self.kind}, which no other runs. Use --runtime {self.runtimes[0]}."
+            )
+        return devices.resolve(device)
+
+
+def with_chroma_of(photo: Pixels, drawing: Pixels, amount: float = 1.0) -> Pixels:
+    """The drawing with its luma kept and its chroma moved towards the photo's, in YUV (BT.601).
+
+    At 1 the colours are the photo's, but where they cannot be had at the drawing's luma (blue in white), and
+    there they are clamped. Meant for styles that leave things in their place.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        drawing: the same shape.
+        amount: share of the way, 0 to 1.
+
+    Source: Gatys, Bethge, Hertzmann and Shechtman, "Preserving color in neural artistic style transfer",
+        2016, section 3 (luminance-only transfer).
+    """
+    chroma = np.eye(3) - np.tile(LUMA, (3, 1))  # takes the luma of a difference away
+    output = np.empty_like(drawing)
+    step = max(1, 1_000_000 // drawing.shape[1])  # rows at a time: no float copy of a large picture
+    for top in range(0, len(drawing), step):
+        band = slice(top, top + step)
+        change = cv2.transform(photo[band].astype(np.float32) - drawing[band], chroma)
+        output[band] = np.clip(np.rint(drawing[band] + np.float32(amount) * change), 0, 255)
+    return output
+
+
+def _checked(**given: float) -> DrawOptions:
+    return options.build(DrawOptions, given)

@@ -1,0 +1,386 @@
+"""Every choice of a training, one frozen dataclass per recipe: flags, ``config.json`` and the card's command
+come from its fields and their comments.
+
+A recipe is listed here and nowhere else: :data:`RECIPES` knows it by its config, and the config names the
+class that trains it. This module imports no torch, so that the command line can read it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+
+from workbench.core import options
+from workbench.core.errors import WorkbenchError
+from workbench.core.files import write_whole
+from workbench.core.options import Range
+from workbench.core.registry import Registry
+
+if TYPE_CHECKING:
+    from workbench.training.recipes.base import Recipe
+
+RECIPES: Registry[type[TrainingConfig]] = Registry("recipe")
+Config = TypeVar("Config", bound="type[TrainingConfig]")
+
+Count = Annotated[int, Range(0)]
+Positive = Annotated[int, Range(1)]
+Weight = Annotated[float, Range(0)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Publication:
+    """What a card says that the training cannot know, and which weights are published."""
+
+    sources: ClassVar[tuple[str, ...]] = ()  # entries of the card that a field NAME_source describes
+    recipe: ClassVar[str] = ""  # how it was trained; empty says what the recipe says of itself
+
+    name: str = "my_style"  # name of the weights, and their file's
+    keep: str = "best"  # weights to publish: best (on held-out pictures), last, or a step_*.pt of the folder
+    title: str = "A style of your own"  # one line for menus
+    description: str = "Scenes redrawn in the style of the pictures it was trained on."  # for the card
+    licence: str = "as the training pictures allow"  # licence of the weights
+    limitations: str = ""  # what the weights cannot do, or must not be used for
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StylizerPublication(Publication):
+    """Of a stylizer of scenes."""
+
+    sources: ClassVar[tuple[str, ...]] = ("photo", "style")
+
+    photo_source: str = "the user's photos"  # what the photos are, and their licence
+    style_source: str = "the user's style pictures"  # what the style pictures are, and their licence
+    limitations: str = (  # what the weights cannot do, or must not be used for
+        "Trained on scenes: faces are redrawn like any other surface, not turned into anime faces. "
+        "Fine texture may be lost, and faint borders may be inked where the photo has none."
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PortraitPublication(Publication):
+    """Of a stylizer of portraits."""
+
+    sources: ClassVar[tuple[str, ...]] = ("portrait", "scene", "style")
+
+    name: str = "my_portrait"  # name of the weights, and their file's
+    title: str = "Anime portrait of your own"  # one line for menus
+    description: str = (  # for the card
+        "People redrawn as anime portraits; what surrounds them stays as it is."
+    )
+    portrait_source: str = "the user's portraits"  # what the portraits are, and their licence
+    scene_source: str = "the user's scenes"  # what the scenes are, and their licence
+    style_source: str = "the user's anime faces"  # what the anime faces are, and their licence
+    recipe: str = ""  # how it was trained, for the card; empty says what the recipe says of itself
+    limitations: str = (  # what the weights cannot do, or must not be used for
+        "Upright faces that look roughly at the viewer; profiles, tilted and very small faces are not found. "
+        "Glasses, beards and wrinkles are mostly drawn away; haircuts, and bald heads a little, gain a "
+        "fringe. A drawing is not a likeness: do not use it to say who somebody is, or how old, or of what "
+        "sex or descent."
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """What every training has."""
+
+    recipe: ClassVar[str]  # name
+    summary: ClassVar[str]  # the recipe in one line, for the card
+    trained_by: ClassVar[str]  # MODULE:CLASS of the recipe
+    publication: ClassVar[type[Publication]]
+    places: ClassVar[tuple[str, ...]] = ("style", "out")  # fields that are folders or files of this machine
+
+    style: str  # folder of pictures in the style, 50 or more
+    out: str  # folder for checkpoints, logs, validation pictures and the weights; resumed if used
+    architecture: str = "fsgan_small"  # generator, see `workbench models --architectures`
+    arguments: dict = dataclasses.field(default_factory=dict)  # keyword arguments of the generator
+    start: str = ""  # weights to begin from: a model's name, a .safetensors file, or a training's best.pt
+    steps: Positive = 5000  # steps of all phases together
+    distil_steps: Count = 2000  # steps of the first phase, where the recipe has two
+    minutes: Weight = 0.0  # time budget of this run; 0 has none
+    total_minutes: Weight = 0.0  # time budget of all runs into this folder together; 0 has none
+    clock: Literal["wall", "processor"] = "wall"  # what time budgets and reported times count
+    batch: Positive = 8  # crops a step
+    crop: Annotated[int, Range(32)] = 192  # side of the crops in pixels
+    seed: int = 0  # of the split, the batches, the noise and the initial weights
+    lr_distil: Weight = 4e-4  # learning rate of the generator, first phase
+    lr: Weight = 1e-4  # learning rate of the generator, last phase
+    lr_discriminator: Weight = 2e-4  # learning rate of the discriminators
+    ema: Annotated[float, Range(0, 1)] = 0.998  # decay of the averaged generator, per step
+    clip: Weight = 1.0  # largest gradient norm of the generator
+    validate_every: Count = 250  # steps between validations; 0 never validates
+    checkpoint_every: Count = 0  # steps between checkpoints without validation; 0 has none
+    mixed_precision: Literal["no", "bf16"] = "no"  # bf16 is faster where the processor has it
+    threads: Count = 0  # CPU threads; 0 takes PyTorch's default
+    device: str = "auto"  # auto, cpu, cuda (also cuda:1) or mps
+    restart: bool = False  # begin anew in a folder that holds a training: its weights and logs are removed
+
+    def write(self, path: Path) -> None:
+        """Write the configuration and its recipe's name as JSON."""
+        values = {"recipe": self.recipe} | dataclasses.asdict(self)
+        write_whole((json.dumps(values, indent=2) + "\n").encode(), path)
+
+
+def config_for(recipe: str, **given: Any) -> Any:
+    """A training's configuration: what the recipe's paper says, overridden by what is ``given``.
+
+    Raises:
+        UnknownNameError: there is no such recipe, or it has no such setting.
+        WorkbenchError: a value of another type or outside its limits, or one that is missing; or the recipe
+            is "gatys", which trains nothing.
+    """
+    if recipe == "gatys":
+        raise WorkbenchError(
+            "Gatys' method optimises each picture and trains nothing. Use "
+            f"workbench.styles.gram.GramStylizer, or one of the recipes {', '.join(RECIPES.names())}."
+        )
+    return options.build(RECIPES.get(recipe), given)
+
+
+def read_config(path: str | Path) -> TrainingConfig:
+    """The configuration that :meth:`TrainingConfig.write` wrote."""
+    values = json.loads(Path(path).read_text())
+    return config_for(values.pop("recipe"), **values)
+
+
+def recipe_class(config: TrainingConfig) -> type[Recipe]:
+    """The class that trains by ``config``; imports torch."""
+    module, _, name = config.trained_by.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def recorded_command(prefix: str, config: TrainingConfig, publication: Publication) -> str:
+    """The command that trains and publishes so, with every choice that is not its default.
+
+    Folders are named by the option in capitals: where they lie is nobody's business, and elsewhere they lie
+    elsewhere.
+    """
+    shown = {place: place.upper() for place in config.places if getattr(config, place)}
+    if config.start:
+        shown["start"] = Path(config.start).name
+    return options.command(prefix, config, publication, shown=shown)
+
+
+def settings(config: TrainingConfig) -> dict[str, Any]:
+    """All choices of a training that say nothing of this machine's folders."""
+    return {k: v for k, v in dataclasses.asdict(config).items() if k not in (*config.places, "start")}
+
+
+def _recipe(name: str, trained_by: str, summary: str, publication: type[Publication]) -> Any:
+    """Decorator: list a config under the recipe's name."""
+
+    def register(cls: Config) -> Config:
+        cls.recipe, cls.summary, cls.publication = name, summary, publication
+        cls.trained_by = f"workbench.training.recipes.{trained_by}"
+        return RECIPES.add(name, cls)
+
+    return register
+
+
+# -- scenes ------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StylizerConfig(TrainingConfig):
+    """Of a stylizer of scenes."""
+
+    places: ClassVar[tuple[str, ...]] = ("photos", "style", "out")
+
+    photos: str  # folder of photos: what shall be redrawn
+    photo_side: Positive = 288  # photos are shrunk to this short side in pixels
+    style_side: Positive = 288  # style pictures likewise: strokes and details must have comparable size
+    held_out: Count = 80  # photos never trained on: half choose the weights, half measure the chosen ones
+    split_seed: int | None = None  # of the choice of held-out photos; by default SEED
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DistilledConfig(StylizerConfig):
+    """Of a recipe whose first phase learns a drawn teacher's drawing."""
+
+    teacher: str = "kuwahara"  # what the first phase learns to draw, one of `workbench.drawing.teachers`
+    drawing: dict = dataclasses.field(default_factory=dict)  # changes to the teacher's settings
+    w_l1: Weight = 1.0  # first phase: L1 to the teacher's drawing
+    w_lines: Weight = 0.0  # first phase: how much more in L1 a pixel on or beside a line counts
+    w_edges: Weight = 1.0  # first phase: L1 between edge maps
+    w_gradient: Weight = 0.0  # first phase: L1 between differences of neighbouring lumas
+    warmup_steps: Count = 0  # first phase: steps in which the learning rate rises
+    decay_share: Annotated[float, Range(0, 1)] = 0.0  # first phase: last part, in which it falls by a cosine
+
+    def __post_init__(self):
+        from workbench.drawing.teachers import TEACHERS
+
+        TEACHERS.get(self.teacher).with_changes(self.drawing)  # refused before any long work
+
+
+@_recipe(
+    "distil",
+    "distil:Distil",
+    "distilled from a drawn teacher: L1 that counts lines more, and gradients of luma; no adversary",
+    StylizerPublication,
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DistilConfig(DistilledConfig):
+    """A generator learns a teacher's drawing and nothing else."""
+
+    style: str = ""  # folder of pictures in the style, to measure the distance to it; none is needed
+    lr_distil: Weight = 1e-3  # learning rate of the generator
+    ema: Annotated[float, Range(0, 1)] = 0.997  # decay of the averaged generator, per step
+    batch: Positive = 12  # crops a step
+    crop: Annotated[int, Range(32)] = 160  # side of the crops in pixels
+    w_lines: Weight = 6.0  # how much more in L1 a pixel on or beside a line counts
+    w_edges: Weight = 0.0  # L1 between edge maps
+    w_gradient: Weight = 2.0  # L1 between differences of neighbouring lumas
+    warmup_steps: Count = 200  # steps in which the learning rate rises
+    decay_share: Annotated[float, Range(0, 1)] = (
+        0.5  # last part of the training, in which it falls by a cosine
+    )
+
+
+@_recipe(
+    "fsgan",
+    "fsgan:FSGAN",
+    "distilled from a drawn teacher, then adversarial: features, gray patches, spectra",
+    StylizerPublication,
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FSGANConfig(DistilledConfig):
+    """A term of weight 0 is left out, and its discriminator not trained."""
+
+    w_teacher: Weight = 30.0  # last phase: L1 to the teacher's drawing
+    w_content: Weight = 0.05  # content distance to the photo, deepest features only: texture may go
+    w_picture: Weight = 1.0  # adversarial, frozen features of the picture
+    w_gray: Weight = 2.0  # adversarial, gray patches
+    w_spectral: Weight = 0.1  # adversarial, spectrum; capped by SPECTRAL_CAP
+    spectral_cap: Weight = 0.3  # gradient norm of the spectral term, at most this part of all the others'
+    w_color: Weight = 2.0  # colours of the photo
+    w_block: Weight = 2.0  # flat inside regions
+    w_boundary: Weight = 10.0  # borders as clear as the teacher inks them
+    w_tv: Weight = 0.05  # total variation
+    noise: Weight = 0.08  # std of noise before the frozen features: invisible tricks do not survive it
+    spectrum_size: Positive = 80  # side in pixels of the pictures whose spectra are compared
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.crop < 2 * self.spectrum_size:
+            raise WorkbenchError(
+                f"Expected crops of at least twice spectrum_size ({self.spectrum_size}) pixels but got "
+                f"{self.crop}."
+            )
+
+
+@_recipe(
+    "cartoongan",
+    "cartoongan:CartoonGAN",
+    "CartoonGAN: content features hold, one discriminator pulls, edge-smoothed style pictures count as fakes",
+    StylizerPublication,
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CartoonGANConfig(StylizerConfig):
+    """See :mod:`workbench.training.recipes.cartoongan`."""
+
+    architecture: str = "cartoongan"  # generator, see `workbench models --architectures`
+    lr_distil: Weight = 2e-4  # learning rate of the generator, first phase
+    lr: Weight = 2e-4  # learning rate of the generator, last phase
+    w_content: Weight = 0.5  # content distance to the photo
+
+
+@_recipe(
+    "animegan",
+    "animegan:AnimeGAN",
+    "AnimeGAN: texture from gray style pictures, colours from the photo, a discriminator that refuses gray",
+    StylizerPublication,
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnimeGANConfig(StylizerConfig):
+    """See :mod:`workbench.training.recipes.animegan`."""
+
+    architecture: str = "animeganv2"  # generator, see `workbench models --architectures`
+    lr_distil: Weight = 2e-4  # learning rate of the generator, first phase
+    lr: Weight = 8e-5  # learning rate of the generator, last phase
+    lr_discriminator: Weight = 1.6e-4  # learning rate of the discriminators
+    batch: Positive = 4  # crops a step
+    w_adversarial: Weight = 300.0  # adversarial, both sides
+    w_content: Weight = 60.0  # content distance to the photo
+    w_gram: Weight = 30.0  # Gram distance to gray style pictures
+    w_color: Weight = 10.0  # colours of the photo
+    w_smoothed: Weight = 0.1  # how much edge-smoothed fakes count
+
+
+@_recipe(
+    "ugatit_light",
+    "ugatit:UGATITLight",
+    "U-GAT-IT light: two generators and four attentive discriminators, photo to style and back",
+    StylizerPublication,
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UGATITConfig(StylizerConfig):
+    """See :mod:`workbench.training.recipes.ugatit`."""
+
+    architecture: str = "ugatit_light"  # generator, see `workbench models --architectures`
+    lr_discriminator: Weight = 1e-4  # learning rate of the discriminators
+    batch: Positive = 1  # crops a step
+    w_adversarial: Weight = 1.0  # adversarial, both directions
+    w_cycle: Weight = 10.0  # a picture drawn and taken back is the picture again
+    w_identity: Weight = 10.0  # a style picture drawn stays as it is, and a photo taken back
+    w_cam: Weight = 1000.0  # generators' auxiliary classifiers
+    base: Positive = 32  # channels of the discriminators' first layer; 64 in the paper
+
+
+# -- portraits ---------------------------------------------------------------------------------------------
+
+
+@_recipe(
+    "afgan",
+    "afgan:AFGAN",
+    "distilled from a drawn teacher, then adversarial on frozen features and attended patches",
+    PortraitPublication,
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PortraitConfig(TrainingConfig):
+    """Of AFGAN, which redraws people."""
+
+    places: ClassVar[tuple[str, ...]] = ("portraits", "annotations", "scenes", "style", "out")
+
+    portraits: str  # folder of portraits on plain backdrops
+    annotations: str  # their landmarks and masks (.npz), see `workbench.data.faces`
+    scenes: str  # folder of photos that become backgrounds
+    style: str  # folder of anime faces, 50 or more
+    architecture: str = "afgan_small"  # generator, see `workbench models --architectures`
+    steps: Positive = 6000  # steps of both phases together
+    distil_steps: Count = 5000  # steps of the first phase
+    batch: Annotated[int, Range(2)] = 8  # crops a step
+    crop: Annotated[int, Range(32)] = 152  # side of the crops in pixels
+    lr: Weight = 2.5e-4  # learning rate of the generator, last phase
+    ema: Annotated[float, Range(0, 1)] = 0.99  # decay of the averaged generator, per step
+    validate_every: Count = 500  # steps between validations; 0 never validates
+    person: str = ""  # regular expression whose groups name the person in a file's name; default: one a file
+    held_out: Annotated[float, Range(0, 1)] = (
+        0.17  # share of people held out: to choose and to measure weights
+    )
+    interocular_px: tuple[float, float] = (
+        24.0,
+        48.0,
+    )  # least and largest distance between the eyes in pixels
+    dark_skin_fraction: Annotated[float, Range(0, 1)] = 0.25  # of training portraits, seen with dark skin too
+    rare_repeats: Positive = 3  # how many times as often the bald and those with glasses are seen
+    drawing: dict = dataclasses.field(default_factory=dict)  # changes to the teacher's settings
+    noise: Weight = 0.08  # std of noise before the frozen features
+    face_side: Weight = 4.0  # side of the square that discriminators see, in distances between the eyes
+    face_pixels: Positive = 128  # side of the square that discriminators see, in pixels
+    attention: Weight = 4.0  # how much more a pixel of eyes and mouth counts in L1
+    w_mask: Weight = 4.0  # output mask against the true one; at 0.3 it shrank in the last phase
+    w_cam: Weight = 0.02  # auxiliary classifier: photo or anime
+    w_tone: Weight = 2.0  # colours of 8-pixel squares against the teacher's, chroma three times
+    w_edges: Weight = 1.0  # edge maps against the teacher's
+    w_features: Weight = 0.3  # frozen features against the teacher's
+    features_every: Positive = 3  # steps between two comparisons of frozen features, which weigh more instead
+    w_teacher: Weight = 10.0  # last phase: factor of L1, tones and edges
+    w_picture: Weight = 1.2  # adversarial, frozen features
+    w_patch: Weight = 0.5  # adversarial, patches weighed by attention
+
+    def __post_init__(self):
+        from workbench.drawing.portrait_teacher import PortraitTeacherConfig
+
+        options.build(PortraitTeacherConfig, self.drawing)  # refused before any long work

@@ -1,0 +1,142 @@
+"""The pictures of a portrait stylizer's training: people with landmarks and masks, scenes, anime faces.
+
+Of the people that are learnt from there are the teacher's drawings, and some are seen with darker skin as
+well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core import options
+from workbench.core.cache import Cache
+from workbench.data.faces import Portrait, load_portraits, split_by_person
+from workbench.data.scenes import load_pictures, split
+from workbench.drawing.portrait_regions import EYES, FACE, HAIR, LIPS_INNER, NECK, Face, regions
+from workbench.drawing.portrait_teacher import PortraitTeacherConfig, draw, is_rare
+from workbench.drawing.skin import to_lab
+from workbench.training.configs import PortraitConfig
+from workbench.training.targets import Cost, make_targets
+
+log = logging.getLogger(__name__)
+DARK = (24.0, 42.0)  # range of the lightness L* of the cheeks in variants with dark skin
+
+
+@dataclasses.dataclass(frozen=True)
+class PortraitData:
+    """Everything decoded."""
+
+    training: dict[str, Portrait]  # by file name
+    validation: dict[str, Portrait]  # people that choose the weights
+    test: dict[str, Portrait]  # people that measure the chosen ones
+    scenes: list[NDArray[np.uint8]]  # backgrounds of the training
+    unseen_scenes: list[NDArray[np.uint8]]
+    style: list[NDArray[np.uint8]]  # anime faces
+
+
+def load_data(config: PortraitConfig) -> PortraitData:
+    """Read all folders, and split people and scenes.
+
+    Raises:
+        DatasetError: too few pictures, unreadable ones, or annotations that do not fit.
+    """
+    portraits = load_portraits(config.portraits, config.annotations)
+    parts = split_by_person(list(portraits), config.held_out, config.seed, config.person)
+    training, validation, test = ({name: portraits[name] for name in part} for part in parts)
+    scenes = load_pictures(config.scenes, config.crop)
+    seen, unseen = split(list(scenes), max(2, len(scenes) // 10), config.seed)
+    style = list(load_pictures(config.style, 256).values())
+    log.info(
+        "%d portraits to train on, %d and %d held out, %d scenes, %d style pictures",
+        len(training), len(validation), len(test), len(seen), len(style),
+    )  # fmt: skip
+    return PortraitData(
+        training, validation, test, [scenes[n] for n in seen], [scenes[n] for n in unseen], style
+    )
+
+
+def teacher_settings(config: PortraitConfig) -> PortraitTeacherConfig:
+    """How the teacher draws.
+
+    Raises:
+        WorkbenchError: ``config.drawing`` names a setting that it does not have.
+    """
+    return options.build(PortraitTeacherConfig, config.drawing)
+
+
+def taught_portraits(
+    portraits: Mapping[str, Portrait], config: PortraitConfig, cache: Cache
+) -> tuple[list[Portrait], Cost]:
+    """The portraits that are learnt from, with the teacher's drawings: those given, some of them with dark
+    skin as well, and those of rare looks several times; and what making them cost.
+
+    Anime faces are not bald, and adversaries would put hair on those who are: rare looks are not judged.
+    """
+    darker, cost = dark_skin_variants(portraits, config.dark_skin_fraction, config.seed, cache)
+    everyone, settings = {**portraits, **darker}, teacher_settings(config)
+
+    def one(portrait: Portrait) -> dict[str, NDArray]:
+        seen = portrait.photo, portrait.landmarks, portrait.mask
+        return {"drawing": draw(*seen, settings), "rare": np.array(is_rare(*seen))}
+
+    made, more = make_targets(cache, "portrait", 1, settings, everyone, one)
+    taught = {
+        name: dataclasses.replace(p, drawing=made[name]["drawing"], judged=not made[name]["rare"])
+        for name, p in everyone.items()
+    }
+    rare = [name for name in taught if not taught[name].judged]
+    log.info("%d of %d portraits are of rare looks", len(rare), len(taught))
+    return [taught[name] for name in [*taught, *rare * (config.rare_repeats - 1)]], cost + more
+
+
+def dark_skin_variants(
+    portraits: Mapping[str, Portrait], fraction: float, seed: int, cache: Cache
+) -> tuple[dict[str, Portrait], Cost]:
+    """A ``fraction`` of the portraits, chosen by ``seed``, with dark skin, and what making them cost;
+    ``NAME#dark`` is that of ``NAME``.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(sorted(portraits))[: round(fraction * len(portraits))]
+    wanted = {f"{name}#dark": (portraits[name], float(rng.uniform(*DARK))) for name in chosen}
+    made, cost = make_targets(
+        cache, "dark-skin", 1, None, wanted, lambda item: {"photo": with_dark_skin(*item).photo}
+    )
+    return {n: dataclasses.replace(wanted[n][0], photo=arrays["photo"]) for n, arrays in made.items()}, cost
+
+
+def with_dark_skin(portrait: Portrait, lightness: float) -> Portrait:
+    """The same person with dark skin and nearly black hair, eyes, teeth, clothes and backdrop as they were.
+
+    Where few dark-skinned people were photographed, a network learns that faces are fair and paints them so.
+    Recoloured photos are no substitute for people, but skin has the right tone, light and shadow in them.
+
+    Args:
+        portrait: with fair skin; its drawing is not kept.
+        lightness: L* that the cheeks get, [0, 100].
+    """
+    photo, face = portrait.photo, Face(portrait.landmarks, 1.0)
+    labels = regions(photo, portrait.mask > 127, face)
+    kept = sum(face.polygon(photo.shape, face.local[list(part)]) for part in (*EYES, LIPS_INNER)) > 0
+
+    def soft(area: NDArray) -> NDArray[np.float32]:
+        return cv2.GaussianBlur(area.astype(np.float32), (0, 0), 0.02 * face.interocular_px)[..., None]
+
+    lab = to_lab(photo)
+    cheeks = face.cheeks(photo.shape) & (labels == FACE)
+    cheeks = np.median(lab[cheeks if cheeks.any() else labels == FACE], 0)
+    factor = lightness / max(cheeks[0], 1.0)
+    chroma = np.float32([11, 14]) * np.clip(lightness / 36, 0.7, 1.1)
+    # highlights stay lighter than their surroundings, but never as light as on fair skin
+    dark = lab * np.float32([factor, 0.6, 0.6])
+    dark[..., 1:] += chroma - 0.6 * cheeks[1:]
+    skin = soft(((labels == FACE) | (labels == NECK)) & ~kept)
+    lab = lab + skin * (dark - lab)
+    lab = lab + soft(labels == HAIR) * (lab * np.float32([0.35, 0.3, 0.3]) - lab)
+    rgb = np.rint(255 * np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1))
+    return Portrait(rgb.astype(np.uint8), portrait.landmarks, portrait.mask)

@@ -1,0 +1,96 @@
+"""Distillation: the generator learns the drawing of a drawn teacher, and nothing else.
+
+L1 to the teacher's drawing, in which pixels on and beside lines may count more, L1 between edge maps, and L1
+between the differences of neighbouring lumas; each has its weight. There is no adversary and no frozen
+network, so that lines stay as thin and dark as they were drawn. FSGAN's first phase is this, too.
+
+The best weights are those whose drawings of the validation photos are nearest to the teacher's by the same
+sum.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from workbench import losses
+from workbench.core.pixels import to_tensor
+from workbench.drawing.teachers import TEACHERS
+from workbench.training.configs import DistilledConfig
+from workbench.training.recipes.base import values, weigh
+from workbench.training.recipes.scenes import Batch, SceneRecipe
+from workbench.training.scene_data import drawings
+from workbench.training.targets import Cost
+
+
+class DistilledRecipe(SceneRecipe):
+    """A recipe with a drawn teacher and a phase that learns from it."""
+
+    config: DistilledConfig
+
+    def __init__(self, config, device, generator, data):
+        super().__init__(config, device, generator, data)
+        self.teacher = TEACHERS.get(config.teacher).with_changes(config.drawing)
+
+    def prepare(self) -> Cost:
+        self.targets["drawing"], cost = drawings(self.data.training, self.teacher, self.cache)
+        return cost
+
+    def learning_rate(self, step: int, progress: float) -> float:
+        """The first phase's rises for some steps and falls by a cosine at its end, if it is told to."""
+        config = self.config
+        if self.phase(step) != "distil":
+            return super().learning_rate(step, progress)
+        if "adversarial" in self.phases:
+            progress = step / config.distil_steps
+        rise = min(1.0, (step + 1) / (config.warmup_steps + 1))
+        fall = 1 - (1 - progress) / config.decay_share if config.decay_share else 0.0
+        return config.lr_distil * rise * 0.5 * (1 + math.cos(math.pi * max(0.0, fall)))
+
+    def distances_to_teacher(self, drawing: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The weighted terms of the first phase."""
+        config = self.config
+        return weigh(
+            teacher=(config.w_l1, lambda: losses.line_loss(drawing, target, config.w_lines)),
+            edges=(config.w_edges, lambda: F.l1_loss(losses.edge_map(drawing), losses.edge_map(target))),
+            gradient=(config.w_gradient, lambda: losses.gradient_loss(drawing, target)),
+        )
+
+    def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
+        terms = self.distances_to_teacher(self.draw(batch.photo), batch.drawing)
+        self.update_generator(*terms.values())
+        return values(terms)
+
+    def references(self) -> dict[str, list[Image.Image]]:
+        taught = [Image.fromarray(self.teacher.draw(p)) for p in self.data.test.values()]
+        return super().references() | {"drawn teacher": taught}
+
+
+class Distil(DistilledRecipe):
+    """See the module."""
+
+    phases = ("distil",)
+    betas = (0.9, 0.99)
+    criterion = "distance"
+
+    def phase(self, step: int) -> str:
+        return "distil"
+
+    @cached_property
+    def _wanted(self) -> list[np.ndarray]:
+        return list(drawings(self.data.validation, self.teacher, self.cache)[0].values())
+
+    def distances(self, pictures: list[Image.Image]) -> dict[str, float]:
+        """Distance to the teacher's drawings of the validation photos, KID to the style if there is one."""
+        terms = [
+            self.distances_to_teacher(*(to_tensor(np.asarray(p), self.device) for p in pair))
+            for pair in zip(pictures, self._wanted, strict=True)
+        ]
+        distance = torch.stack([sum(t.values()) for t in terms]).mean().item()
+        return {"distance": distance} | (super().distances(pictures) if self.data.style else {})

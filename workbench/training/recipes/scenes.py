@@ -1,0 +1,125 @@
+"""What the recipes for scenes share: crops of photos and of style pictures, their validation, their
+measures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from workbench.core.cache import Cache, digest
+from workbench.core.pixels import to_pixels, to_tensor
+from workbench.data.scenes import Crops
+from workbench.training.configs import StylizerConfig
+from workbench.training.recipes.base import Recipe
+from workbench.training.scene_data import SceneData, load_data
+from workbench.training.scene_measures import measure
+from workbench.training.validation import StyleJudge, contact_sheet
+
+_STRIDE = 4  # the generators shrink a picture by this; sides that are no multiple are padded
+_SCALES = (0.75, 1.15)  # range of random resizing of crops
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Crops of one step on the training's device; photos and style pictures do not belong together."""
+
+    photo: Tensor  # (B, 3, S, S) in [-1, 1]
+    style: Tensor | None = None  # (B, 3, S, S) in [-1, 1], where there is a style
+    drawing: Tensor | None = None  # (B, 3, S, S): the teacher's drawing of `photo`
+    regions: Tensor | None = None  # (B, S, S) integer region labels of `photo`
+
+
+class SceneRecipe(Recipe):
+    """Teaches ``generator`` to redraw scenes."""
+
+    config: StylizerConfig
+    data: SceneData
+
+    def __init__(self, config: Any, device: torch.device, generator: nn.Module, data: Any):
+        super().__init__(config, device, generator, data)
+        self.targets: dict[str, dict[str, np.ndarray]] = {}  # "drawing", "regions" by photo, if wanted
+        self._judge: StyleJudge | None = None
+
+    @classmethod
+    def load(cls, config: StylizerConfig) -> SceneData:
+        return load_data(config)
+
+    def pictures(self) -> dict[str, list[str]]:
+        data = self.data
+        groups = {"training": data.training, "validation": data.validation, "test": data.test}
+        found = {f"{name} photos": [digest(p) for p in photos.values()] for name, photos in groups.items()}
+        return found | {"style pictures": [digest(p) for p in data.style]}
+
+    @property
+    def cache(self) -> Cache:
+        """Where the targets are kept."""
+        return Cache(self.data.cache or f"{self.config.out}/targets")
+
+    @cached_property
+    def _photo_crops(self) -> Crops:
+        layers = (self.targets[name].values() for name in self.targets)
+        aligned = [tuple(p) for p in zip(self.data.training.values(), *layers, strict=True)]
+        return Crops(aligned, self.config.crop, _SCALES, self.config.seed)
+
+    @cached_property
+    def _style_crops(self) -> Crops:
+        return Crops([(p,) for p in self.data.style], self.config.crop, _SCALES, self.config.seed + 1)
+
+    def batch(self, step: int) -> Batch:
+        photo, *targets = self._photo_crops.batch(step, self.config.batch)
+        layers = {"photo": photo} | dict(zip(self.targets, targets, strict=True))
+        if self.data.style:
+            (layers["style"],) = self._style_crops.batch(step, self.config.batch)
+        regions = layers.pop("regions", None)
+        return Batch(
+            **{name: to_tensor(pixels, self.device) for name, pixels in layers.items()},
+            regions=None if regions is None else torch.from_numpy(regions).to(self.device),
+        )
+
+    @torch.inference_mode()
+    def stylize(self, network: nn.Module, photos: Iterable[np.ndarray]) -> list[Image.Image]:
+        """A network's drawings of uint8 photos (H, W, 3)."""
+        drawings = []
+        for photo in photos:
+            height, width = photo.shape[:2]
+            x = F.pad(
+                to_tensor(photo, self.device), (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate"
+            )
+            drawings.append(Image.fromarray(to_pixels(network(x))[0, :height, :width]))
+        return drawings
+
+    def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
+        """KID-lite0 × 1000 of the validation photos' drawings to the style, and of the photos themselves."""
+        photos = list(self.data.validation.values())
+        drawings = self.stylize(network, photos)
+        return self.distances(drawings), contact_sheet(photos, drawings)
+
+    def distances(self, drawings: list[Image.Image]) -> dict[str, float]:
+        """How far drawings of the validation photos are from what is wanted."""
+        if self._judge is None:  # made late: the style set's features take a minute
+            self._judge = StyleJudge(self.data.style, self.device)
+            self._kid_photo = self._judge.kid(map(Image.fromarray, self.data.validation.values()))
+        value = self._judge.kid(drawings)
+        return {"kid": value.mean, "kid_error": value.error, "kid_photo": self._kid_photo.mean}
+
+    def references(self) -> dict[str, list[Image.Image]]:
+        """Drawings of the test photos beside which the network's are measured."""
+        return {"photos": [Image.fromarray(p) for p in self.data.test.values()]}
+
+    def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
+        photos = list(self.data.test.values())
+        sets = self.references() | {name: self.stylize(network, photos)}
+        rows = measure(photos, self.data.style, sets, self.device)
+        return rows, f"{len(photos)} held-out photos that neither trained nor chose the weights"
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return {"kind": "stylizer", "preprocessing": {"range": [-1, 1], "channels": "RGB"}}

@@ -1,0 +1,77 @@
+"""The pictures of a stylizer's training: which photos train, choose and measure, and the targets of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.cache import Cache
+from workbench.core.errors import DatasetError
+from workbench.core.pixels import region_labels
+from workbench.data.scenes import load_pictures, split
+from workbench.drawing.teachers import Teacher
+from workbench.training.configs import StylizerConfig
+from workbench.training.targets import Cost, make_targets
+
+log = logging.getLogger(__name__)
+REGIONS = {"scale": 80, "sigma": 0.8, "min_size": 40}  # of the colour-block term and its measure
+
+
+@dataclasses.dataclass(frozen=True)
+class SceneData:
+    """Everything decoded: uint8 (H, W, 3) pictures."""
+
+    training: dict[str, NDArray]  # photos to train on, by relative path
+    validation: dict[str, NDArray]  # held-out photos that choose the weights
+    test: dict[str, NDArray]  # held-out photos that measure the chosen ones
+    style: list[NDArray]
+    cache: Path | None = None  # folder of the targets; by default in the training's own
+
+
+def load_data(config: StylizerConfig) -> SceneData:
+    """Read both folders and split the photos.
+
+    Raises:
+        DatasetError: too few pictures, unreadable or tiny ones.
+    """
+    photos = load_pictures(config.photos, config.photo_side)
+    style = load_pictures(config.style, config.style_side) if config.style else {}
+    smallest = min(min(p.shape[:2]) for p in (*photos.values(), *style.values()))
+    if smallest < 64:
+        raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
+    seed = config.seed if config.split_seed is None else config.split_seed
+    train, held_out = split(list(photos), min(config.held_out, len(photos) // 4), seed)
+    log.info("%d photos to train on, %d held out, %d style pictures", len(train), len(held_out), len(style))
+    return SceneData(
+        {name: photos[name] for name in train},
+        {name: photos[name] for name in held_out[::2]},
+        {name: photos[name] for name in held_out[1::2]},
+        list(style.values()),
+        Path(config.out) / "targets",
+    )
+
+
+def drawings(
+    photos: Mapping[str, NDArray], teacher: Teacher, cache: Cache
+) -> tuple[dict[str, NDArray[np.uint8]], Cost]:
+    """The teacher's drawings (H, W, 3) of photos, and what they cost."""
+    settings = (teacher.function.__module__, teacher.settings)
+    made, cost = make_targets(
+        cache, "drawing", teacher.version, settings, photos, lambda p: {"x": teacher.draw(p)}
+    )
+    return {name: arrays["x"] for name, arrays in made.items()}, cost
+
+
+def regions(photos: Mapping[str, NDArray], cache: Cache) -> tuple[dict[str, NDArray[np.int16]], Cost]:
+    """Labels (H, W) of regions of like colour in photos, and what they cost."""
+
+    def one(photo: NDArray) -> dict[str, NDArray]:
+        return {"x": region_labels(photo, **REGIONS).astype(np.int16)}
+
+    made, cost = make_targets(cache, "regions", 1, REGIONS, photos, one)
+    return {name: arrays["x"] for name, arrays in made.items()}, cost

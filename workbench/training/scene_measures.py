@@ -1,0 +1,66 @@
+"""What is measured of a stylizer of scenes: nearness to the style, colours kept, surfaces flattened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench import losses
+from workbench.core.pixels import region_labels
+from workbench.metrics.stylization import color_drift
+from workbench.training.scene_data import REGIONS
+from workbench.training.validation import StyleJudge
+
+
+def region_variation(picture: NDArray[np.uint8], labels: NDArray) -> float:
+    """Mean absolute deviation from region means in [0, 1] units: 0 is perfectly flat."""
+    y = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+    return losses.color_block_loss(y, torch.from_numpy(labels)[None]).item()
+
+
+def measure(
+    photos: Sequence[NDArray],
+    style: Sequence[NDArray],
+    drawings: Mapping[str, Sequence[Image.Image]],
+    device: torch.device | str = "cpu",
+) -> list[dict]:
+    """A row for each set of drawings: KID on two networks, colour drift, flatness; and one of the style
+    itself.
+
+    Args:
+        photos: uint8 (H, W, 3).
+        style: all pictures in the style; without any there is no KID.
+        drawings: of the photos, in their order, by the name of the set.
+        device: where features are computed.
+    """
+    regions = [region_labels(p, **REGIONS) for p in photos]
+    judges = {v: StyleJudge(style, device, v) for v in ("lite0", "lite1") if style}
+    rows = []
+    for name, pictures in drawings.items():
+        arrays = [np.asarray(p) for p in pictures]
+        row = {"pictures": name, "photos": len(photos)}
+        for variant, judge in judges.items():
+            row |= _kid(variant, judge.kid(pictures))
+        drift = [color_drift(p, a) for p, a in zip(photos, arrays, strict=True)]
+        flat = [region_variation(a, r) for a, r in zip(arrays, regions, strict=True)]
+        rows.append(
+            row
+            | {
+                "color_drift": round(float(np.mean(drift)), 2),
+                "region_variation": round(float(np.mean(flat)), 4),
+            }
+        )
+    if judges:
+        row = {"pictures": "style against itself", "photos": ""}
+        for variant, judge in judges.items():
+            row |= _kid(variant, judge.style_halves())
+        rows.append(row | {"color_drift": "", "region_variation": ""})
+    return rows
+
+
+def _kid(variant: str, value) -> dict[str, float]:
+    return {f"kid_{variant}": round(value.mean, 2), f"kid_{variant}_error": round(value.error, 2)}
