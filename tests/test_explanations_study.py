@@ -6,18 +6,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-<<<<<<< HEAD
-from workbench.classify.cross_validation import compare
-from workbench.classify.linear_probe import STRENGTH
-
-from workbench.data.paintings import read_paintings
-=======
 
 from workbench.classify.probes import STRENGTH
 from workbench.classify.summary import summarise
 from workbench.classify.validation import Fold, Validation
 from workbench.data.paintings import Paintings, read_paintings
->>>>>>> classify
 from workbench.plots import explanations as plots
 from workbench.plots.features import feature_sheet
 from workbench.studies import class_averages, explanations_hold, what_layers_see

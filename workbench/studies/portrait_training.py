@@ -101,7 +101,7 @@ class PortraitTraining(TableStudy):
     annotations: str  # folder of their landmarks and masks, see workbench.data.faces
     style: str  # folder of anime faces
     minutes: float | None = None  # of one core; by default those that AFGAN's training took, by its card
-    held_out: float = PortraitConfig.held_out  # share of the people who are not learnt from; AFGAN's by default
+    held_out: float = PortraitConfig.held_out  # share of the people who are not learnt from
     seed: int = 0  # of that split
     person: str = PERSON  # regular expression whose groups name the person that a portrait shows
     changes: dict = dataclasses.field(default_factory=dict)  # other choices of the peer's training

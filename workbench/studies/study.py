@@ -75,9 +75,7 @@ class Study(abc.ABC):
         return None
 
     def runs(self, out: str | os.PathLike, suffix: str = "", keys: Sequence[str] | None = None) -> Runs:
-        """The study's table in the folder ``out`` (or the CSV ``out``), or another one beside it; of rows that
-        are there, those that are today's.
-        """
+        """Its table in the folder ``out`` (or the CSV ``out``), or one beside it, with today's rows."""
 
         def key_of(run: Mapping[str, str]) -> str:
             own = None if suffix else self.depends_on(**run)

@@ -23,7 +23,10 @@ from workbench.core.errors import UnknownNameError
 from workbench.metrics import flicker
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
-from workbench.styles.video.flow import Flow, TemporalBlend
+from workbench.styles import menu
+from workbench.styles.optical_flow import Flow
+from workbench.styles.tiling import run_together
+from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.reading import reading
 
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
