@@ -11,7 +11,7 @@ BIN := .venv/bin
 app: .venv/app.stamp  ## the demo on http://127.0.0.1:7860 (HOST= and PORT= change it)
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
 
-test: lint  ## the gate: lint, format, every test (JOBS= processes, one core each)
+test: lint  ## the gate: lint, format, types, every test (JOBS= processes, one core each)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lab: .venv/lab.stamp  ## the studies as notebooks: JupyterLab, with this environment as its kernel
@@ -29,6 +29,7 @@ space:  ## the folder of a Hugging Face Space (OUT= changes where)
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/check_types.py
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
@@ -54,7 +55,7 @@ reports: .venv/app.stamp  ## the project's own reports, into reports/: from the 
 
 .venv/app.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[app,report]'
 	touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt
@@ -64,8 +65,8 @@ reports: .venv/app.stamp  ## the project's own reports, into reports/: from the 
 
 .venv/lab.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[app,report,lab]'
 	touch $@ .venv/app.stamp
 
 clean:
-	rm -rf .venv build site *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build site *.egg-info .pytest_cache .ruff_cache .mypy_cache

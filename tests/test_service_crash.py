@@ -43,7 +43,7 @@ def serve(data, *arguments):
         [sys.executable, str(HERE / "service_server.py"), str(data), *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(HERE)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])},
     )
     assert server.stdout.readline() == "ready\n"
     return server

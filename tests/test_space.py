@@ -62,7 +62,8 @@ def test_front_matter_is_what_the_hub_takes(front_matter):
 
 
 def test_requirements_are_the_package_s_own_at_the_pinned_versions():
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*package["dependencies"], *package["optional-dependencies"]["app"]]
     known = pins(ROOT / "constraints.txt")
     names = {canonical(r) for r in wanted} - {"gradio"}  # brought by the Space in sdk_version
     assert pins(SPACE / "requirements.txt") == {name: known[name] for name in names}

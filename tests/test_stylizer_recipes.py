@@ -164,14 +164,21 @@ def test_the_first_phase_has_the_terms_that_it_is_given(folders, tmp_path):
 
 def test_distillation_needs_no_style_and_keeps_what_is_nearest_to_the_teacher(folders, tmp_path):
     changes = {"style": "", "steps": 4, "validate_every": 2, "teacher": "ink_wash"}
+    changes |= {"warmup_steps": 0, "lr_distil": 0.01}
     trainer = Trainer(config(folders, tmp_path, "distil", **changes))
     trainer.run()
     rows = logged(tmp_path / "validation.csv")
     assert [int(row["step"]) for row in rows] == [2, 4]
+    assert len({row["distance_photo"] for row in rows}) == 1
     distances = {int(row["step"]): float(row["distance"]) for row in rows}
     assert trainer.weights("best")[1] == min(distances, key=distances.get)
     measured, _ = trainer.recipe.measure(trainer.ema, "mine")
     assert [row["pictures"] for row in measured] == ["photos", "drawn teacher", "mine"]
+    assert measured[1]["distance_to_teacher"] == 0
+    assert 0 < measured[2]["distance_to_teacher"] != measured[0]["distance_to_teacher"] > 0
+    target = trainer.recipe.targets["drawing"]
+    photo = next(iter(trainer.recipe.data.training))
+    assert np.array_equal(target[photo], trainer.recipe.teacher.draw(trainer.recipe.data.training[photo]))
 
 
 def test_the_learning_rate_rises_and_falls_as_it_is_told(folders, tmp_path):

@@ -19,6 +19,7 @@ from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describ
 from workbench.metrics.bootstrap import bootstrap, paired_bootstrap
 from workbench.metrics.classification import classification_report
 from workbench.metrics.kid import kid
+from workbench.metrics.scores import names as list_scores
 from workbench.models import Card
 from workbench.models import create as create_model
 from workbench.models import load as load_model
@@ -65,6 +66,7 @@ __all__ = [
     "kid",
     "list_images",
     "list_models",
+    "list_scores",
     "list_trained",
     "load_classifier",
     "load_model",

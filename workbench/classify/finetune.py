@@ -30,10 +30,10 @@ from workbench.classify.features import SqueezedFeatures, remembered
 from workbench.classify.probes import LinearProbe, soft_probe, soft_targets
 from workbench.classify.transfer import head_name, new_network, parameter_groups, set_training_mode
 from workbench.core.cache import digest, key
-from workbench.core.devices import resolve
+from workbench.core.devices import refuse_launchers, resolve
 from workbench.core.errors import DatasetError
 from workbench.core.files import replacing
-from workbench.core.precision import autocast, one_process
+from workbench.core.precision import autocast
 from workbench.data.paintings import Paintings
 from workbench.data.splits import check_no_leak
 from workbench.data.transforms import shrink
@@ -146,7 +146,7 @@ class _Training:
     def __init__(
         self, paintings: Paintings, pictures: Pictures, rows: NDArray, config: FinetuneConfig, seed: int
     ):
-        one_process("a classifier's folds are not shared between processes")
+        refuse_launchers("a classifier's folds are not shared between processes")
         torch.manual_seed(seed)
         self.pictures, self.config, self.seed, self.device = pictures, config, seed, resolve()
         network = new_network(config, len(paintings.classes))

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.classify.validation import Validation, Variant, cross_validate
+from workbench.core.cells import guarded
 from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
 from workbench.data.paintings import Paintings
@@ -239,7 +240,8 @@ def write_tables(
 
 
 def _write(table: pd.DataFrame, path: Path, float_format: str) -> None:
-    write_whole(table.to_csv(index=False, float_format=float_format, lineterminator="\n").encode(), path)
+    text = table.map(guarded).to_csv(index=False, float_format=float_format, lineterminator="\n")
+    write_whole(text.encode(), path)
 
 
 def read_summary(table: str | os.PathLike) -> pd.DataFrame:

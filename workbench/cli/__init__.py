@@ -25,6 +25,7 @@ from workbench.cli import (
     training,
 )
 from workbench.core.errors import WorkbenchError
+from workbench.core.extras import missing
 
 __all__ = ["app", "main"]
 
@@ -70,11 +71,19 @@ def _options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: an error that the user can mend is one line on stderr and exit code 2."""
+    """Entry point: an error that the user can mend is one line on stderr and exit code 2; so is a missing
+    extra.
+    """
     # Pillow warns of damaged metadata; what matters is raised as ImageError
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app(arguments)
     except WorkbenchError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except ImportError as error:
+        extra = missing(error)
+        if extra is None:
+            raise
+        typer.echo(f"error: {extra}", err=True)
         sys.exit(2)

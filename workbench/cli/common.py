@@ -79,9 +79,10 @@ def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
 
         @functools.wraps(function)
         def command(**given: Any) -> Any:
+            flags = {name: value for name, value in given.items() if name not in taken}
             built = {}
             for name, config in configs.items():
-                values = _given(known[name], given)
+                values = _given(known[name], flags)
                 built[name] = (
                     config.build(values) if isinstance(config, OneOf) else options.build(config, values)
                 )
@@ -95,18 +96,6 @@ def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
         return command
 
     return wrap
-
-
-def _options(cls: type | tuple[type, ...]) -> tuple[options.Option, ...]:
-    """The options of a dataclass, or of several: the first one's where two share a name."""
-    if not isinstance(cls, tuple):
-        return options.options(cls)
-    return tuple({option.name: option for one in reversed(cls) for option in options.options(one)}.values())
-
-
-def _build(cls: type | tuple[type, ...], given: dict[str, Any]) -> Any:
-    values = _given(_options(cls), given)
-    return values if isinstance(cls, tuple) else options.build(cls, values)
 
 
 def _is_plain(option: options.Option) -> bool:
@@ -146,9 +135,16 @@ def _given(known: tuple[options.Option, ...], given: dict[str, Any]) -> dict[str
         if value is None or (option.many and not value):
             continue
         if option.many and not _is_plain(option):
-            value = [json.loads(item) for item in value]
+            value = [_json(option, item) for item in value]
         values[option.name] = value if _is_plain(option) or option.many else options.parse(option, value)
     return values
+
+
+def _json(option: options.Option, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise WorkbenchError(f"Expected JSON after {option.flag} but got {text!r}.") from error
 
 
 def pictures(folder: Path) -> list[Path]:

@@ -23,7 +23,7 @@ SCENES = {name: config for name, config in RECIPES.items() if issubclass(config,
 
 
 @with_options(
-    config=OneOf("recipe", SCENES, "fsgan", "losses, discriminators and network, by the name of their paper"),
+    config=OneOf(SCENES, "recipe", "fsgan", "losses, discriminators and network, by the name of their paper"),
     publication=StylizerPublication,
 )
 def train_stylizer(

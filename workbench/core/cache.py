@@ -155,7 +155,7 @@ class Cache:
 
         def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             with replacing(path) as partial, partial.open("wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **arrays)  # type: ignore[arg-type]
 
         return self.get(key, ".npz", make, read, write)
 

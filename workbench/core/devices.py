@@ -19,7 +19,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 VARIABLE = "WORKBENCH_DEVICE"
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def resolve(name: str | None = None) -> torch.device:
@@ -51,6 +52,22 @@ def resolve(name: str | None = None) -> torch.device:
         have = ", ".join(device for device, count in there.items() if count)
         raise WorkbenchError(f"Expected the device {said} but this machine has: {have}. Use --device auto.")
     return torch.device(said)
+
+
+def refuse_launchers(reason: str) -> None:
+    """Stop each of several processes that a launcher such as torchrun started, before it writes anything.
+
+    Args:
+        reason: why the work cannot be shared between processes.
+
+    Raises:
+        WorkbenchError: several processes were started.
+    """
+    count = int(os.environ.get("WORLD_SIZE") or 1)
+    if count > 1:
+        raise WorkbenchError(
+            f"Expected one process but {count} were launched: {reason}. Start it without a launcher."
+        )
 
 
 def onnx_providers(device: torch.device) -> list[str | tuple[str, dict]]:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import ImageError, WorkbenchError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # Suffix: Pillow's format and the options that keep what was drawn
-OUTPUTS = {
+OUTPUTS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),

@@ -44,10 +44,10 @@ class Range:
 
     @property
     def words(self) -> str:
-        """As a person says it: "0 to 1", "at least 1", "at most 9", or nothing without limits."""
+        """As a person says it: "between 0 and 1", "at least 1", "at most 9", or nothing without limits."""
         low, high = (None if x is None else f"{x:g}" for x in (self.minimum, self.maximum))
         if low is not None and high is not None:
-            return f"{low} to {high}"
+            return f"between {low} and {high}"
         return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
 
 
@@ -91,9 +91,9 @@ class Option:
     def _one(self, value: Any) -> Any:
         if self.choices:
             if value not in self.choices:
-                raise UnknownNameError(self.name.replace("_", " "), str(value), self.choices)
+                raise UnknownNameError(self.name.replace("_", " "), str(value)[:80], self.choices)
             return value
-        if dataclasses.is_dataclass(self.type):
+        if isinstance(self.type, type) and dataclasses.is_dataclass(self.type):
             if isinstance(value, self.type):
                 return value
             if isinstance(value, Mapping):
@@ -121,7 +121,7 @@ class Option:
         return self.type(value)
 
     def _expected(self, what: str, value: Any) -> WorkbenchError:
-        return WorkbenchError(f"Expected {self.name} to be {what} but got {value!r}.")
+        return WorkbenchError(f"Expected {self.name} to be {what} but got {repr(value)[:80]}.")
 
 
 _WORDS = {str: "text", bool: "true or false", dict: "a mapping"}
@@ -146,10 +146,10 @@ def build(cls: type[Config], changes: Mapping[str, Any]) -> Config:
         UnknownNameError: no such field. WorkbenchError: a value of the wrong type or outside its limits, or a
             required one that is missing.
     """
-    known = {option.name: option for option in options(cls)}
+    known = {option.name: option for option in options(cls)}  # type: ignore[arg-type]
     for name in changes:
         if name not in known:
-            raise UnknownNameError("setting", name, known)
+            raise UnknownNameError("setting", str(name)[:80], known)
     for name, option in known.items():
         if option.required and name not in changes:
             raise WorkbenchError(f"Expected {name} ({option.help}) but it is missing.")
@@ -169,7 +169,7 @@ def command(
     """
     words = [prefix]
     for config in configs:
-        for option in options(type(config)):
+        for option in options(type(config)):  # type: ignore[arg-type]
             value = getattr(config, option.name)
             if option.name in leave_out or (not option.required and value == option.default):
                 continue
@@ -231,11 +231,13 @@ def _option(field: dataclasses.Field, hint: Any, comment: str) -> Option:
 
 
 def _comments(cls: type) -> dict[str, str]:
-    """The comment of every field: on its line or lines, or alone on the lines right above it."""
+    """The comment of every field: on its line or lines, or alone on the lines right above it. A field that
+    only changes an inherited default has the inherited comment.
+    """
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if dataclasses.is_dataclass(base):
-            found |= _own_comments(base)
+            found |= {name: comment for name, comment in _own_comments(base).items() if comment}
     return found
 
 
@@ -244,7 +246,8 @@ def _own_comments(cls: type) -> dict[str, str]:
         source = textwrap.dedent(inspect.getsource(cls))
     except (OSError, TypeError):
         return {}  # made at run time, or without its source
-    alone, beside = {}, {}
+    alone: dict[int, str] = {}
+    beside: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             is_alone = token.line.strip().startswith("#")
@@ -256,7 +259,7 @@ def _own_comments(cls: type) -> dict[str, str]:
             inside = {**alone, **beside}
             lines = [inside[n] for n in range(node.lineno, last + 1) if n in inside]
             above = node.lineno - 1
-            before = []
+            before: list[str] = []
             while above in alone:
                 before.insert(0, alone[above])
                 above -= 1

@@ -15,7 +15,7 @@ LUMA = (0.299, 0.587, 0.114)  # BT.601, of R, G and B
 
 def luma(pixels: NDArray) -> NDArray[np.float32]:
     """BT.601 luma (…) float32 of RGB (…, 3), in the range of the input."""
-    return np.asarray(pixels, np.float32) @ np.float32(LUMA)
+    return np.asarray(pixels, np.float32) @ np.array(LUMA, np.float32)
 
 
 def to_tensor(pixels: NDArray[np.uint8], device: torch.device | str | None = None) -> torch.Tensor:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from workbench.core.cells import guarded, unguarded
 from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
 from workbench.core.provenance import provenance
@@ -129,7 +130,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        return [{k: unguarded(text or "") for k, text in row.items()} for row in csv.DictReader(file)]
 
 
 def write_rows(rows: Iterable[Mapping], path: Path, columns: Iterable[str] | None = None) -> Path:
@@ -141,7 +142,7 @@ def write_rows(rows: Iterable[Mapping], path: Path, columns: Iterable[str] | Non
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=names, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({k: guarded(str(value)) for k, value in row.items()} for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(text.getvalue().encode(), path)
     return path

@@ -184,6 +184,7 @@ def group_near_duplicates(
     """
     if features is None:
         features = turned_features(paintings.root, paintings.paths, cache)
+    features = np.asarray(features)
     if len(features) != len(paintings):
         raise ValueError(f"Expected features of {len(paintings)} pictures but got {len(features)}.")
     pairs = similar_pairs(features, threshold)

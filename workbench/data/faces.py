@@ -12,6 +12,7 @@ import dataclasses
 import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -179,12 +180,12 @@ class Composites:
     def _one(self, rng: np.random.Generator) -> tuple:
         size = self.size
         if rng.random() < self.empty:
-            scene = self._scene(rng)
+            empty = self._scene(rng)
             none = np.zeros((size, size), np.uint8)
-            return scene, scene, none, none, np.float32([size / 2, size / 2]), np.float32(0), np.False_
+            return empty, empty, none, none, np.full(2, size / 2, np.float32), np.float32(0), np.False_
         portrait = self.portraits[rng.integers(len(self.portraits))]
         interocular = float(np.exp(rng.uniform(*np.log(self.interocular_px))))
-        place = size * np.float32([rng.uniform(0.36, 0.64), rng.uniform(0.34, 0.52)])
+        place = size * np.array([rng.uniform(0.36, 0.64), rng.uniform(0.34, 0.52)], np.float32)
         below = interocular * (len(portrait.photo) - portrait.eyes[:, 1].mean()) / portrait.interocular_px
         place[1] = min(
             max(place[1], size - below), 0.62 * size
@@ -192,15 +193,14 @@ class Composites:
         flip = rng.random() < 0.5
         matrix = _placement(portrait, interocular, place, rng.normal(0, 6.0), flip)
 
-        def warp(layer: NDArray) -> NDArray:  # beyond its frame the shoulders and the backdrop go on
+        def warp(layer: Any) -> Any:  # beyond its frame the shoulders and the backdrop go on
             return cv2.warpAffine(
                 layer, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
 
         mask, photo, target = (warp(layer) for layer in (portrait.mask, portrait.photo, portrait.drawing))
-        if rng.random() < self.own_backdrop:
-            scene = None
-        else:
+        scene: NDArray[np.uint8] | None = None
+        if rng.random() >= self.own_backdrop:
             inside = cv2.erode(mask, np.ones((3, 3), np.uint8))
             alpha = (cv2.GaussianBlur(inside, (0, 0), 0.7).astype(np.float32) / 255)[..., None]
             mask = np.round(255 * alpha[..., 0]).astype(np.uint8)
@@ -225,7 +225,7 @@ class Composites:
         scene = self.scenes[rng.integers(len(self.scenes))]
         side = min(min(scene.shape[:2]), round(self.size * rng.uniform(0.7, 1.6)))
         top, left = rng.integers(scene.shape[0] - side + 1), rng.integers(scene.shape[1] - side + 1)
-        crop = scene[top : top + side, left : left + side]
+        crop: NDArray = scene[top : top + side, left : left + side]
         method = cv2.INTER_AREA if side > self.size else cv2.INTER_LINEAR
         crop = cv2.resize(crop, (self.size, self.size), interpolation=method)
         if rng.random() < 0.3:  # out of focus
@@ -238,9 +238,9 @@ def _placement(
 ) -> NDArray[np.float32]:
     """2×3 matrix that brings the eyes' middle to ``place`` with the eyes ``interocular`` pixels apart."""
     scale, angle = interocular / portrait.interocular_px, np.deg2rad(degrees)
-    linear = scale * np.float32([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
     if flip:
-        linear = linear @ np.float32([[-1, 0], [0, 1]])
+        linear = linear @ np.array([[-1, 0], [0, 1]], np.float32)
     offset = place - linear @ portrait.eyes.mean(0)
     return np.concatenate([linear, offset[:, None]], 1).astype(np.float32)
 
@@ -261,4 +261,4 @@ def _relight(photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     gains = np.exp(rng.normal(0, 0.09)) * np.exp(rng.normal(0, 0.03, 3))
     gamma = np.exp(rng.normal(0, 0.12))
     table = np.clip((np.arange(256)[:, None] / 255) ** gamma * gains, 0, 1)
-    return cv2.LUT(photo, np.round(255 * table).astype(np.uint8)[None])
+    return np.asarray(cv2.LUT(photo, np.round(255 * table).astype(np.uint8)[None]), np.uint8)

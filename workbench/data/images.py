@@ -198,7 +198,7 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):
             return image
-        return ImageCms.profileToProfile(
+        converted = ImageCms.profileToProfile(
             image,
             source,
             ImageCms.createProfile("sRGB"),
@@ -206,6 +206,7 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
             outputMode="RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
+        return converted or image
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
         log.debug("ICC profile ignored: %s", error)
         return image

@@ -18,7 +18,7 @@ Scores = Sequence[Tensor]
 def _mean(terms: list[Tensor]) -> Tensor:
     if not terms:
         raise ValueError("Expected at least one score map but got none.")
-    return sum(terms) / len(terms)
+    return sum(terms[1:], terms[0]) / len(terms)
 
 
 def hinge_discriminator_loss(real: Scores, fakes: Sequence[Scores], weights: Sequence[float]) -> Tensor:

@@ -74,6 +74,10 @@ class SpectrumNorm(nn.Module):
         limit: standardised values are clamped to ±``limit``.
     """
 
+    mean: Tensor
+    var: Tensor
+    updates: Tensor
+
     def __init__(self, size: int, momentum: float = 0.02, limit: float = 4.0):
         super().__init__()
         self.momentum, self.limit = momentum, limit

@@ -97,7 +97,7 @@ class Resamples:
 
 
 def bootstrap(
-    metric: Callable,
+    metric: Callable | str,
     *arrays: ArrayLike,
     groups: ArrayLike | None = None,
     samples: int = 2000,
@@ -109,6 +109,7 @@ def bootstrap(
     Args:
         metric: called as ``metric(*arrays)``; gives a number, or a mapping of names to numbers. If it has an
             argument ``weights`` it is asked for many resamples at once, with weights (S, N), and gives (S,).
+            Or the name of a score of :mod:`workbench.metrics.scores`.
         arrays: (N, …) each: probabilities, labels, votes, …
         groups: (N,) group of each picture, e.g. its painter. None takes every picture for its own group.
         samples: resamples.
@@ -122,6 +123,10 @@ def bootstrap(
     Raises:
         ValueError: fewer than 2 groups, arrays of different lengths, or a level outside (0, 1).
     """
+    if isinstance(metric, str):
+        from workbench.metrics import scores
+
+        metric = scores.get(metric)
     found = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
     intervals = {name: found.interval(name, level) for name in found.estimate}
     return intervals[""] if list(intervals) == [""] else intervals
@@ -135,26 +140,26 @@ def resample(
     seed: int = 0,
 ) -> Resamples:
     """The statistics behind :func:`bootstrap`. A metric that gives one number has the name ""."""
-    arrays = tuple(np.asarray(a) for a in arrays)
-    if not arrays or samples < 1 or any(len(a) != len(arrays[0]) for a in arrays):
+    data = [np.asarray(a) for a in arrays]
+    if not data or samples < 1 or any(len(a) != len(data[0]) for a in data):
         raise ValueError(
             "Expected arrays of one length and 1 sample or more but got "
-            f"{[a.shape for a in arrays]} and {samples}."
+            f"{[a.shape for a in data]} and {samples}."
         )
-    codes = _group_codes(np.arange(len(arrays[0])) if groups is None else groups, len(arrays[0]))
+    codes = _group_codes(np.arange(len(data[0])) if groups is None else groups, len(data[0]))
     count = int(codes.max()) + 1
     times = draw_counts(count, samples, seed)  # (S, G)
     batched = "weights" in inspect.signature(metric).parameters
-    estimate = {name: float(value) for name, value in _named(metric(*arrays)).items()}
+    estimate = {name: float(value) for name, value in _named(metric(*data)).items()}
     draws = {name: np.empty(samples) for name in estimate}
     step = max(1, _CELLS // len(codes)) if batched else 1
     for start in range(0, samples, step):
         weights = times[start : start + step, codes]  # (s, N): a group's pictures come all or not at all
         if batched:
-            found = metric(*arrays, weights=weights)
+            found = metric(*data, weights=weights)
         else:
             indices = np.repeat(np.arange(len(codes)), weights[0])
-            found = metric(*(a[indices] for a in arrays))
+            found = metric(*(a[indices] for a in data))
         for name, value in _named(found).items():
             draws[name][start : start + step] = value
     return Resamples(estimate, draws, count)
@@ -221,9 +226,9 @@ def percentiles(draws: ArrayLike, level: float = 0.95, groups: int | None = None
     """
     if not 0 < level < 1:
         raise ValueError(f"Expected `level` in (0, 1) but got {level}.")
-    draws = np.asarray(draws)
-    draws = draws[~np.isnan(draws)]
-    if not len(draws):
+    values = np.asarray(draws)
+    values = values[~np.isnan(values)]
+    if not len(values):
         return float("nan"), float("nan")
     tail = (1 - level) / 2
     if _few(groups):

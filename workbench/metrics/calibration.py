@@ -40,7 +40,7 @@ class ReliabilityBins(NamedTuple):
     """Equal-width bins of the top probability; nan in a bin that holds no picture."""
 
     edges: NDArray  # (B + 1,), 0 … 1
-    count: NDArray  # (B,) pictures
+    count: NDArray  # type: ignore[assignment]  # (B,) pictures; hides the tuple's method
     confidence: NDArray  # (B,) mean top probability
     accuracy: NDArray  # (B,) share that is right
 

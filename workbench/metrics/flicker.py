@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.pixels import luma
+
 
 def warp(picture: NDArray, flow: NDArray[np.float32], interpolation: int = cv2.INTER_LINEAR) -> NDArray:
     """``picture`` as seen from the frame that ``flow`` starts at: result(p) = picture(p + flow(p)).
@@ -96,8 +98,7 @@ def temporal_spectrum(frames: Sequence[NDArray], rate: float) -> tuple[NDArray, 
         frequencies (T // 2,) in Hz, without 0; densities (T // 2,) in levels² / Hz. Their sum times the
         frequency step is the mean variance over time (Hann window, mean removed).
     """
-    clip = np.stack([np.asarray(f, np.float32) @ np.float32([0.299, 0.587, 0.114]) if f.ndim == 3 else f
-                     for f in frames]).astype(np.float32)  # fmt: skip
+    clip = np.stack([luma(f) if f.ndim == 3 else f for f in frames]).astype(np.float32)
     count = len(clip)
     if count < 4 or rate <= 0:
         raise ValueError(f"Expected at least 4 frames and a positive rate but got {count} at {rate}.")

@@ -12,13 +12,14 @@ Sources: "Painter's psychology and anime creation style based on deep neural net
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workbench.models.discriminators import _conv
+from workbench.core.pixels import LUMA
+from workbench.models.discriminators import spectral_conv
 from workbench.models.registry import register
 
 
@@ -42,7 +43,7 @@ class CAM(nn.Module):
 
     def __init__(self, channels: int, normalised: bool = False):
         super().__init__()
-        wrap = nn.utils.parametrizations.spectral_norm if normalised else nn.Identity()
+        wrap: Any = nn.utils.parametrizations.spectral_norm if normalised else nn.Identity()
         self.average = wrap(nn.Conv2d(channels, 1, 1, bias=False))
         self.maximum = wrap(nn.Conv2d(channels, 1, 1, bias=False))
         self.merge = wrap(nn.Conv2d(2 * channels, channels, 1))
@@ -127,7 +128,7 @@ def _tones(x: Tensor) -> tuple[Tensor, Tensor]:
     skin and clothes keep their colours without their texture.
     """
     low = F.interpolate(F.avg_pool2d(x, 8), scale_factor=8, mode="bilinear", align_corners=False)
-    luma = (low * low.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    luma = (low * low.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     return luma, low - luma
 
 
@@ -177,9 +178,9 @@ class AFGANGenerator(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         nn.init.normal_(self.out.weight, std=0.01)
-        nn.init.normal_(self.style[-1].weight, std=1e-3)
+        nn.init.normal_(self.style[-1].get_parameter("weight"), std=1e-3)
         nn.init.normal_(self.tone.weight, std=1e-3)
-        self.tone.bias.data = torch.tensor([0.0, 0.8])
+        self.tone.bias = nn.Parameter(torch.tensor([0.0, 0.8]))
 
     def _encode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         full = F.leaky_relu(self.stem(x), 0.1)
@@ -230,17 +231,17 @@ class CAMDiscriminator(nn.Module):
     def __init__(self, base: int = 32):
         super().__init__()
         self.layers = nn.Sequential(
-            _conv(3, base, 5, 2),
+            spectral_conv(3, base, 5, 2),
             nn.LeakyReLU(0.2),
-            _conv(base, 2 * base, 3, 2),
+            spectral_conv(base, 2 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(2 * base, 4 * base, 3, 2),
+            spectral_conv(2 * base, 4 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(4 * base, 4 * base, 3),
+            spectral_conv(4 * base, 4 * base, 3),
             nn.LeakyReLU(0.2),
         )
         self.cam = CAM(4 * base, normalised=True)
-        self.score = _conv(4 * base, 1, 3)
+        self.score = spectral_conv(4 * base, 1, 3)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         attended, logits, _ = self.cam(self.layers(x))

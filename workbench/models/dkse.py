@@ -81,7 +81,7 @@ class DKSEModule(nn.Module):
         self,
         inputs: int,
         outputs: int,
-        kernels: tuple[Kernel, Kernel] = (3, 5),
+        kernels: Sequence[Kernel] = (3, 5),
         reduction: int = 8,
         stride: int = 1,
     ):
@@ -117,7 +117,7 @@ class DKSENet(nn.Module):
     def __init__(
         self,
         num_classes: int,
-        kernels: tuple[Kernel, Kernel],
+        kernels: Sequence[Kernel],
         reduction: int,
         modules: int,
         width: int,
@@ -183,5 +183,6 @@ def dkse_small(
     Raises:
         ValueError: an even kernel or no module.
     """
-    pair = tuple(tuple(k) if not isinstance(k, int) else k for k in kernels)  # a card's JSON has lists
+    # a card's JSON has lists
+    pair = [k if isinstance(k, int) else (int(k[0]), int(k[1])) for k in kernels]
     return DKSENet(num_classes, pair, reduction, modules, width, dropout)

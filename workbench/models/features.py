@@ -8,6 +8,7 @@ stylizer is trained against the yardstick that it is measured with.
 from __future__ import annotations
 
 import importlib
+from typing import Any, cast
 
 import timm
 import torch
@@ -70,12 +71,12 @@ class FrozenFeatures(nn.Module):
         super().__init__()
         name = f"tf_efficientnet_{variant}"
         state = imagenet_state(variant)
-        if stages:
-            self.network = timm.create_model(name, features_only=True, out_indices=stages)
-            self.channels = tuple(self.network.feature_info.channels())
-        else:
-            self.network = timm.create_model(name, num_classes=0)
-            self.channels = (self.network.num_features,)
+        wanted = {"features_only": True, "out_indices": stages} if stages else {"num_classes": 0}
+        network = cast(Any, timm.create_model(name, **wanted))  # its own names are not declared
+        self.network = network
+        self.channels: tuple[int, ...] = (
+            tuple(network.feature_info.channels()) if stages else (network.num_features,)
+        )
         own = self.network.state_dict()
         self.network.load_state_dict({k: v for k, v in state.items() if k in own})
         self.eval().requires_grad_(False)

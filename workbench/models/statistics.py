@@ -13,6 +13,7 @@ Sources: Gatys, Ecker and Bethge, "Image Style Transfer Using CNNs", CVPR 2016; 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import timm
 import torch
@@ -36,14 +37,15 @@ class StageStatistics(nn.Module):
 
     def __init__(self, variant: str = "lite0", pretrained: bool = False):
         super().__init__()
-        self.network = timm.create_model(f"tf_efficientnet_{variant}", num_classes=0)
+        network = cast(Any, timm.create_model(f"tf_efficientnet_{variant}", num_classes=0))
+        self.network = network
         if pretrained:
             own = self.network.state_dict()
             self.network.load_state_dict({k: v for k, v in imagenet_state(variant).items() if k in own})
         widths = [
-            [m for m in s.modules() if isinstance(m, nn.Conv2d)][-1].out_channels for s in self.network.blocks
+            [m for m in s.modules() if isinstance(m, nn.Conv2d)][-1].out_channels for s in network.blocks
         ]
-        self.dimensions = self.network.num_features + 2 * sum(widths)
+        self.dimensions: int = network.num_features + 2 * sum(widths)
 
     def forward(self, x: Tensor) -> Tensor:
         statistics = []
@@ -64,8 +66,9 @@ class StatisticsClassifier(nn.Module):
         if not variants:
             raise ValueError("Expected at least one variant of EfficientNet-lite but got none.")
         self.variants = tuple(variants)
-        self.statistics = nn.ModuleList(StageStatistics(v, pretrained) for v in variants)
-        self.num_features = sum(s.dimensions for s in self.statistics)
+        statistics = [StageStatistics(v, pretrained) for v in variants]
+        self.statistics = nn.ModuleList(statistics)
+        self.num_features = sum(s.dimensions for s in statistics)
         self.classifier = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:

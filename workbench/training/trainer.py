@@ -11,7 +11,6 @@ import contextlib
 import csv
 import functools
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +60,7 @@ class Trainer:
     """
 
     def __init__(self, config: TrainingConfig, data: Any = None):
-        _refuse_launchers()
+        devices.refuse_launchers("networks are not shared between processes")
         recipe = recipe_class(config)
         self.config, self.out = config, Path(config.out)
         self.device = devices.resolve(config.device)
@@ -275,20 +274,6 @@ class Trainer:
                 kept = [row for row in rows if int(row[header.index("step")]) <= self.step]
                 with replacing(path) as partial, partial.open("w", newline="") as handle:
                     csv.writer(handle).writerows([header, *kept])
-
-
-def _refuse_launchers() -> None:
-    """Stop each of several processes that a launcher such as torchrun started, before it writes anything.
-
-    Raises:
-        WorkbenchError: there are several.
-    """
-    count = int(os.environ.get("WORLD_SIZE") or 1)
-    if count > 1:
-        raise WorkbenchError(
-            f"Expected one process but {count} were launched: networks are not shared between processes. "
-            "Start it without a launcher."
-        )
 
 
 def _every(step: int, interval: int) -> bool:

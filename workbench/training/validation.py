@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.core.cache import Cache, key
 from workbench.metrics import kid
 from workbench.models.features import FrozenFeatures
 
@@ -20,12 +21,24 @@ class StyleJudge:
         style: pictures of the style, uint8 (H, W, 3) each.
         device: where the feature network runs.
         variant: "lite0" is the yardstick; another variant checks that its verdict is not peculiar to it.
+        cache: where the features of the style are kept; they take a minute.
     """
 
-    def __init__(self, style: Sequence[NDArray], device: torch.device | str = "cpu", variant: str = "lite0"):
+    def __init__(
+        self,
+        style: Sequence[NDArray],
+        device: torch.device | str = "cpu",
+        variant: str = "lite0",
+        cache: Cache | None = None,
+    ):
         self.device = torch.device(device)
         self._network = FrozenFeatures(variant).to(self.device, memory_format=torch.channels_last)
-        self._style = self._features(map(Image.fromarray, style))
+
+        def make() -> dict[str, NDArray]:
+            return {"x": self._features(map(Image.fromarray, style))}
+
+        name = key("style-features", 1, (variant, self.device.type), style=list(style))
+        self._style = (cache.arrays(name, make) if cache else make())["x"]
 
     def _features(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
         return kid.features(lambda x: self._network(x.to(self.device)).cpu(), images)

@@ -22,6 +22,11 @@ class Box:
         """(..., 2) points from box coordinates, -1..1 each."""
         return np.stack([self.x + self.s * np.asarray(x), self.y + self.s * np.asarray(y)], -1)
 
+    def inner(self, x: float, y: float, s: float) -> Box:
+        """The box around a point in box coordinates, ``s`` times as large."""
+        at = self.at(x, y)
+        return Box(float(at[0]), float(at[1]), s * self.s)
+
 
 @dataclasses.dataclass(frozen=True)
 class Brush:

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def write_atelier(
     _check(out, n, seed, painters, seal_cue, confound, strength)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
-    settings = {"version": VERSION, "n": n, "seed": seed, "size": size, "painters": painters}
+    settings: dict[str, Any] = {"version": VERSION, "n": n, "seed": seed, "size": size, "painters": painters}
     settings |= {"seal_cue": seal_cue, "confound": confound, "strength": strength if confound else None}
     try:
         rows = []
@@ -184,8 +185,9 @@ def _write_one(folder: Path, i: int, settings: dict) -> dict:
     name = f"{mood}/{i:05d}.png"
     write_image(done.image, folder / name)
     write_image(Image.fromarray(done.mask.astype(np.uint8) * 255), folder / MASKS / name)
-    write_image(Image.fromarray(done.seal_mask.astype(np.uint8) * 255), folder / SEAL_MASKS / name)
-    row = {"path": name, "label": mood, "painter": done.painter}
+    seal_mask = np.zeros_like(done.mask) if done.seal_mask is None else done.seal_mask
+    write_image(Image.fromarray(seal_mask.astype(np.uint8) * 255), folder / SEAL_MASKS / name)
+    row: dict[str, Any] = {"path": name, "label": mood, "painter": done.painter}
     row |= {f"votes_{m}": f"{v:.2f}" for m, v in zip(MOODS, votes(done.factors, rng), strict=True)}
     row |= {"motif": done.motif, "paper": done.paper, "seal": shape, "picture_seed": picture_seed}
     row |= {name: f"{done.factors[name]:.4f}" for name in FACTORS}

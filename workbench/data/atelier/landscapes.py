@@ -135,9 +135,9 @@ def tree(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None
         keep = rng.random(len(angles)) < np.clip(0.55 + 0.25 * brush.many, 0, 1)
         keep[0] = True
         starts, angles, lengths, widths = starts[keep], angles[keep], lengths[keep], widths[keep]
-    tips = np.concatenate(tips)
+    twigs = np.concatenate(tips)
     n = brush.count(55) if brush.factors["strokes"] > 0.3 else 0
-    at = tips[rng.integers(len(tips), size=n)] + rng.normal(0, 0.045 * box.s, (n, 2))
+    at = twigs[rng.integers(len(twigs), size=n)] + rng.normal(0, 0.045 * box.s, (n, 2))
     dabs = brush.bent(
         at, at + polar(rng.normal(0.4, 0.5 * brush.swing + 0.1, n), 0.045 * box.s), rng, knots=3
     )
@@ -159,11 +159,11 @@ def stone(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> Non
     mask = np.zeros((layer.size, layer.size), np.uint8)
     cv2.fillPoly(mask, [polygon], 255, cv2.LINE_AA, 4)
     sink = np.clip((box.y + 0.02 * box.s - layer.y) / (0.45 * box.s), 0, 1)  # it sinks into the ground
-    mask = mask.astype(np.float32) / 255 * sink
-    layer.hide(mask)
+    cover = mask.astype(np.float32) / 255 * sink
+    layer.hide(cover)
     grain = fbm(rng, layer.size, 9, 3)
-    layer.wash(mask * grain * (0.08 + 0.8 * brush.wash) * (0.4 + 0.35 * brush.ink))
-    layer.wash(mask * grain * 0.3 * brush.colour, TINT)
+    layer.wash(cover * grain * (0.08 + 0.8 * brush.wash) * (0.4 + 0.35 * brush.ink))
+    layer.wash(cover * grain * 0.3 * brush.colour, TINT)
     brush.lay(
         layer, brush.bent(outline[:-1], outline[1:], rng, knots=4, bow=0.5), rng, width=0.9, profile="even"
     )
@@ -181,7 +181,7 @@ def boat(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None
     if brush.many > 1.15:
         spots.append((rng.uniform(-0.8, 0.8), rng.uniform(-0.6, -0.35), 0.2))
     for x, y, s in spots:
-        at = Box(*box.at(x, y).tolist(), box.s * s)
+        at = box.inner(x, y, s)
         hull = np.stack([at.at([-1.0, -0.5, 0, 0.5, 1.05], [-0.22, 0.12, 0.22, 0.14, -0.30])])
         rim = np.stack([at.at([-1.0, -0.5, 0, 0.5, 1.05], [-0.22, -0.03, 0.04, -0.02, -0.30])])
         sag = brush.bow * rng.uniform(0, 0.4) * at.s
@@ -194,10 +194,8 @@ def boat(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None
         brush.lay(layer, np.concatenate([hull, rim]), rng, width=0.65, profile="even")
         roof = np.stack([at.at([-0.45, -0.25, 0.1, 0.3], [0.0, -0.38, -0.38, 0.0])])
         brush.lay(layer, roof, rng, width=0.6, profile="even")
-        layer.wash(
-            layer.blot(*at.at(-0.08, -0.15).tolist(), 0.36 * at.s, 0.2 * at.s, rng) * 0.6 * brush.colour,
-            ACCENT,
-        )
+        cabin = at.inner(-0.08, -0.15, 0.36)
+        layer.wash(layer.blot(cabin.x, cabin.y, cabin.s, 0.2 * at.s, rng) * 0.6 * brush.colour, ACCENT)
         man = np.stack([at.at([0.62, 0.60, 0.66], [-0.75, -0.45, -0.1])])
         brush.lay(layer, man, rng, width=1.1, profile="leaf")
         head = np.stack([at.at([0.60, 0.63], [-0.86, -0.85])])
@@ -209,14 +207,14 @@ def boat(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None
             width=0.3,
         )
     n = brush.count(16, 4)
-    x, y = rng.uniform(-0.95, 0.6, n), rng.uniform(-0.2, 0.75, n)
+    left, down = rng.uniform(-0.95, 0.6, n), rng.uniform(-0.2, 0.75, n)
     length = rng.uniform(0.15, 0.6, n)
     start, end = (
-        box.at(x, y),
-        box.at(np.minimum(x + length, 1), y + 0.12 * rng.normal(0, 1, n) * brush.swing**2),
+        box.at(left, down),
+        box.at(np.minimum(left + length, 1), down + 0.12 * rng.normal(0, 1, n) * brush.swing**2),
     )
     brush.lay(layer, brush.bent(start, end, rng, bow=0.35), rng, width=0.45, ink=0.45, profile="leaf")
-    bank = Box(*box.at(-way * 0.65, 0.78).tolist(), 0.3 * box.s)
+    bank = box.inner(-way * 0.65, 0.78, 0.3)
     stone(layer, brush, bank, rng)
     stone(layer, brush, Box(bank.x + 0.3 * way * box.s, bank.y + 0.03, 0.18 * box.s), rng)
     m = brush.count(8, 3)

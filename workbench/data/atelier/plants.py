@@ -32,9 +32,9 @@ def bamboo(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> No
         )
         brush.lay(layer, ticks, rng, width=0.5, profile="dot")
         joints.append(path[len(path) // 3 :])
-    joints = np.concatenate(joints)
+    places = np.concatenate(joints)
     sprays = brush.count(5, 2)
-    nodes = joints[rng.integers(len(joints), size=sprays)]
+    nodes = places[rng.integers(len(places), size=sprays)]
     side = rng.choice([-1.0, 1.0], sprays)
     twigs = (
         nodes
@@ -84,12 +84,12 @@ def branch(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> No
                 lengths.append((0.75 * box.s if level == 0 else length) * rng.uniform(0.5, 0.85))
                 widths.append(width * 0.62)
             tips += list(line[2:]) if level else []
-    tips = np.array(tips)
-    moss = tips[rng.integers(len(tips), size=brush.count(9))] + rng.normal(0, 0.006, (brush.count(9), 2))
+    ends = np.array(tips)
+    moss = ends[rng.integers(len(ends), size=brush.count(9))] + rng.normal(0, 0.006, (brush.count(9), 2))
     brush.lay(
         layer, brush.bent(moss, moss + np.array([0.006, 0.003]), rng, knots=3), rng, width=0.7, profile="dot"
     )
-    blossoms(layer, brush, tips[rng.integers(len(tips), size=brush.count(11, 3))], box, rng)
+    blossoms(layer, brush, ends[rng.integers(len(ends), size=brush.count(11, 3))], box, rng)
 
 
 def blossoms(layer: Layer, brush: Brush, centres, box: Box, rng: np.random.Generator) -> None:
@@ -141,13 +141,13 @@ def grasses(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> N
             channel=TINT,
         )
         tips.append(spines[rng.random(n) < 0.5][:, -1])
-    tips = np.concatenate(tips)
-    if not len(tips):
+    ends = np.concatenate(tips)
+    if not len(ends):
         return
     if reeds:
         down = rng.choice([-1.0, 1.0])
         k = 9
-        start = np.repeat(tips, k, axis=0) + rng.normal(0, 0.014, (len(tips) * k, 2))
+        start = np.repeat(ends, k, axis=0) + rng.normal(0, 0.014, (len(ends) * k, 2))
         fall = np.stack(
             [down * rng.uniform(0.01, 0.05, len(start)), rng.uniform(-0.01, 0.04, len(start))], -1
         )
@@ -156,7 +156,7 @@ def grasses(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> N
         tone = 0.5 * brush.colour / brush.ink
         brush.lay(layer, strands, rng, width=0.8, ink=tone, channel=ACCENT)
     else:
-        blossoms(layer, brush, tips, box, rng)
+        blossoms(layer, brush, ends, box, rng)
 
 
 def lotus(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None:

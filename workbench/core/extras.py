@@ -1,0 +1,60 @@
+"""What an installation may lack: the packages of each extra, and the one line that says which is missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from workbench.core.errors import WorkbenchError
+
+# Extra: the modules that it brings. pyproject.toml names their packages; a test holds the two together.
+EXTRAS = {
+    "app": (
+        "alembic",
+        "argon2",
+        "gradio",
+        "itsdangerous",
+        "prometheus_client",
+        "psutil",
+        "pykka",
+        "sqlalchemy",
+        "starlette",
+        "uvicorn",
+    ),
+    "report": ("cleanlab", "ipykernel", "jupyter_client", "nbconvert", "nbformat", "papermill", "seaborn"),
+    "cluster": ("ray",),
+    "export": ("onnx", "onnxruntime", "onnxscript"),
+    "lab": ("jupyterlab",),
+    "mcp": ("mcp",),
+    "postgresql": ("psycopg",),
+}
+
+
+class MissingExtraError(WorkbenchError):
+    """An optional part of the package was asked for that is not installed."""
+
+    def __init__(self, extra: str, module: str):
+        super().__init__(
+            f"This needs {module}, which is not installed. "
+            f"Run: pip install 'painter-psychology-workbench[{extra}]'"
+        )
+        self.extra, self.module = extra, module
+
+
+def require(extra: str) -> None:
+    """Fail in one line if a module of an extra is not installed.
+
+    Raises:
+        MissingExtraError: the first one that is missing.
+    """
+    for module in EXTRAS[extra]:
+        if find_spec(module) is None:
+            raise MissingExtraError(extra, module)
+
+
+def missing(error: ImportError) -> MissingExtraError | None:
+    """The extra behind a failed import; None if it is no import of an extra's module."""
+    module = (error.name or "").partition(".")[0]
+    for extra, modules in EXTRAS.items():
+        if module in modules:
+            return MissingExtraError(extra, module)
+    return None
