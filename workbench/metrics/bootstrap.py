@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,7 +72,7 @@ def bootstrap_draws(
     groups: ArrayLike | None = None,
     samples: int = 2000,
     seed: int = 0,
-) -> tuple[dict[str, float], dict[str, NDArray]]:
+) -> tuple[dict[Any, float], dict[Any, NDArray]]:
     """The numbers behind :func:`bootstrap`: estimates by name, and their (samples,) draws. A metric that
     gives one number has the name "".
     """

@@ -75,7 +75,7 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
         date=stamp["date"],
         classes=tuple({"name": c} for c in source.classes),
     )
-    models.save(estimator.network_, card, Path(out))
+    models.save(estimator.network(), card, Path(out))
     runs = Runs(Path(out) / "transfer_sources.csv", ("source", "seed"))
     if {"source": name, "seed": seed} not in runs:
         measured = {

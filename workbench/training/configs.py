@@ -223,6 +223,7 @@ class DistilConfig(DistilledConfig):
     """Distilled from a drawn teacher: L1 that counts lines more, and gradients of luma; no adversary."""
 
     style: str = ""  # folder of pictures in the style, to measure the distance to it; none is needed
+    teacher: str = "comic"
     lr_distil: Weight = 1e-3
     ema: Share = 0.997
     batch: Positive = 12
