@@ -43,9 +43,10 @@ def bench_video(
     ),
 ) -> None:
     """Measure how much of the generator's speed is left when it draws a film from file to file."""
-    from workbench.studies.video_speed import run
+    from workbench.studies.video_speed import VideoSpeed
 
-    typer.echo(str(run(out, size=size, frames=frames, threads=threads, rounds=rounds)))
+    study = VideoSpeed(width=size[0], height=size[1], frames=frames, threads=threads, rounds=rounds)
+    typer.echo(str(study.run(out)))
 
 
 @bench.command("stylizers")
