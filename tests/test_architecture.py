@@ -103,7 +103,8 @@ def extras() -> dict[str, set[str]]:
     table = project()["optional-dependencies"]
     found = {name: {canonical(r) for r in wanted} - {project()["name"]} for name, wanted in table.items()}
     for name, wanted in table.items():
-        for other in re.findall(r"\[([\w,-]+)\]", " ".join(wanted)):
+        own = " ".join(r for r in wanted if canonical(r) == project()["name"])
+        for other in re.findall(r"\[([\w,-]+)\]", own):
             for one in other.split(","):
                 found[name] |= found[one]
     return found
