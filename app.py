@@ -54,7 +54,11 @@ def main(arguments: list[str] | None = None) -> None:
     with contextlib.ExitStack() as stack:
         try:
             platform = _platform(stack, options.host)
-            page = launch(options.host, options.port, platform=platform, mcp_server=options.mcp)
+            names = (
+                [os.environ["SPACE_HOST"]] if "SPACE_HOST" in os.environ else []
+            )  # of a Hugging Face Space
+            chosen = {"platform": platform, "mcp_server": options.mcp, "public_hosts": names}
+            page = launch(options.host, options.port, **chosen)
         except WorkbenchError as error:  # a damaged card, for one
             sys.exit(str(error))
         except OSError as error:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,9 +20,10 @@ from PIL import Image
 from workbench import models
 from workbench.classify import reading as classify
 from workbench.core.errors import WorkbenchError
+from workbench.core.pixels import LUMA
 from workbench.data.images import read_image
 from workbench.styles import stylize
-from workbench.ui import about, launch, read, redraw
+from workbench.ui import about, launch, moods
 from workbench.ui.examples import examples
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -103,7 +103,7 @@ def test_colours_and_runtime_are_the_library_functions(client, photo):
     options = {"preserve_color": 0.7, "runtime": "torch-bf16"}
     np.testing.assert_array_equal(drawn, np.asarray(stylize.stylize(read_image(photo), **options)))
     plain = np.asarray(stylize.stylize(read_image(photo)))
-    luma = np.array(stylize.LUMA)
+    luma = np.array(LUMA)
     assert np.abs(plain - drawn.astype(float)).mean() > 1  # other colours ...
     assert np.abs((plain - drawn.astype(float)) @ luma).mean() < 1  # ... in the same light
 
@@ -143,40 +143,6 @@ def test_classify_and_explain(client, photo):
     assert Path(overlay).stem == f"photo-{expected.top}"
     with Image.open(overlay) as image:
         assert image.size == (96, 64)
-
-
-def test_a_big_drawing_can_be_stopped_and_a_small_one_has_no_button(photo, monkeypatch):
-    page = SimpleNamespace(session_hash="page")
-
-    def drawing():
-        choices = (stylize.DEFAULT_STYLE, 1, 0, "torch")
-        return redraw.redraw(str(photo), *choices, page, progress=lambda *_, **__: None)
-
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(photo.parent))
-    (*_, caption, button), *more = drawing()
-    assert not more
-    assert caption.startswith("96 × 64 px in")
-    assert button["visible"] is False
-    monkeypatch.setattr(redraw, "BIG", 96 * 64 - 1)
-    steps = drawing()
-    assert next(steps)[3].visible is True
-    redraw.stop(page)
-    *_, caption, button = next(steps)
-    assert caption == "Stopped, as you asked."
-    assert button["visible"] is False
-    assert [step[2] for step in drawing()][-1].startswith("96 × 64 px in")  # the next one is not
-
-
-def test_what_cannot_be_redrawn_takes_the_result_away(tmp_path):
-    """And the call ends as any other, so that the visitor's next choice is not forgotten."""
-    bad = tmp_path / "<b>.png"
-    bad.write_text("not a picture")
-    page = SimpleNamespace(session_hash="page")
-    choices = (stylize.DEFAULT_STYLE, 1, 0, "torch")
-    [(result, download, caption, _)] = redraw.redraw(str(bad), *choices, page, progress=lambda *_, **__: None)
-    assert result is None
-    assert download.interactive is False
-    assert caption.startswith("Expected &lt;b&gt;.png to be a picture")
 
 
 # pictures of every kind, good and bad
@@ -240,8 +206,8 @@ def test_bad_arguments_are_refused_in_one_line(client, photo):
     assert "Unknown style 'nosuch'" in refusal(client, file(photo), "nosuch", 1)
     assert "Unknown style" in refusal(client, file(photo), ["a"], 1)
     for strength in (2, -0.1, "strong", None):
-        assert "between 0" in refusal(client, file(photo), FILTER, strength)
-    assert "a preserve_color between 0" in refusal(client, file(photo), FILTER, 1, 1.5)
+        assert "Expected strength to be" in refusal(client, file(photo), FILTER, strength)
+    assert "preserve_color to be between 0" in refusal(client, file(photo), FILTER, 1, 1.5)
     assert "Unknown runtime 'cuda'" in refusal(client, file(photo), stylize.DEFAULT_STYLE, 1, 0, "cuda")
     assert "Expected a network" in refusal(client, file(photo), FILTER, 1, 0, "torch-bf16")
     assert "Unknown model 'nosuch'" in refusal(client, file(photo), "nosuch", api_name="/classify")
@@ -305,7 +271,7 @@ def test_cards_are_tables_and_escaped():
     assert "<strong>0.654</strong> <span>(95 % interval 0.6 to 0.7)</span>" in page
     assert "95.1 ± 1.2" in page
     assert "喜" in page
-    assert "about <strong>65 of 100</strong> (95 % interval 60 to 70)" in read.trust(card)
+    assert "about <strong>65 of 100</strong> (95 % interval 60 to 70)" in moods.trust(card)
 
 
 def test_every_trained_model_is_on_the_about_page():
@@ -318,7 +284,7 @@ def test_bars_are_sorted_text():
     shares = dict(zip(card.class_names, np.arange(1, len(card.classes) + 1, dtype=float), strict=True))
     total = sum(shares.values())
     reading = classify.Reading(card.name, {k: v / total for k, v in shares.items()}, True)
-    bars = read.bars(reading, card)
+    bars = moods.bars(reading, card)
     places = [bars.index(c["name_zh"]) for c in reversed(card.classes)]
     assert places == sorted(places)
     assert f"{100 * shares[reading.top] / total:.0f} %" in bars

@@ -147,6 +147,7 @@ def view(**changes):
         "title": '"><img src=x onerror=alert(1)>.mp4',
         "options": {"style": FILTER, "strength": 0.5, "scale": 0.5, "temporal": 0.5},
         "state": "running",
+        "stopping": False,
         "share": 0.25,
         "note": "30 of 120 frames",
         "ahead": 0,
@@ -170,6 +171,8 @@ def test_cards_say_it_in_words():
     assert "strength 0.5 · 50 % of the size · steadiness 0.5" in running
     assert 'data-action="cancel"' in running
     assert 'data-action="delete"' not in running
+    stopping = my_work.card(view(stopping=True))  # said at once, before the frame in hand is done
+    assert "Stopping" in stopping
     assert "Waiting, 2 ahead" in my_work.card(view(state="queued", share=0.0, ahead=2))
     failed = my_work.card(view(state="failed", reason="<b>Expected</b> a video.", finished=1.0))
     assert "&lt;b&gt;Expected&lt;/b&gt; a video." in failed

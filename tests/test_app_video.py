@@ -14,8 +14,9 @@ from workbench.core.errors import WorkbenchError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import new_id
+from workbench.service.tasks import TASKS
 from workbench.styles.stylize import DEFAULT_STYLE
-from workbench.ui import launch, video
+from workbench.ui import launch, video_jobs
 
 gradio_client = pytest.importorskip("gradio_client")
 httpx = pytest.importorskip("httpx")
@@ -100,9 +101,9 @@ def test_a_video_is_drawn_and_bad_ones_are_refused_in_words(page, short, tmp_pat
     assert "text.mp4 is not one" in refusal(client, text)
     assert "still.mp4 is not one" in refusal(client, sound)
     assert "Unknown style 'nosuch'" in refusal(client, short, "nosuch")
-    assert "strength between 0 and 1" in refusal(client, short, strength=2)
-    assert "scale between 0.1 and 1" in refusal(client, short, scale="large")
-    assert "temporal between 0 and 0.99" in refusal(client, short, steadiness=-1)
+    assert "strength to be between 0 and 1" in refusal(client, short, strength=2)
+    assert "scale to be a number" in refusal(client, short, scale="large")
+    assert "temporal to be between 0 and 0.99" in refusal(client, short, steadiness=-1)
     inside = httpx.post(
         f"{page.local_url}gradio_api/call/submit_video",
         json={"data": [{"path": __file__}, FILTER, 1, 1, 0]},
@@ -136,14 +137,14 @@ def wait_for_end(client, number=0):
 def test_the_estimate_is_in_words():
     facts = {"frames": 1000}
     drawn = {"seconds_a_frame": 0.25, "width": 640, "height": 360}
-    assert video.estimate(facts, drawn) == "About **4 min 13 s** for 1,000 frames at 640 × 360 px."
-    assert "choose a smaller size" in video.estimate({"frames": 100_000}, drawn)
-    assert "does not say how many" in video.estimate({"frames": None}, drawn)
+    assert video_jobs.estimate(facts, drawn) == "About **4 min 13 s** for 1,000 frames at 640 × 360 px."
+    assert "choose a smaller size" in video_jobs.estimate({"frames": 100_000}, drawn)
+    assert "does not say how many" in video_jobs.estimate({"frames": None}, drawn)
 
 
 @pytest.mark.slow
-def test_a_look_is_what_the_job_draws(platform, tmp_path):
-    """The frame that is tried is the one at that time, drawn as the job will draw it."""
+def test_the_frame_to_try_is_what_the_job_draws(platform, tmp_path):
+    """The one at that time, drawn as the job will draw it."""
     from PIL import Image
 
     clip = clips.make(tmp_path / "clip.mp4", 50)
@@ -151,33 +152,11 @@ def test_a_look_is_what_the_job_draws(platform, tmp_path):
         options = {"style": FILTER, "strength": 0.0, "scale": 1.0, "temporal": 0.5, "at": seconds}
         out = tmp_path / f"at{number}"
         out.mkdir()
-        platform.looks.run("workbench.service.previews:draw_frame", (clip,), options, out)
+        platform.previews.start(TASKS["preview_video"], [clip], options, out).result(PATIENCE)
         with Image.open(out / "after.png") as after:
             assert clips.read_counter(np.asarray(after)) == number
     with pytest.raises(WorkbenchError, match="is not one"):
-        platform.looks.run("workbench.service.previews:facts", (Path(__file__),), {}, tmp_path)
-
-
-def test_looks_survive_their_worker_and_end(tmp_path):
-    from workbench.service.engines.local import LocalEngine
-    from workbench.service.looks import Looks
-
-    looks = Looks(lambda: LocalEngine(1, 1))
-    try:
-        with pytest.raises(WorkbenchError, match="brought its reader down"):
-            looks.run("platform_tasks:die", (), {}, tmp_path)
-        with pytest.raises(WorkbenchError, match=r"longer than 0\.5 s"):
-            looks.run("platform_tasks:hang", (), {}, tmp_path, seconds=0.5)
-        with pytest.raises(WorkbenchError, match="Expected something else"):
-            looks.run("platform_tasks:refuse", (), {}, tmp_path)
-        said = []
-        looks.run("platform_tasks:count", (), {"seconds": 0.3}, tmp_path, lambda *word: said.append(word))
-        assert (tmp_path / "whole.bin").is_file()
-        assert said
-    finally:
-        looks.close()
-    with pytest.raises(WorkbenchError, match="is being stopped"):
-        looks.run("platform_tasks:who", (), {}, tmp_path)
+        platform.previews.start(TASKS["video_facts"], [__file__], None, tmp_path / "none").result(PATIENCE)
 
 
 # the page in a browser
@@ -241,9 +220,10 @@ def test_the_frame_to_try_is_that_of_the_last_video_chosen(browser, page, short,
         tab = context.new_page()
         tab.set_default_timeout(120_000)
         tab.goto(f"{page.local_url}#video")
-        let_go = hold_next(tab, page, "try_frame")
+        until_held, let_go = hold_next(tab, page, "try_frame")
         tab.set_input_files("#video-input input[type=file]", str(long))
         tab.wait_for_selector("#video-facts:has-text('long.mp4')")
+        until_held()
         tab.locator("#video-input").get_by_role("button", name="Clear").click()
         tab.set_input_files("#video-input input[type=file]", str(short))
         tab.wait_for_selector("#video-facts:has-text('short.mp4')")
@@ -255,8 +235,8 @@ def test_the_frame_to_try_is_that_of_the_last_video_chosen(browser, page, short,
 def test_nobody_is_shown_the_video_of_another(platform, short):
     owner, other = new_id("a"), new_id("a")
     job = platform.submit(owner, "stylize_video", [short], {"style": FILTER})
-    assert video.in_hand(platform, owner, None).id == job
-    assert video.in_hand(platform, other, None) is None
-    assert video.in_hand(platform, other, job) is None
+    assert video_jobs.in_hand(platform, owner, None).id == job
+    assert video_jobs.in_hand(platform, other, None) is None
+    assert video_jobs.in_hand(platform, other, job) is None
     platform.delete(owner, job)
-    assert video.in_hand(platform, owner, job) is None
+    assert video_jobs.in_hand(platform, owner, job) is None

@@ -221,6 +221,25 @@ def test_a_registry_names_what_it_knows():
         things.get("goat")
 
 
+@dataclasses.dataclass(frozen=True)
+class Base:
+    steps: int = 10  # of all phases
+    rate: float = 0.1  # per step
+
+
+@dataclasses.dataclass(frozen=True)
+class Changed(Base):
+    steps: int = 20
+    rate: float = 0.2  # per epoch
+
+
+def test_an_inherited_field_keeps_its_comment_unless_it_has_another():
+    assert {o.name: (o.default, o.help) for o in options.options(Changed)} == {
+        "steps": (20, "of all phases"),
+        "rate": (0.2, "per epoch"),
+    }
+
+
 def test_options_are_read_from_fields_and_comments():
     known = {o.name: o for o in options.options(Drawing)}
     assert known["photos"].required
@@ -236,7 +255,7 @@ def test_options_are_read_from_fields_and_comments():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"photos": "p", "strength": 1.5}, r"Expected strength to be 0 to 1 but got 1\.5"),
+        ({"photos": "p", "strength": 1.5}, r"Expected strength to be between 0 and 1 but got 1\.5"),
         ({"photos": "p", "strength": float("nan")}, r"Expected strength"),
         ({"photos": "p", "validate_every": 0}, r"Expected validate_every to be at least 1 but got 0"),
         ({"photos": "p", "validate_every": 2.5}, r"a whole number"),
@@ -301,7 +320,7 @@ def test_flags_show_help_limits_and_choices():
         "[required]",
     ):
         assert expected in text
-    with pytest.raises(WorkbenchError, match=r"Expected strength to be 0 to 1 but got 2\.0"):
+    with pytest.raises(WorkbenchError, match=r"Expected strength to be between 0 and 1 but got 2\.0"):
         runner.invoke(app, ["--photos", "p", "--strength", "2"], catch_exceptions=False)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from browsing import chromium, hold_next
@@ -10,6 +12,9 @@ from PIL import Image
 from workbench import models
 from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier
 from workbench.data.images import read_image
+from workbench.service import picture_tasks
+from workbench.service.engines.worker import Context
+from workbench.service.tasks import ReadOptions
 from workbench.ui import launch, read
 from workbench.ui.examples import examples
 
@@ -44,15 +49,20 @@ def explain(client, photo, *choices):
         return np.asarray(image)
 
 
+def difference(a, b) -> int:
+    """The largest, in levels."""
+    return np.abs(np.asarray(a, int) - np.asarray(b, int)).max()
+
+
 def test_method_and_layer_through_the_api(client, photo):
     classifier, picture = Classifier.load(SMALL), read_image(photo)
     name = classifier.card.class_names[1]
     for method, layer in (("grad_cam", "stage4"), ("guided_grad_cam", ""), ("occlusion", "")):
         expected = classifier.explain(picture, name, method, layer or None).overlay
         found = explain(client, photo, SMALL, name, method, layer)
-        np.testing.assert_array_equal(found, np.asarray(expected))
+        assert difference(found, expected) <= 1  # another process may sum in another order
     usual = np.asarray(classifier.explain(picture, name).overlay)
-    np.testing.assert_array_equal(explain(client, photo, SMALL, name), usual)  # what programs of old sent
+    assert difference(explain(client, photo, SMALL, name), usual) <= 1  # what programs of old sent
     # a layer is of no use to occlusion: left over from another method, it is not in the way
     np.testing.assert_array_equal(explain(client, photo, SMALL, name, "occlusion", "stage4"), found)
 
@@ -69,36 +79,29 @@ def test_unknown_methods_and_layers_are_refused_in_one_line(client, photo):
         assert "\n" not in str(caught.value)
 
 
-def test_the_mood_comes_before_everything_else(photo, monkeypatch):
-    """Reading neither explains nor measures nor asks other models: it is there at once."""
-    monkeypatch.setattr(read, "describe", None)
-    monkeypatch.setattr(read.compare, "read_with_all", None)
-    monkeypatch.setattr(Classifier, "explain", None)
-    bars, _, reading, *rest = read.read(str(photo), DEFAULT_CLASSIFIER, lambda *_, **__: None)
-    assert "percent" in bars
-    assert reading.model == DEFAULT_CLASSIFIER
-    assert rest == [None, "", ""]  # nothing of the painting before stays beside this mood
-    assert read.read(None, DEFAULT_CLASSIFIER, None)[2] is None
+def measured(path, model, folder):
+    """What follows the mood on the page: (numbers of the painting, readings of all models)."""
+    picture_tasks.measure_picture((path,), ReadOptions(model), Context(folder))
+    found = json.loads((folder / "facts.json").read_text())
+    reading = Classifier.load(model).classify(read_image(path))
+    return found["values"], [reading, *map(read.as_reading, found["readings"])]
 
 
-def test_what_follows_the_mood(photo):
-    reading = read.read(str(photo), SMALL, lambda *_, **__: None)[2]
-    values, numbers, table = read.compare_all(str(photo), SMALL, reading, reading.top)
+def test_what_follows_the_mood(photo, tmp_path):
+    values, readings = measured(photo, SMALL, tmp_path)
+    numbers = read.show_numbers(values, SMALL, readings[0].top)
     assert "How it is painted" in numbers
-    assert table.count("<th scope=") > 2
-    assert numbers == read.show_numbers(values, SMALL, reading.top)
-    other = next(n for n in reading.probabilities if n != reading.top)
+    assert read.side_by_side(readings, SMALL).count("<th scope=") > 2
+    other = next(n for n in readings[0].probabilities if n != readings[0].top)
     assert read.show_numbers(values, SMALL, other) != numbers
-    assert read.compare_all(None, SMALL, None, None) == ({}, "", "")
 
 
 def test_a_tiny_picture_has_a_mood_but_no_numbers(tmp_path):
     path = tmp_path / "dot.png"
     Image.new("RGB", (8, 8), "white").save(path)
-    reading = read.read(str(path), SMALL, lambda *_, **__: None)[2]
-    values, numbers, table = read.compare_all(str(path), SMALL, reading, reading.top)
-    assert (values, numbers) == ({}, "")
-    assert "side by side" in table
+    values, readings = measured(path, SMALL, tmp_path)
+    assert read.show_numbers(values, SMALL, readings[0].top) == ""
+    assert "side by side" in read.side_by_side(readings, SMALL)
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
@@ -152,11 +155,12 @@ def test_choosing_method_and_layer_in_the_browser(tab, photo):
 @pytest.mark.slow
 @pytest.mark.parametrize("tab", [(1280, 900)], indirect=True)
 @pytest.mark.parametrize("slow", ["look", "compare_all"])
-def test_what_is_still_to_come_of_one_painting_keeps_nothing_from_the_next(tab, page, photo, slow):
-    let_go = hold_next(tab, page, slow)
+def test_what_is_still_to_come_of_one_painting_keeps_nothing_from_the_next(tab, page, photo, slow, tmp_path):
+    until_held, let_go = hold_next(tab, page, slow)
     tab.get_by_label("Example: a painting meant for serenity").first.click()
     tab.wait_for_selector("#read-moods .bar")
     first = tab.inner_html("#read-moods")
+    until_held()
     tab.set_input_files("#read input[type=file]", str(photo))
     tab.wait_for_function("t => document.querySelector('#read-moods').innerHTML !== t", arg=first)
     tab.wait_for_timeout(1000)  # what follows on the photo's mood is asked for, too
@@ -165,9 +169,9 @@ def test_what_is_still_to_come_of_one_painting_keeps_nothing_from_the_next(tab, 
         "() => { const map = document.querySelector('#read-overlay img');"
         " return map && map.naturalWidth === 96 && map.naturalHeight === 64; }"
     )
-    classifier, painting = Classifier.load(), read_image(photo)
-    reading = classifier.classify(painting)
-    _, numbers, table = read.compare_all(str(photo), reading.model, reading, reading.top)
+    values, readings = measured(photo, DEFAULT_CLASSIFIER, tmp_path)
+    numbers = read.show_numbers(values, DEFAULT_CLASSIFIER, readings[0].top)
+    table = read.side_by_side(readings, DEFAULT_CLASSIFIER)
     tab.wait_for_function(
         """wanted => Object.entries(wanted).every(([id, html]) => {
           const box = document.createElement("div"); box.innerHTML = html;

@@ -14,6 +14,7 @@ from clips import decode, make, packets, read_counter
 
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service.engines import create
+from workbench.service.engines.local import LocalEngine
 from workbench.service.errors import EngineError, LimitError, StorageError, UnknownJobError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
@@ -44,10 +45,21 @@ def test_an_engine_that_cannot_be_had_is_refused_in_one_line(monkeypatch):
         create("ray", 1)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, engine):
+    """URL of the jobs' database, None for the folder's own."""
+    if request.param == "sqlite":
+        return None
+    if not isinstance(engine, LocalEngine):
+        pytest.skip("databases and engines know nothing of each other: one engine with each database")
+    return request.getfixturevalue("postgres")
+
+
 @pytest.fixture
-def platform(engine, tmp_path):
+def platform(engine, database, tmp_path):
     limits = Limits(cancel_seconds=3.0, free_bytes=0)
-    with Platform(tmp_path / "data", engine, limits=limits, kinds=platform_tasks.KINDS) as made:
+    options = {"limits": limits, "kinds": platform_tasks.KINDS, "database": database}
+    with Platform(tmp_path / "data", engine, **options) as made:
         yield made
 
 
@@ -245,9 +257,9 @@ def test_refusals_come_before_acceptance(platform, upload, tmp_path):
     owner = new_id("a")
     with pytest.raises(UnknownNameError, match=r"Unknown kind of work 'paint'. Known: brief, bug"):
         platform.submit(owner, "paint", [upload])
-    with pytest.raises(WorkbenchError, match=r"Unknown option 'size'. Known: text."):
+    with pytest.raises(WorkbenchError, match=r"Unknown setting 'size'. Known: text."):
         platform.submit(owner, "echo", [upload], {"size": 3})
-    with pytest.raises(WorkbenchError, match="Expected seconds between 0 and 600 but got 'nan'"):
+    with pytest.raises(WorkbenchError, match="Expected seconds to be between 0 and 600 but got nan"):
         platform.submit(owner, "count", [], {"seconds": float("nan")})
     with pytest.raises(WorkbenchError, match="Expected 1 files for echo but got 2"):
         platform.submit(owner, "echo", [upload, upload])

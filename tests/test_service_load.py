@@ -102,12 +102,13 @@ def test_real_work(real):
 
 
 @pytest.mark.slow
-def test_real_video(real, tmp_path):
+def test_real_video(real, tmp_path, monkeypatch):
     """A clip redrawn whole, and in pieces that are put together: the same frames."""
     import av
 
-    from workbench.service import tasks
+    from workbench.service import video_tasks
     from workbench.service.engines.worker import Context
+    from workbench.service.tasks import FilmOptions
 
     platform, _ = real
     clip = tmp_path / "clip.mp4"
@@ -122,7 +123,7 @@ def test_real_video(real, tmp_path):
     preview = platform.submit(owner, "preview_video", [clip], {"style": "colormatrix_sepia"})
     job = platform.submit(owner, "stylize_video", [clip], {"style": "colormatrix_sepia"})
     view = platform.wait(owner, preview, PATIENCE)
-    assert [made.name for made in view.files] == ["after.png", "before.png"], view.reason
+    assert [made.name for made in view.files] == ["after.png", "before.png", "facts.json"], view.reason
     view = platform.wait(owner, job, PATIENCE)
     assert view.state == "done", view.reason
 
@@ -133,22 +134,55 @@ def test_real_video(real, tmp_path):
     whole = levels(platform.result(owner, job))
     assert len(whole) == 20
 
-    options = platform.job(owner, job).options
-    tasks_frames, tasks.CHUNK_FRAMES = tasks.CHUNK_FRAMES, 5
-    try:
-        pieces = tasks.split_video((clip,), options)
-    finally:
-        tasks.CHUNK_FRAMES = tasks_frames
+    options = FilmOptions(**platform.job(owner, job).options)
+    monkeypatch.setattr(video_tasks, "CHUNK_FRAMES", 5)
+    pieces = video_tasks.split((clip,), options)
     assert len(pieces) == 4
     parts = []
     for number, piece in enumerate(pieces):
         parts.append(tmp_path / f"part{number}")
         parts[-1].mkdir()
-        tasks.stylize_video((clip,), piece, Context(parts[-1], lambda *_: None, lambda: False))
+        video_tasks.stylize((clip,), piece, Context(parts[-1]))
     out = tmp_path / "out"
     out.mkdir()
-    tasks.join_video((clip,), pieces, parts, Context(out, lambda *_: None, lambda: False))
+    video_tasks.join((clip,), pieces, parts, Context(out))
     assert np.abs(np.subtract(levels(out / "video.mp4"), whole)).max() <= 2
+
+
+OWNER = new_id("a")
+
+
+def drawn(platform, clip, **options):
+    return platform.wait(OWNER, platform.submit(OWNER, "stylize_video", [clip], options), PATIENCE)
+
+
+@pytest.mark.slow
+def test_a_film_that_was_cut_off_says_so(real, tmp_path):
+    """A third of the file is missing: what is there is drawn, and the owner is told what is not."""
+    import clips
+
+    platform, _ = real
+    whole = clips.make(tmp_path / "whole.mp4", 100, container_options={"movflags": "faststart"})
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    view = drawn(platform, cut, style="colormatrix_sepia")
+    frames = len(clips.decode(platform.result(OWNER, view.id, "video.mp4"))[1])
+    assert view.state == "done"
+    assert 10 < frames < 90
+    assert f"{frames} frames of the 100 that it announces could be read" in view.reason
+    assert drawn(platform, whole, style="colormatrix_sepia").reason is None
+
+
+@pytest.mark.slow
+def test_a_film_that_shows_nobody_says_so_in_a_portrait_style(real, tmp_path):
+    import clips
+
+    platform, _ = real
+    clip = clips.make(tmp_path / "nobody.mp4", 5)
+    view = drawn(platform, clip, style="afgan_portrait")
+    assert view.state == "done"
+    assert view.reason.startswith("No face was found in any frame, so nothing was drawn.")
+    assert drawn(platform, clip, style="colormatrix_sepia", strength=0).reason is None  # as it was asked for
 
 
 @pytest.mark.slow
@@ -172,14 +206,21 @@ def test_the_page_behind_the_gate(real):
 
 @pytest.mark.slow
 def test_the_load_test_writes_every_figure_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(loadtest, "overhead", lambda *_: {"added_seconds": 0.0})  # loads the model
+    for figure in ("overhead", "beside_a_large_one"):  # they load the model
+        monkeypatch.setattr(loadtest, figure, lambda *_: {"added_seconds": 0.0})
     for _ in range(2):
         loadtest.measure(tmp_path / "platform.csv", "local", workers=1, jobs=20)
     with (tmp_path / "platform.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     names = [(row["figure"], row["quantity"]) for row in rows]
     assert len(names) == len(set(names))
-    assert {figure for figure, _ in names} == {"throughput", "queued memory", "overhead", "recovery"}
+    assert {figure for figure, _ in names} == {
+        "throughput",
+        "queued memory",
+        "overhead",
+        "small beside large",
+        "recovery",
+    }
     values = {row["quantity"]: float(row["value"]) for row in rows}
     assert values["jobs_mixed_up_or_lost"] == 0
     assert values["queued_jobs"] == 20

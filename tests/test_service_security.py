@@ -1,6 +1,7 @@
 """Nobody reads another's job, file, or its existence: by id, by URL, by path tricks or by a forged token."""
 
 import os
+import time
 
 import platform_tasks
 import pytest
@@ -10,13 +11,15 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from workbench.core.errors import UnknownNameError, WorkbenchError
-from workbench.service import audit
-from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service import audit, jobs
+from workbench.service.accounts import Accounts
+from workbench.service.database import Database
+from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
 from workbench.service.identity import COOKIE, Tokens
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import is_id, new_id
-from workbench.service.tasks import KINDS, check_options
+from workbench.service.tasks import TASKS
 from workbench.service.web import gate, identify, result_url
 
 PATIENCE = 300.0
@@ -46,9 +49,10 @@ def whoami(request):
     return JSONResponse({"owner": request.state.owner})
 
 
-def client(platform, **options):
-    app = Starlette(routes=[Route("/{rest:path}", whoami)], middleware=[gate(platform)])
-    return TestClient(app, follow_redirects=False, **options)
+def client(platform, base_url="http://localhost", **options):
+    methods = ["GET", "POST", "DELETE"]
+    app = Starlette(routes=[Route("/{rest:path}", whoami, methods=methods)], middleware=[gate(platform)])
+    return TestClient(app, base_url, follow_redirects=False, **options)
 
 
 ASKS = [
@@ -204,20 +208,69 @@ def test_old_jobs_go_and_those_of_removed_accounts(tmp_path):
         assert [p.name for p in (tmp_path / "owners").iterdir()] == [ann]
 
 
+def test_a_clock_that_is_set_far_ahead_erases_nothing(tmp_path, monkeypatch):
+    owner, real = new_id("a"), time.time
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(free_bytes=0)) as platform:
+        job = platform.submit(owner, "who", [])
+        assert platform.wait(owner, job, PATIENCE).state == "done"
+    for days in (40, 40.01, 0, 0.5):
+        monkeypatch.setattr(time, "time", lambda days=days: real() + days * 86400)
+        with Platform(tmp_path, kinds=platform_tasks.KINDS) as platform:
+            assert platform.result(owner, job).is_file(), days
+    for days in (0.9, 1.4, 2.3):  # when the clock goes right, what is old goes
+        monkeypatch.setattr(time, "time", lambda days=days: real() + days * 86400)
+        with Platform(tmp_path, kinds=platform_tasks.KINDS) as platform:
+            left = [view.id for view in platform.jobs(owner)]
+    assert left == []
+
+
+def test_the_jobs_of_a_removed_account_are_stopped(tmp_path, monkeypatch):
+    """By another process, as `workbench users remove` does it."""
+    monkeypatch.setattr(jobs, "_SEARCH", 0.2)
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(free_bytes=0)) as platform:
+        owner = platform.accounts.add("ann", GOOD).owner
+        running, waiting = (platform.submit(owner, "count", [], {"seconds": 600}) for _ in range(2))
+        end = time.monotonic() + PATIENCE
+        while platform.job(owner, running).share == 0 and time.monotonic() < end:
+            time.sleep(0.05)
+        other = Database(tmp_path / "workbench.db")
+        Accounts(other).remove("ann")
+        other.close()
+        while platform.store.jobs() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert platform.store.jobs() == set()
+        for job in (running, waiting):
+            with pytest.raises(UnknownJobError):
+                platform.job(owner, job)
+        somebody = new_id("a")  # and the worker is free again
+        assert platform.wait(somebody, platform.submit(somebody, "who", []), PATIENCE).state == "done"
+
+
+def test_messages_name_no_place_on_the_server():
+    assert without_paths("No /home/ann/data/owners/a1/j2/input/00.png: bad") == "No 00.png: bad"
+    assert without_paths(r"'C:\Users\ann\x.png' is damaged") == "'x.png' is damaged"
+    for harmless in ("96 × 64 px", "See https://example.org/a/b", "1/2 and 3/4", "video/mp4", "a/b.png"):
+        assert without_paths(harmless) == harmless
+
+
+def test_a_long_name_is_not_repeated_whole():
+    assert len(str(UnknownNameError("style", "x" * 100_000, ["a"]))) < 150
+
+
 @pytest.mark.parametrize("style", ["/etc/passwd", "../x", "x.safetensors", "a b", "", 3, None, "x" * 65])
 def test_a_style_is_a_name_and_no_path(style):
-    with pytest.raises(WorkbenchError, match="Expected style to be a name from the list"):
-        check_options(KINDS["stylize_picture"], {"style": style})
+    with pytest.raises(WorkbenchError, match=r"Expected style to be (a name from the list|text)"):
+        TASKS["stylize_picture"].check({"style": style})
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
     [("strength", 2), ("strength", float("nan")), ("strength", True), ("scale", 0), ("temporal", 1),
-     ("runtime", "os.system"), ("chunk", [0]), ("source", "/etc/passwd")],
+     ("runtime", "os.system"), ("chunk", [0]), ("_chunk", [0]), ("source", "/etc/passwd")],
 )  # fmt: skip
 def test_options_of_a_video_are_checked(option, value):
-    with pytest.raises(WorkbenchError, match=r"Expected|Unknown option"):
-        check_options(KINDS["stylize_video"], {option: value})
+    with pytest.raises(WorkbenchError, match=r"Expected|Unknown"):
+        TASKS["stylize_video"].check({option: value})
 
 
 def test_unknown_kinds_name_only_what_is_offered(platform):
@@ -231,7 +284,7 @@ def test_each_visitor_is_somebody_else_and_stays_it(platform):
     assert is_id(owner, "a")
     assert one.get("/x").json()["owner"] == owner
     assert two.get("/").json()["owner"] not in (owner, None)
-    cookie = client(platform, base_url="https://testserver").get("/").headers["set-cookie"]
+    cookie = client(platform, base_url="https://localhost").get("/").headers["set-cookie"]
     assert {"HttpOnly", "SameSite=Lax", "Path=/", "Secure"} <= {part.strip() for part in cookie.split(";")}
 
 

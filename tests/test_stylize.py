@@ -86,7 +86,7 @@ def test_strength_blends_linearly(folder):
 
 @pytest.mark.parametrize("strength", [-0.01, 1.01, float("nan"), float("inf"), "much", None])
 def test_strength_out_of_range_is_refused(folder, strength):
-    with pytest.raises(WorkbenchError, match=r"Expected strength to be (0 to 1|a number) but got"):
+    with pytest.raises(WorkbenchError, match=r"Expected strength to be (between 0 and 1|a number) but got"):
         stylize(picture(), "another", strength)
 
 

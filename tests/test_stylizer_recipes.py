@@ -17,7 +17,7 @@ from workbench.training.trainer import Trainer
 TINY_FSGAN = {"architecture": "fsgan_small", "arguments": {"stem": 4, "middle": 4, "trunk": 8, "blocks": 1}}
 TINY = {
     "fsgan": TINY_FSGAN | {"spectrum_size": 32},
-    "distil": TINY_FSGAN,
+    "distil": TINY_FSGAN | {"teacher": "kuwahara"},
     "cartoongan": TINY_FSGAN,
     "animegan": TINY_FSGAN,
     "ugatit_light": {"arguments": {"width": 4, "blocks": 1}, "base": 4, "crop": 128},
@@ -123,8 +123,8 @@ def test_unknown_recipes_settings_and_teachers_are_refused():
         config_for("fsgan", **folders, w_tv=-1)
     with pytest.raises(UnknownNameError, match=r"teacher.*ink_wash"):
         config_for("fsgan", **folders, teacher="nobody")
-    with pytest.raises(UnknownNameError, match="ink_gain"):
-        config_for("distil", **folders, drawing={"ink_grain": 1})
+    with pytest.raises(UnknownNameError, match="line_gain"):
+        config_for("distil", **folders, drawing={"line_grain": 1})
     with pytest.raises(WorkbenchError, match="twice spectrum_size"):
         config_for("fsgan", **folders, crop=100)
 
@@ -164,14 +164,21 @@ def test_the_first_phase_has_the_terms_that_it_is_given(folders, tmp_path):
 
 def test_distillation_needs_no_style_and_keeps_what_is_nearest_to_the_teacher(folders, tmp_path):
     changes = {"style": "", "steps": 4, "validate_every": 2, "teacher": "ink_wash"}
+    changes |= {"warmup_steps": 0, "lr_distil": 0.01}
     trainer = Trainer(config(folders, tmp_path, "distil", **changes))
     trainer.run()
     rows = logged(tmp_path / "validation.csv")
     assert [int(row["step"]) for row in rows] == [2, 4]
+    assert len({row["distance_photo"] for row in rows}) == 1
     distances = {int(row["step"]): float(row["distance"]) for row in rows}
     assert trainer.weights("best")[1] == min(distances, key=distances.get)
     measured, _ = trainer.recipe.measure(trainer.ema, "mine")
     assert [row["pictures"] for row in measured] == ["photos", "drawn teacher", "mine"]
+    assert measured[1]["distance_to_teacher"] == 0
+    assert 0 < measured[2]["distance_to_teacher"] != measured[0]["distance_to_teacher"] > 0
+    target = trainer.recipe.targets["drawing"]
+    photo = next(iter(trainer.recipe.data.training))
+    assert np.array_equal(target[photo], trainer.recipe.teacher.draw(trainer.recipe.data.training[photo]))
 
 
 def test_the_learning_rate_rises_and_falls_as_it_is_told(folders, tmp_path):

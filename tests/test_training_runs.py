@@ -47,7 +47,15 @@ def photos(tmp_path):
 
 def config(photos, out, **changes):
     """Of a distillation: no style, no frozen features."""
-    values = {"photos": str(photos), "out": str(out), "arguments": SMALL, "steps": 2, "batch": 2, "crop": 32}
+    values = {
+        "photos": str(photos),
+        "out": str(out),
+        "arguments": SMALL,
+        "steps": 2,
+        "batch": 2,
+        "crop": 32,
+        "teacher": "kuwahara",
+    }
     values |= {"held_out": 4, "checkpoint_every": 1, "validate_every": 1, "threads": 1}
     return config_for("distil", **values | changes)
 

@@ -11,8 +11,10 @@ Importing the package is cheap: neither torch nor gradio is loaded until somethi
 The names are listed in ``__init__.pyi`` and shown one by one in docs/library.md.
 """
 
-from workbench.core import lazy
+from workbench.core import lazy, offline
 
 __version__ = "0.1.0"
+
+offline.switch_off()  # before any library is imported that would report to its makers
 
 __getattr__, __dir__, __all__ = lazy.names_of(__name__, __file__)

@@ -41,6 +41,16 @@ def serve(
             "database does not know are kept in the folder's quarantine.",
         ),
     ] = False,
+    public_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name under which the server is reached, of a reverse proxy for one; repeatable."
+        ),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
+    ] = None,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
 ) -> None:
     """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
@@ -60,7 +70,14 @@ def serve(
                 + (f" --database {platform.database.name}" if database else "")
             )
         try:
-            page = launch(host or DEFAULT_HOST, port, platform=platform, mcp_server=mcp)
+            page = launch(
+                host or DEFAULT_HOST,
+                port,
+                platform=platform,
+                mcp_server=mcp,
+                public_hosts=public_host or (),
+                trusted_proxies=trusted_proxy or (),
+            )
         except OSError as error:
             raise WorkbenchError(f"Cannot listen on {host or DEFAULT_HOST}:{port} ({error}).") from error
         typer.echo(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)")

@@ -3,6 +3,8 @@
 They are ``ValueError``s, so library users may catch the builtin; the CLI and the app print them as one line.
 """
 
+LONGEST_NAME = 60  # characters of a name that a message repeats
+
 
 class WorkbenchError(ValueError):
     """Base of every error whose cause is the user's input."""
@@ -17,7 +19,8 @@ class UnknownNameError(WorkbenchError):
 
     def __init__(self, what: str, name: str, known):
         known = sorted(known)
-        super().__init__(f"Unknown {what} {name!r}. Known: {', '.join(known) if known else 'none'}.")
+        shown = name if len(str(name)) <= LONGEST_NAME else f"{str(name)[:LONGEST_NAME]}…"
+        super().__init__(f"Unknown {what} {shown!r}. Known: {', '.join(known) if known else 'none'}.")
         self.what, self.name, self.known = what, name, known
 
 

@@ -8,12 +8,24 @@ from workbench.core.errors import WorkbenchError
 
 # Extra: the modules that it brings. pyproject.toml names their packages; a test holds the two together.
 EXTRAS = {
-    "app": ("argon2", "gradio", "itsdangerous", "psutil", "pykka", "sqlalchemy", "starlette"),
+    "app": (
+        "alembic",
+        "argon2",
+        "gradio",
+        "itsdangerous",
+        "prometheus_client",
+        "psutil",
+        "pykka",
+        "sqlalchemy",
+        "starlette",
+        "uvicorn",
+    ),
     "report": ("cleanlab", "ipykernel", "jupyter_client", "nbconvert", "nbformat", "papermill", "seaborn"),
     "cluster": ("ray",),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "lab": ("jupyterlab",),
     "mcp": ("mcp",),
+    "postgresql": ("psycopg",),
 }
 
 

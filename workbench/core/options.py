@@ -44,10 +44,10 @@ class Range:
 
     @property
     def words(self) -> str:
-        """As a person says it: "0 to 1", "at least 1", "at most 9", or nothing without limits."""
+        """As a person says it: "between 0 and 1", "at least 1", "at most 9", or nothing without limits."""
         low, high = (None if x is None else f"{x:g}" for x in (self.minimum, self.maximum))
         if low is not None and high is not None:
-            return f"{low} to {high}"
+            return f"between {low} and {high}"
         return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
 
 
@@ -91,7 +91,7 @@ class Option:
     def _one(self, value: Any) -> Any:
         if self.choices:
             if value not in self.choices:
-                raise UnknownNameError(self.name.replace("_", " "), str(value), self.choices)
+                raise UnknownNameError(self.name.replace("_", " "), str(value)[:80], self.choices)
             return value
         if isinstance(self.type, type) and dataclasses.is_dataclass(self.type):
             if isinstance(value, self.type):
@@ -121,7 +121,7 @@ class Option:
         return self.type(value)
 
     def _expected(self, what: str, value: Any) -> WorkbenchError:
-        return WorkbenchError(f"Expected {self.name} to be {what} but got {value!r}.")
+        return WorkbenchError(f"Expected {self.name} to be {what} but got {repr(value)[:80]}.")
 
 
 _WORDS = {str: "text", bool: "true or false", dict: "a mapping"}
@@ -149,7 +149,7 @@ def build(cls: type[Config], changes: Mapping[str, Any]) -> Config:
     known = {option.name: option for option in options(cls)}  # type: ignore[arg-type]
     for name in changes:
         if name not in known:
-            raise UnknownNameError("setting", name, known)
+            raise UnknownNameError("setting", str(name)[:80], known)
     for name, option in known.items():
         if option.required and name not in changes:
             raise WorkbenchError(f"Expected {name} ({option.help}) but it is missing.")
@@ -231,11 +231,13 @@ def _option(field: dataclasses.Field, hint: Any, comment: str) -> Option:
 
 
 def _comments(cls: type) -> dict[str, str]:
-    """The comment of every field: on its line or lines, or alone on the lines right above it."""
+    """The comment of every field: on its line or lines, or alone on the lines right above it. A field that
+    only changes an inherited default has the inherited comment.
+    """
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if dataclasses.is_dataclass(base):
-            found |= _own_comments(base)
+            found |= {name: comment for name, comment in _own_comments(base).items() if comment}
     return found
 
 

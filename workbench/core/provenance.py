@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from workbench.core.cells import guarded
 from workbench.core.files import write_whole
 
 _PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "scikit-image", "numpy")
@@ -53,5 +54,6 @@ def write_rows(rows: Sequence[Mapping], path: Path) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+        cells = {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()}
+        writer.writerow({k: guarded(v) for k, v in cells.items()})
     write_whole(text.getvalue().encode(), path)

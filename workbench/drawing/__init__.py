@@ -1,5 +1,12 @@
-"""What is drawn without learning: teachers, classical filters, the geometry of faces."""
+"""What is drawn without learning: scenes in a look, teachers, classical filters, the geometry of faces."""
 
 from workbench.core import lazy
+from workbench.drawing.look import LOOKS, Look
+from workbench.drawing.scene import draw
 
-__getattr__, __dir__, __all__ = lazy.modules_of(__name__, __path__)
+__getattr__, _, _modules = lazy.modules_of(__name__, __path__)
+__all__ = ["LOOKS", "Look", "draw", *_modules]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,6 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core import pixels
+
 
 @dataclasses.dataclass(frozen=True)
 class TeacherConfig:
@@ -107,7 +109,7 @@ def draw(image: NDArray[np.uint8], config: TeacherConfig | None = None) -> NDArr
     """The teacher's drawing of an RGB picture (H, W, 3), same size and type. 432×288 takes about 0.1 s."""
     config = config or TeacherConfig()
     color = kuwahara(image.astype(np.float32) / 255, config.radius, config.sharpness)
-    luma = color @ np.array([0.299, 0.587, 0.114], np.float32)
+    luma = pixels.luma(color)
     ink = np.array(config.ink_color, np.float32)
     lines = ink_lines(luma, config.ink_sigma, config.ink_gain, config.ink_threshold)
     if config.bold_sigma:

@@ -12,8 +12,6 @@ import functools
 from collections.abc import Iterable
 from pathlib import Path
 
-from workbench.interpret.faithfulness import verdict
-
 FOLDER = Path(__file__).resolve().parent / "measured"
 
 
@@ -66,6 +64,8 @@ def reliance(sha256: str, method: str, usual_layer: bool = True) -> str:
         method: a name in :data:`~workbench.interpret.methods.METHODS`.
         usual_layer: whether a layered method looks at the layer that it was measured on.
     """
+    from workbench.interpret.faithfulness import verdict  # brings torch; the tables need none
+
     rows = faithfulness_of(sha256)
     text = verdict(rows, method)
     if not rows:

@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from workbench.core.pixels import LUMA
+
 # BT.601 with U and V scaled to the range of RGB differences
-_YUV = ((0.299, 0.587, 0.114), (-0.14713, -0.28886, 0.436), (0.615, -0.51499, -0.10001))
+_YUV = (LUMA, (-0.14713, -0.28886, 0.436), (0.615, -0.51499, -0.10001))
 
 
 def rgb_to_yuv(image: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workbench.models.discriminators import _conv
+from workbench.core.pixels import LUMA
+from workbench.models.discriminators import spectral_conv
 from workbench.models.registry import register
 
 
@@ -127,7 +128,7 @@ def _tones(x: Tensor) -> tuple[Tensor, Tensor]:
     skin and clothes keep their colours without their texture.
     """
     low = F.interpolate(F.avg_pool2d(x, 8), scale_factor=8, mode="bilinear", align_corners=False)
-    luma = (low * low.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    luma = (low * low.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     return luma, low - luma
 
 
@@ -230,17 +231,17 @@ class CAMDiscriminator(nn.Module):
     def __init__(self, base: int = 32):
         super().__init__()
         self.layers = nn.Sequential(
-            _conv(3, base, 5, 2),
+            spectral_conv(3, base, 5, 2),
             nn.LeakyReLU(0.2),
-            _conv(base, 2 * base, 3, 2),
+            spectral_conv(base, 2 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(2 * base, 4 * base, 3, 2),
+            spectral_conv(2 * base, 4 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(4 * base, 4 * base, 3),
+            spectral_conv(4 * base, 4 * base, 3),
             nn.LeakyReLU(0.2),
         )
         self.cam = CAM(4 * base, normalised=True)
-        self.score = _conv(4 * base, 1, 3)
+        self.score = spectral_conv(4 * base, 1, 3)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         attended, logits, _ = self.cam(self.layers(x))

@@ -16,7 +16,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 from workbench.models.registry import register
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+def spectral_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+    """Convolution of the same size (or 1/``stride`` of it) with spectral normalisation."""
     return spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2))
 
 
@@ -31,15 +32,15 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         self.inputs = inputs
         self.layers = nn.Sequential(
-            _conv(inputs, base, 5, 2),
+            spectral_conv(inputs, base, 5, 2),
             nn.LeakyReLU(0.2),
-            _conv(base, 2 * base, 3, 2),
+            spectral_conv(base, 2 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(2 * base, 4 * base, 3, 2),
+            spectral_conv(2 * base, 4 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(4 * base, 4 * base, 3),
+            spectral_conv(4 * base, 4 * base, 3),
             nn.LeakyReLU(0.2),
-            _conv(4 * base, 1, 3),
+            spectral_conv(4 * base, 1, 3),
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -65,11 +66,11 @@ class FeatureDiscriminator(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(c, affine=False, momentum=0.05) for c in channels)
         self.heads = nn.ModuleList(
             nn.Sequential(
-                _conv(c, width, 1),
+                spectral_conv(c, width, 1),
                 nn.LeakyReLU(0.2),
-                _conv(width, width, 3),
+                spectral_conv(width, width, 3),
                 nn.LeakyReLU(0.2),
-                _conv(width, 1, 1),
+                spectral_conv(width, 1, 1),
             )
             for c in channels
         )
@@ -107,13 +108,13 @@ class SpectrumDiscriminator(nn.Module):
     def __init__(self, base: int = 16):
         super().__init__()
         self.layers = nn.Sequential(
-            _conv(3, base, 3),
+            spectral_conv(3, base, 3),
             nn.LeakyReLU(0.2),
-            _conv(base, 2 * base, 3, 2),
+            spectral_conv(base, 2 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(2 * base, 2 * base, 3, 2),
+            spectral_conv(2 * base, 2 * base, 3, 2),
             nn.LeakyReLU(0.2),
-            _conv(2 * base, 1, 3),
+            spectral_conv(2 * base, 1, 3),
         )
 
     def forward(self, spectrum: Tensor) -> list[Tensor]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from workbench.classify.features import StatisticsFeatures
 from workbench.classify.publish import Publication, Source, train_classifier
 from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier
+from workbench.core.cells import guarded, unguarded
 from workbench.data.check import check_dataset
 from workbench.interpret.descriptors import class_averages, describe_folder
 from workbench.metrics.bootstrap import bootstrap
@@ -97,6 +98,7 @@ def scores(report: FullReport) -> list[dict]:
 def answers(report: FullReport) -> NDArray[np.float64]:
     """(N, C) calibrated out-of-fold probabilities, averaged over the split seeds, in the data's order."""
     table = pd.read_csv(report.out / READER / f"{READER}_predictions.csv", dtype={"path": str})
+    table["path"] = table["path"].map(unguarded)
     table = table[table["model"] == READER]
     columns = [f"p_{c}" for c in report.data.classes]
     mean = table.groupby("path")[columns].mean().loc[list(report.data.paths)].to_numpy()
@@ -212,7 +214,7 @@ def suspects(report: FullReport) -> list[dict]:
 def expression(report: FullReport) -> list[dict]:
     """Mean of every expression descriptor in every class, with intervals over groups."""
     table = describe_folder(report.data)
-    described = pd.DataFrame(table)
+    described = pd.DataFrame(table).map(guarded)
     report.out.mkdir(parents=True, exist_ok=True)
     described.to_csv(report.out / "descriptors.csv", index=False, float_format="%.6g")
     return [

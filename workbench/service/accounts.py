@@ -6,6 +6,7 @@ Source: OWASP Authentication and Password Storage cheat sheets; NIST SP 800-63B 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import threading
 import time
@@ -20,14 +21,15 @@ from sqlalchemy.orm import Session
 from workbench.service import audit
 from workbench.service.database import Database
 from workbench.service.errors import AccountError, LoginError
-from workbench.service.schema import Attempt, User
+from workbench.service.identity import DAYS
+from workbench.service.schema import Attempt, EndedSession, User
 from workbench.service.storage import new_id
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 MIN_PASSWORD, MAX_PASSWORD = 10, 256
-# Failures before a lock: by name from one address, by address, and by name from anywhere. The last is higher,
-# so that a stranger does not lock an owner out with five wrong guesses.
-FAILURES = {"both": 5, "address": 30, "name": 50}
+# Failures before a lock: by name from one address, and by address. None by name from anywhere, with which
+# a stranger could lock somebody out.
+FAILURES = {"both": 5, "address": 30}
 LOCK_SECONDS = 900.0
 _COMMON = frozenset(
     (
@@ -114,29 +116,42 @@ class Accounts:
         """
         name, password = name.strip().casefold()[:64], password[: MAX_PASSWORD + 1]
         keys = _keys(name, address)
-        with self._database.read() as session:
+        with self._database.write() as session:  # counted before it is tried: guesses at once count too
             self._refuse_locked(session, keys)
-            user = _find(session, name)
+            for key in keys.values():
+                self._count(session, key)
+            user = _find(session, name) if _NAME.fullmatch(name) else None
         with self._hashing:
             good = self._verify(user.password if user else self._nobody, password) and user is not None
+            renewed = good and self._hasher.check_needs_rehash(user.password)
+            hashed = self._hasher.hash(password) if renewed else None
         with self._database.write() as session:
             if not good:
-                for key in keys.values():
-                    self._count(session, key)
                 audit.note(session, user.owner if user else "", "login", name, f"refused from {address}")
             else:
-                session.execute(sql.delete(Attempt).where(Attempt.key == keys["both"]))
-                if self._hasher.check_needs_rehash(user.password):
-                    session.merge(user).password = self._hasher.hash(password)
+                self._forgive(session, keys)
+                if hashed:
+                    session.merge(user).password = hashed
                 audit.note(session, user.owner, "login", name, f"ok from {address}")
         if not good:
             raise LoginError("Name and password do not belong together. Check both.")
         return user.owner, user.epoch
 
-    def holds(self, owner: str, epoch: int) -> bool:
-        """Whether a session of that epoch is still good: the account exists, its password is the same."""
+    def holds(self, owner: str, epoch: int, token: str = "") -> bool:
+        """Whether a session is good: the account exists, its password is the same, nobody logged out."""
         with self._database.read() as session:
-            return session.get(User, owner) is not None and session.get(User, owner).epoch == epoch
+            user = session.get(User, owner)
+            if user is None or user.epoch != epoch:
+                return False
+            return not token or session.get(EndedSession, _digest(token)) is None
+
+    def end_session(self, owner: str, token: str) -> None:
+        """Log out: ``token`` is good no more, wherever it has been copied to."""
+        now = self._clock()
+        with self._database.write() as session:
+            session.execute(sql.delete(EndedSession).where(EndedSession.until < now))
+            session.merge(EndedSession(key=_digest(token), until=now + DAYS * 86400))
+            audit.note(session, owner, "logout")
 
     def name_of(self, owner: str) -> str | None:
         """The account's name, or None for an anonymous owner."""
@@ -156,6 +171,13 @@ class Accounts:
             left = row.since + LOCK_SECONDS - self._clock() if row else 0
             if row and row.failures >= FAILURES[kind] and left > 0:
                 raise LoginError(f"Too many failed logins. Wait {max(1, round(left / 60))} minutes.")
+
+    def _forgive(self, session: Session, keys: dict[str, str]) -> None:
+        """Take back what a good login was counted as, and its owner's own failures."""
+        session.execute(sql.delete(Attempt).where(Attempt.key == keys["both"]))
+        row = session.get(Attempt, keys["address"]) if "address" in keys else None
+        if row is not None:
+            row.failures -= 1
 
     def _count(self, session: Session, key: str) -> None:
         now = self._clock()
@@ -187,12 +209,24 @@ def check_password(password: str, name: str = "") -> None:
 
 def _keys(name: str, address: str) -> dict[str, str]:
     """Keys of the failure counts; hashed, so that what a stranger typed is not stored."""
+    network = _network(address)
+    keys = {"both": _digest("both", name, network)}
+    return keys | ({"address": _digest("address", network)} if network else {})
 
-    def digest(*parts: str) -> str:
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
-    keys = {"both": digest("both", name, address), "name": digest("name", name)}
-    return keys | ({"address": digest("address", address)} if address else {})
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:40]
+
+
+def _network(address: str) -> str:
+    """An address as limits see it: of IPv6 the 64 bits that one customer has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def _checked_name(name: str) -> str:

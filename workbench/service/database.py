@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sql
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from workbench.service.errors import StorageError
-from workbench.service.schema import VERSION, Base, Meta
+from workbench.service.schema import HEAD, VERSION, Meta
 
 BUSY_SECONDS = 30.0  # to wait for another process that writes, `workbench users` for one
 
@@ -36,29 +36,69 @@ class Database:
         is_url = "://" in str(where)
         if not is_url:
             Path(where).touch(mode=0o600)
-        self._engine = sql.create_engine(str(where) if is_url else f"sqlite:///{where}")
+        try:
+            self._engine = sql.create_engine(
+                str(where) if is_url else f"sqlite:///{where}", pool_pre_ping=is_url
+            )
+        except (SQLAlchemyError, ModuleNotFoundError) as error:
+            raise StorageError(
+                f"The database URL cannot be used ({' '.join(str(error).split())}). Expected one such as "
+                "postgresql+psycopg://user@host/name, and its driver: pip install "
+                "'painter-psychology-workbench[postgresql]'."
+            ) from error
         self.name = self._engine.url.render_as_string() if is_url else str(where)  # no password in it
         self._is_sqlite = self._engine.dialect.name == "sqlite"
-        self._writing = threading.Lock() if self._is_sqlite else contextlib.nullcontext()
+        self._writing = threading.Lock()
         if self._is_sqlite:
             sql.event.listen(self._engine, "connect", _prepare)
             sql.event.listen(self._engine, "begin", _begin)
         self._writer = self._engine.execution_options(writes=True)
         try:
             with self.write() as session:
-                Base.metadata.create_all(session.connection())
+                self._upgrade(session.connection())
                 found = session.get(Meta, "version")
                 if found is None:
                     session.add(Meta(key="version", value=str(VERSION)))
                 elif int(found.value) > VERSION:
-                    raise StorageError(
-                        f"Expected a database of version {VERSION} or before but {self.name} has "
-                        f"{found.value}. Use the newer workbench that made it."
-                    )
+                    raise StorageError(self._too_new(f"version {VERSION}", found.value))
         except DBAPIError as error:
             raise StorageError(
                 f"The database {self.name} cannot be opened ({error.orig}). Check it."
             ) from error
+
+    def _upgrade(self, connection: sql.Connection) -> None:
+        """Bring the tables to the newest form, within the caller's transaction: wholly or not at all."""
+        if connection.dialect.name == "postgresql":  # another process may be opening it too
+            connection.execute(sql.text("SELECT pg_advisory_xact_lock(7107)"))
+        tables = set(sql.inspect(connection).get_table_names())
+        revision = None
+        if "alembic_version" in tables:
+            revision = connection.scalar(sql.text("SELECT version_num FROM alembic_version"))
+        if revision == HEAD:
+            return
+        if tables and "meta" not in tables:
+            raise StorageError(
+                f"Expected an empty database, or one of this program, but {self.name} has other tables. "
+                "Take another database."
+            )
+        from alembic import command, util
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", "workbench.service:migrations")
+        config.attributes["connection"] = connection
+        try:
+            if tables and revision is None:  # made before changes were counted
+                command.stamp(config, "0001")
+            command.upgrade(config, HEAD)
+        except util.CommandError as error:
+            raise StorageError(self._too_new(f"tables of {HEAD}", str(revision))) from error
+
+    def _too_new(self, known: str, found: str) -> str:
+        return (
+            f"Expected a database of {known} or before but {self.name} has {found}. Use the newer workbench "
+            "that made it."
+        )
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -77,8 +117,10 @@ class Database:
             yield session
 
     def integrity(self) -> str:
-        """SQLite's ``integrity_check``: "ok" if nothing is damaged."""
+        """SQLite's ``integrity_check``: "ok" if nothing is damaged; of others, that they answer."""
         with self._engine.connect() as connection:
+            if not self._is_sqlite:
+                return "ok" if connection.scalar(sql.text("SELECT 1")) == 1 else "no answer"
             return str(connection.execute(sql.text("PRAGMA integrity_check")).scalar())
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from workbench.core.errors import WorkbenchError
 
 
@@ -30,3 +32,15 @@ class StorageError(WorkbenchError):
 
 class EngineError(WorkbenchError):
     """An engine cannot be started as asked."""
+
+
+_PATH = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:)?(?:[/\\][^/\\\s'\":,;<>()]+)+[/\\]([^/\\\s'\":,;<>()]+)")
+
+
+def without_paths(text: str) -> str:
+    """A message for a visitor: of a file of this computer no more than its name.
+
+    >>> without_paths("The file /srv/data/owners/a1/input/00.png is damaged.")
+    'The file 00.png is damaged.'
+    """
+    return _PATH.sub(r"\1", text)

@@ -20,6 +20,7 @@ from typing import Any
 import pykka
 from sqlalchemy.exc import SQLAlchemyError
 
+from workbench.core.errors import WorkbenchError
 from workbench.service import audit
 from workbench.service.database import Database
 from workbench.service.engines import Ended, Engine, Progress, Work
@@ -28,7 +29,7 @@ from workbench.service.limits import Limits
 from workbench.service.records import Records
 from workbench.service.schema import CANCELLED, DONE, FAILED, Job
 from workbench.service.storage import Store
-from workbench.service.tasks import Kind
+from workbench.service.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Parts:
     store: Store
     engine: Engine
     limits: Limits
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, Task]
     board: Board
 
 
@@ -139,23 +140,25 @@ class JobActor(pykka.ThreadingActor):
         self._stopped = ""  # why we killed the attempt
         self._killed = 0.0  # and when, monotonic time
         self._unwritten: Callable[[], Any] | None = None  # what the database has not taken yet
+        self._is_over = False  # it has taken it
 
     def on_start(self) -> None:
         self._started = self._heard = time.monotonic()
         parts, job = self._parts, self._job
         try:
+            chosen = self._kind.check(job.options)  # they may have been written by an earlier version
             self._folder = parts.store.attempt(job.owner, job.id)
-        except StorageError as error:
+        except WorkbenchError as error:
             self._end(FAILED, str(error), 0.0)
             return
         work = Work(
             self._attempt,
             self._kind.run,
             tuple(parts.store.inputs(job.owner, job.id, job.inputs)),
-            dict(job.options),
+            chosen,
             self._folder,
-            self._kind.split,
-            self._kind.join,
+            split=self._kind.split,
+            join=self._kind.join,
         )
         parts.board.put(job.id, Live(0.0, "Starting", self._started))
         parts.engine.start(work, self._hear)
@@ -163,6 +166,8 @@ class JobActor(pykka.ThreadingActor):
             self._ask_to_stop()
 
     def on_receive(self, message: Any) -> None:
+        if self._is_over:  # the next attempt may run already: what comes late changes nothing
+            return
         if self._unwritten is not None:  # the attempt has ended, only the database does not know
             self._write(self._unwritten)
             return
@@ -211,11 +216,11 @@ class JobActor(pykka.ThreadingActor):
         parts, job = self._parts, self._job
         if ended.outcome == "done":
             try:
-                made = parts.store.publish(job.owner, job.id, self._folder)
+                made, remark = parts.store.publish(job.owner, job.id, self._folder), ended.reason or None
             except StorageError as error:
                 self._end(FAILED, str(error), ended.seconds)
             else:
-                self._write(lambda: parts.records.finish(job.id, DONE, None, ended.seconds, made))
+                self._write(lambda: parts.records.finish(job.id, DONE, remark, ended.seconds, made))
         elif self._cancelling is not None and ended.outcome in ("cancelled", "crashed"):
             self._end(CANCELLED, None, ended.seconds)
         elif self._stopped or ended.outcome != "crashed":
@@ -238,6 +243,7 @@ class JobActor(pykka.ThreadingActor):
         except SQLAlchemyError:
             log.exception("the end of %s is not written yet", self._job.id)
             return
+        self._is_over = True
         if gone:
             erase(self._parts, self._job)
         self._parts.board.drop(self._job.id)
@@ -288,6 +294,11 @@ class JobManager(pykka.ThreadingActor):
             for row in self._parts.records.running():
                 if row.id not in self._live:  # a full disk, say, kept us from writing what became of it
                     after_crash(self._parts, row, "its supervisor was lost", 0.0)
+            for row in self._parts.records.of_nobody():  # nobody waits for it any more
+                if self._parts.records.delete(row.owner, row.id):
+                    erase(self._parts, row)
+                elif row.id in self._live:
+                    self._live[row.id][0].tell(Cancel(row.id))
         if now - self._cleaned > _HOUSEKEEPING:
             self._cleaned = now
             clean(self._parts)
@@ -333,10 +344,18 @@ def erase(parts: Parts, job: Job) -> None:
 
 
 def clean(parts: Parts) -> None:
-    """Erase deleted jobs and those past their time; forget old lines of the audit log."""
-    for job in parts.records.to_erase(time.time()):
+    """Erase deleted jobs and those past their time; forget old lines of the audit log.
+
+    While the clock may be wrong, nothing goes for its age.
+    """
+    now = time.time()
+    jumped = parts.records.clock_has_jumped(now)
+    for job in parts.records.to_erase(now, by_age=not jumped):
         erase(parts, job)
-    audit.prune(parts.database)
+    if jumped:
+        log.warning("the clock was set by more than a day: what is old is kept for a day more")
+    else:
+        audit.prune(parts.database)
 
 
 def recover(parts: Parts) -> None:

@@ -13,18 +13,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
 
+from workbench.core.options import Range
 from workbench.service.engines.worker import Context
 from workbench.service.limits import Limits
 from workbench.service.platform import JobView, Platform
+from workbench.service.previews import Preview
 from workbench.service.schema import DONE, QUEUED
 from workbench.service.storage import new_id
-from workbench.service.tasks import KINDS, Kind, within
+from workbench.service.tasks import TASKS, NoOptions, PhotoOptions, Task
 
 _HERE = "workbench.service.loadtest"  # also when it runs as the program
 OWNERS = 20
@@ -33,23 +35,30 @@ REPEATS = 7
 _WAIT = 600.0
 
 
-def echo(inputs: tuple[Path, ...], options: Mapping[str, Any], context: Context) -> None:
+@dataclasses.dataclass(frozen=True)
+class Rest:
+    """How long to do nothing."""
+
+    seconds: Annotated[float, Range(0, 600)] = 1.0
+
+
+def echo(inputs: tuple[Path, ...], options: NoOptions, context: Context) -> None:
     """The least that a job can do: copy its input."""
     (context.out / "echo.bin").write_bytes(inputs[0].read_bytes())
 
 
-def rest(inputs: tuple[Path, ...], options: Mapping[str, Any], context: Context) -> None:
+def rest(inputs: tuple[Path, ...], options: Rest, context: Context) -> None:
     """Do nothing for a while."""
-    end = time.monotonic() + options["seconds"]
+    end = time.monotonic() + options.seconds
     while time.monotonic() < end:
         context.progress(0.5, "Resting")
         time.sleep(0.05)
     (context.out / "done.txt").write_text("done")
 
 
-_KINDS = KINDS | {
-    "echo": Kind("Echo", f"{_HERE}:echo", {}),
-    "rest": Kind("Rest", f"{_HERE}:rest", {"seconds": (within(0, 600), 1.0)}, inputs=0),
+_KINDS = TASKS | {
+    "echo": Task("echo", "Echo", f"{_HERE}:echo"),
+    "rest": Task("rest", "Rest", f"{_HERE}:rest", Rest, inputs=0),
 }
 _LIMITS = Limits(active_jobs=10_000, queued_jobs=10_000, jobs_a_minute=100_000, free_bytes=0)
 
@@ -147,14 +156,13 @@ def overhead(platform: Platform, folder: Path) -> dict[str, float]:
     picture = folder / "picture.png"
     noise = np.random.default_rng(0).integers(0, 256, (SIZE // 8, SIZE // 8, 3), np.uint8)
     Image.fromarray(noise).resize((SIZE, SIZE), Image.Resampling.BICUBIC).save(picture)
-    kind, owner = KINDS["stylize_picture"], new_id("a")
-    options = {name: default for name, (_, default) in kind.options.items()}
+    owner = new_id("a")
 
     def direct() -> None:
-        from workbench.service.tasks import stylize_picture
+        from workbench.service.picture_tasks import stylize_picture
 
         with tempfile.TemporaryDirectory() as out:
-            stylize_picture((picture,), options, Context(Path(out), lambda *_: None, lambda: False))
+            stylize_picture((picture,), PhotoOptions(), Context(Path(out)))
 
     def through() -> JobView:
         job = platform.submit(owner, "stylize_picture", [picture])
@@ -178,6 +186,38 @@ def overhead(platform: Platform, folder: Path) -> dict[str, float]:
         "in_worker_seconds": statistics.median(work),
         "added_seconds": statistics.median(a - b for a, b in zip(whole, work, strict=True)),
         "workers_mb_with_model": Memory.now().workers,
+    }
+
+
+def beside_a_large_one(platform: Platform, folder: Path) -> dict[str, float]:
+    """A picture of 512² drawn for somebody who waits: alone, and while one of 24 megapixels is drawn."""
+    import numpy as np
+    from PIL import Image
+
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8))
+    for name, size in (("small", (SIZE, SIZE)), ("large", (6000, 4000))):
+        noise.resize(size, Image.Resampling.BICUBIC).save(folder / f"{name}.jpg")
+
+    def draw(name: str) -> Preview:
+        out = Path(tempfile.mkdtemp(dir=folder))
+        return platform.previews.start(TASKS["stylize_picture"], [folder / f"{name}.jpg"], None, out, name)
+
+    def small() -> float:
+        return _seconds(lambda: draw("small").result(_WAIT))
+
+    small()  # the worker has its model
+    alone = [small() for _ in range(REPEATS)]
+    with draw("large") as large:
+        _until(lambda: large.share > 0.05)
+        beside = [small() for _ in range(REPEATS)]
+        if large.ended:
+            raise RuntimeError("The large picture was done too soon to measure beside it.")
+    return {
+        "alone_seconds": statistics.median(alone),
+        "beside_seconds": statistics.median(beside),
+        "beside_seconds_most": max(beside),
+        "added_seconds": statistics.median(beside) - statistics.median(alone),
+        "added_seconds_most": max(beside) - statistics.median(alone),
     }
 
 
@@ -226,6 +266,7 @@ def measure(out: Path, engine: str, workers: int = 2, jobs: int = 200) -> Path:
             "throughput": lambda: on_a_platform("throughput", lambda p: throughput(p, jobs, folder)),
             "queued memory": lambda: on_a_platform("memory", lambda p: queued_memory(p, jobs)),
             "overhead": lambda: on_a_platform("overhead", lambda p: overhead(p, folder)),
+            "small beside large": lambda: on_a_platform("lanes", lambda p: beside_a_large_one(p, folder)),
             "recovery": lambda: recovery(folder / "recovery", engine, workers),
         }
         for figure, run in figures.items():

@@ -12,8 +12,8 @@ only.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
 import logging
 import math
 import os
@@ -31,17 +31,19 @@ from workbench.service import audit, jobs, schema
 from workbench.service.accounts import Accounts
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
-from workbench.service.errors import LimitError, StorageError, UnknownJobError
+from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
 from workbench.service.folder import DATABASE, LOCK, SECRET, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
-from workbench.service.looks import Looks
+from workbench.service.previews import PreviewRunner
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id
-from workbench.service.tasks import KINDS, Kind, check_options
+from workbench.service.tasks import TASKS, Task, as_json
+from workbench.service.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
+_TIDY = 600.0  # seconds between looks for old uploads
 _LOOK = 2.0  # seconds after which a waiter looks for itself
 
 
@@ -54,6 +56,7 @@ class JobView:
     title: str  # name of the upload
     options: dict[str, Any]
     state: str  # "queued", "running", "done", "failed" or "cancelled"
+    stopping: bool  # whether it was cancelled and has not ended yet
     share: float  # done, in [0, 1]
     note: str  # what it is doing
     ahead: int  # jobs that were accepted earlier and wait too
@@ -63,7 +66,7 @@ class JobView:
     seconds: float  # worker time that it cost
     bytes: int  # on the disk
     attempts: int
-    reason: str | None  # why it failed or waits again
+    reason: str | None  # why it failed or waits again, or what to know of its result
     files: tuple[Made, ...]  # results, by name
 
     @property
@@ -109,7 +112,7 @@ class Platform:
         *,
         address: str | None = None,
         database: str | None = None,
-        kinds: Mapping[str, Kind] = KINDS,
+        kinds: Mapping[str, Task] = TASKS,
         accounts: bool = False,
         local: bool = False,
         adopt: bool = False,
@@ -123,7 +126,9 @@ class Platform:
         try:
             self.database = Database(database or self.store.root / DATABASE)
             tie(self.store, self.database, adopt)
-            self.tokens = Tokens(read_secret(self.store.root / SECRET))
+            secret = read_secret(self.store.root / SECRET)
+            self.tokens = Tokens(secret)
+            self.uploads = Uploads(self.store.root, secret, self.limits)
         except BaseException:
             self._lock.release()
             raise
@@ -136,11 +141,12 @@ class Platform:
         self._denials = Rate(60)
         self._owns_engine = isinstance(engine, str)
         self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
-        self.looks = Looks(functools.partial(_engine_for_looks, workers))
+        self.previews = PreviewRunner(self.limits)
         self._parts = jobs.Parts(
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )
         jobs.recover(self._parts)
+        self._tidy = time.monotonic()
         self._manager = jobs.JobManager.start(self._parts)
         self._closing = threading.Event()
         threading.Thread(target=self._tick, name="ticker", daemon=True).start()
@@ -181,7 +187,7 @@ class Platform:
         if kind not in self.kinds:
             raise UnknownNameError("kind of work", kind, self.kinds)
         offered = self.kinds[kind]
-        checked = check_options(offered, options or {})
+        checked = as_json(offered.check(options))
         if len(inputs) != offered.inputs:
             raise WorkbenchError(f"Expected {offered.inputs} files for {kind} but got {len(inputs)}.")
         if address:
@@ -284,6 +290,14 @@ class Platform:
         """Jobs at work and bytes on the disk of an owner."""
         return self._records.usage(owner)
 
+    def counts(self) -> tuple[dict[str, int], float | None]:
+        """Jobs by state, and when the one that waits longest was accepted (UTC seconds)."""
+        return self._records.counts()
+
+    def is_working(self) -> bool:
+        """Whether somebody sees to the jobs."""
+        return not self._closing.is_set() and self._manager.is_alive()
+
     def remove_owner(self, owner: str) -> None:
         """Delete every job of an owner."""
         for row in self._records.list(owner):
@@ -295,11 +309,12 @@ class Platform:
             return
         self._closing.set()
         self._manager.stop(block=True)
-        self.looks.close()
+        self.previews.close()
         if self._owns_engine:
             self._engine.close()
         for row in self._records.running():
             self._records.requeue(row.id, "The server was stopped.", 0.0, counts=False)
+        self.uploads.close()
         self.database.close()
         self._lock.release()
 
@@ -323,7 +338,7 @@ class Platform:
             self._denials.take(str(owner))
         except LimitError:
             return
-        with self.database.write() as session:
+        with contextlib.suppress(DBAPIError), self.database.write() as session:  # a full disk says no too
             audit.note(session, str(owner), "job asked for", str(job), "refused")
 
     def _view(self, row: schema.Job, files: Sequence[Made]) -> JobView:
@@ -339,6 +354,7 @@ class Platform:
             title=row.title,
             options=dict(row.options),
             state=row.state,
+            stopping=row.cancel and row.state == schema.RUNNING,
             share=share,
             note=note,
             ahead=self._records.ahead(row) if row.state == schema.QUEUED else 0,
@@ -348,7 +364,7 @@ class Platform:
             seconds=row.seconds,
             bytes=row.bytes,
             attempts=row.attempts,
-            reason=row.reason,
+            reason=without_paths(row.reason) if row.reason else row.reason,
             files=tuple(files),
         )
 
@@ -359,6 +375,9 @@ class Platform:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
+            if time.monotonic() - self._tidy > _TIDY:
+                self._tidy = time.monotonic()
+                self.uploads.sweep()
 
 
 def _local_owner(database: Database) -> str:
@@ -385,13 +404,6 @@ def _lock(store: Store) -> filelock.BaseFileLock:
             f"The file {store.root / LOCK} cannot be locked ({error.strerror}). Check what lies there."
         ) from error
     return lock
-
-
-def _engine_for_looks(workers: int) -> Engine:
-    """One worker with as many threads as a job's: what it measures holds for them."""
-    from workbench.service.engines.local import LocalEngine, processors
-
-    return LocalEngine(1, max(1, len(processors()) // workers))
 
 
 def _plain(text: str) -> str:

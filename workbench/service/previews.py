@@ -1,141 +1,353 @@
-"""What is seen of a video before it is drawn, and of a result before it is opened.
+"""Tasks for somebody who waits at a screen: pictures, readings, one frame of a film.
 
-Run in workers: as looks (:mod:`workbench.service.looks`), and by the tasks of jobs.
+Their input stays where it is, nothing is recorded and nothing is kept. They run in two worker processes of
+their own, so they never wait for a job. The first is for quick ones. A task that finds out that it takes
+long, such as a large picture, says so before its work and is run by the second, which gives way to the first.
+
+Owners are served in turn, each in the order of asking. The work of somebody who leaves is stopped: what waits
+is never begun, and what runs ends at its next step.
 """
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextlib
-import json
-import time
+import dataclasses
+import itertools
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.service.engines import BACKGROUND, Ended, Engine, Progress, Work
+from workbench.service.errors import LimitError
+from workbench.service.limits import Limits
+from workbench.service.tasks import WARM_UP, Task
 
-from workbench.core.errors import UnknownNameError, WorkbenchError
-from workbench.core.files import write_image, write_whole
-from workbench.service.engines.worker import Context
-from workbench.styles import video
-from workbench.styles.menu import get, styles
-from workbench.styles.names import DEFAULT_STYLE
-from workbench.styles.video import probing
-from workbench.styles.video.flow import TemporalBlend
-from workbench.styles.video.reading import reading, scaled
+log = logging.getLogger(__name__)
 
-SCALES = (1.0, 0.75, 0.5, 0.25)  # of the sides, on offer
-THUMBNAIL_SIDE = 480  # pixels, the longer side
-FACTS, BEFORE, AFTER = "facts.json", "before.png", "after.png"
-_STREAMING = 0.9  # of the drawing's own speed is left beside decoding and encoding; measured, at least 0.85
+QUICK, LARGE = "quick", "large"
+QUICK_SECONDS, LARGE_SECONDS = 60.0, 600.0  # that one task may take, from its first word of progress
+_LOADING_SECONDS = 300.0  # until then: a process starts, and modules are imported, on a busy machine
+_REMEMBERED = 10_000  # owners and addresses, by when they were served
 
 
-def load(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Load what every look needs, and the style that most choose, where it is installed."""
-    with contextlib.suppress(WorkbenchError):
-        get(DEFAULT_STYLE).check()
+class Preview:
+    """One task that somebody waits for. Leaving its ``with`` block stops it.
+
+    Attributes:
+        share: done, in [0, 1].
+        note: what it is doing.
+        lane: the worker that it waits for or runs on, :data:`QUICK` or :data:`LARGE`.
+    """
+
+    def __init__(self, runner: PreviewRunner, work: Work, task: Task, owner: str, address: str, page: str):
+        self.work, self.owner, self.address, self.page = work, owner, address, page
+        self.share, self.note, self.lane = 0.0, "", QUICK
+        self.number = next(_numbers)
+        self.is_late = False  # whether it was stopped for the time that it took
+        self._runner, self._task = runner, task
+        self._outcome: concurrent.futures.Future[Path | WorkbenchError] = concurrent.futures.Future()
+        self._outcome.set_running_or_notify_cancel()
+
+    def __enter__(self) -> Preview:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is a result, or will be none."""
+        return self._outcome.done()
+
+    @property
+    def words(self) -> str:
+        """What to tell who waits."""
+        ahead = self._runner.ahead(self)
+        if not ahead:
+            return self.note or "Starting"
+        return "1 picture before yours" if ahead == 1 else f"{ahead} pictures before yours"
+
+    @property
+    def seconds(self) -> float:
+        """That the task may take."""
+        return min(self._task.seconds, QUICK_SECONDS if self.lane == QUICK else LARGE_SECONDS)
+
+    def result(self, timeout: float | None = None) -> Path:
+        """The folder of the result's files, once there are; waits for them.
+
+        Raises:
+            WorkbenchError: what the task refused, in its words; or it took too long, or its worker died.
+            CancelledError: it was stopped.
+        """
+        outcome = self._outcome.result(timeout)
+        if isinstance(outcome, WorkbenchError):
+            raise outcome
+        return outcome
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait at most ``seconds``; whether the task has ended."""
+        await asyncio.wait([asyncio.wrap_future(self._outcome)], timeout=seconds)
+        return self.ended
+
+    def end(self, outcome: Path | WorkbenchError) -> None:
+        """The runner's last word."""
+        self.share = self.share if isinstance(outcome, WorkbenchError) else 1.0
+        self._outcome.set_result(outcome)
+
+    def cancel(self) -> None:
+        """Stop the task: what waits is not begun, what runs ends at its next step."""
+        self._runner.stop(self)
 
 
-def facts(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """What a video holds: ``facts.json``. Refuses what :func:`workbench.styles.video.probe` refuses."""
-    context.progress(0.0, "Opening the video")
-    found = video.probe(inputs[0])
-    _write(
-        context,
-        {
-            "width": found.width,
-            "height": found.height,
-            "frames": found.frames,
-            "seconds": found.duration,
-            "rate": found.rate,
-            "codec": found.codec,
-            "audio": found.audio_codec,
-            "sizes": [[scale, *_sides(found, scale)] for scale in SCALES],
-        },
+_numbers = itertools.count()
+
+
+class _Lane:
+    """One worker and who waits for it. The engine is started with the first task."""
+
+    def __init__(self, nice: int, threads: int):
+        self.waiting: list[Preview] = []
+        self.running: Preview | None = None
+        self._nice, self._threads = nice, threads
+        self._engine: Engine | None = None
+        self._timer = threading.Timer(0, lambda: None)
+        self._starting = threading.Lock()
+
+    def engine(self) -> Engine:
+        with self._starting:
+            if self._engine is None:
+                from workbench.service.engines.local import LocalEngine
+
+                self._engine = LocalEngine(1, self._threads, self._nice)
+            return self._engine
+
+    def kill_after(self, seconds: float, preview: Preview, is_late: bool) -> None:
+        """End the present attempt by force, should it still run then."""
+        attempt = preview.work.attempt
+
+        def kill() -> None:
+            if self.running is preview and preview.work.attempt == attempt:
+                preview.is_late = is_late
+                self.engine().kill(attempt)
+
+        self._timer.cancel()
+        self._timer = threading.Timer(seconds, kill)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def rest(self) -> None:
+        """Nothing runs."""
+        self._timer.cancel()
+        self.running = None
+
+    def close(self) -> None:
+        self._timer.cancel()
+        with self._starting:
+            if self._engine is not None:
+                self._engine.close()
+
+
+class PreviewRunner:
+    """Runs tasks for those who wait.
+
+    Args:
+        limits: of an owner, an address, and all together.
+        threads: computing threads of each worker; 0 for all processors.
+    """
+
+    def __init__(self, limits: Limits | None = None, threads: int = 0):
+        self._limits, self._lock = limits or Limits(), threading.Lock()
+        self._lanes = {QUICK: _Lane(0, threads), LARGE: _Lane(BACKGROUND, threads)}
+        self._open: set[Preview] = set()
+        self._served: OrderedDict[str, int] = OrderedDict()  # owner or address: the newest request begun
+        self._turns = itertools.count(1)
+        self._closed = False
+
+    def start(
+        self,
+        task: Task,
+        inputs: Sequence[str | os.PathLike],
+        options: Mapping[str, Any] | None,
+        out: Path,
+        owner: str = "",
+        address: str = "",
+        page: str = "",
+    ) -> Preview:
+        """Have a task run, and return at once.
+
+        Args:
+            task: what to do.
+            inputs: files, which the task only reads; they must stay until it has ended.
+            options: of the task; the rest by default.
+            out: an empty folder for the result, removed if there is none.
+            owner: who asks, and from which ``address``: whoever asks for much waits longest.
+            page: the visitor's page, for :meth:`stop_page`.
+
+        Raises:
+            LimitError: too many are waiting, or the file is too large. WorkbenchError: an option is wrong.
+        """
+        chosen, paths = task.check(options), tuple(map(Path, inputs))
+        if any(path.stat().st_size > task.input_bytes for path in paths):
+            raise LimitError(f"Expected a file of at most {task.input_bytes / 1e6:g} MB. Save it smaller.")
+        work = Work(f"preview-{secrets.token_hex(8)}", task.run, paths, chosen, out, quick=True)
+        preview = Preview(self, work, task, owner, address, page)
+        with self._lock:
+            self._check(owner, address)
+            self._open.add(preview)
+            self._lanes[QUICK].waiting.append(preview)
+        self._next(QUICK)
+        return preview
+
+    def prepare(self) -> None:
+        """Have the quick worker load what most ask for first, visitors between; returns at once."""
+        for what in ("drawing", "reading"):
+            out = Path(tempfile.mkdtemp(prefix="workbench-"))
+            with contextlib.suppress(WorkbenchError):
+                self.start(WARM_UP, (), {"what": what}, out)
+
+    def ahead(self, preview: Preview) -> int | None:
+        """How many are served before this one; None if it is its turn, or over."""
+        with self._lock:
+            lane = self._lanes[preview.lane]
+            if preview not in lane.waiting:
+                return None
+            return self._order(lane).index(preview) + (lane.running is not None)
+
+    def stop(self, preview: Preview) -> None:
+        """As :meth:`Preview.cancel`."""
+        with self._lock:
+            if preview not in self._open:
+                return
+            lane = self._lanes[preview.lane]
+            runs = lane.running is preview
+            if runs:
+                lane.kill_after(self._limits.cancel_seconds, preview, is_late=False)
+            else:
+                lane.waiting.remove(preview)
+        if runs:
+            lane.engine().cancel(preview.work.attempt)
+        self._close(preview, CancelledError("Stopped, as you asked."))
+
+    def stop_page(self, owner: str, page: str) -> None:
+        """Stop all that an owner's page waits for: it was closed, or its visitor does not want to wait."""
+        with self._lock:
+            theirs = [p for p in self._open if page and (p.owner, p.page) == (owner, page)]
+        for preview in theirs:
+            preview.cancel()
+
+    def close(self) -> None:
+        """Stop the workers; who waits is told."""
+        with self._lock:
+            self._closed, left = True, list(self._open)
+        for preview in left:
+            self._close(preview, WorkbenchError("The server is being stopped. Come back in a minute."))
+        for lane in self._lanes.values():
+            lane.close()
+
+    def _check(self, owner: str, address: str) -> None:
+        limits = self._limits
+        if self._closed:
+            raise WorkbenchError("The server is being stopped. Come back in a minute.")
+        if sum(p.owner == owner for p in self._open) >= limits.previews:
+            raise LimitError(
+                f"You wait for {limits.previews} pictures, which is the most. Wait for one of them."
+            )
+        full = address and sum(p.address == address for p in self._open) >= limits.previews_an_address
+        if full or len(self._open) >= limits.previews_of_all:
+            raise LimitError("Too many people are waiting at the moment. Come back in a minute.")
+
+    def _order(self, lane: _Lane) -> list[Preview]:
+        """Who waits, in the order of service: everybody's first request before anybody's second."""
+        seen: Counter[str] = Counter()
+        keys = {}
+        for preview in sorted(lane.waiting, key=lambda p: p.number):
+            served = self._served.get(preview.address, 0), self._served.get(preview.owner, 0)
+            keys[preview] = seen[preview.owner], *served, preview.number
+            seen[preview.owner] += 1
+        return sorted(lane.waiting, key=keys.__getitem__)
+
+    def _next(self, name: str) -> None:
+        lane = self._lanes[name]
+        with self._lock:
+            if lane.running is not None or not lane.waiting or self._closed:
+                return
+            preview = self._order(lane)[0]
+            lane.waiting.remove(preview)
+            lane.running = preview
+            turn = next(self._turns)
+            for who in (preview.address, preview.owner):
+                self._served[who] = turn
+                self._served.move_to_end(who)
+            while len(self._served) > _REMEMBERED:
+                self._served.popitem(last=False)
+            lane.kill_after(_LOADING_SECONDS, preview, is_late=True)
+        is_loading = True
+
+        def hear(message: Progress | Ended) -> None:
+            nonlocal is_loading
+            if isinstance(message, Progress):
+                if is_loading and not preview.ended:
+                    is_loading = False
+                    lane.kill_after(preview.seconds, preview, is_late=True)
+                preview.share, preview.note = message.share, message.note
+            else:
+                self._ended(preview, lane, message)
+
+        lane.engine().start(preview.work, hear)
+
+    def _ended(self, preview: Preview, lane: _Lane, ended: Ended) -> None:
+        with self._lock:
+            lane.rest()
+            is_wanted = preview in self._open
+            is_deferred = ended.outcome == "deferred" and is_wanted
+            if is_deferred:
+                attempt = f"{preview.work.attempt}-{LARGE}"
+                preview.work = dataclasses.replace(preview.work, attempt=attempt, quick=False)
+                preview.lane, preview.share, preview.note = LARGE, 0.0, ""
+                self._lanes[LARGE].waiting.append(preview)
+        if not is_wanted:
+            _discard(preview)
+        elif not is_deferred:
+            self._close(preview, preview.work.out if ended.outcome == "done" else _problem(ended, preview))
+        for name in self._lanes:
+            self._next(name)
+
+    def _close(self, preview: Preview, outcome: Path | WorkbenchError) -> None:
+        with self._lock:
+            if preview not in self._open:
+                return
+            self._open.discard(preview)
+            runs = any(lane.running is preview for lane in self._lanes.values())
+        if isinstance(outcome, WorkbenchError) and not runs:  # else its worker still writes there
+            _discard(preview)
+        preview.end(outcome)
+
+
+def _problem(ended: Ended, preview: Preview) -> WorkbenchError:
+    if ended.outcome == "cancelled":
+        return CancelledError(ended.reason)
+    if ended.outcome == "failed":
+        return WorkbenchError(ended.reason)
+    if preview.is_late:
+        return WorkbenchError(
+            f"It took longer than {preview.seconds:g} s and was stopped. Try a smaller file."
+        )
+    log.warning("a preview was lost: %s", ended.reason)
+    return WorkbenchError(
+        f"Opening this file brought its reader down ({ended.reason}). It may be damaged, or need more memory "
+        "than there is. Save it again, smaller or in another format."
     )
 
 
-def draw_frame(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Draw the frame that is shown at ``options["at"]`` seconds: ``before.png``, ``after.png``.
-
-    ``facts.json`` says how many seconds a frame takes this worker, steadied by ``options["temporal"]``.
-    """
-    check_style(options["style"])
-    context.progress(0.0, "Opening the video")
-    pixels = frame_at(inputs[0], options["at"], options["scale"])
-    write_image(Image.fromarray(pixels), context.out / BEFORE)
-    context.progress(0.3, "Drawing one frame")
-    draw = get(options["style"]).drawer(options["strength"])
-    start = time.perf_counter()
-    drawing = draw([pixels])[0]
-    seconds = time.perf_counter() - start
-    context.progress(0.7, "Drawing one frame")
-    if seconds < 1:  # the first pass also sets things up, which a video does once
-        start = time.perf_counter()
-        draw([pixels])
-        seconds = time.perf_counter() - start
-    if options.get("temporal"):
-        blend = TemporalBlend(options["temporal"])
-        blend(pixels, drawing)
-        start = time.perf_counter()
-        blend(pixels, drawing)
-        seconds += time.perf_counter() - start
-    write_image(Image.fromarray(drawing), context.out / AFTER)
-    height, width = drawing.shape[:2]
-    _write(context, {"width": width, "height": height, "seconds_a_frame": seconds / _STREAMING})
-
-
-def frame_at(source: Path, seconds: float, scale: float = 1.0) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB, upright: the first frame that is shown ``seconds`` after the start or later, else the
-    last one.
-
-    Raises:
-        VideoError: not a video that can be read, beyond the limits, or no frame can be decoded.
-    """
-    tick = None
-    if seconds > 0:
-        with probing.opened(source) as container:
-            stream = probing.video_stream(container, source)
-            probing.check_header(container, stream, source, video.Limits())
-            wanted = (stream.start_time or 0) + round(seconds / stream.time_base)
-            with contextlib.suppress(av.FFmpegError):  # where seeking fails, all that comes before is decoded
-                container.seek(wanted, stream=stream)
-            for frame in probing.decoded(container, stream):
-                tick = frame.pts if frame.pts is not None else tick
-                if tick is not None and tick >= wanted:
-                    break
-    chunk = None if tick is None else video.Chunk(0, tick, None, 1)
-    with reading(source, scale, chunk=chunk) as reader:
-        return next(iter(reader)).pixels
-
-
-def thumbnail(image: Image.Image, path: Path) -> None:
-    """Write a small JPEG of a result, for lists."""
-    small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    write_image(small, path)
-
-
-def video_thumbnail(source: Path, path: Path) -> None:
-    """Write a small JPEG of a video's middle. A result without one is as good, so nothing is raised."""
-    with contextlib.suppress(WorkbenchError):
-        seconds = video.probe(source).duration or 0.0
-        thumbnail(Image.fromarray(frame_at(source, seconds / 2)), path)
-
-
-def check_style(style: str) -> None:
-    """Raise :class:`UnknownNameError` on anything but the name of a style."""
-    if style not in styles():
-        raise UnknownNameError("style", style, styles())
-
-
-def _sides(found: video.VideoInfo, scale: float) -> tuple[int, int]:
-    """Sides of the result: scaled, and even as H.264 wants them."""
-    width, height = scaled(found.width, found.height, scale)
-    return width + width % 2, height + height % 2
-
-
-def _write(context: Context, found: dict[str, Any]) -> None:
-    write_whole(json.dumps(found).encode(), context.out / FACTS)
+def _discard(preview: Preview) -> None:
+    shutil.rmtree(preview.work.out, ignore_errors=True)

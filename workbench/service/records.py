@@ -14,8 +14,10 @@ from workbench.service import audit
 from workbench.service.database import Database
 from workbench.service.errors import LimitError, UnknownJobError
 from workbench.service.limits import Limits
-from workbench.service.schema import ACTIVE, CANCELLED, FINAL, QUEUED, RUNNING, Job, Result, User
+from workbench.service.schema import ACTIVE, CANCELLED, FINAL, QUEUED, RUNNING, Job, Meta, Result, User
 from workbench.service.storage import Made
+
+_DAY = 86400.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,14 @@ class Records:
         active, size = session.execute(mine).one()
         queued = session.scalar(sql.select(sql.func.count()).where(Job.state == QUEUED))
         return Usage(active, int(size), queued)
+
+    def counts(self) -> tuple[dict[str, int], float | None]:
+        """Jobs by state, and when the one that waits longest was accepted."""
+        states = sql.select(Job.state, sql.func.count()).group_by(Job.state)
+        with self._database.read() as session:
+            found = dict(session.execute(states).tuples())
+            oldest = session.scalar(sql.select(sql.func.min(Job.created)).where(Job.state == QUEUED))
+        return {state: found.get(state, 0) for state in (*ACTIVE, *FINAL)}, oldest
 
     def check(self, owner: str, size: int = 0, session: Session | None = None) -> Usage:
         """Whether the owner may have one more job of ``size`` bytes; raises :class:`LimitError` if not."""
@@ -171,8 +181,28 @@ class Records:
         with self._database.read() as session:
             return list(session.scalars(sql.select(Job).where(Job.state == RUNNING)))
 
-    def to_erase(self, now: float) -> Sequence[Job]:
-        """Ended jobs that were deleted, are past their time, or whose account is gone."""
+    def of_nobody(self) -> Sequence[Job]:
+        """Unfinished jobs whose account was removed."""
+        gone = sql.and_(~Job.owner.startswith("a"), Job.owner.not_in(sql.select(User.owner)))
+        with self._database.read() as session:
+            return list(session.scalars(sql.select(Job).where(Job.state.in_(ACTIVE), ~Job.deleted, gone)))
+
+    def clock_has_jumped(self, now: float) -> bool:
+        """Whether the computer's clock was set, within the last day, by more than a day.
+
+        A server that was off that long looks the same; then old jobs stay for a day more.
+        """
+        with self._database.write() as session:
+            kept = {key: session.get(Meta, key) for key in ("clock", "clock_jumped")}
+            seen, jumped = (float(row.value) if row is not None else None for row in kept.values())
+            if seen is not None and abs(now - seen) > _DAY:
+                jumped = now
+                session.merge(Meta(key="clock_jumped", value=repr(jumped)))
+            session.merge(Meta(key="clock", value=repr(now)))
+        return jumped is not None and 0 <= now - jumped < _DAY
+
+    def to_erase(self, now: float, by_age: bool = True) -> Sequence[Job]:
+        """Ended jobs that were deleted, are past their time (``by_age``), or whose account is gone."""
         anonymous = Job.owner.startswith("a")
         named, unnamed = (
             now - 86400 * days for days in (self._limits.keep_days, self._limits.keep_days_anonymous)
@@ -181,8 +211,7 @@ class Records:
         old = sql.or_(
             Job.deleted,
             orphaned,
-            sql.and_(anonymous, Job.finished < unnamed),
-            sql.and_(~anonymous, Job.finished < named),
+            *([Job.finished < sql.case((anonymous, unnamed), else_=named)] if by_age else []),
         )
         with self._database.read() as session:
             return list(session.scalars(sql.select(Job).where(Job.state.in_(FINAL), old)))

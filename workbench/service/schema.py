@@ -1,4 +1,4 @@
-"""The tables: accounts, failed logins, jobs, their results, and the audit log.
+"""The tables: accounts, failed logins, ended sessions, jobs, their results, and the audit log.
 
 Plain types only, so that the same tables work in SQLite and in PostgreSQL. Times are UTC seconds since 1970.
 """
@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-VERSION = 1  # of the tables; written into the database and checked when it is opened
+VERSION = 1  # of what the rows mean; written into the database and checked when it is opened
+HEAD = "0002"  # the last change of the tables, see workbench.service.migrations
 
 QUEUED, RUNNING = "queued", "running"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
@@ -50,6 +51,14 @@ class Attempt(Base):
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     failures: Mapped[int]
     since: Mapped[float]  # first failure that counts
+
+
+class EndedSession(Base):
+    """A token that was given back before its time."""
+
+    __tablename__ = "ended_sessions"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the token
+    until: Mapped[float]  # when the token would have ended by itself
 
 
 class Job(Base):

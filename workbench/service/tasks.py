@@ -1,232 +1,155 @@
-"""The kinds of work that a job can be, and what a worker does for each.
+"""What can be asked for: one :class:`Task` each, whether somebody waits for it or not.
 
-A :class:`Kind` is checked in the server, which loads no model; its function runs in a worker. Uploads are
-opened only there: whatever a hostile file does to a decoder, it does to a process that can be replaced.
+There are three ways to have a task. *Wait*: a page or a program stays until it is done, as for a photo or
+a painting. *Preview*: the same for a part of the whole, as one frame of a film. Both are run by
+:class:`workbench.service.previews.PreviewRunner` and not recorded. *Job*: ``Platform.submit`` records it, and
+it ends whatever happens to its visitor, its worker or the server.
+
+Light: the options are checked in the server, which loads no model and opens no upload. The functions that do
+the work (:mod:`.picture_tasks`, :mod:`.video_tasks`) run in workers, so whatever a hostile file does to a
+decoder, it does to a process that can be replaced.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
+from workbench.classify.readings import DEFAULT_CLASSIFIER
 from workbench.core.errors import WorkbenchError
-from workbench.service.engines.worker import Context
-from workbench.styles.names import RUNTIMES
+from workbench.core.options import Range, build, options
+from workbench.styles.options import DrawOptions, VideoOptions
 
-CHUNK_FRAMES = 240  # of a video, for one node at a time
 THUMBNAIL = ".thumb.jpg"  # ends the name of a small picture of a result; sorted behind the result itself
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+_PICTURES, _VIDEOS = "workbench.service.picture_tasks", "workbench.service.video_tasks"
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
-    """One kind of job."""
+class NoOptions:
+    """A task with nothing to choose."""
 
-    title: str
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One kind of work."""
+
+    name: str
+    title: str  # for people
     run: str  # "module:function" of (inputs, options, context); writes its result into context.out
-    options: Mapping[str, tuple[Callable[[Any, str], Any], Any]]  # name: (check, default)
+    options: type = NoOptions  # a config dataclass; see `workbench.core.options`
     inputs: int = 1  # files
     input_bytes: int = 256_000_000  # of one of them
     seconds: float = 600.0  # that one attempt may take
-    # For engines with several machines; see `split_video` and `join_video`.
+    # For engines with several machines; see `video_tasks.split` and `video_tasks.join`.
     split: str = ""
     join: str = ""
 
+    def check(self, given: Mapping[str, Any] | None = None) -> Any:
+        """The task's options, what was not given by its default.
 
-def check_options(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of the kind, checked, in plain JSON types; what was not given by its default.
-
-    Raises:
-        WorkbenchError: an option that the kind does not have, or a value out of its range.
-    """
-    unknown = sorted(set(given) - set(kind.options))
-    if unknown:
-        raise WorkbenchError(
-            f"Unknown option {unknown[0][:40]!r}. Known: {', '.join(kind.options) or 'none'}."
-        )
-    checked = {}
-    for name, (check, default) in kind.options.items():
-        checked[name] = check(given.get(name, default), name)
-    return checked
+        Raises:
+            WorkbenchError: an option that the task does not have, or a value of another type or out of range.
+        """
+        return build(self.options, given or {})
 
 
-def name(value: Any, option: str) -> str:
-    """The name of a style or model: never a path, for a visitor may not open the server's files."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise WorkbenchError(f"Expected {option} to be a name from the list but got {str(value)[:40]!r}.")
-    return value
+def as_json(chosen: Any) -> dict[str, Any]:
+    """Options in plain JSON types, as :meth:`Task.check` takes them again."""
+    return {option.name: getattr(chosen, option.name) for option in options(type(chosen))}
 
 
-def within(low: float, high: float) -> Callable[[Any, str], float]:
-    """A check for numbers in [low, high]."""
-
-    def check(value: Any, option: str) -> float:
-        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not good or not low <= value <= high:
-            raise WorkbenchError(
-                f"Expected {option} between {low:g} and {high:g} but got {str(value)[:40]!r}."
-            )
-        return float(value)
-
-    return check
+def _check_name(value: str, option: str) -> None:
+    """Styles and models have names: a path would open the server's own files to a visitor."""
+    if not _NAME.fullmatch(value):
+        raise WorkbenchError(f"Expected {option} to be a name from the list but got {value[:40]!r}.")
 
 
-def one_of(*known: str) -> Callable[[Any, str], str]:
-    """A check for one of a few words."""
+@dataclasses.dataclass(frozen=True)
+class PhotoOptions(DrawOptions):
+    """How a photo is redrawn."""
 
-    def check(value: Any, option: str) -> str:
-        if value not in known:
-            raise WorkbenchError(
-                f"Expected {option} to be one of {', '.join(known)} but got {str(value)[:40]!r}."
-            )
-        return value
+    compare: bool = False  # also write reduced pictures of before and after, to look at on a page
 
-    return check
+    def __post_init__(self) -> None:
+        _check_name(self.style, "style")
 
 
-def stylize_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Redraw a picture: ``picture.png``, and a small one of it for lists."""
-    from workbench.core.files import write_image
-    from workbench.data.images import read_image
-    from workbench.service.previews import check_style, thumbnail
-    from workbench.styles.stylize import stylize
+@dataclasses.dataclass(frozen=True)
+class FilmOptions(VideoOptions):
+    """How a film is redrawn."""
 
-    check_style(options["style"])
-    context.progress(0.0, "Opening the picture")
-    image = read_image(inputs[0])
-    drawn = stylize(
-        image,
-        options["style"],
-        options["strength"],
-        lambda share: context.progress(0.95 * share, "Redrawing"),
-        preserve_color=options["preserve_color"],
-        runtime=options["runtime"],
+    scale: Annotated[float, Range(0.1, 1)] = 1.0  # of the sides; half takes a quarter of the time
+    _chunk: tuple | None = None  # of a piece; see `workbench.styles.video.Chunk`
+
+    def __post_init__(self) -> None:
+        _check_name(self.style, "style")
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameOptions(FilmOptions):
+    """Which frame of a film is tried."""
+
+    at: Annotated[float, Range(0, 7200, step=0.1)] = 0.0  # seconds from the start
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadOptions:
+    """Who reads a painting."""
+
+    model: str = DEFAULT_CLASSIFIER  # name of a classifier
+
+    def __post_init__(self) -> None:
+        _check_name(self.model, "model")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplainOptions(ReadOptions):
+    """What is explained, and how."""
+
+    class_name: str = ""  # the mood to explain; empty for the likeliest
+    method: str = ""  # of explanation; empty for Grad-CAM
+    layer: str = ""  # that layered methods look at; empty for their usual one
+    reduce: bool = False  # explain the picture as large as a page shows it, and not whole
+
+
+@dataclasses.dataclass(frozen=True)
+class WarmUpOptions:
+    """What a worker loads before it is asked."""
+
+    what: Literal["drawing", "reading"] = "drawing"  # the usual style, or the usual classifier
+
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task("stylize_picture", "Redraw a photo", f"{_PICTURES}:stylize_picture", PhotoOptions),
+        Task("classify_picture", "Read a painting", f"{_PICTURES}:classify_picture", ReadOptions),
+        Task("explain_picture", "Explain a reading", f"{_PICTURES}:explain_picture", ExplainOptions),
+        Task("measure_picture", "Measure a painting", f"{_PICTURES}:measure_picture", ReadOptions),
+        Task("video_facts", "Look at a video", f"{_VIDEOS}:facts", input_bytes=1_000_000_000),
+        Task(
+            "preview_video",
+            "One frame of a video",
+            f"{_VIDEOS}:preview",
+            FrameOptions,
+            input_bytes=1_000_000_000,
+        ),
+        Task(
+            "stylize_video",
+            "Redraw a video",
+            f"{_VIDEOS}:stylize",
+            FilmOptions,
+            input_bytes=1_000_000_000,
+            seconds=6 * 3600.0,
+            split=f"{_VIDEOS}:split",
+            join=f"{_VIDEOS}:join",
+        ),
     )
-    write_image(drawn, context.out / "picture.png")
-    thumbnail(drawn, context.out / f"picture{THUMBNAIL}")
-
-
-def classify_picture(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Read a painting's mood: ``reading.json`` with the probability of each class."""
-    from workbench.classify.reading import Classifier, classifiers
-    from workbench.core.errors import UnknownNameError
-    from workbench.core.files import write_whole
-    from workbench.data.images import read_image
-
-    if options["model"] not in classifiers():
-        raise UnknownNameError("model", options["model"], classifiers())
-    context.progress(0.0, "Opening the picture")
-    image = read_image(inputs[0])
-    context.progress(0.2, "Reading")
-    found = Classifier.load(options["model"]).classify(image)
-    reading = {
-        "model": found.model,
-        "top": found.top,
-        "calibrated": bool(found.calibrated),
-        "probabilities": {label: float(value) for label, value in found.probabilities.items()},
-    }
-    text = json.dumps(reading, indent=2, ensure_ascii=False) + "\n"
-    write_whole(text.encode(), context.out / "reading.json")
-
-
-def stylize_video(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Redraw a video, or the piece of it that ``options["chunk"]`` names: ``video.mp4``, and for a whole one
-    a small picture of it for lists.
-    """
-    from workbench.service.previews import check_style, video_thumbnail
-    from workbench.styles import video
-
-    drawing = {key: value for key, value in options.items() if key != "chunk"}
-    check_style(drawing["style"])
-    chunk = video.Chunk(*options["chunk"]) if "chunk" in options else None
-    context.progress(0.0, "Opening the video")
-
-    def tell(done: video.Progress) -> None:
-        share = done.done / done.total if done.total else 0.0
-        context.progress(0.98 * share, f"{done.done} of {done.total or '?'} frames")
-
-    video.stylize_video(
-        inputs[0],
-        context.out / "video.mp4",
-        **drawing,
-        chunk=chunk,
-        progress=tell,
-        cancelled=context.cancelled,
-    )
-    if chunk is None:
-        video_thumbnail(context.out / "video.mp4", context.out / f"video{THUMBNAIL}")
-
-
-def preview_video(inputs: tuple[Path, ...], options: dict[str, Any], context: Context) -> None:
-    """Redraw one frame of a video, to judge a style before the whole: ``before.png``, ``after.png``."""
-    from workbench.service import previews
-
-    previews.draw_frame(inputs, options, context)
-    (context.out / previews.FACTS).unlink()
-
-
-def split_video(inputs: tuple[Path, ...], options: dict[str, Any]) -> list[dict[str, Any]]:
-    """The options of each piece, in order. What looks at the frames before, blending along time and portrait
-    styles, takes one piece.
-    """
-    from workbench.styles import video
-    from workbench.styles.menu import get
-
-    if options["temporal"] > 0 or get(options["style"]).stateful:
-        return [options]
-    pieces = video.split(inputs[0], CHUNK_FRAMES)
-    if len(pieces) == 1:
-        return [options]
-    return [options | {"chunk": list(dataclasses.astuple(piece))} for piece in pieces]
-
-
-def join_video(
-    inputs: tuple[Path, ...], pieces: list[dict[str, Any]], parts: list[Path], context: Context
-) -> None:
-    """Put the pieces' results together in order, with the sound of the source."""
-    from workbench.service.previews import video_thumbnail
-    from workbench.styles import video
-
-    context.progress(0.99, "Joining")
-    chunks = [video.Chunk(*piece["chunk"]) for piece in pieces]
-    video.join(
-        inputs[0],
-        chunks=chunks,
-        parts=[part / "video.mp4" for part in parts],
-        target=context.out / "video.mp4",
-    )
-    video_thumbnail(context.out / "video.mp4", context.out / f"video{THUMBNAIL}")
-
-
-_STYLE = {"style": (name, "fsgan_pepper"), "strength": (within(0, 1), 1.0)}
-_RUNTIME = {"runtime": (one_of(*RUNTIMES), "torch")}
-KINDS: dict[str, Kind] = {
-    "stylize_picture": Kind(
-        "Redraw a photo",
-        f"{__name__}:stylize_picture",
-        _STYLE | {"preserve_color": (within(0, 1), 0.0)} | _RUNTIME,
-    ),
-    "classify_picture": Kind(
-        "Read a painting", f"{__name__}:classify_picture", {"model": (name, "mood_statistics")}
-    ),
-    "preview_video": Kind(
-        "One frame of a video",
-        f"{__name__}:preview_video",
-        _STYLE | {"scale": (within(0.1, 1), 1.0), "at": (within(0, 7200), 0.0)},
-        input_bytes=1_000_000_000,
-    ),
-    "stylize_video": Kind(
-        "Redraw a video",
-        f"{__name__}:stylize_video",
-        _STYLE | {"scale": (within(0.1, 1), 1.0), "temporal": (within(0, 0.99), 0.0)} | _RUNTIME,
-        input_bytes=1_000_000_000,
-        seconds=6 * 3600.0,
-        split=f"{__name__}:split_video",
-        join=f"{__name__}:join_video",
-    ),
 }
+CLASSIFIER_FACTS = Task(
+    "classifier_facts", "What a classifier can do", f"{_PICTURES}:classifier_facts", ReadOptions, inputs=0
+)
+WARM_UP = Task("warm_up", "Load the usual models", f"{_PICTURES}:warm_up", WarmUpOptions, inputs=0)

@@ -7,11 +7,18 @@ keep one site's pages from another's.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import functools
 import html
+import json
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 from urllib.parse import parse_qs, quote
 
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -20,15 +27,26 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from workbench.core.errors import WorkbenchError
-from workbench.service.errors import LoginError
+from workbench.service.bodies import BodyError, again, bounded, read
+from workbench.service.errors import LimitError, LoginError, StorageError
 from workbench.service.identity import COOKIE, DAYS
+from workbench.service.logins import LoginDesk
+from workbench.service.metrics import HEALTH, METRICS, Watch
+from workbench.service.origin import refusal
 from workbench.service.platform import Platform
+from workbench.service.sessions import Bound
+from workbench.service.uploads import NOBODY
 
 log = logging.getLogger(__name__)
 
 LOGIN, LOGOUT, WORK = "/login", "/logout", "/jobs/"
 _OPEN = ("/startup-events", "/gradio_api/startup-events")  # asked by the server itself when it starts
-_FORM_BYTES = 4096
+API = "/gradio_api/"  # the page's own calls
+_RUNS = ("queue/join", "call/", "run/", "api/")  # those that make results
+_FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
+_FORM_WORDS, _JSON_WORDS = "Expected a name and a password.", "Expected a request of at most 16 MB."
+_EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
+SESSIONS, SESSIONS_OF_ONE = 300, 20  # of the page, each of which costs it 0.2 MB
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -59,9 +77,9 @@ def identify(platform: Platform, cookies: Mapping[str, str]) -> str | None:
     found = platform.tokens.find(cookies)
     if found is None:
         return platform.local_owner
-    _, owner, epoch = found
+    token, owner, epoch = found
     if owner[0] == "u":
-        return owner if platform.accounts.holds(owner, epoch) else platform.local_owner
+        return owner if platform.accounts.holds(owner, epoch, token) else platform.local_owner
     return None if platform.named_only else owner
 
 
@@ -70,86 +88,213 @@ def result_url(job: str, name: str) -> str:
     return f"{WORK}{job}/{quote(name)}"
 
 
-def gate(platform: Platform) -> Middleware:
-    """The middleware for ``app_kwargs={"middleware": [gate(platform)]}`` of Gradio's ``launch``."""
-    return Middleware(Gate, platform=platform)
+def gate(
+    platform: Platform,
+    hosts: Collection[str] = (),
+    forget: Callable[[str], None] = lambda session: None,
+    is_shared: Callable[[str], bool] = lambda session: False,
+) -> Middleware:
+    """The middleware for ``app_kwargs={"middleware": [gate(platform)]}`` of Gradio's ``launch``.
+
+    Args:
+        platform: who knows the owners.
+        hosts: names under which the server is reached, besides its addresses and ``localhost``.
+        forget: told of sessions of the page that are no longer kept.
+        is_shared: whether a session is used for several owners, by the server itself.
+    """
+    return Middleware(Gate, platform=platform, hosts=hosts, forget=forget, is_shared=is_shared)
 
 
 class Gate:
     """The middleware itself; ``scope["state"]["owner"]`` is the confirmed owner for what comes after."""
 
-    def __init__(self, app: ASGIApp, platform: Platform):
-        self._app, self._platform = app, platform
+    def __init__(
+        self,
+        app: ASGIApp,
+        platform: Platform,
+        hosts: Collection[str],
+        forget: Callable[[str], None],
+        is_shared: Callable[[str], bool],
+    ):
+        self._app, self._platform, self._is_shared = app, platform, is_shared
+        self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
+        self._sessions = Bound(SESSIONS, SESSIONS_OF_ONE, forget)
+        self._events = Bound()
+        self._logins, self._watch = LoginDesk(platform.accounts), Watch(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        sent = cookie_parser(headers.get("cookie", ""))
-        owner = identify(self._platform, sent)
-        fresh = None
-        path = _path(scope)
-        if owner is None and not self._platform.named_only:
-            fresh = self._platform.tokens.anonymous()
-            owner = self._platform.tokens.read(fresh)[0]
-        elif self._platform.tokens.cookie not in sent and (found := self._platform.tokens.find(sent)):
-            fresh = found[0]  # under the name that this server's cookies have now
-        scope.setdefault("state", {})["owner"] = owner
-        sender = self._dressed(send, fresh, scope["scheme"] in ("https", "wss"))
-        response: Response | None = None
-        if scope["type"] == "http":
-            request = Request(scope, receive)
-            if path == LOGIN:
-                response = await self._login(request)
-            elif path == LOGOUT:
-                response = self._logout(owner)
-            elif owner is None and path not in _OPEN:
-                wants_page = scope["method"] in ("GET", "HEAD") and "text/html" in headers.get(
-                    "accept", "*/*"
-                )
-                is_home = scope["method"] in ("GET", "HEAD") and path == "/"
-                response = (
-                    RedirectResponse(LOGIN, 303)
-                    if wants_page or is_home
-                    else PlainTextResponse("Log in first.", 401)
-                )
-            elif path.startswith(WORK):
-                response = await run_in_threadpool(self._work, owner, path, scope["method"])
-        elif owner is None:
-            await send({"type": "websocket.close", "code": 1008})
+        dressed = _Answer(send)
+        try:
+            await self._receive(scope, receive, dressed)
+        except Exception as error:
+            words = _in_words(error)
+            if words is None or scope["type"] != "http":
+                raise
+            if not dressed.begun:
+                await PlainTextResponse(words[1], words[0])(scope, receive, dressed)
+        finally:
+            self._watch.count(dressed.status or 500)
+
+    async def _receive(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        headers, path = Headers(scope=scope), _path(scope)
+        is_page = not path.startswith((API, WORK, LOGOUT))
+        refused = refusal(headers, scope["scheme"], scope.get("method", "GET"), is_page, self._hosts)
+        if refused is not None:
+            if scope["type"] == "websocket":
+                await answer({"type": "websocket.close", "code": 1008})
+            else:
+                await PlainTextResponse(refused[1], refused[0])(scope, receive, answer)
             return
-        await (response or self._app)(scope, receive, sender)
+        if path == HEALTH:
+            await (await run_in_threadpool(self._watch.health))(scope, receive, answer)
+            return
+        if path == METRICS:
+            client = scope["client"][0] if scope.get("client") else None
+            found = await run_in_threadpool(self._watch.metrics, client, headers)
+            await found(scope, receive, answer)
+            return
+        sent = cookie_parser(headers.get("cookie", ""))
+        owner = await run_in_threadpool(identify, self._platform, sent)
+        tokens, fresh, renewed = self._platform.tokens, None, None
+        if owner is None and not self._platform.named_only:
+            fresh = tokens.anonymous()
+            owner = tokens.read(fresh)[0]
+        elif tokens.cookie not in sent and (found := tokens.find(sent)):
+            renewed = found[0]  # under the name that this server's cookies have now
+        scope.setdefault("state", {})["owner"] = owner
+        if fresh or renewed:
+            answer.cookie = self._cookie(fresh or renewed, scope["scheme"] in ("https", "wss"))
+        if scope["type"] == "websocket":
+            if owner is None:
+                await answer({"type": "websocket.close", "code": 1008})
+            else:
+                await self._app(scope, receive, answer)
+            return
+        response = await self._own(scope, receive, path, owner, sent)
+        if response is not None:
+            await response(scope, receive, answer)
+        else:
+            # who comes without a cookie cannot prove at the next call that they were here
+            await self._pass_on(scope, receive, answer, path, owner if fresh is None else NOBODY)
+
+    async def _own(
+        self, scope: Scope, receive: Receive, path: str, owner: str | None, sent: Mapping[str, str]
+    ) -> Response | None:
+        """The answers that are the gate's own."""
+        if path == LOGIN:
+            return await self._login(Request(scope, bounded(receive, _FORM_BYTES, _FORM_WORDS)))
+        if path == LOGOUT:
+            return await run_in_threadpool(self._logout, owner, sent)
+        is_reading = scope["method"] in ("GET", "HEAD")
+        if owner is None and path not in _OPEN:
+            wants_page = "text/html" in Headers(scope=scope).get("accept", "*/*") or path == "/"
+            if is_reading and wants_page:
+                return RedirectResponse(LOGIN, 303)
+            return PlainTextResponse("Log in first.", 401)
+        if path.startswith(WORK):
+            return await run_in_threadpool(self._work, owner, path, scope["method"])
+        return None
+
+    async def _pass_on(
+        self, scope: Scope, receive: Receive, answer: _Answer, path: str, owner: str | None
+    ) -> None:
+        """Let the page answer, once everything that the request names is the owner's or nobody's."""
+        if owner is None or not path.startswith(API):
+            await self._app(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
+            return
+        called = path.removeprefix(API)
+        if called == "upload" and scope["method"] == "POST":
+            await self._upload(scope, receive, answer, owner)
+            return
+        may_see, is_file = self._platform.uploads.may_see, called.startswith(("file=", "file/"))
+        if is_file and not await run_in_threadpool(may_see, owner, called[5:]):
+            await PlainTextResponse("There is no such file.", 404)(scope, receive, answer)
+            return
+        body = b""
+        if scope["method"] == "POST":
+            body = await read(bounded(receive, _JSON_BYTES, _JSON_WORDS))
+            receive = again(body, receive)
+            if called.startswith(_RUNS):
+                await run_in_threadpool(self._platform.uploads.check_disk)  # results need room too
+        if not await run_in_threadpool(self._is_owners, owner, called, scope["query_string"], body):
+            await PlainTextResponse("There is no such session.", 404)(scope, receive, answer)
+            return
+        if called.startswith(_RUNS):
+            answer.seen = functools.partial(self._note, owner)
+        await self._app(scope, receive, answer)
+
+    def _is_owners(self, owner: str, called: str, query: bytes, body: bytes) -> bool:
+        """Whether the session, the event and the files that a call names are the owner's."""
+        try:
+            said = json.loads(body) if body else {}
+        except (ValueError, RecursionError):
+            said = {}  # the page will say that it cannot read it
+        said = said if isinstance(said, dict) else {}
+        name, _, rest = called.partition("/")
+        sessions = [said.get("session_hash"), *parse_qs(query.decode("latin-1")).get("session_hash", [])]
+        events = [said.get("event_id")]
+        if name == "heartbeat":
+            sessions.append(rest)
+        elif name == "call":
+            events.append(rest.rpartition("/")[2])
+        elif name == "stream":
+            sessions.append(rest.partition("/")[0])
+            events.append(rest.partition("/")[0])
+        sessions = [text for text in sessions if isinstance(text, str) and text]
+        if any(map(self._is_shared, sessions)):  # of the server itself, whose name nobody else knows
+            return True
+        bind = self._sessions.is_free_or_of if owner == NOBODY else self._sessions.take
+        return (
+            all(bind(text, owner) for text in sessions)
+            and all(self._events.is_free_or_of(text, owner) for text in events if isinstance(text, str))
+            and all(self._platform.uploads.may_see(owner, path) for path in _paths(said))
+        )
+
+    def _note(self, owner: str, body: bytes) -> None:
+        """Bind the events that an answer of the page names to whom it was given."""
+        for event in _EVENT.findall(body) if owner != NOBODY else ():
+            self._events.take(event.decode(), owner)
+
+    async def _upload(self, scope: Scope, receive: Receive, answer: _Answer, owner: str) -> None:
+        """Let the page take an upload into a folder of its own, within what the owner may have."""
+        uploads, length = self._platform.uploads, Headers(scope=scope).get("content-length", "")
+        room = await run_in_threadpool(uploads.room, owner)
+        size = int(length) if length.isdecimal() else 0
+        too_large = f"There is room for {room / 1e6:.4g} MB but the upload is larger. Try a smaller one."
+        if size > room:
+            raise BodyError(413, too_large)
+        with contextlib.suppress(_Dropped), uploads.coming(owner, size):
+            await self._app(scope, bounded(receive, room, too_large), answer)
+            if answer.status != 200:
+                raise _Dropped
 
     async def _login(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD"):
             return _form()
         if request.method != "POST":
             return PlainTextResponse("Expected GET or POST.", 405)
-        origin = request.headers.get("origin")
-        if origin not in (None, "null") and origin.split("://")[-1] != request.headers.get("host"):
-            return PlainTextResponse("Expected the form of this page.", 403)
-        body = b""
-        async for block in request.stream():
-            body += block
-            if len(body) > _FORM_BYTES:
-                return PlainTextResponse("Expected a name and a password.", 413)
-        fields = parse_qs(body.decode("utf-8", "replace"))
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"))
         name, password = (fields.get(key, [""])[0] for key in ("name", "password"))
         address = request.client.host if request.client else ""
         try:
-            found = await run_in_threadpool(self._platform.accounts.login, name, password, address)
+            found = await self._logins.login(name, password, address)
         except LoginError as error:
             return _form(str(error), 401)
         response = RedirectResponse("/", 303)
-        self._set(response.headers, self._platform.tokens.issue(*found), request.url.scheme == "https")
+        token = self._platform.tokens.issue(*found)
+        response.headers.append("set-cookie", self._cookie(token, request.url.scheme == "https"))
         return response
 
-    def _logout(self, owner: str | None) -> Response:
+    def _logout(self, owner: str | None, sent: Mapping[str, str]) -> Response:
         """End an account's session. A visitor without an account is known by the cookie alone: it stays."""
         response = RedirectResponse(LOGIN if self._platform.named_only else "/", 303)
         if owner is None or owner[0] == "u":
             for name in (self._platform.tokens.cookie, COOKIE):
+                if owner is not None and name in sent:
+                    self._platform.accounts.end_session(owner, sent[name])
                 response.delete_cookie(name)
         return response
 
@@ -166,24 +311,73 @@ class Gate:
             file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": "sandbox"}
         )
 
-    def _set(self, headers: MutableHeaders, token: str, secure: bool) -> None:
+    def _cookie(self, token: str, secure: bool) -> str:
         name = self._platform.tokens.cookie
         cookie = f"{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={DAYS * 86400}"
-        headers.append("set-cookie", cookie + ("; Secure" if secure else ""))
+        return cookie + ("; Secure" if secure else "")
 
-    def _dressed(self, send: Send, fresh: str | None, secure: bool) -> Send:
-        """``send`` with our headers, and the cookie for a new visitor."""
 
-        async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if fresh is not None:
-                    self._set(headers, fresh, secure)
-            await send(message)
+class _Dropped(Exception):
+    """The page did not take an upload."""
 
-        return dressed
+
+class _Answer:
+    """``send`` with our headers, the cookie for a new visitor, and an eye on what is said.
+
+    Attributes:
+        cookie: to set, if any.
+        seen: called with every piece of the body.
+        begun: whether the headers are sent.
+        status: of the answer.
+    """
+
+    def __init__(self, send: Send):
+        self._send = send
+        self.cookie: str | None = None
+        self.seen: Callable[[bytes], None] | None = None
+        self.begun, self.status = False, 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun, self.status = True, message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            if self.cookie is not None:
+                headers.append("set-cookie", self.cookie)
+        elif self.seen is not None and message["type"] == "http.response.body":
+            self.seen(message.get("body", b""))
+        await self._send(message)
+
+
+def _in_words(error: Exception) -> tuple[int, str] | None:
+    """(status, one line) of an error that is no bug, else None."""
+    match error:
+        case BodyError():
+            return error.status, str(error)
+        case LimitError():
+            return 429, str(error)
+        case StorageError():
+            return 507, str(error)
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return 507, "The server's disk is full. Come back later."
+        case DBAPIError():
+            log.error("the database does not answer: %s", error.orig)
+            return 503, "The server's database takes nothing at the moment. Come back later."
+    return None
+
+
+def _paths(data: Any) -> Iterator[str]:
+    """Every file that a call's data names."""
+    waiting = [data]
+    while waiting:
+        match waiting.pop():
+            case dict() as found:
+                if isinstance(found.get("path"), str):
+                    yield found["path"]
+                waiting.extend(found.values())
+            case list() as found:
+                waiting.extend(found)
 
 
 def _path(scope: Scope) -> str:

@@ -28,6 +28,8 @@ Config = TypeVar("Config", bound="type[TrainingConfig]")
 Count = Annotated[int, Range(0)]
 Positive = Annotated[int, Range(1)]
 Weight = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+Crop = Annotated[int, Range(32)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,12 +105,12 @@ class TrainingConfig:
     total_minutes: Weight = 0.0  # time budget of all runs into this folder together; 0 has none
     clock: Literal["wall", "processor"] = "wall"  # what time budgets and reported times count
     batch: Positive = 8  # crops a step
-    crop: Annotated[int, Range(32)] = 192  # side of the crops in pixels
+    crop: Crop = 192  # side of the crops in pixels
     seed: int = 0  # of the split, the batches, the noise and the initial weights
     lr_distil: Weight = 4e-4  # learning rate of the generator, first phase
     lr: Weight = 1e-4  # learning rate of the generator, last phase
     lr_discriminator: Weight = 2e-4  # learning rate of the discriminators
-    ema: Annotated[float, Range(0, 1)] = 0.998  # decay of the averaged generator, per step
+    ema: Share = 0.998  # decay of the averaged generator, per step
     clip: Weight = 1.0  # largest gradient norm of the generator
     validate_every: Count = 250  # steps between validations; 0 never validates
     checkpoint_every: Count = 0  # steps between checkpoints without validation; 0 has none
@@ -168,11 +170,11 @@ def settings(config: TrainingConfig) -> dict[str, Any]:
     return {k: v for k, v in dataclasses.asdict(config).items() if k not in (*config.places, "start")}
 
 
-def _recipe(name: str, trained_by: str, summary: str, publication: type[Publication]) -> Any:
-    """Decorator: list a config under the recipe's name."""
+def _recipe(name: str, trained_by: str) -> Any:
+    """Decorator: list a config under its recipe's name; the docstring says what it does, for the card."""
 
     def register(cls: Config) -> Config:
-        cls.recipe, cls.summary, cls.publication = name, summary, publication
+        cls.recipe, cls.summary = name, (cls.__doc__ or "").strip().rstrip(".")
         cls.trained_by = f"workbench.training.recipes.{trained_by}"
         return RECIPES.add(name, cls)
 
@@ -186,6 +188,7 @@ def _recipe(name: str, trained_by: str, summary: str, publication: type[Publicat
 class StylizerConfig(TrainingConfig):
     """Of a stylizer of scenes."""
 
+    publication: ClassVar[type[Publication]] = StylizerPublication
     places: ClassVar[tuple[str, ...]] = ("photos", "style", "out")
 
     photos: str  # folder of photos: what shall be redrawn
@@ -206,7 +209,7 @@ class DistilledConfig(StylizerConfig):
     w_edges: Weight = 1.0  # first phase: L1 between edge maps
     w_gradient: Weight = 0.0  # first phase: L1 between differences of neighbouring lumas
     warmup_steps: Count = 0  # first phase: steps in which the learning rate rises
-    decay_share: Annotated[float, Range(0, 1)] = 0.0  # first phase: last part, in which it falls by a cosine
+    decay_share: Share = 0.0  # first phase: last part, in which it falls by a cosine
 
     def __post_init__(self):
         from workbench.drawing.teachers import TEACHERS
@@ -214,39 +217,28 @@ class DistilledConfig(StylizerConfig):
         TEACHERS.get(self.teacher).with_changes(self.drawing)  # refused before any long work
 
 
-@_recipe(
-    "distil",
-    "distil:Distil",
-    "distilled from a drawn teacher: L1 that counts lines more, and gradients of luma; no adversary",
-    StylizerPublication,
-)
+@_recipe("distil", "distil:Distil")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DistilConfig(DistilledConfig):
-    """A generator learns a teacher's drawing and nothing else."""
+    """Distilled from a drawn teacher: L1 that counts lines more, and gradients of luma; no adversary."""
 
     style: str = ""  # folder of pictures in the style, to measure the distance to it; none is needed
-    lr_distil: Weight = 1e-3  # learning rate of the generator
-    ema: Annotated[float, Range(0, 1)] = 0.997  # decay of the averaged generator, per step
-    batch: Positive = 12  # crops a step
-    crop: Annotated[int, Range(32)] = 160  # side of the crops in pixels
-    w_lines: Weight = 6.0  # how much more in L1 a pixel on or beside a line counts
-    w_edges: Weight = 0.0  # L1 between edge maps
-    w_gradient: Weight = 2.0  # L1 between differences of neighbouring lumas
-    warmup_steps: Count = 200  # steps in which the learning rate rises
-    decay_share: Annotated[float, Range(0, 1)] = (
-        0.5  # last part of the training, in which it falls by a cosine
-    )
+    teacher: str = "comic"
+    lr_distil: Weight = 1e-3
+    ema: Share = 0.997
+    batch: Positive = 12
+    crop: Crop = 160
+    w_lines: Weight = 6.0
+    w_edges: Weight = 0.0
+    w_gradient: Weight = 2.0
+    warmup_steps: Count = 200
+    decay_share: Share = 0.5
 
 
-@_recipe(
-    "fsgan",
-    "fsgan:FSGAN",
-    "distilled from a drawn teacher, then adversarial: features, gray patches, spectra",
-    StylizerPublication,
-)
+@_recipe("fsgan", "fsgan:FSGAN")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FSGANConfig(DistilledConfig):
-    """A term of weight 0 is left out, and its discriminator not trained."""
+    """Distilled from a drawn teacher, then adversarial: features, gray patches, spectra."""
 
     w_teacher: Weight = 30.0  # last phase: L1 to the teacher's drawing
     w_content: Weight = 0.05  # content distance to the photo, deepest features only: texture may go
@@ -270,37 +262,27 @@ class FSGANConfig(DistilledConfig):
             )
 
 
-@_recipe(
-    "cartoongan",
-    "cartoongan:CartoonGAN",
-    "CartoonGAN: content features hold, one discriminator pulls, edge-smoothed style pictures count as fakes",
-    StylizerPublication,
-)
+@_recipe("cartoongan", "cartoongan:CartoonGAN")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CartoonGANConfig(StylizerConfig):
-    """See :mod:`workbench.training.recipes.cartoongan`."""
+    """CartoonGAN: content features hold, one discriminator pulls, edge-smoothed style counts as fake."""
 
-    architecture: str = "cartoongan"  # generator, see `workbench models --architectures`
-    lr_distil: Weight = 2e-4  # learning rate of the generator, first phase
-    lr: Weight = 2e-4  # learning rate of the generator, last phase
+    architecture: str = "cartoongan"
+    lr_distil: Weight = 2e-4
+    lr: Weight = 2e-4
     w_content: Weight = 0.5  # content distance to the photo
 
 
-@_recipe(
-    "animegan",
-    "animegan:AnimeGAN",
-    "AnimeGAN: texture from gray style pictures, colours from the photo, a discriminator that refuses gray",
-    StylizerPublication,
-)
+@_recipe("animegan", "animegan:AnimeGAN")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnimeGANConfig(StylizerConfig):
-    """See :mod:`workbench.training.recipes.animegan`."""
+    """AnimeGAN: texture from gray style pictures, colours from the photo, a critic that refuses gray."""
 
-    architecture: str = "animeganv2"  # generator, see `workbench models --architectures`
-    lr_distil: Weight = 2e-4  # learning rate of the generator, first phase
-    lr: Weight = 8e-5  # learning rate of the generator, last phase
-    lr_discriminator: Weight = 1.6e-4  # learning rate of the discriminators
-    batch: Positive = 4  # crops a step
+    architecture: str = "animeganv2"
+    lr_distil: Weight = 2e-4
+    lr: Weight = 8e-5
+    lr_discriminator: Weight = 1.6e-4
+    batch: Positive = 4
     w_adversarial: Weight = 300.0  # adversarial, both sides
     w_content: Weight = 60.0  # content distance to the photo
     w_gram: Weight = 30.0  # Gram distance to gray style pictures
@@ -308,19 +290,14 @@ class AnimeGANConfig(StylizerConfig):
     w_smoothed: Weight = 0.1  # how much edge-smoothed fakes count
 
 
-@_recipe(
-    "ugatit_light",
-    "ugatit:UGATITLight",
-    "U-GAT-IT light: two generators and four attentive discriminators, photo to style and back",
-    StylizerPublication,
-)
+@_recipe("ugatit_light", "ugatit:UGATITLight")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UGATITConfig(StylizerConfig):
-    """See :mod:`workbench.training.recipes.ugatit`."""
+    """U-GAT-IT light: two generators and four attentive discriminators, photo to style and back."""
 
-    architecture: str = "ugatit_light"  # generator, see `workbench models --architectures`
-    lr_discriminator: Weight = 1e-4  # learning rate of the discriminators
-    batch: Positive = 1  # crops a step
+    architecture: str = "ugatit_light"
+    lr_discriminator: Weight = 1e-4
+    batch: Positive = 1
     w_adversarial: Weight = 1.0  # adversarial, both directions
     w_cycle: Weight = 10.0  # a picture drawn and taken back is the picture again
     w_identity: Weight = 10.0  # a style picture drawn stays as it is, and a photo taken back
@@ -331,39 +308,30 @@ class UGATITConfig(StylizerConfig):
 # -- portraits ---------------------------------------------------------------------------------------------
 
 
-@_recipe(
-    "afgan",
-    "afgan:AFGAN",
-    "distilled from a drawn teacher, then adversarial on frozen features and attended patches",
-    PortraitPublication,
-)
+@_recipe("afgan", "afgan:AFGAN")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PortraitConfig(TrainingConfig):
-    """Of AFGAN, which redraws people."""
+    """Distilled from a drawn teacher, then adversarial on frozen features and attended patches."""
 
+    publication: ClassVar[type[Publication]] = PortraitPublication
     places: ClassVar[tuple[str, ...]] = ("portraits", "annotations", "scenes", "style", "out")
 
     portraits: str  # folder of portraits on plain backdrops
     annotations: str  # their landmarks and masks (.npz), see `workbench.data.faces`
     scenes: str  # folder of photos that become backgrounds
     style: str  # folder of anime faces, 50 or more
-    architecture: str = "afgan_small"  # generator, see `workbench models --architectures`
-    steps: Positive = 6000  # steps of both phases together
-    distil_steps: Count = 5000  # steps of the first phase
-    batch: Annotated[int, Range(2)] = 8  # crops a step
-    crop: Annotated[int, Range(32)] = 152  # side of the crops in pixels
-    lr: Weight = 2.5e-4  # learning rate of the generator, last phase
-    ema: Annotated[float, Range(0, 1)] = 0.99  # decay of the averaged generator, per step
-    validate_every: Count = 500  # steps between validations; 0 never validates
+    architecture: str = "afgan_small"
+    steps: Positive = 6000
+    distil_steps: Count = 5000
+    batch: Annotated[int, Range(2)] = 8
+    crop: Crop = 152
+    lr: Weight = 2.5e-4
+    ema: Share = 0.99
+    validate_every: Count = 500
     person: str = ""  # regular expression whose groups name the person in a file's name; default: one a file
-    held_out: Annotated[float, Range(0, 1)] = (
-        0.17  # share of people held out: to choose and to measure weights
-    )
-    interocular_px: tuple[float, float] = (
-        24.0,
-        48.0,
-    )  # least and largest distance between the eyes in pixels
-    dark_skin_fraction: Annotated[float, Range(0, 1)] = 0.25  # of training portraits, seen with dark skin too
+    held_out: Share = 0.17  # of the people: half choose the weights, half measure the chosen ones
+    interocular_px: tuple[float, float] = (24.0, 48.0)  # least and largest distance between the eyes
+    dark_skin_fraction: Share = 0.25  # of training portraits, seen with dark skin too
     rare_repeats: Positive = 3  # how many times as often the bald and those with glasses are seen
     drawing: dict = dataclasses.field(default_factory=dict)  # changes to the teacher's settings
     noise: Weight = 0.08  # std of noise before the frozen features

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import losses
+from workbench.core.cache import Cache
 from workbench.core.pixels import region_labels
 from workbench.metrics.stylization import color_drift
 from workbench.training.scene_data import REGIONS
@@ -27,6 +28,7 @@ def measure(
     style: Sequence[NDArray],
     drawings: Mapping[str, Sequence[Image.Image]],
     device: torch.device | str = "cpu",
+    cache: Cache | None = None,
 ) -> list[dict]:
     """A row for each set of drawings: KID on two networks, colour drift, flatness; and one of the style
     itself.
@@ -36,9 +38,10 @@ def measure(
         style: all pictures in the style; without any there is no KID.
         drawings: of the photos, in their order, by the name of the set.
         device: where features are computed.
+        cache: where those of the style are kept.
     """
     regions = [region_labels(p, **REGIONS) for p in photos]
-    judges = {v: StyleJudge(style, device, v) for v in ("lite0", "lite1") if style}
+    judges = {v: StyleJudge(style, device, v, cache) for v in ("lite0", "lite1") if style}
     rows = []
     for name, pictures in drawings.items():
         arrays = [np.asarray(p) for p in pictures]

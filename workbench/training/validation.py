@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.core.cache import Cache, key
 from workbench.metrics import kid
 from workbench.models.features import FrozenFeatures
 
@@ -20,12 +21,24 @@ class StyleJudge:
         style: pictures of the style, uint8 (H, W, 3) each.
         device: where the feature network runs.
         variant: "lite0" is the yardstick; another variant checks that its verdict is not peculiar to it.
+        cache: where the features of the style are kept; they take a minute.
     """
 
-    def __init__(self, style: Sequence[NDArray], device: torch.device | str = "cpu", variant: str = "lite0"):
+    def __init__(
+        self,
+        style: Sequence[NDArray],
+        device: torch.device | str = "cpu",
+        variant: str = "lite0",
+        cache: Cache | None = None,
+    ):
         self.device = torch.device(device)
         self._network = FrozenFeatures(variant).to(self.device, memory_format=torch.channels_last)
-        self._style = self._features(map(Image.fromarray, style))
+
+        def make() -> dict[str, NDArray]:
+            return {"x": self._features(map(Image.fromarray, style))}
+
+        name = key("style-features", 1, (variant, self.device.type), style=list(style))
+        self._style = (cache.arrays(name, make) if cache else make())["x"]
 
     def _features(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
         return kid.features(lambda x: self._network(x.to(self.device)).cpu(), images)
@@ -36,10 +49,8 @@ class StyleJudge:
 
     def style_halves(self, seed: int = 1) -> kid.KID:
         """KID × 1000 of one random half of the style set to the other: what no stylizer can beat."""
-        order = np.random.default_rng(seed).permutation(len(self._style) // 3)
-        rows = self._style.reshape(-1, 3, self._style.shape[1])  # three views a picture stay together
-        first, second = (rows[part].reshape(-1, rows.shape[2]) for part in np.array_split(order, 2))
-        return kid.kid(first, second)
+        order = np.random.default_rng(seed).permutation(len(self._style))
+        return kid.kid(*(self._style[part] for part in np.array_split(order, 2)))
 
 
 def contact_sheet(

@@ -8,6 +8,8 @@ import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.core import offline
+
 if TYPE_CHECKING:
     import gradio as gr
 
@@ -18,6 +20,8 @@ __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "MCP_PATH", "build_app", "launch"]
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 MCP_PATH = "/gradio_api/mcp/"  # where assistants find the tools, if they are offered
+
+offline.reach_self_directly()  # before Gradio is imported, which opens its clients then
 
 
 def build_app(platform: Platform) -> gr.Blocks:

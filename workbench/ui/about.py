@@ -12,6 +12,7 @@ import gradio as gr
 
 from workbench import models
 from workbench.core.errors import WorkbenchError
+from workbench.service.platform import Platform
 
 _KINDS = {
     "stylizer": "redraws photographs",
@@ -194,8 +195,8 @@ def cards() -> str:
     return "".join(render(card) for card in found)
 
 
-def build() -> None:
-    """Add the tab's contents to the open ``gr.Blocks``."""
+def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
+    """Add the tab's contents to ``tab``, which is open in ``blocks``."""
     gr.Markdown(
         "Weights never travel without their card: what the model is, what it learnt from and under which "
         "licence, what was measured and on which pictures, and what it must not be used for.",

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
+import logging
 import os
+import re
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import uvicorn
+from gradio import http_server, queueing, utils
 
 from workbench import __version__
+from workbench.core.errors import WorkbenchError
+from workbench.service import connections
+from workbench.service.uploads import CACHE_VARIABLE
 from workbench.ui import (
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -26,24 +34,40 @@ from workbench.ui import (
     pictures,
     read,
     redraw,
+    tabs,
     video,
+    visitor,
 )
+from workbench.ui.tabs import Tab
 from workbench.ui.theme import CSS, SEAL, page_script, theme
 
 if TYPE_CHECKING:
     from workbench.service.platform import Platform
 
-QUEUE_SIZE = 32  # visitors who may wait; the next one is told to come back
+QUEUE_SIZE = 100  # calls that may wait for one of the OPEN_CALLS; who waits for a worker is not among them
+OPEN_CALLS = 400  # that are answered at a time; each only waits, so it costs a little memory
 _HOURS = 3600
+OWN = {
+    "redraw": Tab("Redraw a photo", redraw.build),
+    "video": Tab("Redraw a video", video.build),
+    "read": Tab("Read a painting", read.build),
+    "work": Tab("My work", my_work.build),
+    "about": Tab("About the models", about.build),
+}
+
+log = logging.getLogger(__name__)
+_BUG = "Something went wrong on the server. Try again; if it stays, tell whoever runs it."
+_NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
+_payload = utils.error_payload
 
 
-def _own_cache() -> None:
-    """Keep uploads and results in a folder that only this user can read and that goes with the process."""
-    if "GRADIO_TEMP_DIR" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="workbench-")
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    Path(os.environ["GRADIO_TEMP_DIR"]).mkdir(parents=True, exist_ok=True)
+def _own_cache(platform: Platform) -> None:
+    """Keep uploads and results in the platform's cache, or below that of this process if it has one."""
+    if CACHE_VARIABLE in os.environ:
+        platform.uploads.serve_from(Path(os.environ[CACHE_VARIABLE]))
+        return
+    os.environ[CACHE_VARIABLE] = str(platform.uploads.run)
+    atexit.register(shutil.rmtree, platform.uploads.run, ignore_errors=True)
 
 
 def build_app(platform: Platform) -> gr.Blocks:
@@ -53,7 +77,7 @@ def build_app(platform: Platform) -> gr.Blocks:
         platform: where its videos are drawn and its visitors' work is kept. The page must be served behind
             :func:`workbench.service.web.gate` of the same platform, as :func:`launch` does.
     """
-    _own_cache()
+    _own_cache(platform)
     with gr.Blocks(
         title="Painter Psychology Workbench",
         analytics_enabled=False,
@@ -64,21 +88,36 @@ def build_app(platform: Platform) -> gr.Blocks:
             "<p>What a painter’s hand says about mood, and the world redrawn in that hand.</p></div></header>"
         )
         with gr.Tabs(overflow_behavior="wrap"):  # all in sight on a phone too
-            with gr.Tab("Redraw a photo", elem_id="redraw"):
-                redraw.build(blocks)
-            with gr.Tab("Redraw a video", elem_id="video") as tab:
-                video.build(platform, blocks, tab)
-            with gr.Tab("Read a painting", elem_id="read") as tab:
-                read.build(tab)
-            with gr.Tab("My work", elem_id="work") as tab:
-                my_work.build(platform, blocks, tab)
-            with gr.Tab("About the models", elem_id="about"):
-                about.build()
+            for name, entry in {**OWN, **dict(tabs.OTHERS.items())}.items():
+                with gr.Tab(entry.title, elem_id=name) as tab:
+                    _fill(entry, platform, blocks, tab, is_own=name in OWN)
         gr.HTML(
             f'<p class="fine">Version {__version__}. Uploads stay on the computer that serves this page, for '
             "six hours at most; what is in My work, until you delete it or its time is over.</p>"
         )
-    return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
+        blocks.unload(_left(platform))
+    return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=None)
+
+
+def _fill(entry: Tab, platform: Platform, blocks: gr.Blocks, tab: gr.Tab, is_own: bool) -> None:
+    """Add a tab's contents; what is wrong with another package's tab must not take the page with it."""
+    try:
+        entry.build(platform, blocks, tab)
+    except Exception:
+        if is_own:
+            raise
+        log.exception("the tab %s cannot be built", entry.title)
+        gr.HTML('<div class="notice" role="alert">This tab cannot be shown; the log says why.</div>')
+
+
+def _left(platform: Platform) -> Callable[[gr.Request], None]:
+    """What happens when a page is closed: nothing more is drawn for it."""
+
+    def left(request: gr.Request) -> None:
+        with contextlib.suppress(WorkbenchError):
+            platform.previews.stop_page(visitor.owner_of(request), request.session_hash)
+
+    return left
 
 
 def _temporary_platform(local: bool) -> tuple[Platform, contextlib.ExitStack]:
@@ -103,10 +142,30 @@ def _after_closing(blocks: gr.Blocks, then: Callable[[], None]) -> None:
     blocks.close = close_both
 
 
-def _warm_up() -> None:
-    """Load torch and the networks, now that the page answers and before the first visitor needs them."""
-    redraw.first_look()
-    read.warm_up()
+@contextlib.contextmanager
+def _bounded_server(trusted_proxies: Sequence[str]) -> Iterator[None]:
+    """Gradio configures uvicorn itself and leaves no room for more: within the block it takes our options."""
+    utils.error_payload = queueing.error_payload = _in_words
+    connections.raise_file_limit()
+    connections.one_line_a_kind()
+    bounded = SimpleNamespace(
+        Config=functools.partial(uvicorn.Config, **connections.options(trusted_proxies)),
+        Server=uvicorn.Server,
+    )
+    http_server.uvicorn = bounded
+    try:
+        yield
+    finally:
+        http_server.uvicorn = uvicorn
+
+
+def _in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+    """What Gradio answers to a call that failed; instead of null, what was missing or that it is a bug."""
+    content = _payload(error, show_error)
+    if content["error"] is None:
+        counts = _NEEDED.search(str(error))
+        content["error"] = f"Expected {counts[1]} inputs but got {counts[2]}." if counts else _BUG
+    return content
 
 
 def launch(
@@ -116,6 +175,8 @@ def launch(
     inbrowser: bool = False,
     platform: Platform | None = None,
     mcp_server: bool = False,
+    public_hosts: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> gr.Blocks:
     """Build the page and serve it from a thread of its own; return when it answers.
 
@@ -126,6 +187,9 @@ def launch(
         platform: draws the videos, keeps each visitor's work, and confirms who asks; the caller closes it.
             None makes one in a temporary folder that goes with the page.
         mcp_server: offer the page's API to assistants as tools as well, see :mod:`workbench.ui.mcp`.
+        public_hosts: names under which the page is reached, of a reverse proxy for one; a request for any
+            other name than these, ``host``, ``localhost`` and plain addresses is refused.
+        trusted_proxies: addresses of reverse proxies whose word is taken on a client's address and scheme.
 
     Returns:
         The served page: ``local_url`` is its address, ``close()`` stops it, ``block_thread()`` waits.
@@ -134,7 +198,8 @@ def launch(
         OSError: the port is taken.
         WorkbenchError: tools were asked for that cannot be offered.
     """
-    from workbench.service.web import gate
+    from workbench.service.uploads import OwnFolder
+    from workbench.service.web import SESSIONS, gate
 
     if mcp_server:
         mcp.check(platform)
@@ -145,27 +210,38 @@ def launch(
     if mcp_server:
         mcp.offer(blocks)
     _after_closing(blocks, own.close)
-    blocks.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=True,
-        quiet=True,
-        inbrowser=inbrowser,
-        share=False,
-        app_kwargs={"middleware": [gate(platform)]},
-        theme=theme(),
-        css=CSS + job_card.CSS + video.CSS + my_work.CSS,
-        js=page_script(),
-        footer_links=["api"],
-        allowed_paths=[],
-        max_file_size=pictures.MAX_FILE_SIZE,
-        show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=mcp_server,
-        ssr_mode=False,
-        pwa=False,
-    )
-    # no daemon: torch aborts the process when it is cut off
-    threading.Thread(target=_warm_up, name="warm-up").start()
+
+    def forget(session: str) -> None:
+        blocks.app.state_holder.session_data.pop(session, None)
+
+    with _bounded_server(trusted_proxies):
+        blocks.launch(
+            server_name=host,
+            server_port=port,
+            prevent_thread_lock=True,
+            quiet=True,
+            inbrowser=inbrowser,
+            share=False,
+            app_kwargs={
+                "middleware": [
+                    gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
+                ]
+            },
+            state_session_capacity=SESSIONS,
+            theme=theme(),
+            css=CSS + job_card.CSS + video.CSS + my_work.CSS,
+            js=page_script(),
+            footer_links=["api"],
+            allowed_paths=[],
+            max_file_size=pictures.MAX_FILE_SIZE,
+            max_threads=OPEN_CALLS,
+            show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=mcp_server,
+            ssr_mode=False,
+            pwa=False,
+        )
+    blocks.app.uploaded_file_dir = OwnFolder(Path(os.environ[CACHE_VARIABLE]))
+    platform.previews.prepare()  # now that the page answers, and before the first visitor needs it
     return blocks

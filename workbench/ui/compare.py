@@ -50,17 +50,3 @@ def _score(card: models.Card, name: str) -> str:
         return "not measured"
     estimate, low, high = (100 * float(v) for v in found)
     return f"<strong>{estimate:.0f}</strong> ({low:.0f} to {high:.0f})"
-
-
-def same_task(names: Sequence[str], chosen: str) -> list[str]:
-    """The models that know the same classes as ``chosen``, which comes first."""
-    classes = set(models.card(chosen).class_names)
-    others = [n for n in names if n != chosen and set(models.card(n).class_names) == classes]
-    return [chosen, *others]
-
-
-def read_with_all(painting, names: Sequence[str]) -> list[Reading]:
-    """The readings of ``painting`` by the models ``names``."""
-    from workbench.classify.reading import Classifier  # brings torch: with the first painting
-
-    return [Classifier.load(name).classify(painting) for name in names]

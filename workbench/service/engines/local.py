@@ -61,15 +61,15 @@ class WorkerSupervisor(pykka.ThreadingActor):
     Args:
         freed: called with this actor's reference whenever its worker can take the next attempt.
         threads: computing threads of the process.
+        nice: how much the process gives way to others.
     """
 
     use_daemon_thread = True
 
-    def __init__(self, freed, threads: int):
+    def __init__(self, freed, threads: int, nice: int):
         super().__init__()
-        self._freed, self._threads = freed, threads
+        self._freed, self._arguments = freed, (threads, nice)
         self._current: _Run | None = None
-        self._killed = False
         self._generation = 0
         self._quick_deaths = 0
         self.pid: int | None = None
@@ -90,12 +90,11 @@ class WorkerSupervisor(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> None:
         match message:
             case _Run():
-                self._current, self._killed = message, False
+                self._current = message
                 self._send(message.work)
             case _Cancel(attempt) if self._current and self._current.work.attempt == attempt:
                 self._send((CANCEL, attempt))
             case _Kill(attempt) if self._current and self._current.work.attempt == attempt:
-                self._killed = True
                 self._process.kill()  # its sentinel tells us the rest
             case _Heard(generation, heard) if generation == self._generation:
                 if heard is None:
@@ -118,8 +117,9 @@ class WorkerSupervisor(pykka.ThreadingActor):
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
         log.warning("worker %s died (%s)", self.pid, how)
         lived = time.monotonic() - self._born
-        self._quick_deaths = 0 if lived > _STEADY or self._killed else self._quick_deaths + 1
         run, self._current = self._current, None
+        is_steady = lived > _STEADY or run is not None  # what kills it at work is the task
+        self._quick_deaths = 0 if is_steady else self._quick_deaths + 1
         self._pipe.close()
         if run is not None:
             run.report(Ended(run.work.attempt, "crashed", f"its worker died ({how})", lived))
@@ -138,7 +138,7 @@ class WorkerSupervisor(pykka.ThreadingActor):
         self._generation += 1
         for failures in itertools.count(1):
             self._pipe, theirs = _SPAWN.Pipe()
-            self._process = _SPAWN.Process(target=main, args=(theirs, self._threads), daemon=True)
+            self._process = _SPAWN.Process(target=main, args=(theirs, *self._arguments), daemon=True)
             try:
                 self._process.start()
                 break
@@ -178,16 +178,17 @@ class LocalEngine:
     Args:
         workers: how many processes.
         threads: computing threads of each; 0 shares the machine's processors among them.
+        nice: how much they give way to other processes, 0 to 19.
     """
 
-    def __init__(self, workers: int, threads: int = 0):
+    def __init__(self, workers: int, threads: int = 0, nice: int = 0):
         self.capacity = workers
         threads = threads or max(1, len(processors()) // workers)
         self._lock = threading.Lock()
         self._at: dict[str, pykka.ActorRef] = {}  # attempt: its worker's supervisor
         self._waiting: list[_Run] = []
         self._closed = False
-        self._workers = [WorkerSupervisor.start(self._next, threads) for _ in range(workers)]
+        self._workers = [WorkerSupervisor.start(self._next, threads, nice) for _ in range(workers)]
         self._free = list(self._workers)
 
     def start(self, work: Work, report: Report) -> None:

@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from workbench.core.devices import is_out_of_memory
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.engines import Ended, Progress, Work
 
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 CANCEL = "cancel"
 DISK_FULL = "The disk is full. Delete old jobs, or come back later."
 MOST_REPORTS = 20.0  # a second; more would only be thrown away
-Task = Callable[..., None]
+Function = Callable[..., None]
 
 
 class Context:
@@ -35,11 +37,30 @@ class Context:
 
     Attributes:
         out: the folder for the result's files.
+        remarks: what the owner should know of the result.
     """
 
-    def __init__(self, out: Path, tell: Callable[[float, str], None], cancelled: Callable[[], bool]):
-        self.out, self._tell, self._cancelled = out, tell, cancelled
+    def __init__(
+        self,
+        out: Path,
+        tell: Callable[[float, str], None] = lambda share, note: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        quick: bool = False,
+    ):
+        self.out, self._tell, self._cancelled, self._quick = out, tell, cancelled, quick
         self._last = 0.0
+        self.remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        """Say something about the result that its owner should know."""
+        self.remarks.append(text)
+
+    def take_time(self) -> None:
+        """Say, before the work, that it takes more than a second or two: with a worker for quick tasks, that
+        ends this attempt, and the task is run by another one.
+        """
+        if self._quick:
+            raise _Deferred
 
     def cancelled(self) -> bool:
         """Whether the owner wants the task to stop."""
@@ -59,13 +80,19 @@ class Context:
             self._tell(min(max(float(share), 0.0), 1.0), note)
 
 
+class _Deferred(Exception):
+    """The task takes too long for a worker that others wait for."""
+
+
 def find(dotted: str) -> Callable[..., Any]:
     """The function that "module:function" names."""
     module, _, name = dotted.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
-def run_task(run: str | Task, inputs: tuple[Path, ...], options: dict, context: Context) -> tuple[str, str]:
+def run_task(
+    run: str | Function, inputs: tuple[Path, ...], options: Any, context: Context
+) -> tuple[str, str]:
     """Run one task, given or found by its "module:function"; what it raises becomes (outcome, reason).
 
     A :class:`WorkbenchError` is the owner's to know word by word. Anything else is a bug: its text may name
@@ -73,29 +100,31 @@ def run_task(run: str | Task, inputs: tuple[Path, ...], options: dict, context: 
     """
     try:
         (find(run) if isinstance(run, str) else run)(inputs, options, context)
+    except _Deferred:
+        return "deferred", ""
     except CancelledError as error:
         return "cancelled", _line(error)
     except WorkbenchError as error:
         return "failed", _line(error)
-    except MemoryError:
-        return "failed", "There is not enough memory for this. Try a smaller picture or video."
-    except OSError as error:
-        log.exception("a task failed")
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "failed", DISK_FULL
-        return "failed", f"The work failed ({type(error).__name__}). It was written to the server's log."
     except Exception as error:
         log.exception("a task failed")
+        if isinstance(error, MemoryError) or ("torch" in sys.modules and is_out_of_memory(error)):
+            return "failed", "There is not enough memory for this. Try a smaller picture or video."
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "failed", DISK_FULL
         return "failed", f"The work failed ({type(error).__name__}). It was written to the server's log."
-    return "done", ""
+    return "done", " ".join(context.remarks)
 
 
-def main(connection: Connection, threads: int) -> None:
+def main(connection: Connection, threads: int, nice: int = 0) -> None:
     """The process: :class:`Work` comes in through ``connection``, Progress and Ended go out.
 
     Args:
         threads: computing threads of this worker.
+        nice: how much it gives way to other processes, 0 to 19, where the system knows that.
     """
+    if hasattr(os, "nice"):
+        os.nice(nice)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
     threading.Thread(target=_end_with_parent, name="watchdog", daemon=True).start()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -120,9 +149,10 @@ def _attempt(connection: Connection, work: Work) -> None:
             stop = connection.recv() == (CANCEL, work.attempt)
         return stop
 
-    context = Context(
-        work.out, lambda share, note: connection.send(Progress(work.attempt, share, note)), cancelled
-    )
+    def tell(share: float, note: str) -> None:
+        connection.send(Progress(work.attempt, share, note))
+
+    context = Context(work.out, tell, cancelled, work.quick)
     start = time.perf_counter()
     outcome, reason = run_task(work.run, work.inputs, work.options, context)
     connection.send(Ended(work.attempt, outcome, reason, time.perf_counter() - start))

@@ -27,9 +27,8 @@ from workbench.data.faces import Composites, Portrait
 from workbench.data.scenes import Crops
 from workbench.models.afgan import Portrayal, keep_ratios
 from workbench.models.features import FrozenFeatures
-from workbench.styles import portrait as people
+from workbench.styles import portrait as portrait_style
 from workbench.styles.people import KIND
-from workbench.styles.portrait import UNIT
 from workbench.training.configs import PortraitConfig
 from workbench.training.portrait_data import PortraitData, load_data, taught_portraits, teacher_settings
 from workbench.training.portrait_measures import mask_scores, measure
@@ -52,8 +51,8 @@ class Batch:
 
 
 def at_scale(portrait: Portrait) -> np.ndarray:
-    """The photo with the eyes :data:`UNIT` pixels apart."""
-    scale = UNIT / portrait.interocular_px
+    """The photo with the eyes :data:`workbench.styles.portrait.UNIT` pixels apart."""
+    scale = portrait_style.UNIT / portrait.interocular_px
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(portrait.photo, None, fx=scale, fy=scale, interpolation=method)
 
@@ -107,9 +106,14 @@ class AFGAN(Recipe):
             }
         )
 
+    @property
+    def cache(self) -> Cache:
+        """Where the targets are kept."""
+        return Cache(f"{self.config.out}/targets")
+
     def prepare(self) -> Cost:
         config, data = self.config, self.data
-        taught, cost = taught_portraits(data.training, config, Cache(f"{config.out}/targets"))
+        taught, cost = taught_portraits(data.training, config, self.cache)
         self.composites = Composites(taught, data.scenes, config.crop, config.interocular_px, config.seed)
         return cost
 
@@ -224,7 +228,7 @@ class AFGAN(Recipe):
 
     @torch.inference_mode()
     def stylize(self, network: nn.Module, portraits: Iterable[Portrait]) -> list[Image.Image]:
-        """A network's drawings of whole portraits, eyes :data:`UNIT` pixels apart."""
+        """A network's drawings of whole portraits, at the size that the style draws faces at."""
         pictures = (network(to_tensor(at_scale(p), self.device)) for p in portraits)
         return [Image.fromarray(to_pixels(p)[0]) for p in pictures]
 
@@ -233,7 +237,7 @@ class AFGAN(Recipe):
         config, portraits = self.config, list(self.data.validation.values())
         photos = [at_scale(p) for p in portraits]
         if self._judge is None:  # made late, of every fifth style picture: the features take their time
-            self._judge = StyleJudge(self.data.style[::5] or self.data.style, self.device)
+            self._judge = StyleJudge(self.data.style[::5] or self.data.style, self.device, cache=self.cache)
             self._kid_photo = self._judge.kid(map(Image.fromarray, photos)).mean
         drawings = self.stylize(network, portraits)
         value = self._judge.kid(drawings)
@@ -263,5 +267,5 @@ class AFGAN(Recipe):
 
     @property
     def card(self) -> dict[str, Any]:
-        preprocessing = {"range": [-1, 1], "channels": "RGB", "pixels_between_eyes": people.UNIT}
+        preprocessing = {"range": [-1, 1], "channels": "RGB", "pixels_between_eyes": portrait_style.UNIT}
         return {"kind": KIND, "preprocessing": preprocessing}

@@ -11,13 +11,15 @@ sum.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench import losses
 from workbench.core.pixels import to_tensor
@@ -79,18 +81,35 @@ class Distil(DistilledRecipe):
     betas = (0.9, 0.99)
     criterion = "distance"
 
-    def phase(self, step: int) -> str:
-        return "distil"
-
     @cached_property
-    def _wanted(self) -> list[np.ndarray]:
+    def _wanted(self) -> list[NDArray[np.uint8]]:
         return list(drawings(self.data.validation, self.teacher, self.cache)[0].values())
 
+    @cached_property
+    def _distance_photo(self) -> float:
+        return self._distance(self.data.validation.values(), self._wanted)
+
+    @torch.inference_mode()
+    def _distance(self, pictures: Iterable, wanted: Iterable) -> float:
+        pairs = (
+            [to_tensor(np.asarray(p), self.device) for p in pair]
+            for pair in zip(pictures, wanted, strict=True)
+        )
+        return float(np.mean([sum(self.distances_to_teacher(*pair).values()).item() for pair in pairs]))
+
     def distances(self, pictures: list[Image.Image]) -> dict[str, float]:
-        """Distance to the teacher's drawings of the validation photos, KID to the style if there is one."""
-        terms = [
-            self.distances_to_teacher(*(to_tensor(np.asarray(p), self.device) for p in pair))
-            for pair in zip(pictures, self._wanted, strict=True)
-        ]
-        distance = torch.stack([sum(t.values()) for t in terms]).mean().item()
-        return {"distance": distance} | (super().distances(pictures) if self.data.style else {})
+        """Distance to the teacher's drawings of the validation photos, and of the photos themselves; KID to
+        the style if there is one.
+        """
+        found = {"distance": self._distance(pictures, self._wanted), "distance_photo": self._distance_photo}
+        return found | (super().distances(pictures) if self.data.style else {})
+
+    def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
+        rows, split = super().measure(network, name)
+        sets = self.references()
+        wanted = sets["drawn teacher"]
+        sets[name] = self.stylize(network, self.data.test.values())
+        for row in rows:
+            drawn = sets.get(row["pictures"])
+            row["distance_to_teacher"] = round(self._distance(drawn, wanted), 4) if drawn else ""
+        return rows, split

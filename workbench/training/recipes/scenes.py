@@ -105,7 +105,7 @@ class SceneRecipe(Recipe):
     def distances(self, drawings: list[Image.Image]) -> dict[str, float]:
         """How far drawings of the validation photos are from what is wanted."""
         if self._judge is None:  # made late: the style set's features take a minute
-            self._judge = StyleJudge(self.data.style, self.device)
+            self._judge = StyleJudge(self.data.style, self.device, cache=self.cache)
             self._kid_photo = self._judge.kid(map(Image.fromarray, self.data.validation.values()))
         value = self._judge.kid(drawings)
         return {"kid": value.mean, "kid_error": value.error, "kid_photo": self._kid_photo.mean}
@@ -117,7 +117,7 @@ class SceneRecipe(Recipe):
     def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
         photos = list(self.data.test.values())
         sets = self.references() | {name: self.stylize(network, photos)}
-        rows = measure(photos, self.data.style, sets, self.device)
+        rows = measure(photos, self.data.style, sets, self.device, self.cache)
         return rows, f"{len(photos)} held-out photos that neither trained nor chose the weights"
 
     @property

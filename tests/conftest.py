@@ -1,0 +1,5 @@
+"""Fixtures that several files of tests share."""
+
+from postgres import cluster, postgres
+
+__all__ = ["cluster", "postgres"]

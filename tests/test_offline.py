@@ -1,0 +1,138 @@
+"""Nothing leaves the computer: every name that any process looks up and every address that it connects to."""
+
+import ipaddress
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.core import offline
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """Runs a program and gives what it said and whom it and its children wanted to reach."""
+    compiler = shutil.which("cc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("needs a C compiler and Linux to watch connections (Debian: apt-get install gcc)")
+    library, record = tmp_path / "connections.so", tmp_path / "connections.txt"
+    source = HERE / "native" / "connections.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+
+    def run(*command, **environment):
+        free = {k: v for k, v in os.environ.items() if k not in offline.SWITCHES and k != "GRADIO_TEMP_DIR"}
+        paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+        own = {"LD_PRELOAD": str(library), "CONNECTIONS_FILE": str(record), "PYTHONPATH": paths}
+        done = subprocess.run(
+            [sys.executable, *command],
+            env=free | own | environment,
+            capture_output=True,
+            text=True,
+            timeout=550,
+        )
+        lines = record.read_text().splitlines() if record.exists() else []
+        return done, {line for line in lines if not is_here(line.partition(" ")[2])}
+
+    return run
+
+
+def is_here(name):
+    if name in ("localhost", socket.gethostname()):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def test_the_watch_sees_what_wants_out(watched):
+    """From Python, and from a library that is not Python's."""
+    code = """
+import ctypes, socket
+try: socket.create_connection(("192.0.2.1", 9), timeout=0.1)
+except OSError: pass
+ctypes.CDLL(None).getaddrinfo(b"nowhere.invalid", None, None, ctypes.byref(ctypes.c_void_p()))
+"""
+    assert watched("-c", code)[1] >= {"connect 192.0.2.1", "name nowhere.invalid"}
+
+
+@pytest.mark.slow
+def test_the_page_its_workers_runtimes_and_tools_ask_nobody(watched, tmp_path):
+    pytest.importorskip("mcp")
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "page").mkdir()
+    done, reached = watched(str(HERE / "offline_page.py"), str(tmp_path / "page"))
+    assert done.stdout.rstrip().splitlines()[-1:] == ["done"], done.stderr[-3000:]
+    assert reached == set()
+
+
+def test_the_command_line_asks_nobody(watched, tmp_path):
+    from PIL import Image
+
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / "photo.png")
+    done, reached = watched(
+        "-m", "workbench.cli", "stylize", str(tmp_path / "photo.png"), str(tmp_path / "out.png")
+    )
+    assert (done.returncode, reached) == (0, set()), done.stderr
+
+
+@pytest.mark.parametrize("entry", ["workbench", "workbench.cli", "app", "workbench.service.engines.worker"])
+def test_the_switches_are_set_before_any_library_is_imported(entry):
+    code = f"import os, sys, {entry}; print({{k: os.environ.get(k) for k in {list(offline.SWITCHES)!r}}}); "
+    code += "print(sorted({'onnxruntime', 'huggingface_hub', 'gradio', 'ray'} & set(sys.modules)))"
+    free = {name: value for name, value in os.environ.items() if name not in offline.SWITCHES}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=free, capture_output=True, text=True, cwd=HERE.parent, check=True
+    )
+    assert done.stdout.splitlines() == [repr(offline.SWITCHES), "[]"]
+
+
+def test_who_wants_a_switch_otherwise_has_it():
+    chosen = {"HF_HUB_OFFLINE": "0"}
+    offline.switch_off(chosen)
+    assert chosen == offline.SWITCHES | {"HF_HUB_OFFLINE": "0"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, "localhost,127.0.0.1,::1"),
+        (
+            {"http_proxy": "http://proxy:3128", "NO_PROXY": "example.org"},
+            "example.org,localhost,127.0.0.1,::1",
+        ),
+        ({"no_proxy": "*"}, "*"),
+        ({"ALL_PROXY": "socks5://proxy:1080"}, "*"),
+    ],
+)
+def test_no_proxy_stands_between_the_page_and_itself(before, after):
+    offline.reach_self_directly(before)
+    assert before["no_proxy"] == before["NO_PROXY"] == after
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
+def test_the_page_starts_behind_a_proxy(tmp_path, name):
+    code = """
+import sys
+from workbench.service.platform import Platform
+from workbench.ui import app, launch
+app._warm_up = lambda: None
+class Idle:
+    capacity = 1
+    def close(self): pass
+with Platform(sys.argv[1], engine=Idle()) as platform:
+    launch(port=None, platform=platform).close()
+"""
+    proxy = "socks5://127.0.0.1:9" if name == "all_proxy" else "http://127.0.0.1:9"
+    free = {k: v for k, v in os.environ.items() if "proxy" not in k.casefold()}
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=free | {name: proxy}, cwd=HERE.parent, check=True
+    )

@@ -1,0 +1,35 @@
+"""Logins of the web server: a hash takes long and much memory, so a few at a time in threads of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from workbench.service.accounts import Accounts
+from workbench.service.errors import LimitError
+
+AT_A_TIME, WAITING = 2, 40
+
+
+class LoginDesk:
+    """Takes logins one after the other; whoever comes when too many wait is asked to come back."""
+
+    def __init__(self, accounts: Accounts):
+        self._accounts = accounts
+        self._pool = ThreadPoolExecutor(AT_A_TIME, "login")
+        self._waiting = 0
+
+    async def login(self, name: str, password: str, address: str) -> tuple[str, int]:
+        """As :meth:`.Accounts.login`.
+
+        Raises:
+            LimitError: too many wait already.
+        """
+        if self._waiting >= WAITING:
+            raise LimitError("Too many people are logging in at the moment. Try again in a minute.")
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._accounts.login, name, password, address)
+        finally:
+            self._waiting -= 1

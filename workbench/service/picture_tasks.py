@@ -1,0 +1,189 @@
+"""What workers do with one picture. Loads decoders and networks: only workers import this."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from workbench.classify.reading import Classifier, Reading, classifiers
+from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
+from workbench.core.files import replacing, write_image, write_whole
+from workbench.data.images import read_image
+from workbench.interpret.catalogue import METHODS
+from workbench.interpret.descriptors import describe
+from workbench.interpret.measured import reliance
+from workbench.models import card
+from workbench.service.engines.worker import Context
+from workbench.service.tasks import (
+    THUMBNAIL,
+    ExplainOptions,
+    PhotoOptions,
+    ReadOptions,
+    WarmUpOptions,
+)
+from workbench.styles.stylize import DEFAULT_STYLE, get, stylize
+
+FACTS, PICTURE, BEFORE, AFTER = "facts.json", "picture.png", "before.png", "after.png"
+PREVIEW_SIDE = 1600  # pixels, the longer side of what a page shows; the whole picture is downloaded
+THUMBNAIL_SIDE = 480  # pixels, the longer side
+QUICK_PIXELS = 2_200_000  # a larger picture takes longer than somebody with a small one should wait for
+SMALLEST = 16  # pixels of a side below which nothing can be measured
+_SLOW_METHODS = ("integrated_gradients", "occlusion")  # they run the network some fifty times
+
+
+def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Context) -> None:
+    """Redraw a picture: ``picture.png``, and a small one of it for lists or two to compare on a page."""
+    get(options.style)  # an unknown one is told before the upload is opened
+    image = open_picture(inputs[0], context)
+    drawn = stylize(
+        image,
+        options.style,
+        options.strength,
+        lambda share: context.progress(0.05 + 0.85 * share, "Drawing"),
+        preserve_color=options.preserve_color,
+        runtime=options.runtime,
+        device=options.device,
+    )
+    context.progress(0.9, "Writing the PNG")
+    write_png(drawn, context.out / PICTURE)
+    if not options.compare:
+        thumbnail(drawn, context.out / f"{Path(PICTURE).stem}{THUMBNAIL}")
+        return
+    small = reduced(drawn)
+    write_png(reduced(image), context.out / BEFORE)
+    if small is not drawn:
+        write_png(small, context.out / AFTER)
+    write_facts(context, {"size": drawn.size, "shown": small.size})
+
+
+def classify_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:
+    """Read a painting's mood: ``reading.json`` with the probability of each class."""
+    classifier = load_classifier(options.model)
+    image = open_picture(inputs[0], context)
+    context.progress(0.2, "Reading")
+    write_json(context.out / "reading.json", _as_json(classifier.classify(image)))
+
+
+def explain_picture(inputs: tuple[Path, ...], options: ExplainOptions, context: Context) -> None:
+    """Where the model looked: ``picture.png``, the painting under a heat map, and ``facts.json``."""
+    classifier = load_classifier(options.model)
+    method = options.method or "grad_cam"
+    if method in _SLOW_METHODS:
+        context.take_time()
+    image = open_picture(inputs[0], context, any_size=options.reduce)
+    layered = method not in METHODS or METHODS[method].layered
+    explanation = classifier.explain(
+        reduced(image) if options.reduce else image,
+        options.class_name or None,
+        method,
+        (options.layer or None) if layered else None,
+        progress=lambda share: context.progress(share, "Looking where the model looked"),
+    )
+    write_png(explanation.overlay, context.out / PICTURE)
+    write_facts(context, {"class": explanation.class_name})
+
+
+def measure_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:
+    """How a painting is painted, and what the other models with the same classes say: ``facts.json``."""
+    image = open_picture(inputs[0], context)
+    context.progress(0.1, "Measuring")
+    values = describe(image) if min(image.size) >= SMALLEST else {}
+    classes = set(card(options.model).class_names)
+    others = [n for n in classifiers() if n != options.model and set(card(n).class_names) == classes]
+    readings = []
+    for done, name in enumerate(others):
+        context.progress(0.5 + 0.5 * done / len(others), "Asking the other models")
+        readings.append(_as_json(Classifier.load(name).classify(image)))
+    known = {name: None if value != value else float(value) for name, value in values.items()}
+    write_facts(context, {"values": known, "readings": readings})
+
+
+def classifier_facts(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:
+    """What only the network itself can tell: its methods and layers, and how far its maps can be trusted."""
+    classifier = load_classifier(options.model)
+    trust = {
+        method: [reliance(classifier.card.sha256, method, usual) for usual in (False, True)]
+        for method in classifier.methods
+    }
+    facts = {"methods": classifier.methods, "layers": classifier.layers, "layer": classifier.default_layer}
+    write_facts(context, facts | {"reliance": trust})
+
+
+def warm_up(inputs: tuple[Path, ...], options: WarmUpOptions, context: Context) -> None:
+    """Load what most ask for first, where it is installed; what is wrong with it is told to who asks."""
+    blank = Image.new("RGB", (64, 64))
+    with contextlib.suppress(WorkbenchError):
+        if options.what == "drawing":
+            stylize(blank, DEFAULT_STYLE)
+        else:
+            Classifier.load().explain(blank)
+    context.out.rmdir()  # nobody looks there
+
+
+def open_picture(path: Path, context: Context, any_size: bool = False) -> Image.Image:
+    """The picture as RGB, upright; a large one only where no quick task waits, or ``any_size`` says so."""
+    context.progress(0.0, "Opening the picture")
+    if not any_size:
+        size = (0, 0)
+        with contextlib.suppress(Exception), Image.open(path) as header:  # `read_image` says what is wrong
+            size = header.size
+        if size[0] * size[1] > QUICK_PIXELS:
+            context.take_time()
+    return read_image(path)
+
+
+def load_classifier(name: str) -> Classifier:
+    """A shipped classifier, loaded once a worker; never a file by its path."""
+    known = classifiers()
+    if not known:
+        raise WeightsError(
+            "No trained classifier is installed. Put NAME.safetensors and its card NAME.json into "
+            "workbench/weights, or train one with `workbench train classifier`, and start again."
+        )
+    if name not in known:
+        raise UnknownNameError("model", name, known)
+    return Classifier.load(name)
+
+
+def reduced(image: Image.Image, side: int = PREVIEW_SIDE) -> Image.Image:
+    """``image``, with its longer side at most ``side`` pixels."""
+    if max(image.size) <= side:
+        return image
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def thumbnail(image: Image.Image, path: Path) -> None:
+    """Write a small JPEG of a result, for lists."""
+    write_image(reduced(image.convert("RGB"), THUMBNAIL_SIDE), path)
+
+
+def write_png(image: Image.Image, path: Path) -> None:
+    """Write a picture at twice the speed of Pillow's default for a tenth more bytes."""
+    with replacing(path) as partial:
+        image.save(partial, "PNG", compress_level=3)
+
+
+def write_facts(context: Context, facts: dict[str, Any]) -> None:
+    """Write ``facts.json``."""
+    write_json(context.out / FACTS, facts)
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write JSON whole or not at all."""
+    write_whole((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), path)
+
+
+def _as_json(reading: Reading) -> dict[str, Any]:
+    return {
+        "model": reading.model,
+        "classes": list(reading.probabilities),
+        "probabilities": {label: float(value) for label, value in reading.probabilities.items()},
+        "top": reading.top,
+        "calibrated": bool(reading.calibrated),
+    }

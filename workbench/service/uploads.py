@@ -1,0 +1,170 @@
+"""What visitors have uploaded to the page and not submitted: counted, bounded, and gone after a while.
+
+    cache/RUN/uploads/OWNER/TOKEN/…     one folder a request, which nobody else can guess
+
+RUN is a folder of this process, with whatever else the page keeps while it runs. The folders of processes
+that were killed are removed at the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.service.errors import LimitError, StorageError
+from workbench.service.limits import Limits
+
+CACHE, UPLOADS = "cache", "uploads"
+CACHE_VARIABLE = "GRADIO_TEMP_DIR"
+KEEP_SECONDS = 6 * 3600.0
+NOBODY = ""  # owner of what came without a cookie; whoever knows its name may see it
+_RUN = re.compile(r"[0-9a-f]{32}")
+_BLOCK = 4096  # bytes that even an empty file takes
+_folder: contextvars.ContextVar[Path | None] = contextvars.ContextVar("upload folder", default=None)
+
+
+class OwnFolder(os.PathLike):
+    """The folder of the request that is being answered; ``base`` outside of any.
+
+    It stands where a framework expects one folder for all uploads.
+    """
+
+    def __init__(self, base: Path):
+        self._base = base
+
+    def __fspath__(self) -> str:
+        return str(_folder.get() or self._base)
+
+    __str__ = __fspath__
+
+
+class Uploads:
+    """The uploads of one data folder.
+
+    Args:
+        root: the data folder.
+        secret: makes the names of the owners' folders.
+        limits: of bytes.
+    """
+
+    def __init__(self, root: Path, secret: bytes, limits: Limits):
+        self.run = root / CACHE / secrets.token_hex(16)
+        self._secret, self._limits = secret, limits
+        self._coming: dict[str, tuple[str, int]] = {}  # requests at work: (owner's folder, bytes promised)
+        in_use = os.environ.get(CACHE_VARIABLE)  # by another page of this process
+        try:
+            for old in self.run.parent.iterdir() if self.run.parent.is_dir() else ():
+                if _RUN.fullmatch(old.name) and str(old) != in_use:
+                    shutil.rmtree(old, ignore_errors=True)
+            (self.run / UPLOADS).mkdir(parents=True, mode=0o700)
+        except OSError as error:
+            raise StorageError(
+                f"The cache {self.run.parent} cannot be made ({error.strerror}). Check what lies there."
+            ) from error
+
+    def folder(self, owner: str) -> Path:
+        """Where an owner's uploads lie."""
+        return self.run / UPLOADS / hashlib.sha256(self._secret + owner.encode()).hexdigest()[:32]
+
+    def may_see(self, owner: str, path: str | os.PathLike) -> bool:
+        """Whether ``path`` is no upload at all, or one of ``owner``'s or of nobody's."""
+        whole = Path(os.path.realpath(path))
+        if not whole.is_relative_to(os.path.realpath(self.run / UPLOADS)):
+            return True
+        return any(whole.is_relative_to(os.path.realpath(self.folder(one))) for one in (owner, NOBODY))
+
+    def room(self, owner: str) -> int:
+        """Bytes that an owner may upload now.
+
+        Raises:
+            LimitError: none, for too much of the owner's or of everybody's waits to be submitted.
+            StorageError: none, for the disk is nearly full.
+        """
+        mine, limits = self.folder(owner), self._limits
+        left_to_owner = limits.upload_bytes - _size(mine) - self._promised(mine.name)
+        left_to_all = limits.upload_bytes_of_all - _size(mine.parent) - self._promised()
+        free = self.check_disk() - self._promised()
+        if left_to_all <= 0 or free <= 0:
+            raise LimitError("Too many uploads wait at the moment. Come back in a while.")
+        if left_to_owner <= 0:
+            raise LimitError(
+                f"Your uploads fill the {limits.upload_bytes / 1e6:.4g} MB that they may have. The oldest go "
+                f"after {KEEP_SECONDS / 3600:g} hours."
+            )
+        return min(left_to_owner, left_to_all, free)
+
+    def size(self) -> int:
+        """Bytes of all uploads."""
+        return _size(self.run / UPLOADS)
+
+    def check_disk(self) -> int:
+        """Bytes that may be written.
+
+        Raises:
+            StorageError: none, for the disk is nearly full.
+        """
+        free = shutil.disk_usage(self.run).free - self._limits.free_bytes
+        if free <= 0:
+            raise StorageError("The server's disk is nearly full. Come back later.")
+        return free
+
+    def serve_from(self, cache: Path) -> None:
+        """Keep uploads below ``cache`` instead, the folder of whatever else the page keeps."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.run = cache / secrets.token_hex(16)
+        (self.run / UPLOADS).mkdir(parents=True, mode=0o700)
+
+    @contextlib.contextmanager
+    def coming(self, owner: str, size: int) -> Iterator[Path]:
+        """A folder for one request of ``size`` bytes, which are reserved while it lasts.
+
+        What lies in it stays if the block ends without an exception, and goes otherwise.
+        """
+        folder = self.folder(owner) / secrets.token_hex(16)
+        self._coming[folder.name] = (folder.parent.name, size)
+        token = _folder.set(folder)
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            _folder.reset(token)
+            del self._coming[folder.name]
+
+    def sweep(self, now: float | None = None) -> None:
+        """Remove uploads that are older than ``KEEP_SECONDS``."""
+        before = (time.time() if now is None else now) - KEEP_SECONDS
+        for folder in (self.run / UPLOADS).glob("*/*"):
+            with contextlib.suppress(OSError):
+                if folder.name not in self._coming and folder.stat().st_mtime < before:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    folder.parent.rmdir()  # unless another upload is in it
+
+    def close(self) -> None:
+        """Remove all of them."""
+        shutil.rmtree(self.run / UPLOADS, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.run.rmdir()  # unless something else of the page is in it
+
+    def _promised(self, owner: str | None = None) -> int:
+        return sum(size for whose, size in list(self._coming.values()) if owner in (None, whose))
+
+
+def _size(folder: Path) -> int:
+    """Bytes on the disk below ``folder``; what goes meanwhile counts for nothing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += max(_BLOCK, os.lstat(os.path.join(where, name)).st_size)
+    return total

@@ -1,0 +1,206 @@
+"""What workers do with a film. Loads decoders and networks: only workers import this."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench.core.errors import WorkbenchError
+from workbench.service.engines.worker import Context
+from workbench.service.picture_tasks import (
+    AFTER,
+    BEFORE,
+    QUICK_PIXELS,
+    thumbnail,
+    write_facts,
+    write_png,
+)
+from workbench.service.tasks import THUMBNAIL, FilmOptions, FrameOptions, NoOptions
+from workbench.styles import video
+from workbench.styles.menu import get
+from workbench.styles.video import probing
+from workbench.styles.video.flow import TemporalBlend
+from workbench.styles.video.reading import reading, scaled
+
+FILM = "video.mp4"
+CHUNK_FRAMES = 240  # of a film, for one node at a time
+SCALES = (1.0, 0.75, 0.5, 0.25)  # of the sides, on offer
+_STREAMING = 0.9  # of the drawing's own speed is left beside decoding and encoding; measured, at least 0.85
+_SHORT_SECONDS, _SHORT_SHARE = 0.5, 0.98  # an end this much before the announced one is not a rounded header
+
+
+def facts(inputs: tuple[Path, ...], options: NoOptions, context: Context) -> None:
+    """What a film holds: ``facts.json``. Refuses what :func:`workbench.styles.video.probe` refuses."""
+    context.progress(0.0, "Opening the video")
+    found = video.probe(inputs[0])
+    write_facts(
+        context,
+        {
+            "width": found.width,
+            "height": found.height,
+            "frames": found.frames,
+            "seconds": found.duration,
+            "rate": found.rate,
+            "codec": found.codec,
+            "audio": found.audio_codec,
+            "sizes": [[scale, *_sides(found, scale)] for scale in SCALES],
+        },
+    )
+
+
+def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -> None:
+    """Draw the frame that is shown at ``options.at`` seconds: ``before.png``, ``after.png``.
+
+    ``facts.json`` says how many seconds a frame takes this worker, steadied by ``options.temporal``.
+    """
+    style = get(options.style)
+    context.progress(0.0, "Opening the video")
+    width, height = _sides(video.probe(inputs[0]), options.scale)
+    if width * height > QUICK_PIXELS:
+        context.take_time()
+    pixels = frame_at(inputs[0], options.at, options.scale)
+    write_png(Image.fromarray(pixels), context.out / BEFORE)
+    context.progress(0.3, "Drawing one frame")
+    draw = style.drawer(options.strength, options.runtime, options.device)
+    start = time.perf_counter()
+    drawing = draw([pixels])[0]
+    seconds = time.perf_counter() - start
+    context.progress(0.7, "Drawing one frame")
+    if seconds < 1:  # the first pass also sets things up, which a film does once
+        start = time.perf_counter()
+        draw([pixels])
+        seconds = time.perf_counter() - start
+    if options.temporal:
+        blend = TemporalBlend(options.temporal)
+        blend(pixels, drawing)
+        start = time.perf_counter()
+        blend(pixels, drawing)
+        seconds += time.perf_counter() - start
+    write_png(Image.fromarray(drawing), context.out / AFTER)
+    height, width = drawing.shape[:2]
+    write_facts(context, {"width": width, "height": height, "seconds_a_frame": seconds / _STREAMING})
+
+
+def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) -> None:
+    """Redraw a film, or the piece of it that ``options`` name: ``video.mp4``, and for a whole one a small
+    picture of it for lists.
+    """
+    style = get(options.style)
+    chunk = video.Chunk(*options._chunk) if options._chunk else None
+    context.progress(0.0, "Opening the video")
+
+    def tell(done: video.Progress) -> None:
+        share = done.done / done.total if done.total else 0.0
+        context.progress(0.98 * share, f"{done.done} of {done.total or '?'} frames")
+
+    result = video.stylize_video(
+        inputs[0],
+        context.out / FILM,
+        options.style,
+        options.strength,
+        options.scale,
+        options.runtime,
+        options.temporal,
+        chunk=chunk,
+        progress=tell,
+        cancelled=context.cancelled,
+    )
+    if result.damaged:
+        context.remark(f"{result.damaged} damaged packets of the file could not be read and are missing.")
+    if result.unchanged == result.frames and options.strength and style.needs:
+        context.remark(
+            "No face was found in any frame, so nothing was drawn. Faces must look at the camera; to redraw "
+            "the scene as well, choose another style."
+        )
+    if chunk is None:
+        _finish(inputs[0], result.frames, result.seconds, context)
+
+
+def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
+    """The options of each piece, in order. What looks at the frames before, blending along time and portrait
+    styles, takes one piece.
+    """
+    if options.temporal > 0 or get(options.style).stateful:
+        return [options]
+    pieces = video.split(inputs[0], CHUNK_FRAMES)
+    if len(pieces) == 1:
+        return [options]
+    return [dataclasses.replace(options, _chunk=dataclasses.astuple(piece)) for piece in pieces]
+
+
+def join(inputs: tuple[Path, ...], pieces: list[FilmOptions], parts: list[Path], context: Context) -> None:
+    """Put the pieces' results together in order, with the sound of the source."""
+    context.progress(0.99, "Joining")
+    chunks = [video.Chunk(*piece._chunk) for piece in pieces]
+    target = context.out / FILM
+    video.join(inputs[0], chunks=chunks, parts=[part / FILM for part in parts], target=target)
+    made = video.probe(target)
+    _finish(inputs[0], made.frames or 0, made.duration or 0.0, context)
+
+
+def frame_at(source: Path, seconds: float, scale: float = 1.0) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB, upright: the first frame that is shown ``seconds`` after the start or later, else the
+    last one.
+
+    Raises:
+        VideoError: not a video that can be read, beyond the limits, or no frame can be decoded.
+    """
+    tick = None
+    if seconds > 0:
+        with probing.opened(source) as container:
+            stream = probing.video_stream(container, source)
+            probing.check_header(container, stream, source, video.Limits())
+            wanted = (stream.start_time or 0) + round(seconds / stream.time_base)
+            with contextlib.suppress(av.FFmpegError):  # where seeking fails, all that comes before is decoded
+                container.seek(wanted, stream=stream)
+            for frame in probing.decoded(container, stream):
+                tick = frame.pts if frame.pts is not None else tick
+                if tick is not None and tick >= wanted:
+                    break
+    chunk = None if tick is None else video.Chunk(0, tick, None, 1)
+    with reading(source, scale, chunk=chunk) as reader:
+        return next(iter(reader)).pixels
+
+
+def _finish(source: Path, frames: int, seconds: float, context: Context) -> None:
+    """A small picture of the result, and a word if the file ended before it said that it would."""
+    target = context.out / FILM
+    with contextlib.suppress(WorkbenchError):  # a result without a thumbnail is as good
+        small = Image.fromarray(frame_at(target, seconds / 2))
+        thumbnail(small, target.with_name(f"{target.stem}{THUMBNAIL}"))
+    if (ended := _ends_early(source)) is not None:
+        announced = video.probe(source)
+        of = f" of the {announced.frames:,} that it announces" if announced.frames else ""
+        context.remark(
+            f"The file ends early, after {ended[0]:.1f} of {ended[1]:.1f} s: {frames:,} frames{of} could be "
+            "read. Copy or export it again if the rest matters."
+        )
+
+
+def _ends_early(source: Path) -> tuple[float, float] | None:
+    """(seconds of the last picture or sound, seconds that the header says) of a file that was cut off."""
+    with probing.opened(source) as container:
+        if not container.duration or container.duration <= 0:
+            return None
+        announced, last = container.duration / av.time_base, 0.0
+        first = (container.start_time or 0) / av.time_base
+        with contextlib.suppress(av.FFmpegError):  # a cut packet at the end
+            for packet in container.demux():
+                if packet.pts is not None and packet.time_base is not None:
+                    end = packet.pts + (packet.duration or 0)
+                    last = max(last, float(end * packet.time_base) - first)
+    is_short = last < announced - _SHORT_SECONDS and last < _SHORT_SHARE * announced
+    return (last, announced) if is_short else None
+
+
+def _sides(found: video.VideoInfo, scale: float) -> tuple[int, int]:
+    """Sides of the result: scaled, and even as H.264 wants them."""
+    width, height = scaled(found.width, found.height, scale)
+    return width + width % 2, height + height % 2

@@ -1,0 +1,101 @@
+"""The video tab's API: the same for programs, a file or a job's id out and nothing of the page."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import gradio as gr
+from starlette.concurrency import run_in_threadpool
+
+from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.service import schema
+from workbench.service.platform import Platform
+from workbench.ui import job_card, pictures, visitor
+from workbench.ui.video_jobs import submit
+
+_EVERY = 0.5  # seconds between looks at a running job
+
+
+def add(platform: Platform, clip: gr.Video, settings: list) -> None:
+    """Add the endpoints to the open page; ``clip`` and ``settings`` are the page's controls."""
+
+    async def stylize_video(
+        video,
+        style,
+        strength,
+        scale,
+        steadiness,
+        request: gr.Request,
+        progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
+    ):
+        """Redraw a video frame by frame and wait for it. Cancelling the call stops the work.
+
+        Args:
+            video: the video (MP4, MOV, MKV, WebM, AVI or GIF).
+            style: name of the style, for example "fsgan_pepper".
+            strength: from 0, the video as it is, to 1, the drawing alone.
+            scale: size of the result, from 0.1 to 1, as a share of the video's own.
+            steadiness: from 0 to 0.9; more means less flicker between frames.
+
+        Returns:
+            the redrawn video as an MP4 file
+        """
+        with pictures.one_line_errors():
+            owner = visitor.owner_of(request)
+            job = await submit(platform, request, video, style, strength, scale, steadiness, progress)
+            view = None
+            try:
+                while view is None or not view.ended:
+                    await asyncio.sleep(_EVERY)
+                    view = await run_in_threadpool(platform.job, owner, job)
+                    progress(view.share, desc=job_card.note(view) or job_card.state(view))
+                    yield None
+            finally:
+                if view is None or not view.ended:
+                    platform.cancel(owner, job)
+            if view.state != schema.DONE:
+                problem = CancelledError if view.state == schema.CANCELLED else WorkbenchError
+                raise problem(view.reason or "The job was cancelled.")
+            target = pictures.result_folder() / job_card.download_name(view, "video.mp4")
+            await run_in_threadpool(shutil.copyfile, platform.result(owner, job, "video.mp4"), target)
+            yield str(target)
+
+    async def submit_video(
+        video,
+        style,
+        strength,
+        scale,
+        steadiness,
+        request: gr.Request,
+        progress=gr.Progress(),  # noqa: B008
+    ):
+        """Hand in a video to be redrawn and do not wait.
+
+        Args:
+            video: the video (MP4, MOV, MKV, WebM, AVI or GIF).
+            style: name of the style, for example "fsgan_pepper".
+            strength: from 0, the video as it is, to 1, the drawing alone.
+            scale: size of the result, from 0.1 to 1, as a share of the video's own.
+            steadiness: from 0 to 0.9; more means less flicker between frames.
+
+        Returns:
+            the job's id, for my_jobs, cancel_job and delete_job
+        """
+        with pictures.one_line_errors():
+            return await submit(platform, request, video, style, strength, scale, steadiness, progress)
+
+    gr.Button(visible=False).click(
+        stylize_video,
+        [clip, *settings],
+        gr.File(visible=False, label="MP4"),
+        api_name="stylize_video",
+        concurrency_limit=None,
+    )
+    gr.Button(visible=False).click(
+        submit_video,
+        [clip, *settings],
+        gr.Textbox(visible=False, label="Job id"),
+        api_name="submit_video",
+        concurrency_limit=None,
+    )

@@ -1,0 +1,114 @@
+"""What is said of an uploaded video and of the job that draws it, and how it is handed in."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.concurrency import run_in_threadpool
+
+from workbench.core.errors import VideoError
+from workbench.service import schema
+from workbench.service.errors import UnknownJobError
+from workbench.service.platform import JobView, Platform
+from workbench.service.tasks import TASKS
+from workbench.ui import job_card, visitor
+
+TASK = TASKS["stylize_video"]
+_START = 3.0  # seconds to open a file and a model
+
+
+def needed(path: str | None) -> str:
+    """The path of an upload; raises in words where there is none."""
+    if path is None:
+        raise VideoError("Expected a video but there is none yet. Upload one or pick an example.")
+    return path
+
+
+async def facts_of(platform: Platform, request: gr.Request, path: str | None, progress) -> dict[str, Any]:
+    """What the uploaded video holds; raises in words what cannot be drawn."""
+    preview = visitor.ask(platform, request, TASKS["video_facts"], needed(path))
+    return await visitor.facts(preview, progress)
+
+
+def in_words(path: str, facts: dict[str, Any]) -> str:
+    """The video's facts in one line, escaped."""
+    parts = [f"{facts['width']} × {facts['height']}"]
+    if facts["seconds"]:
+        parts.append(f"{facts['seconds']:.1f} s")
+    if facts["frames"]:
+        parts.append(f"{facts['frames']:,} frames")
+    parts.append("with sound, which is kept" if facts["audio"] else "no sound")
+    return f'<p class="fine"><strong>{html.escape(Path(path).name)}</strong>: {" · ".join(parts)}</p>'
+
+
+def estimate(facts: dict[str, Any] | None, drawn: dict[str, Any]) -> str:
+    """How long the whole will take, from the time that one frame took here."""
+    one, size = drawn["seconds_a_frame"], f"{drawn['width']} × {drawn['height']} px"
+    if not facts or not facts["frames"]:
+        return f"One frame at {size} takes {one:.1f} s; the file does not say how many it has."
+    whole = _START + one * facts["frames"]
+    text = f"About **{job_card.duration(whole)}** for {facts['frames']:,} frames at {size}."
+    most = TASK.seconds
+    if whole > most:
+        text += f" A job may take {job_card.duration(most)}: choose a smaller size."
+    return text
+
+
+def panel(view: JobView | None) -> str:
+    """The job in hand: its progress, and its result when there is one."""
+    if view is None:
+        return ""
+    why = job_card.note(view)
+    done = view.state == schema.DONE
+    buttons = job_card.download(view, "main") if done else ""
+    if not view.ended:
+        buttons = job_card.button("cancel", "Cancel", view)
+    return (
+        f'<section class="job card" aria-label="Your video">'
+        f'<div class="job-head"><h3>{html.escape(view.title)}</h3>{job_card.pill(view)}</div>'
+        f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
+        f'<p class="why">{html.escape(why)}</p>{job_card.player(view) if done else ""}'
+        f'<div class="job-actions">{buttons}<a class="job-button" href="#work">See all in My work</a></div>'
+        f"{job_card.cost(view)}</section>"
+    )
+
+
+def in_hand(platform: Platform, owner: str, job: str | None) -> JobView | None:
+    """The job to show: the one that this page is following, else the owner's newest video that is at work or
+    done.
+    """
+    if job:
+        try:
+            return platform.job(owner, job)
+        except UnknownJobError:  # deleted in My work
+            return None
+    mine = [
+        v for v in platform.jobs(owner) if v.kind == TASK.name and v.state in (*schema.ACTIVE, schema.DONE)
+    ]
+    return next((v for v in mine if not v.ended), mine[0] if mine else None)
+
+
+async def submit(
+    platform: Platform, request: gr.Request, path, style, strength, scale, steadiness, progress
+) -> str:
+    """Hand the video to the platform; the job's id.
+
+    Raises:
+        WorkbenchError: there is no video, it cannot be drawn, or a limit stands in the way.
+    """
+    owner = visitor.owner_of(request)
+    options = {
+        "style": visitor.style_of(style).name,
+        "strength": strength,
+        "scale": scale,
+        "temporal": steadiness,
+    }
+    TASK.check(options)
+    await facts_of(platform, request, path, progress)
+    address = visitor.address_of(request)
+    return await run_in_threadpool(
+        platform.submit, owner, TASK.name, [path], options, Path(path).name, address
+    )
