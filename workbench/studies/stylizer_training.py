@@ -211,8 +211,9 @@ def run(
         groups: which of :data:`GROUPS` to train; what other calls trained is measured as well.
 
     Returns:
-        The CSV: group, variant, seed; steps and processor minutes of the training (without those of its
-        start); the measures of :func:`workbench.studies.stylizers.measure`; KID-lite1; ``grid_db``
+        The CSV: group, variant, seed; steps and processor minutes of the training (with those of its
+        targets, without those of its start); the measures of
+        :func:`workbench.studies.stylizers.measure`; KID-lite1; ``grid_db``
         (:func:`workbench.metrics.grid.grid_excess`, less the photo's); provenance. Beside it
         ``stylizer_training_effects.csv``, the rows of :func:`effects`.
     """
