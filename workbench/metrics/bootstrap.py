@@ -238,7 +238,7 @@ def percentiles(draws: ArrayLike, level: float = 0.95, groups: int | None = None
             stacklevel=3,
         )
         tail = float(norm.cdf(_widened(groups) * t.ppf(tail, groups - 1)))
-    low, high = np.percentile(draws, (100 * tail, 100 * (1 - tail)))
+    low, high = np.percentile(values, (100 * tail, 100 * (1 - tail)))
     return float(low), float(high)
 
 
