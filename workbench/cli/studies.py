@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -19,12 +18,12 @@ _RUNS = Path("runs")
 class _Studies(TyperGroup):
     """Reads the names of studies from their sources, and imports a study when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: typer.Context) -> list[str]:
         from workbench.studies.study import STUDIES
 
         return STUDIES.names()
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
         from workbench.studies.study import STUDIES
 
         study = STUDIES.get(cmd_name)
@@ -41,7 +40,7 @@ class _Studies(TyperGroup):
 
         return typer.main.get_command(single)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
         with formatter.section("Studies"):
             formatter.write_dl([(name, _question(name)) for name in self.list_commands(ctx)])
 
