@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
-from workbench.cli.common import with_options
+from workbench.cli.common import Device, with_options
+from workbench.core import devices
 
 _RUNS = Path("runs")
 
@@ -19,12 +19,12 @@ _RUNS = Path("runs")
 class _Studies(TyperGroup):
     """Reads the names of studies from their sources, and imports a study when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: typer.Context) -> list[str]:
         from workbench.studies.study import STUDIES
 
         return STUDIES.names()
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
         from workbench.studies.study import STUDIES
 
         study = STUDIES.get(cmd_name)
@@ -35,13 +35,15 @@ class _Studies(TyperGroup):
         def run(
             study,
             out: Annotated[Path, typer.Option(help="Folder of the tables; what is in it is kept.")] = _RUNS,
+            device: Device = None,
         ) -> None:
+            devices.choose(device)
             found = study.run(out)
             typer.echo("\n".join(map(str, found if isinstance(found, list) else [found])))
 
         return typer.main.get_command(single)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
         with formatter.section("Studies"):
             formatter.write_dl([(name, _question(name)) for name in self.list_commands(ctx)])
 

@@ -37,6 +37,7 @@ from workbench.core.cache import key as content_key
 from workbench.core.registry import Decorated, Registry
 from workbench.core.runs import KEY, Runs, read_rows, set_aside
 from workbench.data.atelier import open_dataset
+from workbench.data.images import list_images
 from workbench.data.paintings import Paintings
 
 log = logging.getLogger(__name__)
@@ -163,9 +164,16 @@ def collection_name(source: str) -> str:
 
 
 def _contents(value: Any) -> Any:
-    """What a source holds: folders and files by content, "" and "atelier:N" as they are."""
+    """What a source holds: pictures with their table, and files, by content; "" and "atelier:N" as they are.
+
+    Of a folder without pictures everything counts; of one with them, what a study wrote into it does not.
+    """
     if isinstance(value, (str, Path)) and str(value):
-        return Path(value) if Path(value).exists() else str(value)
+        path = Path(value)
+        pictures = list_images(path) if path.is_dir() else []
+        tables = [table for table in [path / "ratings.csv"] if pictures and table.is_file()]
+        named = {file.relative_to(path).as_posix(): file for file in [*pictures, *tables]}
+        return named or (path if path.exists() else str(value))
     if isinstance(value, (list, tuple)):
         return [_contents(item) for item in value]
     return value
