@@ -7,16 +7,17 @@ import pytest
 import torch
 from hues import write_hues
 from PIL import Image
-from workbench.classify.recipes import config_for
-from workbench.classify.statistics_probe import StatisticsConfig, statistics
-from workbench.classify.statistics_probe import new_network as statistics_network
 
 from workbench import models
-from workbench.classify import finetune
+from workbench.classify import finetune, transfer
 from workbench.classify.augment import POLICIES, policy
-from workbench.classify.finetune import FinetuneConfig, Pictures, fit, layer_groups, new_network, predict
-from workbench.classify.publish import main
+from workbench.classify.configs import FinetuneConfig, Publication, Source
+from workbench.classify.finetune import FinetuneEstimator
+from workbench.classify.publish import train_classifier
 from workbench.classify.reading import Classifier
+from workbench.classify.transfer import layer_groups, new_network
+from workbench.core import options
+from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.paintings import read_paintings
 
@@ -36,64 +37,77 @@ def data(folder):
     return read_paintings(folder)
 
 
-@pytest.fixture(scope="module")
-def pictures(data):
-    return Pictures(data, CONFIG.size)
+def fit(data, rows, config, seed, cache=None, progress=None):
+    return FinetuneEstimator(config, cache=cache).fit(data, rows, seed, progress).network()
 
 
 def weights(network):
     return torch.cat([p.detach().flatten() for p in network.parameters()])
 
 
-def test_it_learns_and_is_reproducible(data, pictures):
+def test_it_learns_and_is_reproducible(data):
     config = dataclasses.replace(CONFIG, epochs=12)
     everything = np.arange(len(data))
     losses = []
-    network = fit(data, pictures, everything, config, 0, progress=lambda epoch, loss: losses.append(loss))
+    estimator = FinetuneEstimator(config)
+    estimator.fit(data, everything, 0, lambda epoch, loss: losses.append(loss))
     assert losses[-1] < 0.5 * losses[0]
-    assert (predict(network, pictures, everything, config).argmax(1) == data.labels).mean() > 0.9
-    assert not network.training
-    first, second = (fit(data, pictures, everything, CONFIG, 1) for _ in range(2))
+    assert (estimator.predict(data, everything) == data.labels).mean() > 0.9
+    assert not estimator.network().training
+    first, second = (fit(data, everything, CONFIG, 1) for _ in range(2))
     assert torch.equal(weights(first), weights(second))
-    assert not torch.equal(weights(first), weights(fit(data, pictures, everything, CONFIG, 2)))
+    assert not torch.equal(weights(first), weights(fit(data, everything, CONFIG, 2)))
 
 
-def test_half_precision_is_a_choice_of_each_run(data, pictures):
+def test_half_precision_is_a_choice_of_each_run(data):
     everything = np.arange(len(data))
-    full = weights(fit(data, pictures, everything, CONFIG, 0))
-    half = weights(fit(data, pictures, everything, dataclasses.replace(CONFIG, mixed_precision="bf16"), 0))
+    full = weights(fit(data, everything, CONFIG, 0))
+    half = weights(fit(data, everything, dataclasses.replace(CONFIG, mixed_precision="bf16"), 0))
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)
-    assert torch.equal(full, weights(fit(data, pictures, everything, CONFIG, 0)))
+    assert torch.equal(full, weights(fit(data, everything, CONFIG, 0)))
 
 
 @pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"patience": 2, "holdout": 0.5}])
-def test_an_interrupted_run_goes_on_to_the_same_weights(data, pictures, tmp_path, changes):
+def test_an_interrupted_run_goes_on_to_the_same_weights(data, tmp_path, changes):
     config = dataclasses.replace(CONFIG, **changes)
-    everything, file = np.arange(len(data)), tmp_path / "run.pt"
+    everything, cache = np.arange(len(data)), Cache(tmp_path)
 
     def stop(epoch, loss):
         if epoch == 2:
             raise KeyboardInterrupt
 
-    whole = fit(data, pictures, everything, config, 0)
+    whole = fit(data, everything, config, 0)
     with pytest.raises(KeyboardInterrupt):
-        fit(data, pictures, everything, config, 0, file, stop)
+        fit(data, everything, config, 0, cache, stop)
     epochs = []
-    resumed = fit(data, pictures, everything, config, 0, file, lambda epoch, loss: epochs.append(epoch))
+    resumed = fit(data, everything, config, 0, cache, lambda epoch, loss: epochs.append(epoch))
     assert epochs[0] == 2  # the epoch that was interrupted is done again
     assert torch.equal(weights(resumed), weights(whole))
 
 
-def test_another_runs_checkpoint_is_not_used(data, pictures, tmp_path):
-    everything, file = np.arange(len(data)), tmp_path / "run.pt"
-    fit(data, pictures, everything, CONFIG, 0, file)
-    epochs = []
-    fit(data, pictures, everything, CONFIG, 5, file, lambda epoch, loss: epochs.append(epoch))
+@pytest.mark.parametrize("change", ["seed", "labels", "settings"])
+def test_the_checkpoint_of_another_run_is_not_used(data, tmp_path, change):
+    def stop(epoch, loss):
+        raise KeyboardInterrupt
+
+    everything, cache, epochs = np.arange(len(data)), Cache(tmp_path), []
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, everything, CONFIG, 0, cache, stop)
+    other = dataclasses.replace(data, labels=1 - data.labels) if change == "labels" else data
+    config = dataclasses.replace(CONFIG, learning_rate=1e-3) if change == "settings" else CONFIG
+    fit(
+        other,
+        everything,
+        config,
+        5 if change == "seed" else 0,
+        cache,
+        lambda epoch, loss: epochs.append(epoch),
+    )
     assert epochs == [1, 2, 3]
 
 
-def test_early_stopping_gives_the_best_epoch(data, pictures, monkeypatch):
+def test_early_stopping_gives_the_best_epoch(data, monkeypatch):
     config = dataclasses.replace(CONFIG, epochs=6, patience=2, holdout=0.5)
     answers = iter([0.0, 1.0, 0.5, 0.2, 0.1, 0.0])  # confidence in the truth: the best loss is epoch 2's
     seen, states = [], []
@@ -104,7 +118,7 @@ def test_early_stopping_gives_the_best_epoch(data, pictures, monkeypatch):
         return np.where(np.eye(2)[data.labels[stop]] > 0, value, -value)
 
     monkeypatch.setattr(finetune, "predict", answer)
-    network = fit(data, pictures, np.arange(len(data)), config, 0, progress=lambda e, loss: seen.append(e))
+    network = fit(data, np.arange(len(data)), config, 0, progress=lambda e, loss: seen.append(e))
     assert seen == [1, 2, 3, 4]
     assert torch.equal(weights(network), states[1])
 
@@ -112,9 +126,9 @@ def test_early_stopping_gives_the_best_epoch(data, pictures, monkeypatch):
 def test_which_layers_are_trained():
     base = FinetuneConfig(size=32)
     trained = {}
-    for transfer in ("frozen", "partial", "full"):
-        network = new_network(dataclasses.replace(base, arguments={"aggregated": 0}, transfer=transfer), 3)
-        trained[transfer] = [n for n, p in network.named_parameters() if p.requires_grad]
+    for name in ("frozen", "partial", "full"):
+        network = new_network(dataclasses.replace(base, arguments={"aggregated": 0}, transfer=name), 3)
+        trained[name] = [n for n, p in network.named_parameters() if p.requires_grad]
     assert trained["frozen"] == ["classifier.weight", "classifier.bias"]
     assert set(trained["frozen"]) < set(trained["partial"]) < set(trained["full"])
     assert "conv_head.weight" in trained["partial"]
@@ -130,9 +144,9 @@ def test_rates_fall_towards_the_input():
     network = new_network(config, 3)
     depth = layer_groups(network)
     last = max(depth.values())
-    rate = {id(p): g["lr"] for g in finetune.parameter_groups(network, config) for p in g["params"]}
+    rate = {id(p): g["lr"] for g in transfer.parameter_groups(network, config) for p in g["params"]}
     decay = {
-        id(p): g["weight_decay"] for g in finetune.parameter_groups(network, config) for p in g["params"]
+        id(p): g["weight_decay"] for g in transfer.parameter_groups(network, config) for p in g["params"]
     }
     for name, parameter in network.named_parameters():
         expected = 1.0 if ".rescale." in name else 0.5 ** (last - depth[name])
@@ -140,10 +154,10 @@ def test_rates_fall_towards_the_input():
         assert (decay[id(parameter)] > 0) == (parameter.ndim > 1)
 
 
-def test_pretrained_statistics_stay(data, pictures):
+def test_pretrained_statistics_stay(data):
     config = FinetuneConfig(size=32, epochs=1, batch_size=8, arguments={"aggregated": 0})
     before = new_network(config, 2).state_dict()
-    after = fit(data, pictures, np.arange(len(data)), config, 0).state_dict()
+    after = fit(data, np.arange(len(data)), config, 0).state_dict()
     assert torch.equal(before["bn1.running_mean"], after["bn1.running_mean"])
     assert not torch.equal(before["conv_head.weight"], after["conv_head.weight"])
 
@@ -169,7 +183,7 @@ def test_the_flip_is_a_mirror_and_the_cutout_a_square():
 
 def test_the_whole_run_of_another_architecture(folder, tmp_path):
     config = dataclasses.replace(CONFIG, epochs=10)
-    path = main(folder, tmp_path, name="hue", config=config, samples=20)
+    path = train_classifier(Source(folder), tmp_path, config, Publication("hue", samples=20))
     card = models.card(path)
     assert (card.architecture, card.training["initial_weights"]) == ("dkse_small", "random")
     assert card.arguments == {"num_classes": 2, "modules": 1, "width": 4}
@@ -179,47 +193,21 @@ def test_the_whole_run_of_another_architecture(folder, tmp_path):
     assert np.mean([t == data.classes[c] for t, c in zip(tops, data.labels, strict=True)]) > 0.8
 
 
-def test_stage_statistics_are_means_and_deviations(data):
-    network = statistics_network(StatisticsConfig(variants=("lite0",), size=64), 2)
-    x = torch.randn(2, 3, 64, 64)
-    found = network.forward_features(x)
-    assert found.shape == (2, network.num_features)
-    y = network.statistics[0].network.blocks[0](
-        network.statistics[0].network.bn1(network.statistics[0].network.conv_stem(x))
-    )
-    torch.testing.assert_close(found[:, 1280:1296], y.mean((2, 3)))
-    torch.testing.assert_close(found[:, 1296:1312], y.std((2, 3), correction=0), atol=1e-4, rtol=1e-3)
+def test_every_policy_can_be_chosen():
+    (option,) = (o for o in options.options(FinetuneConfig) if o.name == "augmentation")
+    assert set(option.choices) == set(POLICIES)
 
 
-def test_the_statistics_recipe_fits_what_it_reads(folder, data, tmp_path):
-    config = StatisticsConfig(variants=("lite0",), size=64, eval_crops=((64, 2),), folds=2, split_seeds=(0,))
-    path = main(folder, tmp_path, name="hue_statistics", config=config, samples=20)
-    network, _card = models.load(path)
-    table = statistics(data, statistics_network(config, 2), config, tmp_path / "statistics.pt")
-    classifier = Classifier.load(path)
-    logits = np.stack([classifier.logits(data.read(i)) for i in range(len(data))])
-    with torch.no_grad():
-        expected = network.classifier(table).numpy()
-    assert np.abs(logits - expected).max() < 0.05 * np.abs(expected).max()  # shipped in half precision
-    assert (logits.argmax(1) == data.labels).all()
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"epochs": 0}, "1 epoch"),
-        ({"pretrained": False, "transfer": "frozen"}, "pretrained weights"),
-        ({"partial_share": 0.0}, "partial_share"),
-        ({"warmup": 3}, "warmup is none of them"),
-    ],
-)
-def test_wrong_settings_are_refused(changes, error):
-    with pytest.raises(DatasetError, match=error):
-        config_for("dkse_small", changes)
-
-
-def test_an_unknown_architecture_or_policy_is_named():
-    with pytest.raises(UnknownNameError, match="dkse_small"):
-        config_for("dkse_smal", {})
+def test_an_unknown_policy_is_named():
     with pytest.raises(UnknownNameError, match="brush"):
         policy("brushes", 32)
+
+
+def test_a_finished_training_leaves_no_checkpoint(data, tmp_path):
+    fit(data, np.arange(len(data)), CONFIG, 0, Cache(tmp_path))
+    assert not list(tmp_path.glob("*.pt"))
+
+
+def test_weights_that_cannot_be_had_are_one_error(data, tmp_path):
+    with pytest.raises(DatasetError, match="other arguments of dkse_small"):
+        fit(data, np.arange(4), dataclasses.replace(CONFIG, arguments={"depth": 3}), 0)

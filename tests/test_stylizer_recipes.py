@@ -17,7 +17,7 @@ from workbench.training.trainer import Trainer
 TINY_FSGAN = {"architecture": "fsgan_small", "arguments": {"stem": 4, "middle": 4, "trunk": 8, "blocks": 1}}
 TINY = {
     "fsgan": TINY_FSGAN | {"spectrum_size": 32},
-    "distil": TINY_FSGAN,
+    "distil": TINY_FSGAN | {"teacher": "kuwahara"},
     "cartoongan": TINY_FSGAN,
     "animegan": TINY_FSGAN,
     "ugatit_light": {"arguments": {"width": 4, "blocks": 1}, "base": 4, "crop": 128},
@@ -123,8 +123,8 @@ def test_unknown_recipes_settings_and_teachers_are_refused():
         config_for("fsgan", **folders, w_tv=-1)
     with pytest.raises(UnknownNameError, match=r"teacher.*ink_wash"):
         config_for("fsgan", **folders, teacher="nobody")
-    with pytest.raises(UnknownNameError, match="ink_gain"):
-        config_for("distil", **folders, drawing={"ink_grain": 1})
+    with pytest.raises(UnknownNameError, match="line_gain"):
+        config_for("distil", **folders, drawing={"line_grain": 1})
     with pytest.raises(WorkbenchError, match="twice spectrum_size"):
         config_for("fsgan", **folders, crop=100)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from workbench import models
+from workbench import drawing, models
 from workbench.core.errors import DatasetError, WorkbenchError
 from workbench.data.scenes import Crops, load_pictures, split
 from workbench.drawing import teacher
@@ -209,6 +209,10 @@ def test_a_teacher_is_set_otherwise_by_name():
     photo = scene(1)[:64, :64]
     plain, bold = (TEACHERS.get("kuwahara").with_changes(c).draw(photo) for c in ({}, {"saturation": 0.0}))
     assert np.array_equal(plain, teacher.draw(photo))
+    assert {"comic", "anime", "ink", "kuwahara", "ink_wash"} <= set(TEACHERS.names())
+    assert np.array_equal(TEACHERS.get("anime").draw(photo), drawing.draw(photo, "anime"))
+    bare = TEACHERS.get("comic").with_changes({"line_opacity": 0.0, "contour": 0.0, "outline": 0.0})
+    assert bare.draw(photo).mean() > drawing.draw(photo).mean()
     assert np.ptp(bold.astype(int), axis=-1).mean() < np.ptp(plain.astype(int), axis=-1).mean()
 
 

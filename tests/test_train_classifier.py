@@ -3,26 +3,42 @@
 import copy
 import csv
 import dataclasses
+import json
+import shlex
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hues import write_hues
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
-from workbench.classify.linear_probe import linear_probe, pooled_features, soft_probe
-from workbench.classify.soft_targets import soft_targets
 
 from workbench import models
-from workbench.classify import bank as fitting
-from workbench.classify import summary as report
-from workbench.classify.publish import main
+from workbench.classify.configs import Publication, Source, StatisticsConfig, ViewsConfig
+from workbench.classify.features import (
+    StatisticsFeatures,
+    ViewFeatures,
+    split_network,
+    view_bank,
+    views_network,
+)
+from workbench.classify.probes import linear_probe, soft_probe, soft_targets
+from workbench.classify.publish import train_classifier
 from workbench.classify.reading import Classifier
+from workbench.classify.statistics import StatisticsEstimator
+from workbench.classify.views import ViewsEstimator, tune
+from workbench.cli import main
 from workbench.core.errors import DatasetError
+from workbench.data.atelier import write_atelier
 from workbench.data.paintings import read_paintings
 
-CONFIG = fitting.ClassifierConfig(
+CONFIG = ViewsConfig(
     frozen_stages=7, train_views=2, eval_crops=((64, 2),), size=64, folds=2, split_seeds=(0, 1), epochs=1
 )
+QUICK = StatisticsConfig(variants=("lite0",), size=64, eval_crops=((64, 2),), folds=2, split_seeds=(0,))
+HUE = Publication("hue", samples=20)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +48,11 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out")
-    return main(folder, out, name="hue", config=CONFIG, samples=20)
+    return train_classifier(Source(folder), tmp_path_factory.mktemp("out"), CONFIG, HUE)
+
+
+def rows(path):
+    return list(csv.DictReader(path.open()))
 
 
 def test_what_training_leaves(trained, folder):
@@ -42,17 +61,16 @@ def test_what_training_leaves(trained, folder):
     assert card.calibration["temperature"] > 0
     assert card.training["pictures"] == 12
     assert card.training["painters"] == 6
-    rows = list(csv.DictReader(trained.with_name("hue_folds.csv").open()))
-    assert len(rows) == 4 * 2 * 2  # the network and three probes, two split seeds, two folds
-    assert {"commit", "device", "seconds", "versions", "split_seed", "accuracy"} <= set(rows[0])
-    summary = {
-        (r["model"], r["metric"]): r for r in csv.DictReader(trained.with_name("hue_summary.csv").open())
-    }
+    assert set(card.metrics) >= {"split", "accuracy", "ece", "log_loss", "baselines"}
+    folds = rows(trained.with_name("hue_folds.csv"))
+    assert len(folds) == 4 * 2 * 2  # the network and three probes, two split seeds, two folds
+    assert {"commit", "device", "seconds", "versions", "split_seed", "accuracy"} <= set(folds[0])
+    summary = {(r["model"], r["metric"]): r for r in rows(trained.with_name("hue_summary.csv"))}
     assert float(summary["linear_probe_views", "accuracy"]["estimate"]) == 1  # hue is easy
-    assert ("hue - linear_probe_views", "accuracy") in summary
-    predictions = list(csv.DictReader(trained.with_name("hue_predictions.csv").open()))
+    assert summary["hue", "accuracy"]["difference"]
+    predictions = rows(trained.with_name("hue_predictions.csv"))
     assert len(predictions) == 4 * 2 * 12
-    assert all(float(p["p_cold"]) + float(p["p_warm"]) == pytest.approx(1, abs=1e-4) for p in predictions)
+    assert all(float(p["p_cold"]) + float(p["p_warm"]) == pytest.approx(1, abs=1e-8) for p in predictions)
 
 
 def test_the_result_classifies(trained, folder):
@@ -62,28 +80,68 @@ def test_the_result_classifies(trained, folder):
     assert tops == [data.classes[c] for c in data.labels]
 
 
-def test_interrupted_training_resumes(folder, trained, monkeypatch):
-    calls = []
-    monkeypatch.setattr(fitting, "fit_tail", lambda tail, *rest: calls.append(rest) or tail.eval())
-    before = trained.with_name("hue_folds.csv").read_text()
-    main(folder, trained.parent, name="hue", config=CONFIG, samples=20)
-    assert len(calls) == 1  # only the final model; all folds came from their files
-    after = trained.with_name("hue_folds.csv").read_text()
-    network = [line for line in before.splitlines() if line.startswith("hue,")]
-    assert network == [line for line in after.splitlines() if line.startswith("hue,")]
-    main(folder, trained.parent, name="hue", config=dataclasses.replace(CONFIG, epochs=2), samples=20)
-    assert len(calls) == 2 + 4  # other settings: every fold again
+@pytest.fixture
+def mine(folder, tmp_path):
+    """A copy of the folder that a test may change."""
+    return shutil.copytree(folder, tmp_path / "mine")
+
+
+def relabel(folder, path, **changes):
+    table = pd.read_csv(folder / "ratings.csv")
+    for column, value in changes.items():
+        table.loc[table["path"] == path, column] = value
+    table.to_csv(folder / "ratings.csv", index=False)
+
+
+@pytest.mark.parametrize("changes", [{"label": "cold"}, {"painter": "warm0"}])
+def test_after_a_change_of_the_table_the_same_folder_holds_what_a_new_one_would(mine, tmp_path, changes):
+    first = train_classifier(Source(mine), tmp_path / "out", QUICK, HUE)
+    before, digest = rows(first.with_name("hue_predictions.csv")), models.card(first).sha256
+    relabel(mine, "warm/4.png", **changes)
+    again = train_classifier(Source(mine), tmp_path / "out", QUICK, HUE)
+    fresh = train_classifier(Source(mine), tmp_path / "fresh", QUICK, HUE)
+    assert rows(again.with_name("hue_predictions.csv")) == rows(fresh.with_name("hue_predictions.csv"))
+    assert rows(again.with_name("hue_predictions.csv")) != before
+    assert models.card(again).sha256 == models.card(fresh).sha256
+    if "label" in changes:  # painters only divide: the network of all pictures is the same
+        assert models.card(again).sha256 != digest
+
+
+def test_the_same_training_is_found_again(mine, tmp_path):
+    first = train_classifier(Source(mine), tmp_path / "out", QUICK, HUE)
+    card, folds = models.card(first), first.with_name("hue_folds.csv").read_text()
+    again = train_classifier(Source(mine), tmp_path / "out", QUICK, dataclasses.replace(HUE, title="Hues"))
+    assert again.with_name("hue_folds.csv").read_text() == folds  # with the seconds of the first run
+    assert models.card(again).sha256 == card.sha256
+    assert models.card(again).training["seconds"] == card.training["seconds"]
+    assert models.card(again).title == "Hues"
+
+
+def test_of_an_added_painting_only_its_own_features_are_computed(mine, tmp_path):
+    train_classifier(Source(mine), tmp_path / "out", QUICK, HUE)
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out" / "cache").glob("statistics-*")}
+    assert len(kept) == 12
+    (mine / "cold" / "0.png").rename(
+        mine / "cold" / "first.png"
+    )  # another place in the order, the same picture
+    noise = np.random.default_rng(7).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(mine / "warm" / "new.png")
+    table = (mine / "ratings.csv").read_text().replace("cold/0.png", "cold/first.png")
+    (mine / "ratings.csv").write_text(table + "warm/new.png,warm,warm0\n")
+    train_classifier(Source(mine), tmp_path / "out", QUICK, HUE)
+    now = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out" / "cache").glob("statistics-*")}
+    assert len(now) == 13
+    assert kept.items() <= now.items()
 
 
 def test_training_is_repeatable_and_leaves_the_norms_alone(folder):
     data = read_paintings(folder)
-    network = fitting.new_network(CONFIG, 2)
-    trunk, tail = fitting.split_network(network, 7)
-    bank = fitting.build_bank(data, trunk, CONFIG)
+    _, tail = split_network(views_network(CONFIG, 2), 7)
     start = {k: v.clone() for k, v in tail.state_dict().items()}
-    features = torch.from_numpy(pooled_features(tail, bank.evaluate)).mean(1).float()
+    views = torch.from_numpy(view_bank(CONFIG, data)["train"])
+    features = torch.from_numpy(ViewFeatures(CONFIG).table(data)).float()
     runs = [
-        fitting.fit_tail(copy.deepcopy(tail), bank, features, data, np.arange(12), CONFIG, 5).state_dict()
+        tune(copy.deepcopy(tail), views, features, data, np.arange(12), CONFIG, 5).state_dict()
         for _ in range(2)
     ]
     for key, value in runs[0].items():
@@ -95,61 +153,71 @@ def test_training_is_repeatable_and_leaves_the_norms_alone(folder):
 
 def test_without_tuning_the_model_is_the_probe(folder):
     data = read_paintings(folder)
-    trunk, tail = fitting.split_network(fitting.new_network(CONFIG, 2), 7)
     config = dataclasses.replace(CONFIG, interpolation=0.0)
-    bank = fitting.build_bank(data, trunk, config)
-    features = torch.from_numpy(pooled_features(tail, bank.evaluate)).mean(1).float()
-    start = tail[0].weight.clone()
-    fitted = fitting.fit_tail(tail, bank, features, data, np.arange(12), config, 0)
-    assert torch.equal(fitted[0].weight, start)
+    fitted = ViewsEstimator(config).fit(data, np.arange(12))
+    features = torch.from_numpy(ViewFeatures(config).table(data)).float()
     targets, weights = soft_targets(data, np.arange(12), config.hard_share, config.class_weight_power)
     weight, bias = soft_probe(features, targets, weights, config.probe_penalty)
-    logits = fitting.predict(fitted, bank, np.arange(12))
-    assert logits == pytest.approx((features @ weight.T + bias).numpy(), abs=1e-4)
+    expected = (features @ weight.T + bias).numpy()
+    assert fitted.predict_logits(data, np.arange(12)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_trunk_and_tail_make_the_network():
-    network = fitting.new_network(CONFIG, 3).eval()
+    network = views_network(CONFIG, 3).eval()
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         for stages in (0, 4, 7):
-            trunk, tail = fitting.split_network(network, stages)
+            trunk, tail = split_network(network, stages)
             assert torch.allclose(tail.eval()(trunk(x)), network(x), atol=1e-5)
     with pytest.raises(ValueError, match="frozen stages"):
-        fitting.split_network(network, 8)
+        split_network(network, 8)
+
+
+def test_the_fitted_layer_is_what_the_network_reads(folder, tmp_path):
+    data = read_paintings(folder)
+    estimator = StatisticsEstimator(QUICK).fit(data, np.arange(12))
+    views = torch.stack([QUICK.views(data.read(i)) for i in (0, 7)])
+    with torch.no_grad():
+        read = torch.stack([estimator.network()(x).mean(0) for x in views]).numpy()
+    assert estimator.predict_logits(data, [0, 7]) == pytest.approx(read, abs=1e-3)
+
+
+def test_stage_statistics_are_means_and_deviations():
+    network = models.create("lite_statistics", num_classes=2, variants=("lite0",)).eval()
+    x = torch.randn(2, 3, 64, 64)
+    found = network.forward_features(x)
+    assert found.shape == (2, network.num_features)
+    y = network.statistics[0].network.blocks[0](
+        network.statistics[0].network.bn1(network.statistics[0].network.conv_stem(x))
+    )
+    torch.testing.assert_close(found[:, 1280:1296], y.mean((2, 3)))
+    torch.testing.assert_close(found[:, 1296:1312], y.std((2, 3), correction=0), atol=1e-4, rtol=1e-3)
+
+
+def test_the_pooled_columns_are_the_features_of_the_first_network(folder):
+    data = read_paintings(folder).subset([0, 6])
+    pooled = StatisticsFeatures.of(QUICK, columns=1280).table(data)
+    network = models.create("lite0_classifier", num_classes=0, pretrained=True).eval()
+    with torch.no_grad():
+        expected = torch.stack([network(QUICK.views(data.read(i))).mean(0) for i in range(2)]).numpy()
+    assert pooled == pytest.approx(expected, abs=1e-4)
 
 
 def test_weights_balance_the_classes(folder):
     data = read_paintings(folder)
     data = dataclasses.replace(data, labels=np.array([0] * 9 + [1] * 3), votes=np.full((12, 2), 0.5))
-    config = dataclasses.replace(CONFIG, class_weight_power=1.0, hard_share=0.5)
-    targets, weights = soft_targets(data, np.arange(12), config.hard_share, config.class_weight_power)
+    targets, weights = soft_targets(data, np.arange(12), hard_share=0.5, class_weight_power=1.0)
     assert float(weights[:9].sum()) == pytest.approx(float(weights[9:].sum()))
     assert float(weights.mean()) == pytest.approx(1)
     assert targets[0].tolist() == [0.75, 0.25]
-
-
-def test_temperature_comes_from_the_other_folds():
-    labels = np.array([0, 1, 0, 1])
-    hot = np.array([[4.0, 0.0], [0.0, 4.0]])
-    folds = [
-        {"split_seed": 0, "fold": 0, "test": np.array([0, 1]), "logits": hot},
-        {"split_seed": 0, "fold": 1, "test": np.array([2, 3]), "logits": -hot},  # always wrong
-    ]
-    first, second = report.calibrate_across_folds(folds, labels)
-    assert first[0, 0] == pytest.approx(1 / (1 + np.exp(-4 / 20)), abs=1e-3)  # fold 1 says: trust nothing
-    assert second[0, 1] > 0.99  # fold 0 says: trust everything
-    with pytest.raises(ValueError, match="every picture"):
-        report.out_of_fold(folds, np.zeros(5, int), 2)
 
 
 def test_probe_separates_what_is_separable():
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 3
     features = rng.normal(size=(60, 8)) + 6 * np.eye(8)[labels]
-    logits = linear_probe(features, labels, np.arange(40), np.arange(40, 60))
-    assert (logits.argmax(1) == labels[40:]).all()
-    assert np.exp(logits).sum(1) == pytest.approx(1)
+    probe = linear_probe().fit(features[:40], labels[:40])
+    assert (probe.predict(features[40:]) == labels[40:]).all()
 
 
 def test_soft_probe_agrees_with_scikit_learn():
@@ -168,9 +236,69 @@ def test_soft_probe_agrees_with_scikit_learn():
 
 def test_bad_requests(folder, tmp_path):
     with pytest.raises(DatasetError, match="plain model name"):
-        main(folder, tmp_path, name="../x", config=CONFIG)
+        Publication("../x")
     with pytest.raises(DatasetError, match="at least 10 groups"):
-        main(folder, tmp_path / "new", config=dataclasses.replace(CONFIG, folds=10))
+        train_classifier(Source(folder), tmp_path / "new", dataclasses.replace(CONFIG, folds=10))
     assert not (tmp_path / "new").exists()
     with pytest.raises(DatasetError, match="at least 1 epoch"):
-        fitting.ClassifierConfig(epochs=0)
+        ViewsConfig(epochs=0)
+
+
+@pytest.fixture(scope="module")
+def atelier(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("atelier")
+    write_atelier(folder / "pictures", n=20, size=64, painters=4)
+    return folder / "pictures"
+
+
+def run(*arguments):
+    """Exit code of the command line."""
+    with pytest.raises(SystemExit) as left:
+        main(["train", "classifier", *map(str, arguments)])
+    return left.value.code or 0
+
+
+SMALL = ("--size", "64", "--folds", "2", "--samples", "10")
+
+
+@pytest.mark.parametrize(
+    ("model", "flags"),
+    [
+        ("lite_statistics", ("--seed", "1", "--variants", "lite0", "--split-seeds", "0")),
+        ("lenet", ("--epochs", "1")),
+        ("dkse_small", ("--epochs", "1", "--arguments", '{"modules": 1, "width": 4}', "--mixup", "0.2")),
+        ("lite0_classifier", ("--epochs", "1", "--frozen-stages", "7", "--eval-crops", "[64, 1]")),
+    ],
+)
+def test_the_commands_train_and_the_card_says_how(atelier, tmp_path, capsys, model, flags):
+    arguments = ("--data", atelier, "--out", tmp_path / "a", "--model", model, *flags, *SMALL)
+    assert run(*arguments) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "a" / "my_classifier.safetensors")
+    card = models.card(tmp_path / "a" / "my_classifier.safetensors")
+    assert card.architecture == model
+    said = card.training["command"]
+    words = shlex.split(said.replace("DATA", str(atelier)).replace("OUT", str(tmp_path / "b")))
+    assert words[:3] == ["workbench", "train", "classifier"]
+    assert run(*words[3:]) == 0
+    again = models.card(tmp_path / "b" / "my_classifier.safetensors")
+    assert (again.sha256, again.metrics) == (card.sha256, card.metrics)
+    assert again.training["command"] == said
+    config = json.loads((tmp_path / "a" / "my_classifier_config.json").read_text())
+    assert config == json.loads((tmp_path / "b" / "my_classifier_config.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--model", "lite_statistics", "--epochs", "3"), "Unknown setting of lite_statistics 'epochs'"),
+        (("--model", "lenet", "--pretrained"), "there are none of lenet"),
+        (("--model", "lenet", "--arguments", '{"pooling": "median"}'), "other arguments of lenet"),
+        (("--model", "oracle"), "Unknown classifier architecture 'oracle'"),
+        (("--folds", "9"), "at least 9 groups"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(atelier, tmp_path, capsys, flags, words):
+    assert run("--data", atelier, "--out", tmp_path / "out", "--folds", "2", *flags) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("error: ")
+    assert words in lines[-1]

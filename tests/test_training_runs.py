@@ -47,7 +47,15 @@ def photos(tmp_path):
 
 def config(photos, out, **changes):
     """Of a distillation: no style, no frozen features."""
-    values = {"photos": str(photos), "out": str(out), "arguments": SMALL, "steps": 2, "batch": 2, "crop": 32}
+    values = {
+        "photos": str(photos),
+        "out": str(out),
+        "arguments": SMALL,
+        "steps": 2,
+        "batch": 2,
+        "crop": 32,
+        "teacher": "kuwahara",
+    }
     values |= {"held_out": 4, "checkpoint_every": 1, "validate_every": 1, "threads": 1}
     return config_for("distil", **values | changes)
 
@@ -173,6 +181,14 @@ def test_a_folder_in_which_another_process_trains_is_refused(photos, tmp_path):
     with lock, pytest.raises(WorkbenchError, match="Another process trains"):
         training.run()
     training.run()
+
+
+def test_the_device_is_the_one_that_is_asked_for(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DEVICE", "cuda:77")
+    with pytest.raises(WorkbenchError, match="cuda:77"):
+        Trainer(config(photos, tmp_path / "out"))
+    assert Trainer(config(photos, tmp_path / "out", device="cpu")).device.type == "cpu"
+    assert not (tmp_path / "out").exists()
 
 
 # -- the command -------------------------------------------------------------------------------------------

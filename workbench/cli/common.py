@@ -16,6 +16,8 @@ import typer
 from workbench.core import options
 from workbench.core.errors import ImageError, WorkbenchError
 
+Option = options.Option  # `options` is also a method below
+
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
@@ -44,7 +46,7 @@ class OneOf:
         """The config that was chosen, or what was typed."""
         return options.build(self.classes[values.pop(self.name)], values) if self.name else values
 
-    def _together(self, versions: dict[str, options.Option]) -> options.Option:
+    def _together(self, versions: dict[str, Option]) -> Option:
         first, *others = versions.values()
         if len(versions) == len(self.classes) and all(o == first for o in others):
             return first
@@ -136,7 +138,8 @@ def _given(known: tuple[options.Option, ...], given: dict[str, Any]) -> dict[str
             continue
         if option.many and not _is_plain(option):
             value = [_json(option, item) for item in value]
-        values[option.name] = value if _is_plain(option) or option.many else options.parse(option, value)
+        plain = _is_plain(option) or option.many
+        values[option.name] = value if plain else options.parse(option, str(value))
     return values
 
 

@@ -1,6 +1,7 @@
 """The drawn teachers of scenes by name: what a stylizer may learn to draw before it meets a style.
 
-A teacher is a function of a picture and its settings. Another one is added by naming it in :data:`TEACHERS`.
+A teacher is a function of a picture and its settings: the looks of :func:`workbench.drawing.draw`, and the
+two that the shipped weights learnt. Another one is added by naming it in :data:`TEACHERS`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from workbench.core import options
 from workbench.core.registry import Registry
-from workbench.drawing import teacher
+from workbench.drawing import scene, teacher
+from workbench.drawing.look import LOOKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,5 +44,6 @@ class Teacher:
 
 
 TEACHERS: Registry[Teacher] = Registry("teacher")
-for _name, _settings in teacher.TEACHERS.items():
-    TEACHERS.add(_name, Teacher(teacher.draw, _settings))
+for _function, _several in ((scene.draw, LOOKS), (teacher.draw, teacher.TEACHERS)):
+    for _name, _settings in _several.items():
+        TEACHERS.add(_name, Teacher(_function, _settings))

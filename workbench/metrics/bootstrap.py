@@ -27,7 +27,7 @@ import dataclasses
 import inspect
 import warnings
 from collections.abc import Callable, Hashable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,8 +62,8 @@ class FewGroupsWarning(UserWarning):
 class Resamples:
     """Statistics by name, on all pictures and on every resample."""
 
-    estimate: Mapping[Hashable, float]
-    draws: Mapping[Hashable, NDArray[np.float64]]  # (S,) each
+    estimate: Mapping[Any, float]
+    draws: Mapping[Any, NDArray[np.float64]]  # (S,) each
     groups: int  # that were resampled
 
     def interval(self, name: Hashable = "", level: float = 0.95, debias: bool = False) -> Interval:
@@ -210,7 +210,8 @@ def draw_counts(groups: ArrayLike | int, samples: int, seed: int = 0) -> NDArray
     Returns:
         (S, N). A single group has no spread: all ones.
     """
-    codes = np.arange(groups) if np.ndim(groups) == 0 else np.unique(groups, return_inverse=True)[1]
+    rows = np.asarray(groups)
+    codes = np.arange(int(rows)) if rows.ndim == 0 else np.unique(rows, return_inverse=True)[1]
     count = int(codes.max()) + 1
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
     return times[:, codes]
@@ -231,7 +232,7 @@ def percentiles(draws: ArrayLike, level: float = 0.95, groups: int | None = None
     if not len(values):
         return float("nan"), float("nan")
     tail = (1 - level) / 2
-    if _few(groups):
+    if groups is not None and _few(groups):
         warnings.warn(
             f"{groups} groups only: the interval is widened for it, and is itself uncertain.",
             FewGroupsWarning,
@@ -249,17 +250,19 @@ def two_sided_p(draws: ArrayLike, groups: int | None = None) -> float:
     where the 95 % interval leaves 0 out; it is never below 2 / (S + 1). With few groups it is widened as the
     interval is.
     """
-    draws = np.asarray(draws)
-    draws = draws[~np.isnan(draws)]
-    if not len(draws):
+    values = np.asarray(draws)
+    values = values[~np.isnan(values)]
+    if not len(values):
         return float("nan")
-    tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
-    p = float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
-    return float(2 * t.cdf(norm.ppf(p / 2) / _widened(groups), groups - 1)) if _few(groups) else p
+    tail = min(np.count_nonzero(values <= 0), np.count_nonzero(values >= 0))
+    p = float(min(1.0, 2 * (tail + 1) / (len(values) + 1)))
+    if groups is None or not _few(groups):
+        return p
+    return float(2 * t.cdf(norm.ppf(p / 2) / _widened(groups), groups - 1))
 
 
-def _few(groups: int | None) -> bool:
-    return groups is not None and 1 < groups < FEW_GROUPS
+def _few(groups: int) -> bool:
+    return 1 < groups < FEW_GROUPS
 
 
 def _widened(groups: int) -> float:

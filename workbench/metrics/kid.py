@@ -128,9 +128,7 @@ def _distance(xx: NDArray, yy: NDArray, xy: NDArray, wx: NDArray, wy: NDArray) -
 
 
 def views(image) -> NDArray[np.uint8]:
-    """The three 224-pixel crops of a PIL picture at short side 256 that KID-lite0 looks at, (3, 224, 224,
-    3).
-    """
+    """(3, 224, 224, 3): the crops of a PIL picture that are compared, at a short side of 256."""
     scale = 256 / min(image.size)
     size = [max(224, round(side * scale)) for side in image.size]
     image = image.convert("RGB").resize(size, resample=1)  # Lanczos

@@ -77,7 +77,7 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
         date=stamp["date"],
         classes=tuple({"name": c} for c in source.classes),
     )
-    models.save(estimator.network_, card, Path(out))
+    models.save(estimator.network(), card, Path(out))
     measured = {"pictures": len(train), "held_out": len(held), "accuracy": accuracy, "epochs": config.epochs}
     runs = Runs(Path(out) / "transfer_sources.csv", ("source", "seed"))
     runs.rows = [row for row in runs.rows if row["source"] != name]
