@@ -1,4 +1,4 @@
-"""Start the demo: ``python app.py [--host HOST] [--port PORT] [--mcp]``.
+"""Start the demo: ``python app.py [--host HOST] [--port PORT] [--device DEVICE] [--mcp]``.
 
 The environment may say the same with HOST, PORT, or Gradio's own GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
 GRADIO_MCP_SERVER, as a Hugging Face Space does.
@@ -12,6 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, is_loopback, launch
 from workbench.ui.stopping import Stopping
@@ -45,11 +46,20 @@ def main(arguments: list[str] | None = None) -> None:
         default=os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true",
         help="offer the API to assistants as tools too; needs the extra 'mcp'",
     )
+    parser.add_argument(
+        "--device",
+        help="that drawings and readings are computed on: auto, cpu, cuda (cuda:1 …) or mps "
+        "(default: WORKBENCH_DEVICE, or auto)",
+    )
     options = parser.parse_args(arguments)
     if not 1 <= options.port <= 65535:
         parser.error(f"expected a port from 1 to 65535 but got {options.port}")
     if not options.mcp:
         sys.modules.setdefault("mcp", None)  # Gradio would import it unasked, for two seconds
+    try:
+        devices.choose(options.device)
+    except WorkbenchError as error:
+        parser.error(str(error))
     stopping = Stopping()
     with contextlib.ExitStack() as stack:
         try:

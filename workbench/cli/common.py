@@ -19,6 +19,12 @@ from workbench.core.errors import ImageError, WorkbenchError
 Option = options.Option  # `options` is also a method below
 
 
+Device = Annotated[
+    str | None,
+    typer.Option(help="auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto."),
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class OneOf:
     """Several config dataclasses, of which one is made; a command gets the flags of all of them.

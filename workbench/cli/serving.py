@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from workbench.cli.common import table
+from workbench.cli.common import Device, table
+from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 
 users = typer.Typer(help="Accounts of the served page.", no_args_is_help=True)
@@ -52,6 +53,7 @@ def serve(
         typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
     ] = None,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
+    device: Device = None,
 ) -> None:
     """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
     from workbench.service.platform import Platform, default_folder
@@ -60,6 +62,7 @@ def serve(
 
     if address is not None and engine != "ray":
         raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
+    devices.choose(device)  # for the workers: the server itself computes nothing
     where = data or default_folder()
     chosen = {"address": address, "database": database, "accounts": accounts, "adopt": adopt}
     with Platform(where, engine, workers, **chosen) as platform:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from workbench.cli.common import with_options
+from workbench.cli.common import Device, with_options
+from workbench.core import devices
 
 _RUNS = Path("runs")
 
@@ -34,7 +35,9 @@ class _Studies(TyperGroup):
         def run(
             study,
             out: Annotated[Path, typer.Option(help="Folder of the tables; what is in it is kept.")] = _RUNS,
+            device: Device = None,
         ) -> None:
+            devices.choose(device)
             found = study.run(out)
             typer.echo("\n".join(map(str, found if isinstance(found, list) else [found])))
 
