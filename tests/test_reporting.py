@@ -24,7 +24,7 @@ from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.data.atelier import open_dataset, write_atelier
 from workbench.reporting import blocks, folder, notebooks
 from workbench.reporting.page import problems_of, render
-from workbench.reporting.plan import Plan
+from workbench.reporting.plan import ReportPlan
 from workbench.reporting.report import Request, _settings, command, make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -350,8 +350,8 @@ def test_a_full_report_is_measured_as_planned_and_the_notebook_runs_a_small_one(
     request = Request("full", tmp_path / "a.html", data="atelier:20", settings={"judged": 3})
     found = _settings(request, full)
     assert set(found) <= set(full.parameters)
-    assert found["split_seeds"] == list(Plan().split_seeds)
-    assert found["explained"] == Plan().explained > full.parameters["explained"]
+    assert found["split_seeds"] == list(ReportPlan().split_seeds)
+    assert found["explained"] == ReportPlan().explained > full.parameters["explained"]
     assert found["judged"] == 3  # what is asked for
     assert _settings(Request("mafr", tmp_path / "a.html"), mafr) == {}
 
@@ -558,7 +558,7 @@ def test_suspects_are_the_labels_that_answers_contradict(painted, tmp_path, monk
     rows = parts.suspects(report)
     assert rows[0]["count"] == len(rows) - 1 == 2
     assert {row["path"] for row in rows[1:]} == {report.data.paths[i] for i in wrong}
-    assert all(row["estimate"] > 0.8 > row["low"] for row in rows[1:])
+    assert all(row["p_read"] > 0.8 > row["p_label"] for row in rows[1:])
 
 
 def test_folds_are_no_more_than_the_rarest_class_has_groups(painted):

@@ -37,7 +37,7 @@ def whole(network, pixels, margin=32) -> np.ndarray:
         widths = [(0, 0)] * 3
         widths[axis] = pad
         pixels = np.pad(pixels, widths, mode="reflect" if side > max(pad) else "edge")
-    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() * (2 / 255) - 1
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.inference_mode():
         y = network(x.contiguous(memory_format=torch.channels_last))
     y = y[0, :, margin : margin + height, margin : margin + width].permute(1, 2, 0)

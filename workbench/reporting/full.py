@@ -18,13 +18,13 @@ import pandas as pd
 
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.statistics import StatisticsEstimator
-from workbench.core.cache import Cache
+from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError
-from workbench.core.runs import Runs
+from workbench.core.runs import Runs, read_rows
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
 from workbench.reporting import folder
-from workbench.reporting.plan import Plan
+from workbench.reporting.plan import ReportPlan
 
 TABLE = "full_report.csv"
 READER = "reader"  # name of the classifier that the report trains on the folder
@@ -49,14 +49,14 @@ class FullReport:
         self,
         data: str | os.PathLike,
         out: str | os.PathLike,
-        plan: Plan | None = None,
+        plan: ReportPlan | None = None,
         results: str | os.PathLike = "",
         pictures: bool = True,
         ratings: str | os.PathLike | None = None,
         group_by: str | None = None,
         skip_unreadable: bool = False,
     ):
-        self.plan, self.out, self.drawn_only = plan or Plan(), Path(out), bool(results)
+        self.plan, self.out, self.drawn_only = plan or ReportPlan(), Path(out), bool(results)
         self.pictures = pictures and not results
         if results:
             self.runs = Runs(results, ("part",))
@@ -66,9 +66,10 @@ class FullReport:
             data, ratings or None, group_by or None, skip_unreadable, folder.features_cache(data)
         )
         self.name = folder.called(data)
-        self.runs = Runs(self.out / TABLE, ("part",))
         self.mark = folder.fingerprint(found)
         self._refuse_other_pictures()
+        made_from = key("full-report", 2, self.plan, pictures=self.mark)
+        self.runs = Runs(self.out / TABLE, ("part",), content_key=lambda run: made_from)
         self.view = folder.view(found, self.out, "view", ratings)
         self.data: Paintings = dataclasses.replace(
             found, root=self.view, paths=tuple(f"pictures/{p}" for p in found.paths)
@@ -78,7 +79,7 @@ class FullReport:
             grouped_folds(found.labels, found.groups, self.folds, seed)
 
     def _refuse_other_pictures(self) -> None:
-        marks = {row["text"] for row in self.runs.rows if row.get("name") == "fingerprint"}
+        marks = {row["text"] for row in read_rows(self.out / TABLE) if row.get("name") == "fingerprint"}
         if marks - {self.mark}:
             raise DatasetError(
                 f"Expected {self.out} to be new or to hold a report on these pictures but it holds one on "
@@ -128,7 +129,16 @@ class FullReport:
         return self.data.read(self.data.paths.index(path))
 
 
-NUMBERS = ("estimate", "low", "high", "spread", "count", "groups")
+NUMBERS = (
+    *("estimate", "low", "high"),  # of a score or a mean, with its 95 % interval
+    "spread",  # standard deviation over all pictures
+    *("count", "groups"),
+    *("p_read", "p_label"),  # probability of the class that was read, and of the label
+    *("votes_read", "votes_label"),  # shares of the raters who named them
+    *("bin_from", "bin_to", "confidence", "share_right"),  # of a reliability diagram
+    *("median_px", "least_px", "most_px"),  # of a side
+    "color_drift",  # mean ΔE2000
+)
 COLUMNS = ("part", "name", "other", *NUMBERS, "path", "text", "commit", "device", "versions", "date")
 
 

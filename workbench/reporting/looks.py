@@ -45,7 +45,7 @@ def explanations(report: FullReport) -> list[dict]:
             {
                 "name": data.classes[data.labels[i]],
                 "other": named,
-                "estimate": float(p[i].max()),
+                "p_read": float(p[i].max()),
                 "path": data.paths[i],
                 "text": file,
             }
@@ -104,7 +104,7 @@ def redrawn(report: FullReport) -> list[dict]:
             {
                 "name": data.classes[data.labels[i]],
                 "other": DEFAULT_STYLE,
-                "estimate": drift,
+                "color_drift": drift,
                 "path": data.paths[i],
                 "text": file,
             }

@@ -54,7 +54,7 @@ def data_card(report: FullReport) -> list[dict]:
     }
     rows += [{"name": name, "count": value} for name, value in numbers.items()]
     for name, (low, middle, high) in (("width", card.width), ("height", card.height)):
-        rows.append({"name": name, "estimate": middle, "low": low, "high": high})
+        rows.append({"name": name, "median_px": middle, "least_px": low, "most_px": high})
     rows.append({"name": "grouped by", "text": report.data.grouped_by})
     rows.append({"name": "votes", "text": "yes" if card.voted else ""})
     rows += [{"name": "problem", "text": line} for line in card.problems]
@@ -138,8 +138,8 @@ def _confusions(report: FullReport, p: NDArray) -> list[dict]:
             {
                 "name": data.classes[data.labels[i]],
                 "other": data.classes[top[i]],
-                "estimate": float(p[i, top[i]]),
-                "low": float(p[i, data.labels[i]]),
+                "p_read": float(p[i, top[i]]),
+                "p_label": float(p[i, data.labels[i]]),
                 "path": data.paths[i],
                 "text": "right" if right else "wrong",
             }
@@ -150,7 +150,7 @@ def _confusions(report: FullReport, p: NDArray) -> list[dict]:
 def _calibration(p: NDArray, labels: NDArray) -> list[dict]:
     edges, count, confidence, right = reliability_bins(p, labels)
     return [
-        {"name": "bin", "low": lo, "high": hi, "count": int(n), "estimate": c, "spread": a}
+        {"name": "bin", "bin_from": lo, "bin_to": hi, "count": int(n), "confidence": c, "share_right": a}
         for lo, hi, n, c, a in zip(edges[:-1], edges[1:], count, confidence, right, strict=True)
     ]
 
@@ -201,12 +201,13 @@ def suspects(report: FullReport) -> list[dict]:
         row = {
             "name": data.classes[data.labels[i]],
             "other": data.classes[other],
-            "estimate": float(p[i, other]),
-            "low": float(p[i, data.labels[i]]),
+            "p_read": float(p[i, other]),
+            "p_label": float(p[i, data.labels[i]]),
             "path": data.paths[i],
         }
         if data.votes is not None:
-            row |= {"high": float(data.votes[i, other]), "spread": float(data.votes[i, data.labels[i]])}
+            row |= {"votes_read": float(data.votes[i, other])}
+            row |= {"votes_label": float(data.votes[i, data.labels[i]])}
         rows.append(row)
     return rows
 

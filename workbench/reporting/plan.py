@@ -6,7 +6,7 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class ReportPlan:
     """What is measured, and at which cost."""
 
     size: int = 224  # pixels of a view of the classifier

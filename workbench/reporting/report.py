@@ -22,7 +22,7 @@ from workbench.reporting import folder
 from workbench.reporting.execute import execute
 from workbench.reporting.notebooks import FULL, Notebook, find
 from workbench.reporting.page import render
-from workbench.reporting.plan import Plan
+from workbench.reporting.plan import ReportPlan
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def _settings(request: Request, notebook: Notebook) -> dict[str, object]:
     """
     planned = {}
     if notebook.name == FULL:
-        values = dataclasses.asdict(Plan()).items()
+        values = dataclasses.asdict(ReportPlan()).items()
         planned = {k: list(v) if isinstance(v, tuple) else v for k, v in values if k in notebook.parameters}
     return planned | dict(request.settings)
 

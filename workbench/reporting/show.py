@@ -52,8 +52,8 @@ def data_card(report: FullReport) -> Block:
         "Groups": f"{count['groups']:.0f} by {grouped}, at most {count['largest group']:.0f} pictures each"
         if grouped
         else "none known: every picture counts as its own",
-        "Size": f"{width.low:.0f} to {width.high:.0f} pixels wide (median {width.estimate:.0f}), "
-        f"{height.low:.0f} to {height.high:.0f} high (median {height.estimate:.0f})",
+        "Size": f"{width.least_px:.0f} to {width.most_px:.0f} pixels wide (median {width.median_px:.0f}), "
+        f"{height.least_px:.0f} to {height.most_px:.0f} high (median {height.median_px:.0f})",
         "Duplicates": f"{count['equal files']:.0f} equal files, "
         f"{count['one picture photographed twice']:.0f} photographed twice, "
         f"{count['pairs of one hand and motif']:.0f} pairs of one hand and motif",
@@ -158,8 +158,8 @@ def by_class(report: FullReport):
 def calibration(report: FullReport):
     """Figure: how far the stated probabilities can be believed."""
     own = report.rows("scores").query("name == 'bin'")
-    edges = [*own["low"], own["high"].iloc[-1]]
-    return classification.reliability(edges, own["count"], own["estimate"], own["spread"])
+    edges = [*own["bin_from"], own["bin_to"].iloc[-1]]
+    return classification.reliability(edges, own["count"], own["confidence"], own["share_right"])
 
 
 def _gallery(report: FullReport, rows: pd.DataFrame, say) -> Block:
@@ -173,13 +173,13 @@ def _gallery(report: FullReport, rows: pd.DataFrame, say) -> Block:
 def most_wrong(report: FullReport) -> Block:
     """Pictures that were read wrongly with the greatest certainty."""
     rows = report.rows("scores")
-    wrong = rows[rows["text"] == "wrong"].sort_values("estimate", ascending=False).head(WRONG)
+    wrong = rows[rows["text"] == "wrong"].sort_values("p_read", ascending=False).head(WRONG)
     if not len(wrong):
         return blocks.note("Every picture was read rightly.")
     if not report.pictures:
-        body = [[shown_path(r.path), r.name, r.other, number(r.estimate, 2)] for r in _tuples(wrong)]
+        body = [[shown_path(r.path), r.name, r.other, number(r.p_read, 2)] for r in _tuples(wrong)]
         return blocks.table(["picture", "label", "read as", "probability"], body, HIDDEN)
-    return _gallery(report, wrong, lambda r: (f"{r.name} → {r.other}", f"probability {r.estimate:.2f}"))
+    return _gallery(report, wrong, lambda r: (f"{r.name} → {r.other}", f"probability {r.p_read:.2f}"))
 
 
 def shipped(report: FullReport) -> Block:
@@ -211,11 +211,11 @@ def suspects(report: FullReport) -> Block:
     rows = report.rows("suspects")
     total = int(rows.loc[rows["name"] == "suspects", "count"].iloc[0])
     own = rows[rows["path"] != ""]
-    voted = own["high"].notna().any()
+    voted = own["votes_read"].notna().any()
     lead = f"{total} of {words.count(report, 'pictures')} labels are contradicted by the reader's answers."
     if voted and total:
-        more = int((own["high"] > own["spread"]).sum())
-        equal = int((own["high"] == own["spread"]).sum())
+        more = int((own["votes_read"] > own["votes_label"]).sum())
+        equal = int((own["votes_read"] == own["votes_label"]).sum())
         lead += (
             f" On {more} of them more raters named the reader's class than the label's (as many on {equal})."
         )
@@ -232,13 +232,13 @@ def suspects(report: FullReport) -> Block:
             first,
             lambda r: (
                 f"{r.name}, or {r.other}?",
-                f"label {r.low:.2f}, other {r.estimate:.2f}"
-                + (f"; raters {100 * r.spread:.0f} % and {100 * r.high:.0f} %" if r.high == r.high else ""),
+                f"label {r.p_label:.2f}, other {r.p_read:.2f}"
+                + (f"; raters {100 * r.votes_label:.0f} % and {100 * r.votes_read:.0f} %" if voted else ""),
             ),
         )
     body = [
-        [shown_path(r.path), r.name, r.other, number(r.low, 2), number(r.estimate, 2)]
-        + ([f"{100 * r.spread:.0f} %", f"{100 * r.high:.0f} %"] if voted else [])
+        [shown_path(r.path), r.name, r.other, number(r.p_label, 2), number(r.p_read, 2)]
+        + ([f"{100 * r.votes_label:.0f} %", f"{100 * r.votes_read:.0f} %"] if voted else [])
         for r in _tuples(first)
     ]
     heads = ["picture", "label", "reader's class", "p(label)", "p(reader's)"]
@@ -302,7 +302,7 @@ def heat_maps(report: FullReport) -> Block:
                 [report.picture(r.path), read_image(report.out / r.text)],
                 [alt, f"the same with what spoke for {pretty(r.other)}"],
                 f"{r.other}, {right}",
-                f"probability {r.estimate:.2f}; label {r.name}",
+                f"probability {r.p_read:.2f}; label {r.name}",
                 shown_path(r.path),
             )
         )
@@ -317,7 +317,7 @@ def faithfulness(report: FullReport):
 def redrawn(report: FullReport) -> Block:
     """A few pictures and their drawings."""
     rows = report.rows("redrawn")
-    drift = rows["estimate"].mean()
+    drift = rows["color_drift"].mean()
     said = blocks.note(
         f"Redrawn by {rows['other'].iloc[0]}, which was trained on scenes. Colours drift by {drift:.1f} "
         "(mean ΔE2000 after blurring; 2 is just seen side by side)."
@@ -329,7 +329,7 @@ def redrawn(report: FullReport) -> Block:
             [report.picture(r.path), read_image(report.out / r.text)],
             [f"{shown_path(r.path)}, {pretty(r.name)}", "the same, redrawn"],
             pretty(r.name),
-            f"colour drift {r.estimate:.1f}",
+            f"colour drift {r.color_drift:.1f}",
             shown_path(r.path),
         )
         for r in _tuples(rows)
