@@ -25,7 +25,11 @@ def chromium():
 
 
 def hold_next(tab, page, function: str):
-    """Keep back the tab's next call of ``function`` that follows on another call; give what lets it go."""
+    """Keep back the tab's next call of ``function`` that follows on another call.
+
+    Returns:
+        (wait until it is kept back, let it go).
+    """
     index = next(i for i, f in page.fns.items() if f.name == function and f.trigger_after is not None)
     held = []
 
@@ -35,9 +39,12 @@ def hold_next(tab, page, function: str):
         else:
             held.append(route)
 
-    def let_go():
-        assert held, f"{function} was not called"
-        held[0].continue_()
+    def until_held():
+        for _ in range(600):
+            if held:
+                return
+            tab.wait_for_timeout(100)
+        raise AssertionError(f"{function} was not called")
 
     tab.route("**/queue/join**", keep)
-    return let_go
+    return until_held, lambda: held[0].continue_()

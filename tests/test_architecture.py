@@ -16,22 +16,7 @@ from workbench.core.extras import EXTRAS
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "workbench"
 
-# Each floor may import from itself and from the floors before it.
-FLOORS = (
-    {"core"},
-    {"losses", "metrics", "models", "plots"},
-    {"data"},
-    {"interpret"},
-    {"drawing"},
-    {"styles"},
-    {"classify"},
-    {"training"},
-    {"studies"},
-    {"reporting"},
-    {"service"},
-    {"ui"},
-    {"bench", "cli", "__main__"},
-)
+FLOORS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["workbench"]["floors"]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 
 
@@ -61,8 +46,8 @@ def test_a_floor_imports_only_from_below(path):
     for module in imports(path):
         other = floor_of(module)
         if other and other != "__version__":
-            assert other in LEVEL, f"{other} is on no floor: add it to FLOORS"
-            assert other == own or LEVEL[other] < LEVEL[own] or {own, other} <= FLOORS[-1], (
+            assert other in LEVEL, f"{other} is on no floor: add it to the floors of pyproject.toml"
+            assert other == own or LEVEL[other] < LEVEL[own] or {own, other} <= set(FLOORS[-1]), (
                 f"{own} imports {module}"
             )
 
@@ -241,7 +226,15 @@ def test_an_extra_that_is_required_names_what_it_lacks(monkeypatch):
     assert module.missing(ImportError("no name")) is None
 
 
-TYPED = {"core", "losses", "metrics", "models", "data"}  # clean for good; mypy runs in `make lint`
+TYPED = {
+    "core",
+    "losses",
+    "metrics",
+    "models",
+    "data",
+    "styles",
+    "classify",
+}  # clean for good; mypy runs in `make lint`
 
 
 def type_check():
@@ -274,6 +267,39 @@ def test_the_typed_floors_may_have_no_type_error():
     assert settings["mypy"]["packages"] == ["workbench"]
     assert "overrides" not in settings["mypy"]
     assert ".ci/check_types.py" in (ROOT / "Makefile").read_text()
+
+
+def test_the_picture_of_the_floors_is_that_of_the_code():
+    spec = importlib.util.spec_from_file_location("make_architecture", ROOT / "docs" / "make_architecture.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    assert make.OUT.read_text(encoding="utf-8") == make.draw(), "run python docs/make_architecture.py"
+    edges = {("a", "b"), ("b", "c"), ("a", "c"), ("a", "d")}
+    assert make.needed(edges) == {("a", "b"), ("b", "c"), ("a", "d")}
+
+
+WALKS = re.split(r"^## ", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), flags=re.M)[1:]
+
+
+@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.partition("\n")[0])
+def test_a_walk_goes_from_file_to_file(walk):
+    """Every file of a walk through the code is imported by one that is named before it."""
+    steps = [
+        re.sub(r"^\.\./", "", target)
+        for target in re.findall(r"^\d+\. .*?\]\(([^)]+\.py)\)", walk, flags=re.M)
+    ]
+    assert len(steps) == len(set(steps)) >= 3
+    names = [".".join(Path(step).with_suffix("").parts).removesuffix(".__init__") for step in steps]
+    reached = imports(ROOT / steps[0])
+    for step, name in zip(steps[1:], names[1:], strict=True):
+        # a worker is told its function by the module's name
+        text = "\n".join(
+            (ROOT / earlier).read_text(encoding="utf-8") for earlier in steps[: steps.index(step)]
+        )
+        assert any(n == name or n.startswith(f"{name}.") for n in reached) or f'"{name}' in text, (
+            f"{step} is imported by no file that is named before it"
+        )
+        reached |= imports(ROOT / step)
 
 
 def test_nothing_depends_on_where_it_was_written():

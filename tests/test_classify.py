@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage import data as pictures
 
@@ -158,3 +159,49 @@ def test_loaded_once(classifier):
 
 def test_reading_top():
     assert Reading("m", {"a": 0.2, "b": 0.8}, False).top == "b"
+
+
+@pytest.mark.parametrize("name", ["mood_lite0", DEFAULT_CLASSIFIER])
+def test_several_pictures_at_once_are_read_as_one_by_one(name, cat):
+    classifier = Classifier.load(name)
+    images = [cat.resize((96, 64)), Image.new("L", (60, 40), 90), cat.resize((30, 50))]
+    single = np.stack([classifier.logits(image) for image in images])
+    assert np.abs(classifier.logits_of(images, 2) - single).max() < 1e-5
+    assert [r.top for r in classifier.classify_all(images)] == [classifier.classify(i).top for i in images]
+
+
+def test_a_classifier_on_a_named_device():
+    assert Classifier.load("mood_lite0", device="cpu") is Classifier.load("mood_lite0", device="cpu")
+    assert str(Classifier.load("mood_lite0", device="cpu").device) == "cpu"
+    with pytest.raises(WorkbenchError, match="Expected a device"):
+        Classifier.load("mood_lite0", device="abacus")
+
+
+def test_out_of_memory_reads_fewer_at_once(cat, monkeypatch):
+    """A network whose device holds two pictures at once."""
+    small, images = (
+        Classifier.load("mood_lite0"),
+        [cat.resize((60, 40)), cat.resize((40, 60)), cat.resize((9, 9))],
+    )
+    network, room = small.network.forward, 2 * len(small.views)
+
+    def forward(x):
+        if len(x) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return network(x)
+
+    expected = small.logits_of(images, 1)
+    monkeypatch.setattr(small.network, "forward", forward)
+    assert small.logits_of(images, 4) == pytest.approx(expected, abs=1e-5)
+
+
+def test_changed_weights_are_loaded_anew(tmp_path):
+    network, card = models.load("mood_lite0")
+    path = models.save(network, card, tmp_path)
+    first = Classifier.load(path)
+    with torch.no_grad():
+        network.classifier.bias.add_(1.0)
+    models.save(network, card, tmp_path)
+    second = Classifier.load(path)
+    assert second is not first
+    assert torch.allclose(second.network.classifier.bias, first.network.classifier.bias + 1, atol=1e-2)

@@ -38,7 +38,7 @@ def data(folder):
 
 
 def fit(data, rows, config, seed, cache=None, progress=None):
-    return FinetuneEstimator(config, cache=cache).fit(data, rows, seed, progress).network_
+    return FinetuneEstimator(config, cache=cache).fit(data, rows, seed, progress).network()
 
 
 def weights(network):
@@ -53,7 +53,7 @@ def test_it_learns_and_is_reproducible(data):
     estimator.fit(data, everything, 0, lambda epoch, loss: losses.append(loss))
     assert losses[-1] < 0.5 * losses[0]
     assert (estimator.predict(data, everything) == data.labels).mean() > 0.9
-    assert not estimator.network_.training
+    assert not estimator.network().training
     first, second = (fit(data, everything, CONFIG, 1) for _ in range(2))
     assert torch.equal(weights(first), weights(second))
     assert not torch.equal(weights(first), weights(fit(data, everything, CONFIG, 2)))

@@ -156,10 +156,11 @@ def test_choosing_method_and_layer_in_the_browser(tab, photo):
 @pytest.mark.parametrize("tab", [(1280, 900)], indirect=True)
 @pytest.mark.parametrize("slow", ["look", "compare_all"])
 def test_what_is_still_to_come_of_one_painting_keeps_nothing_from_the_next(tab, page, photo, slow, tmp_path):
-    let_go = hold_next(tab, page, slow)
+    until_held, let_go = hold_next(tab, page, slow)
     tab.get_by_label("Example: a painting meant for serenity").first.click()
     tab.wait_for_selector("#read-moods .bar")
     first = tab.inner_html("#read-moods")
+    until_held()
     tab.set_input_files("#read input[type=file]", str(photo))
     tab.wait_for_function("t => document.querySelector('#read-moods').innerHTML !== t", arg=first)
     tab.wait_for_timeout(1000)  # what follows on the photo's mood is asked for, too

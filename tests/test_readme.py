@@ -1,10 +1,9 @@
 """What README shows is run: its commands in a folder with pictures, its Python, its client."""
 
 import csv
-import json
+import importlib.util
 import re
 import shlex
-import statistics
 from pathlib import Path
 
 import clips
@@ -106,71 +105,66 @@ def test_links_lead_somewhere():
         assert (ROOT / target).exists(), f"README links to {target}, which is not there"
 
 
-def table_rows() -> list[list[str]]:
-    """Cells of README's result tables."""
-    lines = [line for line in README.splitlines() if line.startswith("| ")]
-    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+def make_results():
+    spec = importlib.util.spec_from_file_location("make_results", ROOT / "docs" / "make_results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def results(name: str) -> list[dict]:
-    with (ROOT / "reports" / "results" / name).open(newline="") as handle:
-        return list(csv.DictReader(handle))
+def test_readme_can_be_read_in_five_minutes():
+    assert len(README.splitlines()) <= 160
 
 
-def test_the_stylizer_table_is_the_measured_one():
-    shown = table_rows()
-    names = {
-        ("fsgan_pepper", "photos"): "photos, untouched",
-        ("fsgan_ink", "photos"): "photos of its own, untouched",
-        ("fsgan_ink", "drawn teacher"): "drawn teacher of ink washes",
-        ("fsgan_ink", "style against itself"): "atelier against itself",
-    }
-    for style, row in ((s, row) for s in ("fsgan_pepper", "fsgan_ink") for row in results(f"{s}.csv")):
-        pairs = [(row[f"kid_{v}"], row[f"kid_{v}_error"]) for v in ("lite0", "lite1")]
-        kid = [f"{float(mean):.1f} ± {float(error):.1f}" for mean, error in pairs]
-        name = names.get((style, row["pictures"]), row["pictures"])
-        drift = f"{float(row['color_drift']):.2f}" if row["color_drift"] else ""
-        assert [name, *kid, drift, row["region_variation"]] in shown
+def test_the_tables_are_the_measured_ones():
+    make = make_results()
+    shown = ""
+    for page in make.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert make.filled(text) == text, f"{page.name} is out of date: run python docs/make_results.py"
+        shown += text
+    for name in make.TABLES:
+        assert re.search(rf"<!-- {name} -->\n\|.*\|\n<!-- /{name} -->", shown, flags=re.S), f"no table {name}"
 
 
-def test_the_portrait_table_is_the_measured_one():
-    shown = {cells[0].replace("*", ""): cells[1:] for cells in table_rows()}
-    names = {"photos": "portraits, untouched", "drawn teacher": "portraits by the drawn teacher"}
-    for row in results("afgan_portrait.csv"):
-        if row["source"] == "all" and row["pictures"] != "style against itself":
-            parameters = f" ({int(row['parameters']) / 1e6:.2f} M parameters)" if row["parameters"] else ""
-            cells = shown[names.get(row["pictures"], row["pictures"]) + parameters]
-            assert cells[0] == f"{float(row['kid_lite0']):.1f} ± {float(row['kid_lite0_error']):.1f}"
-            if row["mask_iou"]:
-                assert cells[1] == f"{float(row['mask_iou']):.3f}"[1:]
-                assert cells[2] == f"{float(row['background_psnr']):.1f} dB"
-            if row["pictures"] != "photos":
-                r, shift = (float(row[f"skin_lightness_{k}"]) for k in ("correlation", "shift"))
-                assert cells[3] == f"r {r:.3f}, {shift:+.1f} L".replace("0.", ".", 1)
+def test_a_table_follows_its_results(tmp_path, monkeypatch):
+    make = make_results()
+    monkeypatch.setattr(make, "RESULTS", tmp_path)
+    columns = ["pictures", "kid_lite0", "kid_lite0_error", "kid_lite1", "kid_lite1_error"]
+    columns += ["color_drift", "region_variation"]
+    rows = [
+        ["photos", "147.79", "1.36", "151.68", "1.25", "0.0", "0.0541"],
+        ["style", "0.67", "0.18"] + [""] * 4,
+    ]
+    with (tmp_path / "pencil.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    assert make.scenes("pencil")[1:] == [
+        ["photos", "147.8 ± 1.4", "151.7 ± 1.2", "0.00", "0.0541"],
+        ["style", "0.7 ± 0.2", "", "", ""],
+    ]
 
 
-def test_the_cost_table_is_the_measured_one():
-    measured = json.loads((ROOT / "reports" / "results" / "bench_stylizers.json").read_text())
-    shown = {cells[0]: cells[1:] for cells in table_rows() if cells[-1].endswith("×")}
-    for row in measured["networks"]:
-        cells = shown[row["name"]]
-        assert cells[0] == f"{row['parameters'] / 1e6:.2f} M"
-        assert cells[2] == f"{statistics.median(row['seconds']['512']):.3f}"
-        assert cells[4] == f"{row['ratio']['512']:.1f}×"
+def test_no_number_stands_outside_the_tables():
+    """What README states is what a run wrote: its result tables are made, and nothing is added by hand."""
+    part = README.partition("## Main results")[2].partition("## Limits")[0]
+    prose = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", "", part, flags=re.S)
+    prose = re.sub(r"\]\([^)]*\)|`[^`]*`", "", prose)
+    assert not re.findall(r"\d*\.\d+", prose)
 
 
-def test_the_mood_table_is_the_measured_one():
-    words = {"macro_f1": "macro-F1", "ece": "ECE", "log_loss": "log-loss"}
-    words["log_loss_votes"] = "log-loss against votes"
-    shown = {cells[0]: cells[1:] for cells in table_rows()}
-    models = ("mood_statistics", "linear_probe_squeezed", "linear_probe_views")
-    checked = 0
-    for row in results("mood_statistics_summary.csv"):
-        if row["model"] in models:
-            interval = "{:.3f} ({:.3f} to {:.3f})".format(
-                *(float(row[k]) for k in ("estimate", "low", "high"))
-            )
-            name = words.get(row["metric"], row["metric"].replace("_", " "))
-            assert shown[name][models.index(row["model"])] == interval
-            checked += 1
-    assert checked == 18
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "line",
+    re.findall(r"^workbench .*$", "".join(re.findall(r"```sh\n(.*?)```", TRAINING, flags=re.S)), flags=re.M),
+)
+def test_the_commands_of_the_training_guide_have_the_options_shown(line):
+    from workbench.cli import app
+
+    command = shlex.split(line, comments=True)
+    name = [word for word in command[1:3] if not Path(word).suffix and "/" not in word]
+    result = CliRunner(env={"COLUMNS": "300", "TERM": "dumb"}).invoke(app, [*name, "--help"])
+    assert result.exit_code == 0
+    for option in (word for word in command if word.startswith("--")):
+        assert option in result.output, f"docs/training.md shows {option}, which `{line}` does not take"

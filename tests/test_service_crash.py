@@ -211,6 +211,25 @@ def test_an_engine_that_says_nothing_keeps_no_job_for_ever(tmp_path, monkeypatch
         assert platform.wait(owner, job, PATIENCE).state == "cancelled"
 
 
+def test_an_attempt_ends_once_however_slow_the_database_is(tmp_path, monkeypatch):
+    """Looks at the clock that wait meanwhile do not end it again, when the next attempt runs already."""
+    owner, real = new_id("a"), Records.requeue
+
+    def requeue(self, *arguments, **options):
+        real(self, *arguments, **options)
+        time.sleep(1.0)
+
+    monkeypatch.setattr(Records, "requeue", requeue)
+    with start(tmp_path, workers=2) as platform:
+        job = platform.submit(owner, "count", [], {"seconds": 3})
+        end = time.monotonic() + PATIENCE
+        while not (note := platform.job(owner, job).note).startswith("pid") and time.monotonic() < end:
+            time.sleep(0.02)
+        os.kill(int(note.removeprefix("pid ")), signal.SIGKILL)
+        view = platform.wait(owner, job, PATIENCE)
+        assert (view.state, view.attempts) == ("done", 2)
+
+
 def test_a_supervisor_that_dies_is_a_crash_of_its_attempt(tmp_path, monkeypatch):
     owner, real = new_id("a"), jobs.JobActor._ended
     failures = iter([RuntimeError("a bug in the actor")])

@@ -152,7 +152,7 @@ def test_a_folder_with_accounts_but_no_server_yet_is_adopted(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "place", ["incoming", "owners", "incoming/deep", f"owners/{new_id('a')}/{new_id('j')}"]
+    "place", ["incoming", "owners", "incoming/deep", "owners/a" + 32 * "0" + "/j" + 32 * "1"]
 )
 def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path, place):
     folder = tmp_path / place

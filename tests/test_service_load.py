@@ -149,6 +149,42 @@ def test_real_video(real, tmp_path, monkeypatch):
     assert np.abs(np.subtract(levels(out / "video.mp4"), whole)).max() <= 2
 
 
+OWNER = new_id("a")
+
+
+def drawn(platform, clip, **options):
+    return platform.wait(OWNER, platform.submit(OWNER, "stylize_video", [clip], options), PATIENCE)
+
+
+@pytest.mark.slow
+def test_a_film_that_was_cut_off_says_so(real, tmp_path):
+    """A third of the file is missing: what is there is drawn, and the owner is told what is not."""
+    import clips
+
+    platform, _ = real
+    whole = clips.make(tmp_path / "whole.mp4", 100, container_options={"movflags": "faststart"})
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    view = drawn(platform, cut, style="colormatrix_sepia")
+    frames = len(clips.decode(platform.result(OWNER, view.id, "video.mp4"))[1])
+    assert view.state == "done"
+    assert 10 < frames < 90
+    assert f"{frames} frames of the 100 that it announces could be read" in view.reason
+    assert drawn(platform, whole, style="colormatrix_sepia").reason is None
+
+
+@pytest.mark.slow
+def test_a_film_that_shows_nobody_says_so_in_a_portrait_style(real, tmp_path):
+    import clips
+
+    platform, _ = real
+    clip = clips.make(tmp_path / "nobody.mp4", 5)
+    view = drawn(platform, clip, style="afgan_portrait")
+    assert view.state == "done"
+    assert view.reason.startswith("No face was found in any frame, so nothing was drawn.")
+    assert drawn(platform, clip, style="colormatrix_sepia", strength=0).reason is None  # as it was asked for
+
+
 @pytest.mark.slow
 def test_the_page_behind_the_gate(real):
     from workbench.ui import launch

@@ -81,3 +81,27 @@ def test_the_garbage_collector_is_as_it_was(enabled):
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if before else gc.disable)()
+
+
+SERVE = """
+import sys
+from pathlib import Path
+import gradio_client
+from workbench.ui import launch
+from workbench.ui.examples import examples
+page = launch(port=None)
+client = gradio_client.Client(page.local_url, verbose=False, download_files=sys.argv[1])
+photo = gradio_client.handle_file(str(examples()[3].path))
+client.predict(photo, "fsgan_pepper", 1, 0, "torch", api_name="/stylize")
+print(client.predict(photo, "mood_statistics", api_name="/classify")["model"])
+client.predict(photo, "mood_statistics", None, "", "", api_name="/explain")
+page.close()
+"""
+
+
+@pytest.mark.slow
+def test_the_server_runs_no_network_and_opens_no_film(tmp_path):
+    """A photo drawn, a painting read and explained: all of it happened in other processes."""
+    said = run(SERVE, str(tmp_path), absent=LATER - {"matplotlib"})  # Gradio's
+    assert "mood_statistics" in said
+    assert said[-1] == ""

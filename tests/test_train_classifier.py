@@ -178,7 +178,7 @@ def test_the_fitted_layer_is_what_the_network_reads(folder, tmp_path):
     estimator = StatisticsEstimator(QUICK).fit(data, np.arange(12))
     views = torch.stack([QUICK.views(data.read(i)) for i in (0, 7)])
     with torch.no_grad():
-        read = torch.stack([estimator.network_(x).mean(0) for x in views]).numpy()
+        read = torch.stack([estimator.network()(x).mean(0) for x in views]).numpy()
     assert estimator.predict_logits(data, [0, 7]) == pytest.approx(read, abs=1e-3)
 
 

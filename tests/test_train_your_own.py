@@ -1,4 +1,4 @@
-"""The README's walk-through in miniature: a style from the atelier's pictures, by commands alone."""
+"""The walk-through of docs/training.md in miniature: a style from the atelier, by commands alone."""
 
 import numpy as np
 import pytest

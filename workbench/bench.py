@@ -28,6 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from workbench import models
+from workbench.core import devices
 from workbench.core.provenance import commit
 from workbench.models import weights
 from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
@@ -63,13 +64,15 @@ class Row:
 
 
 def build(name: str) -> nn.Module:
-    """A shipped stylizer ("NAME" or "NAME, RUNTIME") or an architecture with random weights, in eval mode."""
+    """A shipped stylizer ("NAME" or "NAME, RUNTIME") or an architecture with random weights, in eval mode and
+    on the device of ``WORKBENCH_DEVICE``.
+    """
     name, _, runtime = name.partition(", ")
     if runtime:
         return network_of(name, runtime)
-    if name in weights.trained("stylizer", weights.SHIPPED):
-        return models.load(name, weights.SHIPPED)[0]
-    return models.create(name).eval().requires_grad_(False)
+    shipped = name in weights.trained("stylizer", weights.SHIPPED)
+    network = models.load(name, weights.SHIPPED)[0] if shipped else models.create(name)
+    return network.eval().requires_grad_(False).to(devices.resolve())
 
 
 def contenders() -> list[str]:
@@ -89,16 +92,30 @@ def contenders() -> list[str]:
 def gmacs(network: nn.Module, size: int) -> float:
     """10⁹ multiply-accumulates of one forward pass at ``size``² (convolutions and matrix products)."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(torch.zeros(1, 3, size, size))
+        network(_picture(network, size, torch.contiguous_format))
     return counter.get_total_flops() / 2e9
 
 
 @torch.inference_mode()
 def latency(network: nn.Module, x: torch.Tensor) -> float:
     """Seconds of one forward pass."""
+    _synchronize(x.device)
     start = time.perf_counter()
     network(x)
+    _synchronize(x.device)
     return time.perf_counter() - start
+
+
+def _synchronize(device: torch.device) -> None:
+    """Wait until an accelerator has done what it was told."""
+    if device.type != "cpu":
+        torch.get_device_module(device).synchronize()
+
+
+def _picture(network: nn.Module, size: int, memory_format: torch.memory_format) -> torch.Tensor:
+    """A random square picture where the network is."""
+    where = next(network.parameters(), torch.empty(0)).device
+    return torch.rand(1, 3, size, size, device=where).contiguous(memory_format=memory_format)
 
 
 def conv_throughput(seconds: float = 0.5) -> float:
@@ -106,8 +123,10 @@ def conv_throughput(seconds: float = 0.5) -> float:
 
     Averaged over ``seconds``, so that other load on the machine slows it as it slows the networks.
     """
-    conv = nn.Conv2d(64, 64, 3, padding=1).requires_grad_(False).to(memory_format=torch.channels_last)
-    x = torch.rand(1, 64, 128, 128).contiguous(memory_format=torch.channels_last)
+    device = devices.resolve()
+    conv = nn.Conv2d(64, 64, 3, padding=1).requires_grad_(False).to(device)
+    conv = conv.to(memory_format=torch.channels_last)
+    x = torch.rand(1, 64, 128, 128).to(device, memory_format=torch.channels_last)
     latency(conv, x)
     passes, start = 0, time.perf_counter()
     while passes == 0 or time.perf_counter() - start < seconds:
@@ -121,10 +140,10 @@ def fastest_layout(network: nn.Module, size: int) -> str:
     times = {}
     for layout, memory_format in _FORMATS.items():
         network.to(memory_format=memory_format)
-        x = torch.rand(1, 3, size, size).contiguous(memory_format=memory_format)
+        x = _picture(network, size, memory_format)
         latency(network, x)
         times[layout] = min(latency(network, x) for _ in range(2))
-    best = min(times, key=times.get)
+    best = min(times, key=lambda layout: times[layout])
     network.to(memory_format=_FORMATS[best])
     return best
 
@@ -148,8 +167,8 @@ def bench_stylizers(
         memory: also measure peak memory at the largest size, each network in its own process.
 
     Returns:
-        JSON-ready: "machine", "threads", "torch", "date", "rounds", "notes" and "networks", a list of
-        :class:`Row` as dictionaries.
+        JSON-ready: "machine", "device", "threads", "torch", "date", "rounds", "notes" and "networks", a list
+        of :class:`Row` as dictionaries.
     """
     names = list(dict.fromkeys([*(contenders() if names is None else names), REFERENCE]))
     before, load = torch.get_num_threads(), [_load()]
@@ -171,6 +190,7 @@ def bench_stylizers(
     return {
         "machine": {"cpu": _cpu(), "system": platform.platform(), "conv_gmacs_per_s": throughput},
         "load": load,  # processes that wanted a core before and after: more than the threads spoils seconds
+        "device": str(devices.resolve()),
         "threads": threads,
         "torch": torch.__version__,
         "commit": commit(),
@@ -211,7 +231,7 @@ def _measure(names: list[str], sizes: tuple[int, ...], rounds: int) -> tuple[lis
         for size in sizes:
             for turn in range(rounds + 1):
                 for row in rows:
-                    x = torch.rand(1, 3, size, size).contiguous(memory_format=_FORMATS[row.layout])
+                    x = _picture(networks[row.name], size, _FORMATS[row.layout])
                     seconds = latency(networks[row.name], x)
                     if turn:  # the first pass warms up
                         row.seconds[size].append(seconds)
@@ -222,7 +242,7 @@ def _measure(names: list[str], sizes: tuple[int, ...], rounds: int) -> tuple[lis
 
 
 def peak_memory(name: str, size: int, layout: str, threads: int) -> float:
-    """Peak resident memory (10⁶ bytes) that one pass adds, measured in a fresh process."""
+    """Peak memory (10⁶ bytes) that a pass adds, of the process or its CUDA device, in a fresh process."""
     call = [sys.executable, "-m", "workbench.bench", name, str(size), layout, str(threads)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -233,15 +253,17 @@ def peak_memory(name: str, size: int, layout: str, threads: int) -> float:
 def _extra_memory(name: str, size: int, layout: str, threads: int) -> float:
     torch.set_num_threads(threads)
     network = build(name).to(memory_format=_FORMATS[layout])
-
-    def picture(side: int) -> torch.Tensor:
-        return torch.rand(1, 3, side, side).contiguous(memory_format=_FORMATS[layout])
-
-    latency(network, picture(64))  # libraries and kernels are in memory before the measurement starts
-    x = picture(size)
-    held = _resident(reset=True)
+    # libraries and kernels are in memory before the measurement starts
+    latency(network, _picture(network, 64, _FORMATS[layout]))
+    x = _picture(network, size, _FORMATS[layout])
+    if x.is_cuda:
+        torch.cuda.reset_peak_memory_stats(x.device)
+        held = torch.cuda.memory_allocated(x.device)
+        latency(network, x)
+        return (torch.cuda.max_memory_allocated(x.device) - held) / 1e6
+    before = _resident(reset=True)
     latency(network, x)
-    return max(_resident(peak=True) - held, 0.0)
+    return max(_resident(peak=True) - before, 0.0)
 
 
 def _resident(peak: bool = False, reset: bool = False) -> float:

@@ -33,7 +33,6 @@ class Estimator(abc.ABC):
 
     Config: ClassVar[type]
     version: ClassVar[int] = 1  # raised when the same settings lead to something else
-    device: ClassVar[str] | property = "cpu"  # that it is fitted on
     parameters_: int  # how many numbers were fitted
 
     def __init__(self, config: Any = None, *, cache: Cache | None = None, **settings: Any):
@@ -68,6 +67,11 @@ class Estimator(abc.ABC):
         self.config = dataclasses.replace(self.config, **settings)
         return self
 
+    @property
+    def device(self) -> str:
+        """Where it is fitted."""
+        return "cpu"
+
     def clone(self) -> Self:
         """An estimator with the same settings and cache that has learnt nothing."""
         return type(self)(self.config, cache=self.cache)
@@ -90,13 +94,11 @@ class Estimator(abc.ABC):
 
 
 class NetworkEstimator(Estimator):
-    """An estimator whose result is a network that can be shipped with a card.
+    """An estimator whose result is a network that can be shipped with a card."""
 
-    Attributes:
-        network_: the fitted network, in eval mode.
-    """
-
-    network_: nn.Module
+    @abc.abstractmethod
+    def network(self) -> nn.Module:
+        """The fitted network, in eval mode."""
 
     @property
     @abc.abstractmethod

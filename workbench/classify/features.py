@@ -25,6 +25,7 @@ from workbench.data.paintings import Paintings
 from workbench.data.transforms import RandomView, Squeeze, Views, shrink
 from workbench.models import create
 from workbench.models.features import FrozenFeatures
+from workbench.models.statistics import StatisticsClassifier
 
 Arrays = dict[str, NDArray]
 
@@ -141,9 +142,9 @@ class StatisticsFeatures:
 
 
 @functools.lru_cache(maxsize=2)
-def statistics_network(variants: tuple[str, ...]) -> nn.Module:
+def statistics_network(variants: tuple[str, ...]) -> StatisticsClassifier:
     """The frozen networks with ImageNet weights; the linear layer is not fitted. Do not change it."""
-    network = create("lite_statistics", num_classes=2, variants=variants, pretrained=True)
+    network = StatisticsClassifier(2, variants, pretrained=True)
     return network.eval().to(memory_format=torch.channels_last)
 
 
@@ -173,7 +174,7 @@ class DescriptorFeatures:
         return per_picture("descriptors", tuple(DESCRIPTORS), paintings, make, cache)["descriptors"]
 
 
-def split_network(network: nn.Module, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
+def split_network(network: Any, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
     """A timm EfficientNet as (frozen trunk, trainable tail). Both share its modules, trained or not."""
     if not 0 <= stages <= len(network.blocks):
         raise ValueError(f"Expected 0 … {len(network.blocks)} frozen stages but got {stages}.")

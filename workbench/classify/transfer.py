@@ -57,8 +57,9 @@ def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
 
 def layer_groups(network: nn.Module) -> dict[str, int]:
     """Depth of every parameter's layer group, 0 at the input; the head, the last linear layer, is deepest."""
-    if hasattr(network, "group_matcher"):
-        depth = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
+    matcher: Any = getattr(network, "group_matcher", None)
+    if matcher is not None:
+        depth = group_parameters(network, matcher(coarse=False), reverse=True)
     else:  # one group per module that holds parameters, in order
         owners = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters()))
         depth = {name: owners.index(name.rpartition(".")[0]) for name, _ in network.named_parameters()}

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from workbench.classify.configs import ViewsConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import ViewFeatures, split_network, view_bank, views_network
-from workbench.classify.probes import LinearProbe, SoftProbe, soft_probe, soft_targets
+from workbench.classify.probes import LinearProbe, SoftProbe, set_layer, soft_probe, soft_targets
 from workbench.data.paintings import Paintings
 
 
@@ -51,7 +51,7 @@ class ViewsEstimator(NetworkEstimator):
         features = torch.from_numpy(pooled).float()
         fitted = tune(copy.deepcopy(tail), train, features, paintings, np.asarray(rows), config, seed)
         tail.load_state_dict(fitted.state_dict())
-        self.network_, self._tail = network.eval(), tail.eval()
+        self._network, self._tail = network.eval(), tail.eval()
         self.parameters_ = sum(p.numel() for p in tail.parameters())
         return self
 
@@ -59,6 +59,9 @@ class ViewsEstimator(NetworkEstimator):
     def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
         bank = torch.from_numpy(view_bank(self.config, paintings, self.cache)["evaluate"])
         return np.stack([self._tail(bank[i].float()).double().mean(0).numpy() for i in np.asarray(rows)])
+
+    def network(self) -> nn.Module:
+        return self._network
 
     def baselines(self) -> dict[str, Estimator]:
         config = self.config
@@ -100,17 +103,17 @@ def tune(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     tail.eval().to(memory_format=torch.channels_last)  # batch-norm statistics stay frozen ...
-    tail[-2].train()  # ... and only dropout is on
+    *_, dropout, head = tail
+    assert isinstance(head, nn.Linear)
+    dropout.train()  # ... and only dropout is on
     targets, weights = soft_targets(paintings, rows, config.hard_share, config.class_weight_power)
-    head = soft_probe(features[rows], targets[rows], weights[rows], config.probe_penalty)
-    with torch.no_grad():
-        for parameter, value in zip((tail[-1].weight, tail[-1].bias), head, strict=True):
-            parameter.copy_(value)
+    weight, bias = soft_probe(features[rows], targets[rows], weights[rows], config.probe_penalty)
+    set_layer(head, weight, bias)
     spread = features[rows].std(0) + 1e-6  # the penalty stays the probe's while tuning
     averaged = copy.deepcopy(tail).eval()
     start = copy.deepcopy(averaged)
     rates = [config.learning_rate, config.head_learning_rate]
-    groups = [{"params": list(tail[:-1].parameters())}, {"params": list(tail[-1].parameters())}]
+    groups = [{"params": list(tail[:-1].parameters())}, {"params": list(head.parameters())}]
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     batches = -(-len(rows) // config.batch_size)
     total = max(2, config.epochs * batches)
@@ -127,7 +130,7 @@ def tune(
                 x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
             logits = tail(x.contiguous(memory_format=torch.channels_last))
             loss = -(t * F.log_softmax(logits, 1)).sum(1).mean()
-            loss = loss + config.probe_penalty * ((tail[-1].weight * spread) ** 2).sum()
+            loss = loss + config.probe_penalty * ((head.weight * spread) ** 2).sum()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(tail.parameters(), config.gradient_clip)

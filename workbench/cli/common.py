@@ -136,7 +136,8 @@ def _given(known: tuple[options.Option, ...], given: dict[str, Any]) -> dict[str
             continue
         if option.many and not _is_plain(option):
             value = [_json(option, item) for item in value]
-        values[option.name] = value if _is_plain(option) or option.many else options.parse(option, value)
+        plain = _is_plain(option) or option.many
+        values[option.name] = value if plain else options.parse(option, str(value))
     return values
 
 

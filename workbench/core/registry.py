@@ -136,9 +136,11 @@ def decorated(package: str, decorator: str = "register") -> dict[str, Decorated]
         for file in sorted(folder.rglob("*.py")):
             module = ".".join([package, *file.relative_to(folder).with_suffix("").parts])
             for node in ast.parse(file.read_text(encoding="utf-8")).body:
-                for found_decorator in getattr(node, "decorator_list", ()):
-                    if _name(found_decorator) == decorator:
-                        said = [a.value for a in _arguments(found_decorator) if isinstance(a, ast.Constant)]
+                if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    continue
+                for one in node.decorator_list:
+                    if _name(one) == decorator:
+                        said = [a.value for a in _arguments(one) if isinstance(a, ast.Constant)]
                         found[node.name] = Decorated(module.removesuffix(".__init__"), tuple(said))
     return found
 

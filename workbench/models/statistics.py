@@ -68,7 +68,8 @@ class StatisticsClassifier(nn.Module):
         self.variants = tuple(variants)
         statistics = [StageStatistics(v, pretrained) for v in variants]
         self.statistics = nn.ModuleList(statistics)
-        self.num_features = sum(s.dimensions for s in statistics)
+        self.dimensions = tuple(s.dimensions for s in statistics)
+        self.num_features = sum(self.dimensions)
         self.classifier = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
 
     def forward_features(self, x: Tensor) -> Tensor:

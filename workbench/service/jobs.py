@@ -140,6 +140,7 @@ class JobActor(pykka.ThreadingActor):
         self._stopped = ""  # why we killed the attempt
         self._killed = 0.0  # and when, monotonic time
         self._unwritten: Callable[[], Any] | None = None  # what the database has not taken yet
+        self._is_over = False  # it has taken it
 
     def on_start(self) -> None:
         self._started = self._heard = time.monotonic()
@@ -165,6 +166,8 @@ class JobActor(pykka.ThreadingActor):
             self._ask_to_stop()
 
     def on_receive(self, message: Any) -> None:
+        if self._is_over:  # the next attempt may run already: what comes late changes nothing
+            return
         if self._unwritten is not None:  # the attempt has ended, only the database does not know
             self._write(self._unwritten)
             return
@@ -240,6 +243,7 @@ class JobActor(pykka.ThreadingActor):
         except SQLAlchemyError:
             log.exception("the end of %s is not written yet", self._job.id)
             return
+        self._is_over = True
         if gone:
             erase(self._parts, self._job)
         self._parts.board.drop(self._job.id)

@@ -207,19 +207,17 @@ def beside_a_large_one(platform: Platform, folder: Path) -> dict[str, float]:
 
     small()  # the worker has its model
     alone = [small() for _ in range(REPEATS)]
-    start, large, beside = time.perf_counter(), draw("large"), []
-    while not large.ended:
-        seconds = small()
-        beside += [] if large.ended else [seconds]
-        time.sleep(0.2)
-    large.result()
+    with draw("large") as large:
+        _until(lambda: large.share > 0.05)
+        beside = [small() for _ in range(REPEATS)]
+        if large.ended:
+            raise RuntimeError("The large picture was done too soon to measure beside it.")
     return {
         "alone_seconds": statistics.median(alone),
         "beside_seconds": statistics.median(beside),
         "beside_seconds_most": max(beside),
+        "added_seconds": statistics.median(beside) - statistics.median(alone),
         "added_seconds_most": max(beside) - statistics.median(alone),
-        "large_seconds": time.perf_counter() - start,
-        "small_ones_meanwhile": float(len(beside)),
     }
 
 

@@ -25,7 +25,7 @@ from workbench.service.tasks import (
     ReadOptions,
     WarmUpOptions,
 )
-from workbench.styles.stylize import DEFAULT_STYLE, styles, stylize
+from workbench.styles.stylize import DEFAULT_STYLE, get, stylize
 
 FACTS, PICTURE, BEFORE, AFTER = "facts.json", "picture.png", "before.png", "after.png"
 PREVIEW_SIDE = 1600  # pixels, the longer side of what a page shows; the whole picture is downloaded
@@ -37,7 +37,7 @@ _SLOW_METHODS = ("integrated_gradients", "occlusion")  # they run the network so
 
 def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Context) -> None:
     """Redraw a picture: ``picture.png``, and a small one of it for lists or two to compare on a page."""
-    check_style(options.style)
+    get(options.style)  # an unknown one is told before the upload is opened
     image = open_picture(inputs[0], context)
     drawn = stylize(
         image,
@@ -46,6 +46,7 @@ def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Co
         lambda share: context.progress(0.05 + 0.85 * share, "Drawing"),
         preserve_color=options.preserve_color,
         runtime=options.runtime,
+        device=options.device,
     )
     context.progress(0.9, "Writing the PNG")
     write_png(drawn, context.out / PICTURE)
@@ -133,12 +134,6 @@ def open_picture(path: Path, context: Context, any_size: bool = False) -> Image.
         if size[0] * size[1] > QUICK_PIXELS:
             context.take_time()
     return read_image(path)
-
-
-def check_style(style: str) -> None:
-    """Raise :class:`UnknownNameError` on anything but the name of a style."""
-    if style not in styles():
-        raise UnknownNameError("style", style, styles())
 
 
 def load_classifier(name: str) -> Classifier:

@@ -20,12 +20,11 @@ from typing import Annotated, Any, Literal
 from workbench.classify.readings import DEFAULT_CLASSIFIER
 from workbench.core.errors import WorkbenchError
 from workbench.core.options import Range, build, options
-from workbench.styles.names import DEFAULT_STYLE
+from workbench.styles.options import DrawOptions, VideoOptions
 
 THUMBNAIL = ".thumb.jpg"  # ends the name of a small picture of a result; sorted behind the result itself
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _PICTURES, _VIDEOS = "workbench.service.picture_tasks", "workbench.service.video_tasks"
-Share = Annotated[float, Range(0, 1, step=0.05)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,40 +68,31 @@ def _check_name(value: str, option: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class StyleOptions:
-    """What every drawing has to be told."""
+class PhotoOptions(DrawOptions):
+    """How a photo is redrawn."""
 
-    style: str = DEFAULT_STYLE  # Networks draw lines; filters only change colours.
-    strength: Share = 1.0  # 0 leaves the photo as it is, 1 redraws it fully.
+    compare: bool = False  # also write reduced pictures of before and after, to look at on a page
 
     def __post_init__(self) -> None:
         _check_name(self.style, "style")
 
 
 @dataclasses.dataclass(frozen=True)
-class PhotoOptions(StyleOptions):
-    """How a photo is redrawn."""
-
-    preserve_color: Share = 0.0  # 0 takes the style’s, 1 the photo’s.
-    runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"  # What runs the network.
-    compare: bool = False  # also write reduced pictures of before and after, to look at on a page
-
-
-@dataclasses.dataclass(frozen=True)
-class FilmOptions(StyleOptions):
+class FilmOptions(VideoOptions):
     """How a film is redrawn."""
 
-    scale: Annotated[float, Range(0.1, 1)] = 1.0  # Half takes a quarter of the time.
-    temporal: Annotated[float, Range(0, 0.99, step=0.1)] = 0.0  # More means less flicker.
-    runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"  # What runs the network.
+    scale: Annotated[float, Range(0.1, 1)] = 1.0  # of the sides; half takes a quarter of the time
     _chunk: tuple | None = None  # of a piece; see `workbench.styles.video.Chunk`
+
+    def __post_init__(self) -> None:
+        _check_name(self.style, "style")
 
 
 @dataclasses.dataclass(frozen=True)
 class FrameOptions(FilmOptions):
     """Which frame of a film is tried."""
 
-    at: Annotated[float, Range(0, 7200, step=0.1)] = 0.0  # Seconds from the start.
+    at: Annotated[float, Range(0, 7200, step=0.1)] = 0.0  # seconds from the start
 
 
 @dataclasses.dataclass(frozen=True)

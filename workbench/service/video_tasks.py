@@ -18,7 +18,6 @@ from workbench.service.picture_tasks import (
     AFTER,
     BEFORE,
     QUICK_PIXELS,
-    check_style,
     thumbnail,
     write_facts,
     write_png,
@@ -61,7 +60,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
 
     ``facts.json`` says how many seconds a frame takes this worker, steadied by ``options.temporal``.
     """
-    check_style(options.style)
+    style = get(options.style)
     context.progress(0.0, "Opening the video")
     width, height = _sides(video.probe(inputs[0]), options.scale)
     if width * height > QUICK_PIXELS:
@@ -69,7 +68,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     pixels = frame_at(inputs[0], options.at, options.scale)
     write_png(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
-    draw = get(options.style).drawer(options.strength, options.runtime)
+    draw = style.drawer(options.strength, options.runtime, options.device)
     start = time.perf_counter()
     drawing = draw([pixels])[0]
     seconds = time.perf_counter() - start
@@ -93,7 +92,7 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
     """Redraw a film, or the piece of it that ``options`` name: ``video.mp4``, and for a whole one a small
     picture of it for lists.
     """
-    check_style(options.style)
+    style = get(options.style)
     chunk = video.Chunk(*options._chunk) if options._chunk else None
     context.progress(0.0, "Opening the video")
 
@@ -115,7 +114,7 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
     )
     if result.damaged:
         context.remark(f"{result.damaged} damaged packets of the file could not be read and are missing.")
-    if result.unchanged == result.frames and options.strength and get(options.style).needs:
+    if result.unchanged == result.frames and options.strength and style.needs:
         context.remark(
             "No face was found in any frame, so nothing was drawn. Faces must look at the camera; to redraw "
             "the scene as well, choose another style."

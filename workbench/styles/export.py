@@ -132,6 +132,7 @@ def _to_onnx(network: nn.Module, card: Card) -> bytes:
         output_names=[_OUTPUT[card.kind]],
         verbose=False,
     )
+    assert program is not None  # it is what ``dynamo=True`` gives
     proto = program.model_proto
     proto.metadata_props.add(key="card", value=_card_json(card))
     return proto.SerializeToString()

@@ -105,4 +105,4 @@ def _moved(
 
 def _patch(grey: NDArray[np.uint8], x: float, y: float, unit: float) -> NDArray[np.uint8]:
     side = max(8, round(2.4 * unit))
-    return cv2.getRectSubPix(grey, (side, side), (float(x), float(y + 0.5 * unit)))
+    return np.asarray(cv2.getRectSubPix(grey, (side, side), (float(x), float(y + 0.5 * unit))), np.uint8)

@@ -62,7 +62,9 @@ class NetworkStyle(Style):
         """See :attr:`Style.halo`."""
         import torch
 
-        return self.network("torch", torch.device("cpu")).halo
+        from workbench.styles.tiling import reach
+
+        return reach(self.network("torch", torch.device("cpu")))[1]
 
     def network(self, runtime: str, device: torch.device) -> nn.Module:
         """The network, ready to be run in tiles: in eval mode, with attributes ``halo`` and ``stride``."""
@@ -112,7 +114,7 @@ def _load(path: Path, device: torch.device, kind: str) -> nn.Module:
     network, card = weights.load(path)
     if card.kind != kind or (kind == KIND and not (hasattr(network, "halo") and hasattr(network, "stride"))):
         raise not_a_style(path, card)
-    return network.to(device=device, memory_format=torch.channels_last)
+    return network.to(device).to(memory_format=torch.channels_last)
 
 
 def not_a_style(path: Path, card: cards.Card) -> WeightsError:

@@ -5,6 +5,8 @@ Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 201
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,12 @@ class Flow:
     """Dense optical flow between frames of one size, by DIS."""
 
     def __init__(self, side: int | None = _FLOW_SIDE):
-        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._side = side
 
     def grey(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Brightness at the size that the flow is computed at."""
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        grey: Any = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         scale = self._side / max(grey.shape) if self._side is not None else 1
         if scale >= 1:
             return grey
@@ -32,4 +34,4 @@ class Flow:
         """(H, W, 2): where each pixel of grey ``start`` lies in grey ``end``, as x and y displacement."""
         if min(start.shape) < 16:  # DIS works on patches; smaller clips have no motion to speak of
             return np.zeros((*start.shape, 2), np.float32)
-        return self._dis.calc(start, end, None)
+        return cast(Any, self._dis).calc(start, end, None)

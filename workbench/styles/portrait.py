@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -164,10 +164,10 @@ def _portray(
     scale = UNIT / face.interocular_px
     height, width = crop.shape[:2]
     size = [max(16, round(side * scale)) for side in (width, height)]
-    small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    small: Any = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     parameter = next(network.parameters())
     with torch.inference_mode():
-        answer = network.portray(to_tensor(small, parameter.device).to(parameter.dtype))
+        answer = cast(Any, network).portray(to_tensor(small, parameter.device).to(parameter.dtype))
     drawing = to_pixels(answer.drawing)[0]
     mask = (answer.mask[0, 0].float() * 255).round().byte().cpu().numpy()
     drawing = keep_tone(drawing, small, (face.x - box[0]) * scale, (face.y - box[1]) * scale, UNIT)

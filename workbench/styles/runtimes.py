@@ -29,6 +29,7 @@ from workbench.core.cache import digest
 from workbench.core.devices import onnx_providers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.files import identity
+from workbench.styles.tiling import reach
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Bfloat16Network(nn.Module):
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.network, self.halo, self.stride = network, network.halo, network.stride
+        self.network, (self.stride, self.halo) = network, reach(network)
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +87,8 @@ def onnx_network(path: str | os.PathLike, network: nn.Module, device: torch.devi
 
                 export(path, file)
                 session = _session(file, device)
-            _sessions[network] = OnnxNetwork(session, network.halo, network.stride)
+            stride, halo = reach(network)
+            _sessions[network] = OnnxNetwork(session, halo, stride)
         return _sessions[network]
 
 
@@ -115,7 +117,8 @@ def _from_file(path: Path, device: torch.device) -> OnnxNetwork:
     try:
         card = json.loads(session.get_modelmeta().custom_metadata_map["card"])
         network = create(card["architecture"], **card["arguments"])
-        return OnnxNetwork(session, network.halo, network.stride)
+        stride, halo = reach(network)
+        return OnnxNetwork(session, halo, stride)
     except (KeyError, ValueError, TypeError, AttributeError, UnknownNameError) as error:
         raise WeightsError(
             f"Expected {path.name} to hold the card of a stylizer that can work in tiles but it does not "

@@ -94,7 +94,7 @@ class Style(abc.ABC):
         if chosen.strength > 0 and chosen.preserve_color > 0:
             drawn = with_chroma_of(pixels, drawn, chosen.preserve_color)
         if 0 < chosen.strength < 1:
-            drawn = cv2.addWeighted(drawn, chosen.strength, pixels, 1 - chosen.strength, 0)
+            drawn = _blend(drawn, pixels, chosen.strength)
         if progress is not None:
             progress(1.0)
         return drawn
@@ -117,10 +117,7 @@ class Style(abc.ABC):
 
         def blended(frames: Sequence[Pixels]) -> list[Pixels]:
             pairs = zip(draw(frames), frames, strict=True)
-            return [
-                photo if drawing is photo else cv2.addWeighted(drawing, share, photo, 1 - share, 0)
-                for drawing, photo in pairs
-            ]
+            return [photo if drawing is photo else _blend(drawing, photo, share) for drawing, photo in pairs]
 
         return blended
 
@@ -161,3 +158,8 @@ def with_chroma_of(photo: Pixels, drawing: Pixels, amount: float = 1.0) -> Pixel
 
 def _checked(**given: float) -> DrawOptions:
     return options.build(DrawOptions, given)
+
+
+def _blend(drawing: Pixels, photo: Pixels, share: float) -> Pixels:
+    """``share`` of the drawing, the rest of the photo."""
+    return np.asarray(cv2.addWeighted(drawing, share, photo, 1 - share, 0), np.uint8)

@@ -54,8 +54,10 @@ def stylize(
             runtime that cannot run this style or whose packages are missing.
     """
     pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-    options = {"preserve_color": preserve_color, "runtime": runtime, "device": device}
-    return Image.fromarray(get(style).draw(pixels, strength, progress, **options))
+    drawn = get(style).draw(
+        pixels, strength, progress, preserve_color=preserve_color, runtime=runtime, device=device
+    )
+    return Image.fromarray(drawn)
 
 
 def network_of(style: str | Path, runtime: str = "torch", device: str | None = None) -> nn.Module:

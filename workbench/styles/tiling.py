@@ -14,6 +14,7 @@ float copy of the whole picture is ever made.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,11 @@ MARGIN = 32  # mirrored pixels around the picture
 _TILES_AT_ONCE = 4  # on an accelerator; a CPU is as fast one by one, and then equal to the last bit
 
 
+def reach(network: Any) -> tuple[int, int]:
+    """``stride`` and ``halo`` of a generator that can be drawn in tiles."""
+    return network.stride, network.halo
+
+
 def mirrored(length: int, margin: int, stride: int) -> np.ndarray:
     """Source index of each row (or column) of the extended picture.
 
@@ -34,8 +40,10 @@ def mirrored(length: int, margin: int, stride: int) -> np.ndarray:
     of ``stride``. A picture too short to be mirrored is repeated at its edge instead.
     """
     before, after = margin, margin + -(length + 2 * margin) % stride
-    mode = "reflect" if length > max(before, after) else "edge"
-    return np.pad(np.arange(length), (before, after), mode=mode)
+    places = np.arange(length)
+    if length > max(before, after):
+        return np.pad(places, (before, after), "reflect")
+    return np.pad(places, (before, after), "edge")
 
 
 def spans(length: int, tile: int, halo: int, stride: int) -> list[tuple[int, int, int, int]]:
@@ -80,7 +88,7 @@ def run_tiled(
     Raises:
         ValueError: for other shapes or settings, or a network in training mode.
     """
-    stride, halo = network.stride, network.halo
+    stride, halo = reach(network)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
         raise ValueError(f"Expected pixels (H, W, 3) of uint8 but got {pixels.shape} of {pixels.dtype}.")
     if network.training:
@@ -128,7 +136,8 @@ def run_together(network: nn.Module, frames: Sequence[np.ndarray]) -> list[np.nd
         As many frames of the same shape.
     """
     height, width = frames[0].shape[:2]
-    rows, columns = mirrored(height, MARGIN, network.stride), mirrored(width, MARGIN, network.stride)
+    stride, _ = reach(network)
+    rows, columns = mirrored(height, MARGIN, stride), mirrored(width, MARGIN, stride)
     together = TILE**2 // (len(rows) * len(columns))
     if together < 2:
         return [run_tiled(network, frame) for frame in frames]

@@ -7,6 +7,8 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.options import Option, options
+from workbench.styles.menu import styles
+from workbench.styles.names import DEFAULT_STYLE
 from workbench.ui.pictures import unchecked
 
 SETTINGS: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
@@ -17,11 +19,16 @@ def option(config: type, name: str) -> Option:
     return next(o for o in options(config) if o.name == name)
 
 
+def sentence(help: str) -> str:
+    """An option's comment as the page shows it."""
+    return f"{help[:1].upper()}{help[1:]}".removesuffix(".") + "."
+
+
 def slider(config: type, name: str, label: str, **look) -> gr.Slider:
     """A slider for a number within limits."""
     found = option(config, name)
     limits = found.range
-    chosen = {"step": limits.step, "value": found.default, "info": found.help, "buttons": []} | look
+    chosen = {"step": limits.step, "value": found.default, "info": sentence(found.help), "buttons": []} | look
     maximum = chosen.pop("maximum", limits.maximum)
     return unchecked(gr.Slider(limits.minimum, maximum, label=label, **chosen))
 
@@ -29,5 +36,14 @@ def slider(config: type, name: str, label: str, **look) -> gr.Slider:
 def dropdown(config: type, name: str, label: str, choices: list[tuple[str, Any]], **look) -> gr.Dropdown:
     """A menu for one of ``choices``, (words, value)."""
     found = option(config, name)
-    chosen = {"value": found.default, "info": found.help, "filterable": False} | look
+    chosen = {"value": found.default, "info": sentence(found.help), "filterable": False} | look
     return unchecked(gr.Dropdown(choices, label=label, **chosen))
+
+
+def style_menu(config: type, **look) -> gr.Dropdown:
+    """The menu of styles."""
+    known = styles()
+    chosen = DEFAULT_STYLE if DEFAULT_STYLE in known else next(iter(known))
+    menu = [(style.title, name) for name, style in known.items()]
+    info = "Networks draw lines; filters only change colours."
+    return dropdown(config, "style", "Style", menu, value=chosen, info=info, **look)

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.core.errors import CancelledError, UnknownNameError, WorkbenchError
+from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, Preview
 from workbench.service.tasks import TASKS, PhotoOptions
@@ -33,11 +33,9 @@ _HIDDEN = gr.update(visible=False)
 def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -> Preview:
     """Have a photo drawn; ``choices`` are those of the controls, in their order."""
     options = dict(zip(("style", "strength", "preserve_color", "runtime"), choices, strict=True))
-    known = styles()
-    if options["style"] not in list(known):
-        raise UnknownNameError("style", str(options["style"])[:80], known)
-    if compare and not has_runtimes(options["style"]):  # nor has the page a choice then
-        options["runtime"] = "torch"
+    runtimes = visitor.style_of(options["style"]).runtimes
+    if compare and len(runtimes) == 1:  # nor has the page a choice then
+        options["runtime"] = runtimes[0]
     return visitor.ask(platform, request, TASK, path, options | {"compare": compare})
 
 
@@ -73,14 +71,12 @@ def _runtime_choices() -> list[tuple[str, str]]:
 
 def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Add the tab's contents to ``tab``, which is open in ``blocks``."""
-    known = styles()
-    chosen = DEFAULT_STYLE if DEFAULT_STYLE in known else next(iter(known))
     gr.Markdown(
         "Drop in a photograph and see it as a comic panel, as ink and wash on paper, or its people as anime. "
         "Pull the handle across the result to compare.",
         elem_classes="lead",
     )
-    if not any(style.kind == "network" for style in known.values()):
+    if not any(style.kind == "network" for style in styles().values()):
         gr.HTML(
             '<div class="notice" role="status">No trained drawing style is installed, so only the classical '
             "filters are offered. Put <code>NAME.safetensors</code> and its card <code>NAME.json</code> into "
@@ -88,7 +84,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
             "start again.</div>"
         )
     page = _pictures()
-    _controls(page, chosen)
+    _controls(page)
     gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
     _events(platform, blocks, page)
     _api(platform, page)
@@ -129,12 +125,9 @@ def _pictures() -> SimpleNamespace:
     return page
 
 
-def _controls(page: SimpleNamespace, chosen: str) -> None:
+def _controls(page: SimpleNamespace) -> None:
     with gr.Row(equal_height=False, elem_classes="controls"):
-        menu = [(style.title, name) for name, style in styles().items()]
-        page.style = controls.dropdown(
-            PhotoOptions, "style", "Style", menu, value=chosen, scale=5, min_width=300
-        )
+        page.style = controls.style_menu(PhotoOptions, scale=5, min_width=300)
         page.strength = controls.slider(PhotoOptions, "strength", "Strength", scale=4, min_width=240)
         page.colours = controls.slider(
             PhotoOptions, "preserve_color", "Keep colours", scale=4, min_width=240, elem_id="redraw-colours"
@@ -143,6 +136,7 @@ def _controls(page: SimpleNamespace, chosen: str) -> None:
         page.stopper = gr.Button(
             "Cancel", visible=False, size="lg", scale=1, min_width=120, elem_id="redraw-cancel"
         )
+    chosen = page.style.value
     page.about = gr.Markdown(about_style(chosen), elem_classes="fine", elem_id="redraw-style")
     with gr.Accordion("Advanced", open=False, elem_id="redraw-advanced"):
         page.runtime = controls.dropdown(

@@ -8,7 +8,7 @@ import gradio as gr
 
 from workbench.service.platform import Platform
 from workbench.service.tasks import TASKS, FilmOptions, FrameOptions
-from workbench.styles.stylize import DEFAULT_STYLE, styles
+from workbench.styles.menu import styles
 from workbench.ui import controls, job_card, pictures, video_api, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import clips
@@ -70,20 +70,22 @@ def _videos() -> SimpleNamespace:
 
 
 def _controls(page: SimpleNamespace) -> None:
-    known = styles()
-    chosen = DEFAULT_STYLE if DEFAULT_STYLE in known else next(iter(known))
     with gr.Row(equal_height=False, elem_classes="controls"):
-        menu = [(style.title, name) for name, style in known.items()]
-        page.style = controls.dropdown(
-            FilmOptions, "style", "Style", menu, value=chosen, scale=4, min_width=260
-        )
+        page.style = controls.style_menu(FilmOptions, scale=4, min_width=260)
         sizes = [(words, share) for share, words in _SIZES.items()]
         page.scale = controls.dropdown(
             FilmOptions, "scale", "Size", sizes, scale=3, min_width=220, elem_id="video-size"
         )
         page.strength = controls.slider(FilmOptions, "strength", "Strength", scale=3, min_width=220)
         page.steadiness = controls.slider(
-            FilmOptions, "temporal", "Steadiness", value=STEADINESS, maximum=0.9, scale=3, min_width=220
+            FilmOptions,
+            "temporal",
+            "Steadiness",
+            value=STEADINESS,
+            maximum=0.9,
+            info="More means less flicker.",
+            scale=3,
+            min_width=220,
         )
     with gr.Row(equal_height=False, elem_classes="controls"):
         page.expected = gr.Markdown(_HINT, elem_classes="expected", elem_id="video-estimate")

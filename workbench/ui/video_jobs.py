@@ -9,12 +9,11 @@ from typing import Any
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
-from workbench.core.errors import UnknownNameError, VideoError
+from workbench.core.errors import VideoError
 from workbench.service import schema
 from workbench.service.errors import UnknownJobError
 from workbench.service.platform import JobView, Platform
 from workbench.service.tasks import TASKS
-from workbench.styles.stylize import styles
 from workbench.ui import job_card, visitor
 
 TASK = TASKS["stylize_video"]
@@ -100,10 +99,13 @@ async def submit(
     Raises:
         WorkbenchError: there is no video, it cannot be drawn, or a limit stands in the way.
     """
-    owner, known = visitor.owner_of(request), styles()
-    if style not in list(known):
-        raise UnknownNameError("style", str(style)[:80], known)
-    options = {"style": style, "strength": strength, "scale": scale, "temporal": steadiness}
+    owner = visitor.owner_of(request)
+    options = {
+        "style": visitor.style_of(style).name,
+        "strength": strength,
+        "scale": scale,
+        "temporal": steadiness,
+    }
     TASK.check(options)
     await facts_of(platform, request, path, progress)
     address = visitor.address_of(request)

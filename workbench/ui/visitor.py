@@ -9,10 +9,13 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.core.errors import UnknownNameError
 from workbench.service.errors import LoginError
 from workbench.service.platform import Platform
 from workbench.service.previews import Preview
 from workbench.service.tasks import Task
+from workbench.styles.menu import styles
+from workbench.styles.style import Style
 from workbench.ui import pictures
 
 _LOOK = 0.25  # seconds between words of progress
@@ -33,6 +36,14 @@ def owner_of(request: gr.Request) -> str:
 def address_of(request: gr.Request) -> str:
     """The client's address, for limits of rate."""
     return request.client.host if request.client else ""
+
+
+def style_of(name: Any) -> Style:
+    """The style of a name; raises in words on anything else: a path would open the server's own files."""
+    known = styles()
+    if name not in list(known):
+        raise UnknownNameError("style", str(name)[:80], known)
+    return known[name]
 
 
 def ask(

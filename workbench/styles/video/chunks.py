@@ -49,7 +49,8 @@ def split(source: str | os.PathLike, frames: int = 240, limits: Limits | None = 
     if frames < 1:
         raise VideoError(f"Expected pieces of at least 1 frame but got {frames}.")
     limits = limits or Limits()
-    times, keys = [], []
+    times: list[int] = []
+    keys: list[int] = []
     with probing.opened(source) as container:
         stream = probing.video_stream(container, source)
         probing.check_header(container, stream, source, limits)
@@ -105,7 +106,7 @@ def join(
         )
     with probing.opened(source) as container:
         stream = probing.video_stream(container, source)
-        ticks, time_base = origin(container, stream, pairs[0][0].start), stream.time_base
+        ticks, time_base = origin(container, stream, pairs[0][0].start), probing.clock(stream)
     with probing.opened(pairs[0][1]) as first, Mp4(target, time_base) as file:
         template = probing.video_stream(first, pairs[0][1])
         header = template.codec_context.extradata

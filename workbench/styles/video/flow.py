@@ -11,6 +11,8 @@ with occlusion, inside an optimisation; here it is a filter after a network that
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +35,7 @@ class TemporalBlend:
     def __init__(self, weight: float):
         self.weight = checked_weight(weight)
         self._flow = Flow()
-        self._past: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]] | None = None
+        self._past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]] | None = None
 
     def __call__(self, photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The steadied drawing of the next frame; both (H, W, 3)."""
@@ -42,21 +44,25 @@ class TemporalBlend:
         grey, smooth = self._flow.grey(photo), cv2.GaussianBlur(photo, (0, 0), _BLUR)
         steady = drawing.astype(np.float32)
         if self._past is not None and self._past[1].shape == photo.shape:
-            share, back = self._share(grey, smooth)
+            share, back = self._share(self._past, grey, smooth)
             steady += share[..., None] * (warp(self._past[2], back, cv2.INTER_CUBIC) - steady)
         self._past = grey, smooth, steady
         return np.clip(np.rint(steady), 0, 255).astype(np.uint8)
 
     def _share(
-        self, grey: NDArray[np.uint8], smooth: NDArray[np.uint8]
+        self,
+        past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]],
+        grey: NDArray[Any],
+        smooth: NDArray[Any],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(H, W): how much of the past to take; (H, W, 2): where each point was."""
-        before, photo, _ = self._past
+        before, photo, _ = past
         back = self._flow.between(grey, before)
         seen = visible(back, self._flow.between(before, grey)).astype(np.float32)
         height, width = smooth.shape[:2]
-        stretch = np.float32([width / back.shape[1], height / back.shape[0]])
-        back, seen = cv2.resize(back, (width, height)) * stretch, cv2.resize(seen, (width, height))
+        stretch = np.array([width / back.shape[1], height / back.shape[0]], np.float32)
+        back = np.asarray(cv2.resize(back, (width, height)) * stretch, np.float32)
+        seen = np.asarray(cv2.resize(seen, (width, height)), np.float32)
         gap = cv2.absdiff(smooth, warp(photo, back)).astype(np.float32).max(-1)
         return self.weight * seen * np.exp(-np.square(gap / _TRUST)), back
 

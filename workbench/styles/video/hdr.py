@@ -54,12 +54,13 @@ class ToBT709:
         if self._graph is None or kind != self._kind:
             self._kind, self._graph = kind, self._make(frame)
         self._graph.push(frame)
-        return self._graph.pull().to_ndarray()
+        return np.asarray(self._graph.pull().to_ndarray(), np.uint8)
 
     def _make(self, frame: VideoFrame) -> Graph:
         graph = Graph()
-        size = {"width": frame.width, "height": frame.height}
-        source = graph.add_buffer(**size, format=frame.format, time_base=frame.time_base)
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        )
         scale = graph.add("scale", ":".join(f"{key}={value}" for key, value in self._options.items()))
         graph.link_nodes(
             source, scale, graph.add("format", self._format), graph.add("buffersink")

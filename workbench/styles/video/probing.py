@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -99,7 +100,7 @@ def probe(source: str | os.PathLike, limits: Limits | None = None) -> VideoInfo:
             sample_aspect_ratio=1 / aspect if turned else aspect,
             codec=stream.codec_context.name,
             pixel_format=frame.format.name,
-            time_base=stream.time_base,
+            time_base=clock(stream),
             audio_codec=sound.codec_context.name if sound is not None else None,
         )
 
@@ -182,10 +183,15 @@ def audio_stream(container: InputContainer):
     return next(iter(default or sounds), None)
 
 
+def clock(stream: VideoStream) -> Fraction:
+    """Seconds per tick of a stream; that of microseconds where a file does not say."""
+    return stream.time_base or Fraction(1, av.time_base)
+
+
 def duration(container: InputContainer, stream: VideoStream) -> float | None:
     """Seconds, as the stream or else the container claims."""
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * clock(stream))
     return container.duration / av.time_base if container.duration and container.duration > 0 else None
 
 
@@ -261,7 +267,7 @@ def orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
 
     From the display matrix, of which ``VideoFrame.rotation`` tells turns but not mirror images.
     """
-    for side in frame.side_data:
+    for side in cast(Any, frame.side_data):  # entries, and not their names as PyAV declares
         if side.type.name == "DISPLAYMATRIX":
             a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
             if abs(b) + abs(c) > abs(a) + abs(d):

@@ -193,7 +193,7 @@ class Reader:
         width, height = self._stored
         kind = Interpolation.AREA if self._shrinks else Interpolation.BICUBIC
         is_rgb = frame.format.is_rgb
-        return frame.reformat(
+        converted = frame.reformat(
             width,
             height,
             "rgba" if self._alpha else "rgb24",
@@ -202,7 +202,8 @@ class Reader:
             dst_color_range=ColorRange.JPEG,
             interpolation=kind,
             threads=1,
-        ).to_ndarray()
+        )
+        return np.asarray(converted.to_ndarray(), np.uint8)
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ from workbench.styles.video.reading import Layout
 try:
     import fcntl
 except ImportError:  # Windows, where an open file can be neither renamed nor removed
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +150,7 @@ class Mp4:
 
     def _finish(self) -> None:
         """Rename when the bytes are on the disk."""
+        assert self._partial is not None  # opened by __enter__
         with self._partial.open("rb") as file:
             os.fsync(file.fileno())
         self._partial.replace(self.target)
