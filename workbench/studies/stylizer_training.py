@@ -182,12 +182,11 @@ def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
 class StylizerTraining(Study):
     """What does each part of FSGAN's training do, and how far do other methods come with the same minutes?
 
-    Rows have group, variant, seed; steps and processor minutes of the training (with those of its
-    targets, without those of its start);
-    the measures of :func:`workbench.studies.stylizers.stylizer_row`; KID-lite1; ``grid_db``
-    (:func:`workbench.metrics.grid.grid_excess`, less the photo's). Beside the table lies ``…_effects.csv``,
-    the rows of :func:`effects`. Interrupted, trainings go on; drawings and regions of the photos are made
-    once, in the study's folder.
+    Rows have group, variant, seed; steps and processor minutes of the training (with those of its targets,
+    without those of its start); the measures of :func:`workbench.studies.stylizers.stylizer_row`; KID-lite1;
+    ``grid_db`` (:func:`workbench.metrics.grid.grid_excess`, less the photo's). Beside the table lies
+    ``…_effects.csv``, the rows of :func:`effects`. Interrupted, trainings go on; drawings and regions of the
+    photos are made once, in the study's folder.
     """
 
     keys = ("group", "variant", "seed")
