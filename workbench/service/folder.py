@@ -14,6 +14,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
 import sqlalchemy as sql
 
 from workbench.service.errors import StorageError
@@ -114,6 +115,26 @@ def tie(store: Store, database: Database, adopt: bool = False) -> None:
         "that do, or tie these with --adopt: jobs that the database does not know are then kept in the "
         f"folder's {QUARANTINE}/."
     )
+
+
+def lock(root: Path) -> filelock.BaseFileLock:
+    """The folder's lock, taken: one server a folder.
+
+    Raises:
+        StorageError: another server has it, or it cannot be locked.
+    """
+    taken = filelock.FileLock(root / LOCK)
+    try:
+        taken.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise StorageError(
+            f"The data folder {root} is in use by another server. Stop that, or take another."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"The file {root / LOCK} cannot be locked ({error.strerror}). Check what lies there."
+        ) from error
+    return taken
 
 
 def _is_foreign(root: Path) -> bool:

@@ -23,7 +23,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 from sqlalchemy.exc import DBAPIError
 
 from workbench.core.errors import UnknownNameError, WorkbenchError
@@ -32,7 +31,7 @@ from workbench.service.accounts import Accounts
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
-from workbench.service.folder import DATABASE, LOCK, SECRET, tie
+from workbench.service.folder import DATABASE, SECRET, lock, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate
 from workbench.service.previews import PreviewRunner
@@ -122,7 +121,7 @@ class Platform:
         self.workers = workers
         self.limits, self.kinds, self.named_only = limits or Limits(), kinds, accounts
         self.store = Store(data)
-        self._lock = _lock(self.store)
+        self._lock = lock(self.store.root)
         try:
             self.database = Database(database or self.store.root / DATABASE)
             tie(self.store, self.database, adopt)
@@ -388,22 +387,6 @@ def _local_owner(database: Database) -> str:
             row = schema.Meta(key="local_owner", value=new_id("a"))
             session.add(row)
         return row.value
-
-
-def _lock(store: Store) -> filelock.BaseFileLock:
-    """The folder's lock, taken: one server a folder."""
-    lock = filelock.FileLock(store.root / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise StorageError(
-            f"The data folder {store.root} is in use by another server. Stop that, or take another."
-        ) from error
-    except OSError as error:
-        raise StorageError(
-            f"The file {store.root / LOCK} cannot be locked ({error.strerror}). Check what lies there."
-        ) from error
-    return lock
 
 
 def _plain(text: str) -> str:
