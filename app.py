@@ -12,6 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, is_loopback, launch
 from workbench.ui.stopping import Stopping
@@ -45,9 +46,15 @@ def main(arguments: list[str] | None = None) -> None:
         default=os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true",
         help="offer the API to assistants as tools too; needs the extra 'mcp'",
     )
+    parser.add_argument("--device", help="what workers compute on: auto, cpu, cuda (cuda:1 …) or mps")
     options = parser.parse_args(arguments)
     if not 1 <= options.port <= 65535:
         parser.error(f"expected a port from 1 to 65535 but got {options.port}")
+    if options.device is not None:
+        try:
+            devices.choose(options.device)
+        except WorkbenchError as error:
+            parser.error(str(error))
     if not options.mcp:
         sys.modules.setdefault("mcp", None)  # Gradio would import it unasked, for two seconds
     stopping = Stopping()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from workbench.cli.common import table
+from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 
 users = typer.Typer(help="Accounts of the served page.", no_args_is_help=True)
@@ -51,9 +52,14 @@ def serve(
         list[str] | None,
         typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="What workers compute on: auto, cpu, cuda (cuda:1 …) or mps.")
+    ] = None,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
 ) -> None:
     """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
+    if device is not None:
+        devices.choose(device)
     from workbench.service.platform import Platform, default_folder
     from workbench.ui import DEFAULT_HOST, MCP_PATH, launch
     from workbench.ui.stopping import Stopping

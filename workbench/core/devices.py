@@ -70,6 +70,22 @@ def refuse_launchers(reason: str) -> None:
         )
 
 
+def choose(name: str) -> None:
+    """Have this process and those that it starts compute on a device; loads no torch.
+
+    Whether the machine has it shows in the first process that computes.
+
+    Raises:
+        WorkbenchError: no such device.
+    """
+    kind, _, number = name.strip().lower().partition(":")
+    if kind not in DEVICES or (number and (kind != "cuda" or not number.isdecimal())):
+        raise WorkbenchError(
+            f"Expected a device of {', '.join(DEVICES)} (or cuda:1 …) but got {name!r}. Choose one of them."
+        )
+    os.environ[VARIABLE] = name
+
+
 def onnx_providers(device: torch.device) -> list[str | tuple[str, dict]]:
     """ONNX Runtime's execution providers for a device, the best first; the CPU is always the last.
 
