@@ -1,4 +1,4 @@
-"""Start the demo: ``python app.py [--host HOST] [--port PORT] [--mcp]``.
+"""Start the demo: ``python app.py [--host HOST] [--port PORT] [--device DEVICE] [--mcp]``.
 
 The environment may say the same with HOST, PORT, or Gradio's own GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
 GRADIO_MCP_SERVER, as a Hugging Face Space does.
@@ -46,17 +46,20 @@ def main(arguments: list[str] | None = None) -> None:
         default=os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true",
         help="offer the API to assistants as tools too; needs the extra 'mcp'",
     )
-    parser.add_argument("--device", help="what workers compute on: auto, cpu, cuda (cuda:1 …) or mps")
+    parser.add_argument(
+        "--device",
+        help="that drawings and readings are computed on: auto, cpu, cuda (cuda:1 …) or mps "
+        "(default: WORKBENCH_DEVICE, or auto)",
+    )
     options = parser.parse_args(arguments)
     if not 1 <= options.port <= 65535:
         parser.error(f"expected a port from 1 to 65535 but got {options.port}")
-    if options.device is not None:
-        try:
-            devices.choose(options.device)
-        except WorkbenchError as error:
-            parser.error(str(error))
     if not options.mcp:
         sys.modules.setdefault("mcp", None)  # Gradio would import it unasked, for two seconds
+    try:
+        devices.choose(options.device)
+    except WorkbenchError as error:
+        parser.error(str(error))
     stopping = Stopping()
     with contextlib.ExitStack() as stack:
         try:

@@ -292,11 +292,11 @@ def test_a_walk_goes_from_file_to_file(walk):
     names = [".".join(Path(step).with_suffix("").parts).removesuffix(".__init__") for step in steps]
     reached = imports(ROOT / steps[0])
     for step, name in zip(steps[1:], names[1:], strict=True):
-        # a worker gets its function by name: "module:function"
+        # a worker is told its function by the module's name
         text = "\n".join(
             (ROOT / earlier).read_text(encoding="utf-8") for earlier in steps[: steps.index(step)]
         )
-        assert any(n == name or n.startswith(f"{name}.") for n in reached) or f'"{name}:' in text, (
+        assert any(n == name or n.startswith(f"{name}.") for n in reached) or f'"{name}' in text, (
             f"{step} is imported by no file that is named before it"
         )
         reached |= imports(ROOT / step)

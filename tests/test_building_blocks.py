@@ -170,9 +170,9 @@ def pictures():
 
 @pytest.mark.slow
 def test_the_study_runs_resumes_and_is_drawn(pictures, tmp_path, monkeypatch):
-    plan = study.Plan(seeds=2, folds=2, epochs=3, side=32, learning_rate=1e-3)
+    asked = study.BuildingBlocks(("squares",), seeds=2, folds=2, epochs=3, side=32, learning_rate=1e-3)
     monkeypatch.setattr(study, "load", lambda *_: pictures)
-    path = study.run("squares", tmp_path, plan)
+    path = asked.run(tmp_path)
     tables = study.tables(path)
     runs, summary = tables["runs"], tables["summary"]
     assert len(runs) == len(study.NETWORKS) * 4
@@ -192,7 +192,7 @@ def test_the_study_runs_resumes_and_is_drawn(pictures, tmp_path, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(study, "fit", refuse)
-    assert study.run("squares", tmp_path, plan) == path
+    assert asked.run(tmp_path) == path
     pd.testing.assert_frame_equal(study.tables(path)["summary"], summary)
 
     figure = plots.scores(summary)
@@ -206,7 +206,7 @@ def test_the_study_runs_resumes_and_is_drawn(pictures, tmp_path, monkeypatch):
 
 
 def test_equal_seeds_give_equal_numbers(pictures):
-    plan = study.Plan(folds=2, epochs=1, side=32)
+    plan = study.BuildingBlocks(folds=2, epochs=1, side=32)
     first, again = (study.train_and_test(pictures, "stochastic pooling", 3, 0, plan) for _ in range(2))
     assert {k: v for k, v in first[0].items() if k != "train_seconds"} == {
         k: v for k, v in again[0].items() if k != "train_seconds"

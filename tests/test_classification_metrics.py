@@ -7,7 +7,7 @@ from scipy.special import softmax
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from workbench.metrics import bootstrap, calibration, classification
+from workbench.metrics import calibration, classification
 
 
 @pytest.fixture
@@ -80,30 +80,3 @@ def test_what_is_no_probability_is_refused(wrong):
 def test_temperature_must_be_positive():
     with pytest.raises(ValueError, match="above 0"):
         calibration.apply_temperature([[1.0, 2.0]], 0)
-
-
-def test_resampled_groups_come_whole():
-    groups = np.array(["a", "b", "a", "c", "b", "a"])
-    for seed in range(20):
-        taken = bootstrap.resample_groups(groups, np.random.default_rng(seed))
-        times = [np.count_nonzero(taken == i) for i in range(6)]
-        assert times[0] == times[2] == times[5]
-        assert times[1] == times[4]
-        assert times[0] + times[1] + times[3] == 3  # as many groups as there are
-
-
-def test_interval_of_a_mean_agrees_with_theory():
-    rng = np.random.default_rng(0)
-    effects = rng.normal(size=200)
-    groups, values = np.repeat(np.arange(200), 10), np.repeat(effects, 10)  # all spread is between groups
-    found = bootstrap.group_intervals(lambda i: {"mean": values[i].mean()}, groups, samples=1000)["mean"]
-    error = effects.std() / np.sqrt(200)
-    assert found[0] == pytest.approx(values.mean())
-    assert (found[2] - found[1]) / 2 == pytest.approx(
-        1.96 * error, rel=0.12
-    )  # pictures alone would give a third
-
-
-def test_one_group_has_no_interval():
-    with pytest.raises(ValueError, match="at least 2 groups"):
-        bootstrap.group_intervals(lambda i: {"n": len(i)}, ["a", "a"])

@@ -330,6 +330,12 @@ def test_the_device_is_the_one_asked_for(monkeypatch):
     assert devices.resolve() == torch.device("cpu")
     with pytest.raises(WorkbenchError, match=r"Expected a device of auto, cpu, cuda, mps"):
         devices.resolve("tpu")
+    devices.choose("cuda:1")
+    assert os.environ["WORKBENCH_DEVICE"] == "cuda:1"
+    devices.choose(None)
+    assert os.environ["WORKBENCH_DEVICE"] == "cuda:1"
+    with pytest.raises(WorkbenchError, match=r"Expected a device of auto, cpu, cuda, mps"):
+        devices.choose("cpu:3")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert devices.resolve("auto") == torch.device("cpu")

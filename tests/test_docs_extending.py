@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,16 +33,18 @@ def extended(tmp_path, monkeypatch):
     return modules
 
 
-def test_the_page_shows_a_loss_a_metric_a_model_and_a_tab():
-    folders = {str(Path(name).parent) for name in FILES}
-    assert folders == {"workbench/losses", "workbench/metrics", "workbench/models", "workbench/ui", "tests"}
+def test_the_page_shows_one_of_each():
+    floors = {"losses", "metrics", "models", "styles", "ui", "studies"}
+    assert {str(Path(name).parent) for name in FILES} == {f"workbench/{floor}" for floor in floors} | {
+        "tests"
+    }
     for name in FILES:
         assert not (ROOT / name).exists(), f"{name} is there already: the page should show another name"
 
 
 def test_what_is_shown_runs(extended):
     uses = [block for block in BLOCKS if block not in FILES.values()]
-    assert len(uses) == 3
+    assert len(uses) == 5
     for block in uses:
         assert "assert" in block
         exec(compile(block, "docs/extending.md", "exec"), {})
@@ -63,9 +66,17 @@ def test_the_files_keep_the_house_rules(name):
     assert max(map(len, source.splitlines())) <= 110
     module = compile(source, name, "exec")
     assert module.co_consts[0], "a docstring first"
-    floors = ("errors", "losses", "metrics", "models")
+    levels = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["workbench"]["floors"]
+    level = {floor: number for number, floors in enumerate(levels) for floor in floors}
+    own = name.split("/")[1]
     for floor in re.findall(r"^from workbench\.(\w+)", source, flags=re.M):
-        assert floor in floors or name.startswith("workbench/ui/")
+        assert floor == own or level[floor] < level[own]
+
+
+def test_the_entry_points_are_those_of_the_example_that_a_test_installs():
+    example = (ROOT / "tests" / "plugin_example" / "pyproject.toml").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.S)
+    assert shown in example
 
 
 def test_links_lead_somewhere():

@@ -201,9 +201,10 @@ def test_scores_and_comparison_come_from_the_answers(tmp_path):
 
 
 def test_class_averages_are_measured_once(tmp_path):
-    path = class_averages.run("atelier:10", tmp_path, samples=20)
+    study = class_averages.ClassAverages("atelier:10", samples=20)
+    path = study.run(tmp_path)
     first = path.read_text()
-    assert class_averages.run("atelier:10", tmp_path, samples=20).read_text() == first
+    assert study.run(tmp_path).read_text() == first
     header, line, *_ = first.splitlines()
     row = dict(zip(header.split(","), line.split(","), strict=True))
     assert (row["data"], row["paintings"]) == ("atelier", "10")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from workbench.interpret.attribution import AttributionError
-from workbench.interpret.faithfulness import MEASURES, Settings, faithfulness, measure, summarise, verdict
+from workbench.interpret.faithfulness import MEASURES, Settings, faithfulness, judgements, summarise, verdict
 
 
 class RedSquare(nn.Module):
@@ -47,7 +47,7 @@ def rows():
     with torch.no_grad():
         target = network(x).argmax(1)
     assert target.tolist() == [1] * 6
-    return measure(network, x, target, masks, settings)
+    return judgements(network, x, target, masks, settings)
 
 
 def test_every_measure_of_every_method(rows):
@@ -133,9 +133,9 @@ def test_without_masks_or_costly_measures():
     table = faithfulness(RedSquare().eval(), x, torch.tensor([0, 1]), settings=settings)
     assert {r["measure"] for r in table} == {"deletion", "insertion", "infidelity", "agreement"}
     with pytest.raises(AttributionError, match="masks of shape"):
-        measure(RedSquare().eval(), x, torch.tensor([0, 1]), torch.ones(2, 8, 8, dtype=torch.bool))
+        judgements(RedSquare().eval(), x, torch.tensor([0, 1]), torch.ones(2, 8, 8, dtype=torch.bool))
     with pytest.raises(AttributionError, match="not part"):
-        measure(
+        judgements(
             RedSquare().eval(),
             x,
             torch.tensor([0, 1]),

@@ -5,10 +5,20 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import binomtest
 
-from workbench.metrics.bootstrap import bootstrap, bootstrap_draws, group_intervals, percentiles
+from workbench.metrics.bootstrap import (
+    FewGroupsWarning,
+    Resamples,
+    bootstrap,
+    draw_counts,
+    paired_bootstrap,
+    percentiles,
+    resample,
+    two_sided_p,
+)
+from workbench.metrics.calibration import expected_calibration_error
 from workbench.metrics.checks import weighted_mean
 from workbench.metrics.classification import classification_report
-from workbench.metrics.paired import holm, mcnemar, paired_bootstrap, two_sided_p
+from workbench.metrics.paired import holm, mcnemar
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +37,7 @@ def test_weighted_and_repeated_resamples_are_the_same_ones():
     rng = np.random.default_rng(0)
     values, groups = rng.normal(size=90), rng.integers(12, size=90)
     weighted, repeated = (
-        bootstrap_draws(metric, values, groups=groups, samples=50)[1][""]
+        resample(metric, values, groups=groups, samples=50).draws[""]
         for metric in (weighted_mean, plain_mean)
     )
     assert weighted == pytest.approx(repeated)
@@ -44,7 +54,7 @@ def test_interval_of_a_mean_agrees_with_theory():
 
 
 def test_two_groups_give_the_three_possible_resamples():
-    draws = bootstrap_draws(weighted_mean, [0.0, 0.0, 1.0], groups=["a", "a", "b"], samples=4000)[1][""]
+    draws = resample(weighted_mean, [0.0, 0.0, 1.0], groups=["a", "a", "b"], samples=4000).draws[""]
     values, counts = np.unique(draws.round(6), return_counts=True)
     assert values == pytest.approx([0, 1 / 3, 1], abs=1e-6)
     assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
@@ -53,10 +63,10 @@ def test_two_groups_give_the_three_possible_resamples():
 def test_it_agrees_with_the_loop_over_indices(sample):
     p, y, groups = sample
     fast = bootstrap(classification_report, p, y, groups=groups)
-    slow = group_intervals(lambda i: classification_report(p[i], y[i]), groups)
+    slow = bootstrap(lambda i: classification_report(p[i], y[i]), np.arange(len(y)), groups=groups)
     for name, (estimate, low, high) in slow.items():
         assert fast[name].estimate == pytest.approx(estimate)
-        assert (fast[name].low, fast[name].high) == pytest.approx((low, high), abs=0.1 * (high - low))
+        assert (fast[name].low, fast[name].high) == pytest.approx((low, high))
 
 
 def test_a_metric_that_takes_weights_sees_two_thousand_samples_at_once(sample):
@@ -154,3 +164,64 @@ def test_holm_by_hand():
     assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
     assert holm({"a": 0.6, "b": 0.9}) == {"a": 1.0, "b": 1.0}
     assert holm({}) == {}
+
+
+def test_a_question_without_an_answer_does_not_disturb_the_others():
+    found = holm({"a": float("nan"), "b": 0.01, "c": 0.04})
+    assert np.isnan(found["a"])
+    assert (found["b"], found["c"]) == pytest.approx((0.02, 0.04))
+    assert all(np.isnan(p) for p in holm({"a": float("nan")}).values())
+
+
+def test_few_groups_widen_the_interval_and_say_so():
+    """At 6 groups the 2.5 % become Φ(t₅(2.5 %) · √(6/5)) = 0.24 %."""
+    draws = np.arange(100_001) / 100_000
+    assert percentiles(draws, groups=30) == percentiles(draws) == pytest.approx((0.025, 0.975))
+    with pytest.warns(FewGroupsWarning, match="6 groups only"):
+        low, high = percentiles(draws, groups=6)
+    assert (low, high) == pytest.approx((0.00243, 0.99757), abs=2e-5)
+    # p and interval agree: 0.243 % on the other side are just what the interval leaves out
+    edge = draws - 0.00243
+    assert two_sided_p(edge, 6) == pytest.approx(0.05, abs=2e-3)
+    assert two_sided_p(edge) == pytest.approx(2 * 0.00243, abs=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::workbench.metrics.bootstrap.FewGroupsWarning")
+def test_intervals_over_six_groups_cover_the_truth():
+    rng = np.random.default_rng(1)
+    groups, hits = np.repeat(np.arange(6), 4), []
+    for seed in range(300):
+        values = np.repeat(rng.normal(size=6), 4) + rng.normal(size=24)
+        found = bootstrap(weighted_mean, values, groups=groups, samples=1000, seed=seed)
+        hits.append(found.low <= 0 <= found.high)
+    assert 0.90 < np.mean(hits) < 0.97  # plain percentiles: 0.85
+
+
+def test_a_statistic_that_noise_raises_is_debiased():
+    """θ = 3, draws around 5: noise adds 2 twice, so 1 is left; the percentiles 4 and 6 become 0 and 2."""
+    found = Resamples({"": 3.0}, {"": np.linspace(4 - 1 / 19, 6 + 1 / 19, 10_001)}, 100)
+    assert found.interval(debias=True) == pytest.approx((1, 0, 2), abs=1e-2)
+    assert found.interval() == pytest.approx((3, 4, 6), abs=1e-2)
+
+
+def test_the_calibration_error_of_a_calibrated_model_is_nearer_to_none():
+    plain, debiased = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        p = softmax(rng.normal(size=(400, 5)), axis=1)
+        y = (p.cumsum(1) < rng.random((400, 1))).sum(1)
+        found = resample(expected_calibration_error, p, y, samples=300)
+        low, high = found.interval(debias=True)[1:]
+        plain.append(found.estimate[""])
+        debiased.append(found.interval(debias=True).estimate)
+        assert low <= debiased[-1] <= high
+    assert np.mean(debiased) < 0.7 * np.mean(plain)
+
+
+def test_groups_are_drawn_whole_and_as_many_as_there_are():
+    counts = draw_counts(["a", "b", "a", "c", "b", "a"], 200)
+    assert (counts[:, [0, 0]] == counts[:, [2, 5]]).all()
+    assert (counts[:, 1] == counts[:, 4]).all()
+    assert (counts[:, [0, 1, 3]].sum(1) == 3).all()
+    assert draw_counts(4, 50, seed=3).sum(1).tolist() == [4] * 50
+    assert (draw_counts(["a", "a"], 5) == 1).all()

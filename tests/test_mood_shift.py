@@ -3,6 +3,7 @@
 import csv
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -79,12 +80,13 @@ def test_the_control_changes_little():
 
 
 def test_photographs(tmp_path):
-    names, read = mood_shift.photographs()
+    names, read, _ = mood_shift.photographs()
     assert len(names) == 6
     assert min(read(0).size) == 288
     for i in range(5):
         Image.new("RGB", (600, 400), (50 * i, 0, 0)).save(tmp_path / f"{i}.png")
-    names, read = mood_shift.photographs(tmp_path, count=3)
+    names, read, files = mood_shift.photographs(tmp_path, count=3)
+    assert [f.name for f in files] == names
     assert names == ["0.png", "2.png", "4.png"]
     assert read(1).size == (432, 288)
     assert read(1).getpixel((0, 0)) == (100, 0, 0)
@@ -96,20 +98,26 @@ def test_photographs(tmp_path):
 @pytest.mark.slow
 def test_the_study_end_to_end_and_resumed(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    options = {"styles": ("colormatrix_gray", mood_shift.CONTROL), "samples": 50}
-    path = mood_shift.run("atelier:20", tmp_path / "out", **options)
+    styles = ("colormatrix_gray", mood_shift.CONTROL)
+    study = mood_shift.MoodShift("atelier:20", styles=styles, samples=50)
+    path = study.run(tmp_path / "out")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {(r["subject"], r["style"]) for r in rows} == {
-        (s, style) for s in ("paintings", "photos") for style in options["styles"]
+        (s, style) for s in ("paintings", "photos") for style in styles
     }
     found = {(r["subject"], r["style"], r["measure"], r["name"]): r for r in rows}
     gray = found["paintings", "colormatrix_gray", "descriptor", "saturation"]
     assert float(gray["estimate"]) < -0.5
-    moved = {s: float(found["paintings", s, "distance", ""]["estimate"]) for s in options["styles"]}
+    moved = {s: float(found["paintings", s, "distance", ""]["estimate"]) for s in styles}
     assert moved[mood_shift.CONTROL] < moved["colormatrix_gray"]
-    assert len(list((tmp_path / "out" / "kept").glob("*.npz"))) == 6
+    each = pd.read_csv(tmp_path / "out" / "mood_shift_pictures.csv")
+    own = each[(each["subject"] == "paintings") & (each["style"] == "colormatrix_gray")]
+    columns = [c.removeprefix("after_") for c in own if c.startswith("after_")]
+    gap = sum((own[f"after_{c}"] - own[f"before_{c}"]).abs() for c in columns) / 2
+    assert len(own) == 20
+    assert gap.mean() == pytest.approx(moved["colormatrix_gray"], rel=1e-9)
     monkeypatch.setattr(mood_shift, "describe", None)  # nothing is measured again
     path.unlink()
-    again = mood_shift.run("atelier:20", tmp_path / "out", **options)
+    again = study.run(tmp_path / "out")
     assert len(again.read_text().splitlines()) == len(rows) + 1

@@ -123,8 +123,9 @@ def test_the_page_starts_behind_a_proxy(tmp_path, name):
     code = """
 import sys
 from workbench.service.platform import Platform
-from workbench.ui import app, launch
-app._warm_up = lambda: None
+from workbench.service.previews import PreviewRunner
+from workbench.ui import launch
+PreviewRunner.prepare = lambda self: None
 class Idle:
     capacity = 1
     def close(self): pass

@@ -63,6 +63,36 @@ print(wb.bootstrap("top_2_accuracy", p, [1, 2, 0, 0], samples=50).estimate)
     assert python(code, plugin) == ["True", "0.75"]
 
 
+def test_a_style_of_another_package_is_in_the_menu_and_draws(plugin, tmp_path):
+    code = f"""
+import workbench as wb
+style = wb.styles()["posterised"]
+print(style.title, style.licence)
+wb.paint("serenity", seed=3, size=64).image.save({str(tmp_path / "a.png")!r})
+drawn = wb.stylize(wb.read_image({str(tmp_path / "a.png")!r}), "posterised")
+print(sorted({{value for _, pixel in drawn.getcolors(64) for value in pixel}}))
+from workbench.cli import main
+main(["stylize", {str(tmp_path / "a.png")!r}, {str(tmp_path / "b.png")!r}, "--style", "posterised"])
+"""
+    said = python(code, plugin)
+    assert said[:2] == ["Posterised Apache-2.0", "[0, 85, 170, 255]"]
+    assert (tmp_path / "b.png").is_file()
+
+
+def test_a_tab_of_another_package_is_on_the_page(plugin, tmp_path):
+    code = f"""
+from workbench.service.platform import Platform
+from workbench.ui import build_app
+with Platform({str(tmp_path / "data")!r}) as platform:
+    page = build_app(platform)
+    print(*(block.elem_id for block in page.blocks.values() if type(block).__name__ == "Tab"))
+    print([fn.api_name for fn in page.fns.values() if fn.api_name == "palette"])
+"""
+    tabs, endpoints = python(code, plugin)[:2]
+    assert {"redraw", "read", "palette"} <= set(tabs.split())
+    assert endpoints == "['palette']"
+
+
 def test_what_is_broken_in_another_package_stops_nothing(tmp_path):
     package = tmp_path / "source"
     (package / "broken_plugin").mkdir(parents=True)

@@ -27,9 +27,10 @@ from starlette.testclient import TestClient
 from workbench.service import bodies, connections
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
+from workbench.service.previews import PreviewRunner
 from workbench.service.uploads import KEEP_SECONDS
 from workbench.service.web import gate
-from workbench.ui import app, launch
+from workbench.ui import launch
 
 GOOD = "three blue herons"
 ANY_DISK = {"free_bytes": 0, "jobs_a_minute": 10_000}
@@ -39,7 +40,7 @@ ANY_DISK = {"free_bytes": 0, "jobs_a_minute": 10_000}
 def cold():
     """No networks are loaded: nothing here draws."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "_warm_up", lambda: None)
+        patch.setattr(PreviewRunner, "prepare", lambda self: None)
         yield
 
 

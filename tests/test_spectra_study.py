@@ -16,7 +16,7 @@ WIDTH = BINS + len(spectra.MEASURES)
 def test_rows_by_hand():
     photos, own = np.zeros((4, WIDTH)), np.ones((4, WIDTH))
     own[0] = -1
-    rows = spectra.rows_of(own, photos, paired=True, samples=400)
+    rows = spectra.set_rows(own, photos, paired=True, samples=400)
     found = {(r["measure"], r["kind"]): r for r in rows}
     assert found["contrast", "mean"]["estimate"] == pytest.approx(0.5)
     assert found["contrast", "auc"]["estimate"] == pytest.approx(0.75)
@@ -24,7 +24,7 @@ def test_rows_by_hand():
     assert found["contrast", "difference"]["p"] > 0.05
     assert [r["radius"] for r in rows if r["kind"] == "mean"][:2] == [0.0377, 0.0531]
     assert sum(r["measure"] == "profile" for r in rows) == 2 * BINS
-    equal = spectra.rows_of(photos, photos, paired=True, samples=50)
+    equal = spectra.set_rows(photos, photos, paired=True, samples=50)
     assert all(r["estimate"] == 0.5 for r in equal if r["kind"] == "auc")
 
 
@@ -34,7 +34,7 @@ def test_pairs_are_tighter_than_two_sets():
     own = photos + 0.1
     width = {}
     for paired in (True, False):
-        rows = spectra.rows_of(own, photos, paired, samples=400)
+        rows = spectra.set_rows(own, photos, paired, samples=400)
         row = next(r for r in rows if r["kind"] == "difference" and r["measure"] == "slope")
         width[paired] = row["high"] - row["low"]
         assert row["estimate"] == pytest.approx(0.1)
@@ -63,7 +63,7 @@ def test_examples_are_pictures_with_their_spectrograms():
 def test_the_study_in_miniature(tmp_path):
     rng = np.random.default_rng(0)
     style = [np.repeat(rng.integers(0, 255, (260, 260, 1), np.uint8), 3, 2) for _ in range(4)]  # noise
-    path = spectra.run(style, tmp_path, sets=("convolution_soften",), samples=50)
+    path = spectra.Spectra(style, sets=("convolution_soften",), samples=50).run(tmp_path)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(dict.fromkeys(r["set"] for r in rows)) == ["photo", "style", "convolution_soften"]
@@ -77,6 +77,6 @@ def test_the_study_in_miniature(tmp_path):
 
 def test_errors(tmp_path):
     with pytest.raises(DatasetError, match="at least 4 style pictures"):
-        spectra.run([np.zeros((300, 300, 3), np.uint8)] * 3, tmp_path)
+        spectra.Spectra([np.zeros((300, 300, 3), np.uint8)] * 3).run(tmp_path)
     with pytest.raises(UnknownNameError, match="stylizer 'van_gogh'"):
-        spectra.run([np.zeros((300, 300, 3), np.uint8)] * 4, tmp_path, sets=("van_gogh",))
+        spectra.Spectra([np.zeros((300, 300, 3), np.uint8)] * 4, sets=("van_gogh",)).run(tmp_path)

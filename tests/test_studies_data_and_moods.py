@@ -42,7 +42,7 @@ def value(table, topic, name, other=""):
 
 
 def test_numbers_by_hand(folder, tmp_path):
-    table = study.read(study.run(str(folder), tmp_path / "out", samples=50))
+    table = study.read(study.DataAndMoods(str(folder), samples=50).run(tmp_path / "out"))
     assert value(table, "counts", "pictures") == 8
     assert value(table, "counts", "pictures", "a") == 4
     assert value(table, "counts", "painters") == 4
@@ -74,9 +74,9 @@ def test_numbers_by_hand(folder, tmp_path):
 
 
 def test_a_second_call_does_nothing_again_and_matrices_are_square(folder, tmp_path):
-    path = study.run(str(folder), tmp_path / "out", samples=20)
+    path = study.DataAndMoods(str(folder), samples=20).run(tmp_path / "out")
     before = path.read_bytes()
-    assert study.run(str(folder), tmp_path / "out", samples=20) == path
+    assert study.DataAndMoods(str(folder), samples=20).run(tmp_path / "out") == path
     assert path.read_bytes() == before
     square = study.matrix(study.read(path), "second rater, first ")
     assert list(square.index) == list(square.columns) == ["a", "b"]
@@ -89,7 +89,7 @@ def test_votes_without_a_number_of_raters_and_no_feelings(folder, tmp_path):
     table["votes_a"] = np.linspace(0.013, 0.9871, len(table))
     table["votes_b"] = 1 - table["votes_a"]
     table.to_csv(folder / "ratings.csv", index=False)
-    found = study.read(study.run(str(folder), tmp_path / "out", samples=20))
+    found = study.read(study.DataAndMoods(str(folder), samples=20).run(tmp_path / "out"))
     assert value(found, "agreement", "share of the commonest mood") > 0.5
     assert "Fleiss kappa" not in set(found["name"])
     assert set(found["topic"]) == {"counts", "sizes", "agreement", "ceiling", "votes"}
@@ -104,7 +104,7 @@ def test_feelings_that_are_words_are_refused(folder):
 
 def test_class_folders_alone_have_counts_and_sizes(folder, tmp_path):
     (folder / "ratings.csv").unlink()
-    found = study.read(study.run(str(folder), tmp_path / "out", samples=20))
+    found = study.read(study.DataAndMoods(str(folder), samples=20).run(tmp_path / "out"))
     assert set(found["topic"]) == {"counts", "sizes", "ceiling"}
     assert "painters" not in set(found["name"])
 

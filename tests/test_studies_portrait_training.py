@@ -66,11 +66,12 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
         stored |= {f"landmarks/{name}": landmarks, f"mask/{name}": mask}
         Image.fromarray(rng.integers(0, 256, (80, 80, 3), np.uint8)).save(tmp_path / "style" / f"{index}.png")
     np.savez(tmp_path / "annotations.npz", **stored)
-    places = tmp_path / "photos", tmp_path / "annotations.npz", tmp_path / "style", tmp_path / "out"
+    places = tmp_path / "photos", tmp_path / "annotations.npz", tmp_path / "style"
     _, _, test = split_by_person(list(load_portraits(*places[:2])), 0.4, 0)
 
     small = {"arguments": {"width": 8, "blocks": 1}, "base": 4}
-    path = study.run(*places, minutes=1e-4, held_out=0.4, **small)
+    asked = study.PortraitTraining(*map(str, places), minutes=1e-4, held_out=0.4, changes=small)
+    path = asked.run(tmp_path / "out")
     with path.open(newline="") as file:
         rows = {(r["method"], r["source"]): r for r in csv.DictReader(file)}
     assert set(rows) == {
@@ -85,12 +86,11 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
     assert all(int(r["portraits"]) == len(test) for (_, s), r in rows.items() if s == "all")
     assert float(rows["photos", "all"]["skin_lightness_correlation"]) == pytest.approx(1)
     peer = rows["ugatit_light", "all"]
-    done = json.loads((tmp_path / "out" / "ugatit_light" / "done.json").read_text())
+    (file,) = (tmp_path / "out").glob("ugatit_light-*/done.json")
+    done = json.loads(file.read_text())
     assert (int(peer["steps"]), float(peer["minutes"])) == (done["steps"], done["minutes"])
     assert done["steps"] == 1  # the budget ends after the step that passes it
     assert float(peer["background_psnr"]) < 30 < float(rows["afgan_portrait", "all"]["background_psnr"])
     assert len(list((tmp_path / "out" / "drawings" / "ugatit_light").glob("*.png"))) == len(test)
     before = path.read_bytes()
-    assert (
-        study.run(*places, minutes=1e-4, held_out=0.4, **small).read_bytes() == before
-    )  # nothing is done twice
+    assert asked.run(tmp_path / "out").read_bytes() == before  # nothing is done twice

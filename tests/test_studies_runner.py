@@ -1,8 +1,12 @@
+import dataclasses
+import logging
+
 import pandas as pd
 import pytest
 
-from workbench.core.errors import DatasetError
+from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.core.runs import Runs
+from workbench.studies.study import STUDIES, TableStudy
 
 
 def test_runs_are_written_one_by_one_and_not_done_twice(tmp_path):
@@ -43,3 +47,107 @@ def test_another_studys_file_is_refused(tmp_path):
     Runs(tmp_path / "s.csv", ["seed"]).do([{"seed": 0}], lambda seed: {"x": 1.0})
     with pytest.raises(DatasetError, match="missing"):
         Runs(tmp_path / "s.csv", ["fold"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Lengths(TableStudy):
+    """How long are the texts of a folder?
+
+    A study as another package may have one.
+    """
+
+    name = "lengths"
+    keys = ("unit",)
+    sources = ("data",)
+    selection = ("units",)
+
+    data: str = ""  # folder of texts
+    units: tuple[str, ...] = ("bytes", "lines")  # in which they are measured
+    factor: float = 1.0  # of every length
+
+    def plan(self):
+        return [{"unit": unit} for unit in self.units]
+
+    def prepare(self, out):
+        import pathlib
+
+        texts = [f.read_text() for f in sorted(pathlib.Path(self.data).glob("*.txt"))]
+        done.append(len(texts))
+        measures = {"bytes": len, "lines": lambda text: text.count("\n")}
+        return lambda unit: {"length": self.factor * sum(map(measures[unit], texts))}
+
+
+done: list[int] = []
+
+
+@pytest.fixture
+def texts(tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.txt").write_text("four\n")
+    done.clear()
+    return folder
+
+
+def test_rows_of_other_data_are_measured_anew_and_the_old_table_is_kept(texts, tmp_path, caplog):
+    study, out = Lengths(str(texts)), tmp_path / "out"
+    first = study.run(out).read_text()
+    assert pd.read_csv(out / "lengths.csv")["length"].tolist() == [10, 2]
+    assert study.run(out).read_text() == first
+    assert done == [2]  # nothing was read again
+    (texts / "a.txt").unlink()
+    with caplog.at_level(logging.WARNING):
+        Lengths(str(texts)).run(out)
+    assert pd.read_csv(out / "lengths.csv")["length"].tolist() == [5, 1]
+    assert (out / "lengths_before_1.csv").read_text() == first
+    assert len(caplog.messages) == 1
+    assert "lengths_before_1.csv" in caplog.messages[0]
+
+
+def test_other_settings_are_another_run_and_more_runs_are_not(texts, tmp_path):
+    out = tmp_path / "out"
+    Lengths(str(texts), units=("bytes",)).run(out)
+    Lengths(str(texts)).run(out)
+    assert not (out / "lengths_before_1.csv").exists()
+    assert len(pd.read_csv(out / "lengths.csv")) == 2
+    Lengths(str(texts), units=("bytes",), factor=0.1).run(out)
+    assert pd.read_csv(out / "lengths.csv")["length"].tolist() == [1]
+    moved = texts.rename(tmp_path / "elsewhere")  # contents count, not places
+    Lengths(str(moved), units=("bytes",), factor=0.1).run(out)
+    assert not (out / "lengths_before_2.csv").exists()
+
+
+def test_a_table_without_keys_can_be_read_and_is_never_overwritten(texts, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    old = "unit,length\nbytes,7\n"
+    (out / "lengths.csv").write_text(old)
+    assert Runs(out / "lengths.csv", ("unit",)).rows == [{"unit": "bytes", "length": "7"}]
+    Lengths(str(texts)).run(out)
+    assert (out / "lengths_before_1.csv").read_text() == old
+    assert pd.read_csv(out / "lengths.csv")["length"].tolist() == [10, 2]
+
+
+def test_numbers_are_written_in_full(tmp_path):
+    path = Runs(tmp_path / "s.csv", ["seed"]).do([{"seed": 0}], lambda seed: {"x": 0.1 + 0.2})
+    assert pd.read_csv(path, float_precision="round_trip")["x"][0] == 0.1 + 0.2
+
+
+def test_studies_are_found_by_name_and_say_what_they_ask():
+    assert {"mood_shift", "stylizers", "video", "dkse"} <= set(STUDIES.names())
+    assert STUDIES.get("spectra").question().startswith("Do spectra tell photos from drawn pictures")
+    with pytest.raises(UnknownNameError, match="study 'astrology'"):
+        STUDIES.get("astrology")
+
+
+def test_a_study_is_a_command_with_its_options(texts, tmp_path, monkeypatch, capsys):
+    from workbench import cli
+
+    monkeypatch.setitem(STUDIES._entries, "lengths", Lengths)
+    command = ["study", "lengths", "--data", str(texts), "--units", "lines", "--factor", "2"]
+    with pytest.raises(SystemExit) as end:
+        cli.main([*command, "--out", str(tmp_path / "out")])
+    assert not end.value.code
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "lengths.csv")
+    assert pd.read_csv(tmp_path / "out" / "lengths.csv")["length"].tolist() == [4]

@@ -31,7 +31,9 @@ def differences(a, b):
 
 def test_ablations_differ_in_one_choice_only():
     runs = {
-        (r.variant, r.seed): r for r in study.plan("p", "s", "o", study.Budget()) if r.group == "ablation"
+        (r.variant, r.seed): r
+        for r in study.trainings(study.StylizerTraining("p", "s"), "o")
+        if r.group == "ablation"
     }
     assert set(runs) == {(v, s) for v in study.ABLATIONS for s in (0, 1)}
     full = runs["full", 0]
@@ -48,7 +50,9 @@ def test_ablations_differ_in_one_choice_only():
 
 
 def test_baselines_share_data_crops_and_minutes():
-    runs = [r for r in study.plan("p", "s", "o", study.Budget(minutes=3)) if r.group == "baseline"]
+    runs = [
+        r for r in study.trainings(study.StylizerTraining("p", "s", minutes=3), "o") if r.group == "baseline"
+    ]
     assert [r.config.recipe for r in runs] == list(study.BASELINES)
     shared = {(r.config.total_minutes, r.config.clock, r.config.crop, r.config.split_seed) for r in runs}
     assert shared == {(3, "processor", 160, 0)}
@@ -63,7 +67,7 @@ def test_baselines_share_data_crops_and_minutes():
 
 def test_every_start_is_trained_before_it_is_used():
     written = set()
-    for run in study.plan("p", "s", "o", study.Budget()):
+    for run in study.trainings(study.StylizerTraining("p", "s"), "o"):
         assert not run.config.start or run.config.start in written
         written.add(f"{run.config.out}/weights.pt")
 
@@ -135,9 +139,10 @@ def test_drawings_of_a_group_come_with_their_variant(tmp_path):
 @pytest.mark.slow
 def test_from_folders_to_the_table(tmp_path):
     photos, style = pictures(tmp_path / "photos", 16, 0), pictures(tmp_path / "style", 12, 50)
-    small = study.Budget(distil_steps=1, settle_steps=1, ablation_steps=1, seeds=(0,), gatys_steps=1)
-    out = tmp_path / "out"
-    path = study.run(photos, style, out, small, groups=("start", "ablation"))
+    small = {"distil_steps": 1, "settle_steps": 1, "ablation_steps": 1, "seeds": (0,), "gatys_steps": 1}
+    asked = study.StylizerTraining(photos, style, ("start", "ablation"), **small)
+    path = asked.run(tmp_path / "out")
+    out = asked.folder(tmp_path / "out")
     with path.open(newline="") as file:
         rows = {(r["group"], r["variant"]): r for r in csv.DictReader(file)}
     expected = {("ablation", v) for v in study.ABLATIONS} | {("start", "bilinear"), ("start", "nearest")}
@@ -155,7 +160,8 @@ def test_from_folders_to_the_table(tmp_path):
     ended = torch.load(out / "ablation_nearest_0" / "weights.pt", weights_only=True)
     assert started.keys() == ended.keys()
     before = path.read_bytes()
-    assert study.run(photos, style, out, small, groups=()).read_bytes() == before  # all is done
+    again = dataclasses.replace(asked, groups=())
+    assert again.run(tmp_path / "out").read_bytes() == before  # all is done
 
 
 @pytest.mark.slow

@@ -183,6 +183,14 @@ def test_a_folder_in_which_another_process_trains_is_refused(photos, tmp_path):
     training.run()
 
 
+def test_the_device_is_the_one_that_is_asked_for(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DEVICE", "cuda:77")
+    with pytest.raises(WorkbenchError, match="cuda:77"):
+        Trainer(config(photos, tmp_path / "out"))
+    assert Trainer(config(photos, tmp_path / "out", device="cpu")).device.type == "cpu"
+    assert not (tmp_path / "out").exists()
+
+
 # -- the command -------------------------------------------------------------------------------------------
 
 

@@ -207,8 +207,8 @@ def test_the_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeyp
 
     monkeypatch.setattr(video, "METHODS", {"photo": list, "flicker": flicker})
     source = make(tmp_path / "real.mp4", 8)
-    video.run(tmp_path, motions=["still"], frames=6)
-    path = video.run(tmp_path, films=[source], motions=["still", "pan"], frames=6)
+    video.Video(motions=("still",), frames=6).run(tmp_path)
+    path = video.Video((str(source),), ("still", "pan"), frames=6).run(tmp_path)
     table = pd.read_csv(path)
     assert set(zip(table["clip"], table["method"], strict=True)) == {
         (c, m) for c in ("still", "pan", "real") for m in ("photo", "flicker")
@@ -224,7 +224,7 @@ def test_the_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeyp
     with path.open(encoding="utf-8") as file:
         assert next(csv.reader(file))[:6] == ["clip", "method", "frames", "measure", "hertz", "value"]
     with pytest.raises(UnknownNameError):
-        video.run(tmp_path, methods=["oracle"])
+        video.Video(methods=("oracle",)).run(tmp_path)
 
 
 def test_portrait_stylizers_are_judged_on_heads_where_there_are_any(tmp_path, monkeypatch):
@@ -238,7 +238,7 @@ def test_portrait_stylizers_are_judged_on_heads_where_there_are_any(tmp_path, mo
         return [np.where(head[..., None], np.uint8(120 * (i % 2)), f) for i, (f, head) in enumerate(pairs)]
 
     monkeypatch.setattr(video, "METHODS", {"photo": list, video.PORTRAIT: noisy_heads})
-    table = pd.read_csv(video.run(tmp_path, motions=["still", "portrait"], frames=4))
+    table = pd.read_csv(video.Video(motions=("still", "portrait"), frames=4).run(tmp_path))
     methods = table.groupby("clip")["method"].unique().map(set)
     assert methods["still"] == {"photo"}  # a palace
     assert methods["portrait"] == {"photo", video.PORTRAIT}

@@ -16,10 +16,9 @@ from workbench.data.images import list_images, read_image
 from workbench.data.paintings import Paintings, read_paintings
 from workbench.data.splits import grouped_folds
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
-from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.bootstrap import bootstrap, paired_bootstrap
 from workbench.metrics.classification import classification_report
 from workbench.metrics.kid import kid
-from workbench.metrics.paired import paired_bootstrap
 from workbench.metrics.scores import names as list_scores
 from workbench.models import Card
 from workbench.models import create as create_model

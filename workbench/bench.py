@@ -123,9 +123,10 @@ def conv_throughput(seconds: float = 0.5) -> float:
 
     Averaged over ``seconds``, so that other load on the machine slows it as it slows the networks.
     """
-    where = {"device": devices.resolve(), "memory_format": torch.channels_last}
-    conv = nn.Conv2d(64, 64, 3, padding=1).requires_grad_(False).to(**where)
-    x = torch.rand(1, 64, 128, 128).to(**where)
+    device = devices.resolve()
+    conv = nn.Conv2d(64, 64, 3, padding=1).requires_grad_(False).to(device)
+    conv = conv.to(memory_format=torch.channels_last)
+    x = torch.rand(1, 64, 128, 128).to(device, memory_format=torch.channels_last)
     latency(conv, x)
     passes, start = 0, time.perf_counter()
     while passes == 0 or time.perf_counter() - start < seconds:
@@ -142,7 +143,7 @@ def fastest_layout(network: nn.Module, size: int) -> str:
         x = _picture(network, size, memory_format)
         latency(network, x)
         times[layout] = min(latency(network, x) for _ in range(2))
-    best = min(times, key=times.get)
+    best = min(times, key=lambda layout: times[layout])
     network.to(memory_format=_FORMATS[best])
     return best
 
@@ -260,9 +261,9 @@ def _extra_memory(name: str, size: int, layout: str, threads: int) -> float:
         held = torch.cuda.memory_allocated(x.device)
         latency(network, x)
         return (torch.cuda.max_memory_allocated(x.device) - held) / 1e6
-    held = _resident(reset=True)
+    before = _resident(reset=True)
     latency(network, x)
-    return max(_resident(peak=True) - held, 0.0)
+    return max(_resident(peak=True) - before, 0.0)
 
 
 def _resident(peak: bool = False, reset: bool = False) -> float:

@@ -39,11 +39,6 @@ class Estimator(abc.ABC):
         self.config = self.Config(**settings) if config is None else dataclasses.replace(config, **settings)
         self.cache = cache
 
-    @property
-    def device(self) -> str:
-        """That it is fitted on."""
-        return "cpu"
-
     @abc.abstractmethod
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
         """Learn from the pictures ``rows``; ``seed`` of what is random, by default the config's."""

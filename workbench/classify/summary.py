@@ -19,11 +19,12 @@ from workbench.core.cells import guarded
 from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
 from workbench.data.paintings import Paintings
-from workbench.metrics.bootstrap import bootstrap_draws, percentiles
+from workbench.metrics.bootstrap import resample
 from workbench.metrics.classification import classification_report
-from workbench.metrics.paired import holm, mcnemar, two_sided_p
+from workbench.metrics.paired import holm, mcnemar
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+BIASED = ("ece",)  # raised by noise: see Resamples.interval
 
 
 def score_rows(
@@ -82,8 +83,9 @@ def summarise(
     """Scores with 95 % intervals over groups, and each estimator's paired difference from ``baseline``.
 
     A score is the mean over the split seeds, within the bootstrap too: all answers for a painter's pictures
-    come into a resample together, so the interval is over painters. Resampling raises ECE, so its interval
-    lies high. McNemar's test needs one answer per picture: the mean of the split seeds' probabilities.
+    come into a resample together, so the interval is over painters. The noise that raises a calibration error
+    is taken out of its estimate and interval. McNemar's test needs one answer per picture: the mean of the
+    split seeds' probabilities.
 
     Args:
         validations: of the same pictures and split seeds, by name.
@@ -114,27 +116,19 @@ def summarise(
                 found[name, score] = np.mean([report[score] for report in reports], axis=0)
         return found
 
-    estimate, draws = bootstrap_draws(
-        metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed
-    )
+    found = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)
     right = {name: p.mean(0).argmax(1) == data.labels for name, p in probabilities.items()}
-    rows = []
-    for score in dict.fromkeys(score for _, score in estimate):
-        differences = {n: draws[n, score] - draws[baseline, score] for n in validations if n != baseline}
-        p = {name: two_sided_p(values) for name, values in differences.items()}
-        corrected = holm(p) if p else {}
+    others, rows = [name for name in validations if name != baseline], []
+    for score in dict.fromkeys(score for _, score in found.estimate):
+        differences = {n: found.difference((n, score), (baseline, score)) for n in others}
+        corrected = holm({name: difference.p for name, difference in differences.items()})
         for name in validations:
-            low, high = percentiles(draws[name, score])
-            row = {label: name, "metric": score, "estimate": estimate[name, score], "low": low, "high": high}
+            interval = found.interval((name, score), debias=score in BIASED)
+            row = {label: name, "metric": score, **interval._asdict()}
             if name in differences:
-                low, high = percentiles(differences[name])
-                row |= {
-                    "difference": estimate[name, score] - estimate[baseline, score],
-                    "difference_low": low,
-                    "difference_high": high,
-                    "p": p[name],
-                    "p_holm": corrected[name],
-                }
+                value, low, high, p = differences[name]
+                row |= {"difference": value, "difference_low": low, "difference_high": high}
+                row |= {"p": p, "p_holm": corrected[name]}
                 if score == "accuracy":
                     row["mcnemar_p"] = mcnemar(right[name], right[baseline]).p
             rows.append(row)
@@ -167,6 +161,7 @@ def compare(
     calibrated: bool = False,
     label: str = "variant",
     cache: str | os.PathLike | None = None,
+    stamp: Mapping[str, str] | None = None,
 ) -> Path:
     """Cross-validate several estimators on the same folds and leave the three tables of a study.
 
@@ -186,6 +181,7 @@ def compare(
         calibrated: whether the tables' probabilities are.
         label: of the column of labels.
         cache: folder of features and finished folds; by default ``cache`` in ``out``.
+        stamp: further columns of the trainings and the summary.
 
     Returns:
         Path of ``NAME.csv``.
@@ -206,7 +202,15 @@ def compare(
         for variant, found in parts.items()
     }
     write_tables(
-        name, out, validations, baseline, scores=scores, samples=samples, calibrated=calibrated, label=label
+        name,
+        out,
+        validations,
+        baseline,
+        scores=scores,
+        samples=samples,
+        calibrated=calibrated,
+        label=label,
+        stamp=stamp,
     )
     return Path(out) / f"{name}.csv"
 
@@ -228,6 +232,7 @@ def write_tables(
     trainings = [r for n, v in validations.items() for r in score_rows(n, v, calibrated, label)]
     predictions = [r for n, v in validations.items() for r in prediction_rows(n, v, calibrated, label)]
     summary = summarise(validations, baseline, scores, samples, calibrated=calibrated, label=label)
+    trainings = [{**row, **{k: v for k, v in (stamp or {}).items() if k not in row}} for row in trainings]
     _write(pd.DataFrame(trainings), Path(out) / f"{name}{suffix}.csv", "%.6g")
     _write(pd.DataFrame(predictions), Path(out) / f"{name}_predictions.csv", "%.9g")
     _write(summary.assign(**(stamp or {})), Path(out) / f"{name}_summary.csv", "%.4f")

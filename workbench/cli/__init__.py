@@ -20,6 +20,7 @@ from workbench.cli import (
     reading,
     reports,
     serving,
+    studies,
     stylizers,
     training,
 )
@@ -48,6 +49,7 @@ training.train.command("stylizer")(stylizers.train_stylizer)
 training.train.command("portraits")(stylizers.train_portraits)
 app.add_typer(training.train, name="train")
 app.add_typer(datasets.data, name="data")
+app.add_typer(studies.study, name="study")
 app.add_typer(serving.users, name="users")
 app.add_typer(benchmarks.bench, name="bench")
 

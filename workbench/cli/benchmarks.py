@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from workbench.cli.common import table
+from workbench.cli.common import Device, table
 from workbench.core import devices
 
 bench = typer.Typer(help="Measure what networks cost on this machine.", no_args_is_help=True)
@@ -43,9 +43,10 @@ def bench_video(
     ),
 ) -> None:
     """Measure how much of the generator's speed is left when it draws a film from file to file."""
-    from workbench.studies.video_speed import run
+    from workbench.studies.video_speed import VideoSpeed
 
-    typer.echo(str(run(out, size=size, frames=frames, threads=threads, rounds=rounds)))
+    study = VideoSpeed(width=size[0], height=size[1], frames=frames, threads=threads, rounds=rounds)
+    typer.echo(str(study.run(out)))
 
 
 @bench.command("stylizers")
@@ -55,20 +56,14 @@ def bench_stylizers(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the networks.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Timed rounds; the median is shown.")] = 5,
-    device: Annotated[
-        str | None,
-        typer.Option(help="auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto."),
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Compare this project's generators with published ones: parameters, GMACs, latency, memory, ratio."""
-    import os
-
     from workbench.bench import bench_stylizers as measure
     from workbench.bench import table as rows_of
     from workbench.core.files import write_whole
 
-    if device is not None:
-        os.environ[devices.VARIABLE] = device  # also for the processes that measure memory
+    devices.choose(device)  # also for the processes that measure memory
     result = measure(threads=threads, rounds=rounds)
     typer.echo(table(rows_of(result)))
     typer.echo(result["notes"])

@@ -16,6 +16,14 @@ import typer
 from workbench.core import options
 from workbench.core.errors import ImageError, WorkbenchError
 
+Option = options.Option  # `options` is also a method below
+
+
+Device = Annotated[
+    str | None,
+    typer.Option(help="auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto."),
+]
+
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
@@ -44,7 +52,7 @@ class OneOf:
         """The config that was chosen, or what was typed."""
         return options.build(self.classes[values.pop(self.name)], values) if self.name else values
 
-    def _together(self, versions: dict[str, options.Option]) -> options.Option:
+    def _together(self, versions: dict[str, Option]) -> Option:
         first, *others = versions.values()
         if len(versions) == len(self.classes) and all(o == first for o in others):
             return first

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.common import pictures, report
+from workbench.cli.common import Device, pictures, report
 from workbench.core.errors import ImageError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def classify(
     class_name: Annotated[
         str | None, typer.Option("--class", help="Class to explain; the likeliest if not given.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda or mps; WORKBENCH_DEVICE if not given, else auto.")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Read a painting's mood: the probability of each class, and with --explain where the model looked.
 

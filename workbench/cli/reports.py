@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.common import settings
+from workbench.cli.common import Device, settings
+from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 
 
@@ -48,6 +49,7 @@ def report(
         Path | None,
         typer.Option(help="Folder for tables and what is finished; by default in the user's cache."),
     ] = None,
+    device: Device = None,
 ) -> None:
     """Run a study on a folder of labelled pictures and write one HTML file that needs nothing else.
 
@@ -69,6 +71,7 @@ def report(
 
     from workbench.reporting.report import Request, make
 
+    devices.choose(device)  # for the notebook's kernel
     request = Request(
         name=name,
         out=out,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from workbench.cli.common import table
+from workbench.cli.common import Device, table
 from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 
@@ -52,20 +52,17 @@ def serve(
         list[str] | None,
         typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="What workers compute on: auto, cpu, cuda (cuda:1 …) or mps.")
-    ] = None,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
+    device: Device = None,
 ) -> None:
     """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
-    if device is not None:
-        devices.choose(device)
     from workbench.service.platform import Platform, default_folder
     from workbench.ui import DEFAULT_HOST, MCP_PATH, launch
     from workbench.ui.stopping import Stopping
 
     if address is not None and engine != "ray":
         raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
+    devices.choose(device)  # for the workers: the server itself computes nothing
     where = data or default_folder()
     chosen = {"address": address, "database": database, "accounts": accounts, "adopt": adopt}
     with Platform(where, engine, workers, **chosen) as platform:

@@ -35,12 +35,7 @@ def resolve(name: str | None = None) -> torch.device:
     """
     import torch
 
-    said = (name or os.environ.get(VARIABLE) or "auto").strip().lower()
-    kind, _, number = said.partition(":")
-    if kind not in DEVICES or (number and (kind != "cuda" or not number.isdecimal())):
-        raise WorkbenchError(
-            f"Expected a device of {', '.join(DEVICES)} (or cuda:1 …) but got {said!r}. Choose one of them."
-        )
+    said, kind, number = _read(name or os.environ.get(VARIABLE) or "auto")
     there = {
         "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
         "mps": int(torch.backends.mps.is_available()),
@@ -52,6 +47,31 @@ def resolve(name: str | None = None) -> torch.device:
         have = ", ".join(device for device, count in there.items() if count)
         raise WorkbenchError(f"Expected the device {said} but this machine has: {have}. Use --device auto.")
     return torch.device(said)
+
+
+def choose(name: str | None) -> None:
+    """Have this process, and all that it starts, compute on a device where none is named; None leaves it.
+
+    Only the spelling is checked here, so that a process that computes nothing need not load torch:
+    :func:`resolve` says whether the machine has it.
+
+    Raises:
+        WorkbenchError: no such device.
+    """
+    if name is not None:
+        os.environ[VARIABLE] = _read(name)[0]
+
+
+def _read(name: str) -> tuple[str, str, str]:
+    """A device's name, its kind and its number, "" without."""
+    said = name.strip().lower()
+    kind, _, number = said.partition(":")
+    if kind not in DEVICES or (number and (kind != "cuda" or not number.isdecimal())):
+        raise WorkbenchError(
+            f"Expected a device of {', '.join(DEVICES)} (or cuda:1 …) but got {said[:40]!r}. "
+            "Choose one of them."
+        )
+    return said, kind, number
 
 
 def refuse_launchers(reason: str) -> None:
@@ -68,22 +88,6 @@ def refuse_launchers(reason: str) -> None:
         raise WorkbenchError(
             f"Expected one process but {count} were launched: {reason}. Start it without a launcher."
         )
-
-
-def choose(name: str) -> None:
-    """Have this process and those that it starts compute on a device; loads no torch.
-
-    Whether the machine has it shows in the first process that computes.
-
-    Raises:
-        WorkbenchError: no such device.
-    """
-    kind, _, number = name.strip().lower().partition(":")
-    if kind not in DEVICES or (number and (kind != "cuda" or not number.isdecimal())):
-        raise WorkbenchError(
-            f"Expected a device of {', '.join(DEVICES)} (or cuda:1 …) but got {name!r}. Choose one of them."
-        )
-    os.environ[VARIABLE] = name
 
 
 def onnx_providers(device: torch.device) -> list[str | tuple[str, dict]]:

@@ -82,8 +82,8 @@ def _attach(package: str, names: Iterable[str], load: Callable[[str], Any]) -> A
 def callable_package(package: str, module: str, function: str) -> None:
     """Let a package be called: ``workbench.styles()`` lists the styles, ``workbench.styles.video`` is there.
 
-    A package and a function of one name cannot both be the attribute ``workbench.styles``: once anybody
-    imports the package, the import system sets the attribute to it. So the package itself forwards the call.
+    A package and a function of one name cannot both be the attribute ``workbench.styles``: the import system
+    sets it to the package as soon as that is imported. So the package itself forwards the call.
 
     Args:
         package: ``__name__`` of the package.

@@ -1,6 +1,4 @@
-"""Where a number comes from: the code, the machine and the versions, for every row and card that a run
-writes.
-"""
+"""Where a number comes from: the code, the machine and the versions, written with every row and card."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class DataCard:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found that would spoil a training."""
+        """Whether there is no problem that would spoil a training."""
         return not self.problems
 
     def to_dict(self) -> dict:
@@ -97,7 +97,7 @@ def check_dataset(
     Args:
         root: folder with one sub-folder a class, or with a table (see ``read_paintings``).
         ratings: the table, if it is not ``ratings.csv`` in ``root``.
-        near_duplicates: also compare every two pictures by features, about 0.15 s a picture.
+        near_duplicates: also compare every two pictures by features, about 0.15 s per picture.
         cache: a file for the features, see ``turned_features``.
         progress: show bars.
 
@@ -168,7 +168,7 @@ def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[
     if not card.pictures:
         return (*found, "no picture that can be read")
     if len(card.classes) < 2:
-        found.append(f"one class only ({next(iter(card.classes))}): there is nothing to tell apart")
+        found.append(f"one class only ({next(iter(card.classes))}): there is nothing to learn")
     for name, n in card.classes.items():
         groups = card.groups_of_class[name]
         if n < 2:

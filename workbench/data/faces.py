@@ -33,7 +33,7 @@ class Portrait:
     landmarks: NDArray[np.float32]  # (478, 2) x, y in pixels
     mask: NDArray[np.uint8]  # (H, W), 255 on the person
     drawing: NDArray[np.uint8] | None = None  # (H, W, 3)
-    judged: bool = True  # False for a look that the style does not know: no adversary shall mend it
+    judged: bool = True  # False for people whom the style does not know: no adversary judges them
 
     @property
     def eyes(self) -> NDArray[np.float32]:
@@ -84,7 +84,7 @@ def person_of(name: str, pattern: str = "") -> str:
     Args:
         name: of the file; its suffix does not count.
         pattern: regular expression, whose groups together name the person where it is found; "" and a name
-            in which it is not found make everybody a person of their own. ``"^(.+?)_"`` groups
+            in which it is not found make every file a person of its own. ``"^(.+?)_"`` groups
             ``anna_01.jpg`` and ``anna_02.jpg``.
 
     Raises:
@@ -108,9 +108,9 @@ def person_of(name: str, pattern: str = "") -> str:
 def split_by_person(
     names: list[str], held_out: float, seed: int, pattern: str = ""
 ) -> tuple[list[str], list[str], list[str]]:
-    """(training, validation, test): nobody is in two of them; half of ``held_out`` goes to each of the last.
+    """(training, validation, test), no person in two of them; half of ``held_out`` goes to each of the last.
 
-    Where a person goes depends on who it is and the seed alone: portraits that are added later move nobody.
+    Where a person goes depends on who it is and the seed alone: portraits that are added later move no one.
 
     Args:
         names: of the portraits' files.

@@ -191,9 +191,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from the embedded ICC profile to sRGB; a profile that is broken or of another kind is
-    ignored.
-    """
+    """From the embedded ICC profile to sRGB; a profile that is broken or of another kind is ignored."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):

@@ -1,5 +1,4 @@
-"""Unpaired scenes for training a stylizer: photos with their drawn targets and regions, and pictures of the
-style.
+"""Unpaired scenes for training: photos with their drawn targets and regions, and pictures of the style.
 
 Everything is decoded once and kept in memory as uint8 (600 pictures of 432×288 take 0.5 GB with targets and
 regions); a batch is a function of (seed, step), so that a resumed training continues with the batch it would
@@ -69,8 +68,7 @@ def load_pictures(
 
 
 def split(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[str]]:
-    """Shuffle ``names`` by ``seed`` and return (training, validation) with ``held_out`` in the latter, each
-    sorted.
+    """(training, validation), both sorted: ``names`` shuffled by ``seed``, ``held_out`` in the latter.
 
     Raises:
         DatasetError: if fewer than two would be left to train on.
@@ -102,9 +100,7 @@ class Crops:
     seed: int
 
     def batch(self, step: int, count: int) -> tuple[NDArray, ...]:
-        """``count`` crops for ``step``: for each layer one array (count, size, size[, 3]), randomly
-        flipped.
-        """
+        """``count`` crops for ``step``, randomly flipped: one array (count, size, size[, 3]) per layer."""
         rng = np.random.default_rng((self.seed, step))
         return tuple(np.stack(parts) for parts in zip(*(self._crop(rng) for _ in range(count)), strict=True))
 

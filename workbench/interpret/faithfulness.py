@@ -24,6 +24,7 @@ from workbench.interpret.localisation import (
 from workbench.interpret.methods import METHODS, attribute, methods
 from workbench.interpret.perturbation import deletion_insertion, infidelity, sensitivity
 from workbench.interpret.randomisation import cascade
+from workbench.metrics.bootstrap import Interval, Resamples, draw_counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Settings:
     )
 
 
-def measure(
+def judgements(
     network: nn.Module,
     x: Tensor,
     target: Tensor,
@@ -189,21 +190,16 @@ def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, 
             yield method, "randomisation", "", seed, np.abs(values)
 
 
-def _interval(values: NDArray, groups: NDArray, samples: int, rng: np.random.Generator) -> tuple[float, ...]:
-    """Mean, low and high of (P, S) values of P pictures and S seeds, both resampled; NaN is left out."""
+def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Interval:
+    """Mean and interval of (P, S) values of P pictures and S seeds, both resampled; NaN is left out."""
     if np.isnan(values).all():
-        return (float("nan"),) * 3
-    codes = np.unique(groups, return_inverse=True)[1]
-    many, seeds = codes.max() + 1, values.shape[1]
-    rows, columns = np.ones((samples, len(codes))), np.zeros((samples, seeds))
-    for i in range(samples):
-        if many > 1:
-            rows[i] = np.bincount(rng.integers(many, size=many), minlength=many)[codes]
-        columns[i] = np.bincount(rng.integers(seeds, size=seeds), minlength=seeds)
+        return Interval(*(float("nan"),) * 3)
+    rows = draw_counts(groups, samples, seed)
+    columns = draw_counts(values.shape[1], samples, seed + 1)
     known = ~np.isnan(values)
     total, count = (((rows @ part) * columns).sum(1) for part in (np.where(known, values, 0), known))
     draws = np.divide(total, count, out=np.full(samples, np.nan), where=count > 0)
-    return float(np.nanmean(values)), *map(float, np.nanpercentile(draws, (2.5, 97.5)))
+    return Resamples({"": float(np.nanmean(values))}, {"": draws}, len(set(groups.tolist()))).interval()
 
 
 def summarise(
@@ -212,7 +208,7 @@ def summarise(
     """The table of a network: one row a method, measure and part.
 
     Args:
-        rows: from :func:`measure`.
+        rows: from :func:`judgements`.
         groups: (N,) group of each picture (its painter); by default each is its own.
         samples: bootstrap samples over groups of pictures and over seeds.
         seed: of the resampling.
@@ -226,11 +222,11 @@ def summarise(
     for row in rows:
         key = (row["method"], row["measure"], row["part"])
         values.setdefault(key, {})[(int(row["picture"]), int(row["seed"]))] = float(row["value"])
-    rng, table = np.random.default_rng(seed), []
+    table = []
     for (method, name, part), cells in values.items():
         pictures, array = _array(cells)
         own = np.asarray(pictures if groups is None else np.asarray(groups)[pictures])
-        estimate, low, high = _interval(array, own, samples, rng)
+        estimate, low, high = _interval(array, own, samples, seed)
         row = {
             "method": method,
             "measure": name,
@@ -245,7 +241,7 @@ def summarise(
                 others, baseline = _array(other)
                 if others == pictures:
                     paired = array.mean(1, keepdims=True) - baseline.mean(1, keepdims=True)
-                    difference = _interval(paired, own, samples, rng)
+                    difference = _interval(paired, own, samples, seed)
             for suffix, number in zip(("", "_low", "_high"), difference, strict=True):
                 row[f"vs_{control}{suffix}"] = number
         table.append({**row, "pictures": len(pictures), "seeds": array.shape[1]})
@@ -265,8 +261,8 @@ def faithfulness(
     groups: ArrayLike | None = None,
     settings: Settings | None = None,
 ) -> list[dict]:
-    """:func:`measure` and :func:`summarise` in one call: the table of this network on these pictures."""
-    return summarise(measure(network, x, target, masks, settings), groups)
+    """:func:`judgements` and :func:`summarise` in one call: the table of this network on these pictures."""
+    return summarise(judgements(network, x, target, masks, settings), groups)
 
 
 def verdict(table: Sequence[Mapping], method: str) -> str:

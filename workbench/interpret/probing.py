@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from workbench.data.splits import grouped_folds
 from workbench.interpret.layers import pooled_activations
-from workbench.metrics.bootstrap import group_intervals
+from workbench.metrics.bootstrap import Interval, bootstrap
 from workbench.metrics.classification import balanced_accuracy, confusion_matrix
 
 PENALTIES = np.logspace(0, 5, 11)  # of the ridge; one is chosen inside each training fold
@@ -69,7 +69,7 @@ def r_squared(values: NDArray, predicted: NDArray) -> float:
 
 def probe_value(
     features: ArrayLike, values: ArrayLike, groups: ArrayLike, folds: int = 5, samples: int = 200
-) -> tuple[float, float, float]:
+) -> Interval:
     """Cross-validated R² of a ridge probe for a number a picture, with its interval over groups.
 
     Args:
@@ -86,10 +86,7 @@ def probe_value(
     model = make_pipeline(StandardScaler(), RidgeCV(PENALTIES))
     predicted = cross_val_predict(model, features, values, groups=groups, cv=splits)
 
-    def statistic(index: NDArray) -> dict[str, float]:
-        return {"score": r_squared(values[index], predicted[index])}
-
-    return group_intervals(statistic, groups, samples)["score"]
+    return bootstrap(r_squared, values, predicted, groups=groups, samples=samples)
 
 
 def probe_class(
@@ -99,7 +96,7 @@ def probe_class(
     folds: int = 5,
     samples: int = 200,
     seed: int = 0,
-) -> tuple[float, float, float]:
+) -> Interval:
     """Cross-validated balanced accuracy of a logistic probe for yes or no, with its interval over groups.
 
     Args:
@@ -120,10 +117,10 @@ def probe_class(
             warnings.simplefilter("ignore", ConvergenceWarning)
             predicted[test] = model.fit(features[train], labels[train]).predict(features[test])
 
-    def statistic(index: NDArray) -> dict[str, float]:
-        return {"score": balanced_accuracy(confusion_matrix(labels[index], predicted[index], 2))}
+    def score(labels, predicted, weights=None):
+        return balanced_accuracy(confusion_matrix(labels, predicted, 2, weights))
 
-    return group_intervals(statistic, groups, samples)["score"]
+    return bootstrap(score, labels, predicted, groups=groups, samples=samples)
 
 
 def probe(

@@ -1,4 +1,4 @@
-"""Training losses, one a file: tensors in, a scalar tensor out."""
+"""Training losses, one per file: tensors in, a scalar tensor out."""
 
 from workbench.losses.adversarial import (
     cross_entropy_loss,

@@ -51,8 +51,7 @@ def boundary_loss(drawing: Tensor, photo: Tensor, strong: float = 0.25, weak: fl
 
 
 def smooth_edges(image: Tensor, sigma: float = 1.5, threshold: float = 0.2) -> Tensor:
-    """Style pictures with Gaussian-blurred borders and untouched interiors: the discriminator's
-    edge-promoting fakes.
+    """Style pictures with blurred edges: the fakes that teach a discriminator to ask for clear ones.
 
     Args:
         image: (B, 3, H, W) in [-1, 1].

@@ -1,5 +1,4 @@
-"""Colour loss: the photo's colours must survive. L1 on luma, Huber on chroma, in YUV (BT.601), at low
-resolution.
+"""Colour loss: L1 on luma and Huber on chroma, in YUV (BT.601), at low resolution.
 
 Colour drift is the first complaint about every published stylizer. AnimeGAN (2019) compares YUV pixel by
 pixel, which also punishes every line drawn; here both pictures are first averaged over ``pool``×``pool``

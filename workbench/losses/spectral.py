@@ -113,7 +113,8 @@ def equal_history(image: Tensor, size: int, scale: float) -> Tensor:
     side = math.floor(size * scale)
     if side > min(image.shape[-2:]) or scale < 1:
         raise ValueError(
-            f"Expected a picture of at least {side} pixels a side and scale ≥ 1 but got {tuple(image.shape)}."
+            f"Expected a picture of at least {side} pixels per side and a scale of at least 1 "
+            f"but got {tuple(image.shape)} and {scale}."
         )
     return F.adaptive_avg_pool2d(image[..., :side, :side], size)
 

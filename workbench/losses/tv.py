@@ -1,5 +1,6 @@
-"""Total variation: suppresses speckle that no other term forbids. Source: Rudin, Osher and Fatemi, 1992
-(anisotropic).
+"""Total variation (anisotropic): suppresses speckle that no other term forbids.
+
+Source: Rudin, Osher and Fatemi, "Nonlinear total variation based noise removal algorithms", Physica D 1992.
 """
 
 from __future__ import annotations

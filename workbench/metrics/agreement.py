@@ -16,8 +16,9 @@ from workbench.metrics.checks import as_weights, check_labels, weighted_mean
 
 
 def vote_counts(shares: ArrayLike, raters: int) -> NDArray[np.int64]:
-    """(N, C) counts from shares of ``raters`` raters. Rows may sum to less than ``raters``: who named nothing
-    is not counted.
+    """(N, C) counts from the shares of ``raters`` raters.
+
+    Rows may sum to less than ``raters``: a rater who named nothing is not counted.
 
     Raises:
         ValueError: shares that are no multiples of 1 / raters, or rows of more than ``raters``.
@@ -67,7 +68,7 @@ def fleiss_kappa(counts: ArrayLike, weights: ArrayLike | None = None):
     P is the mean of :func:`pair_agreement`, P_e = Σ_c f_c² with f the classes' shares of all votes.
 
     Args:
-        counts: (N, C) raters who named the class, at least 2 a picture; they need not be as many for each.
+        counts: (N, C) raters who named the class, at least 2 per picture, not the same number for each.
         weights: None, (N,), or (S, N) for S kappas at once.
 
     Source:
@@ -76,7 +77,7 @@ def fleiss_kappa(counts: ArrayLike, weights: ArrayLike | None = None):
     n = _counts(counts)
     w = as_weights(weights, len(n))
     if len(n) == 0 or n.sum(1).min() < 2:
-        raise ValueError("Expected at least 2 raters a picture: one agrees with nobody.")
+        raise ValueError("Expected at least 2 raters per picture: a single one has nobody to agree with.")
     votes = w @ n
     chance = ((votes / votes.sum(-1, keepdims=True)) ** 2).sum(-1)
     observed = weighted_mean(pair_agreement(n), w)

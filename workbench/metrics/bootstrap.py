@@ -1,33 +1,99 @@
-"""Confidence intervals by resampling groups.
+"""Confidence intervals by resampling groups: the one engine of all intervals.
 
 Pictures by one painter resemble each other, so they are not independent draws: an interval that resamples
 pictures is too narrow. The cluster bootstrap draws painters with replacement and takes all the pictures of
 each.
 
-:func:`bootstrap` takes any metric. A metric of this package takes ``weights``, so that 2,000 resamples are
-one product of matrices; any other function is called once a resample. Both see the same resamples.
+:func:`bootstrap` takes any metric and gives intervals; :func:`resample` gives what lies behind them, for
+differences between names of one metric (:meth:`Resamples.difference`); :func:`draw_counts` gives how often
+each row is drawn, for statistics over two samples at once, such as KID. A metric of this package takes
+``weights``, so that 2,000 resamples are one product of matrices; any other function is called once per
+resample. Both see the same resamples.
 
-Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
+**Few groups.** Percentile intervals are too narrow with few groups. Below :data:`FEW_GROUPS` a warning says
+so, and the percentiles are widened (:func:`percentiles`): a normal quantile becomes one of Student's t with
+G - 1 degrees of freedom, times sqrt(G / (G - 1)). Measured with 6 groups of 8 pictures, 2,000 simulated data
+sets and a between-group variance half of the total, nominal 95 % intervals of a mean covered the truth in
+85.1 % without and 93.2 % with the widening (with 12 groups 90.6 and 93.8 %).
+
+Sources: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sections 3.8 and 5.2;
+Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 2015, section 3.2 (the
+widening).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, t
 
+FEW_GROUPS = 30  # below which percentile intervals are too narrow
 _CELLS = 4_000_000  # weights held at once: 32 MB
 
 
 class Interval(NamedTuple):
-    """An estimate on all pictures with its percentile interval over resampled groups."""
+    """An estimate on all pictures with its interval over resampled groups."""
 
     estimate: float
     low: float
     high: float
+
+
+class Difference(NamedTuple):
+    """First minus second, with its interval and the two-sided p of "no difference"."""
+
+    estimate: float
+    low: float
+    high: float
+    p: float
+
+
+class FewGroupsWarning(UserWarning):
+    """An interval rests on so few groups that it is itself uncertain."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Resamples:
+    """Statistics by name, on all pictures and on every resample."""
+
+    estimate: Mapping[Any, float]
+    draws: Mapping[Any, NDArray[np.float64]]  # (S,) each
+    groups: int  # that were resampled
+
+    def interval(self, name: Hashable = "", level: float = 0.95, debias: bool = False) -> Interval:
+        """Interval of one statistic.
+
+        Args:
+            name: of the statistic.
+            level: coverage in (0, 1).
+            debias: for a statistic that is 0 or more and that noise raises, such as a calibration error or a
+                distance of means. Resampling adds the noise once more, so percentiles lie too high and may
+                leave the estimate out. The estimate becomes 2 θ - (mean draw), the interval 2 θ - percentiles
+                (the basic bootstrap), both cut at 0.
+        """
+        value, draws = self.estimate[name], self.draws[name]
+        low, high = percentiles(draws, level, self.groups)
+        if not debias:
+            return Interval(value, low, high)
+        known = draws[~np.isnan(draws)]
+        centre = 2 * value - known.mean() if len(known) else float("nan")
+        return Interval(*(float(np.maximum(v, 0)) for v in (centre, 2 * value - high, 2 * value - low)))
+
+    def difference(self, first: Hashable, second: Hashable, level: float = 0.95) -> Difference:
+        """The first statistic less the second, both on the same resampled groups."""
+        draws = self.draws[first] - self.draws[second]
+        value = self.estimate[first] - self.estimate[second]
+        return Difference(value, *percentiles(draws, level, self.groups), two_sided_p(draws, self.groups))
+
+    def p(self, name: Hashable = "") -> float:
+        """Two-sided p of "the statistic is 0"."""
+        return two_sided_p(self.draws[name], self.groups)
 
 
 def bootstrap(
@@ -61,21 +127,19 @@ def bootstrap(
         from workbench.metrics import scores
 
         metric = scores.get(metric)
-    estimate, draws = bootstrap_draws(metric, *arrays, groups=groups, samples=samples, seed=seed)
-    found = {name: Interval(estimate[name], *percentiles(draws[name], level)) for name in estimate}
-    return found[""] if list(found) == [""] else found
+    found = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
+    intervals = {name: found.interval(name, level) for name in found.estimate}
+    return intervals[""] if list(intervals) == [""] else intervals
 
 
-def bootstrap_draws(
+def resample(
     metric: Callable,
     *arrays: ArrayLike,
     groups: ArrayLike | None = None,
     samples: int = 2000,
     seed: int = 0,
-) -> tuple[dict[Any, float], dict[Any, NDArray]]:
-    """The numbers behind :func:`bootstrap`: estimates by name, and their (samples,) draws. A metric that
-    gives one number has the name "".
-    """
+) -> Resamples:
+    """The statistics behind :func:`bootstrap`. A metric that gives one number has the name ""."""
     data = [np.asarray(a) for a in arrays]
     if not data or samples < 1 or any(len(a) != len(data[0]) for a in data):
         raise ValueError(
@@ -83,9 +147,8 @@ def bootstrap_draws(
             f"{[a.shape for a in data]} and {samples}."
         )
     codes = _group_codes(np.arange(len(data[0])) if groups is None else groups, len(data[0]))
-    count = codes.max() + 1
-    rng = np.random.default_rng(seed)
-    times = rng.multinomial(count, np.full(count, 1 / count), size=samples)  # (S, G)
+    count = int(codes.max()) + 1
+    times = draw_counts(count, samples, seed)  # (S, G)
     batched = "weights" in inspect.signature(metric).parameters
     estimate = {name: float(value) for name, value in _named(metric(*data)).items()}
     draws = {name: np.empty(samples) for name in estimate}
@@ -99,19 +162,112 @@ def bootstrap_draws(
             found = metric(*(a[indices] for a in data))
         for name, value in _named(found).items():
             draws[name][start : start + step] = value
-    return estimate, draws
+    return Resamples(estimate, draws, count)
 
 
-def percentiles(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """The central ``level`` of draws, nan left out; (nan, nan) if all are."""
+def paired_bootstrap(
+    metric: Callable,
+    first: ArrayLike,
+    second: ArrayLike,
+    *shared: ArrayLike,
+    groups: ArrayLike | None = None,
+    samples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference | dict[str, Difference]:
+    """metric(first, *shared) - metric(second, *shared), both on the same resampled groups.
+
+    Args:
+        metric: as for :func:`bootstrap`; may give a mapping.
+        first: (N, …) predictions of the first model.
+        second: (N, …) those of the second.
+        shared: (N, …) each: labels, votes, …
+        groups: (N,) group of each picture, or None.
+        samples, level, seed: as for the bootstrap.
+
+    Source:
+        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, sections 13.3 and 15.4.
+    """
+
+    sides = [resample(metric, x, *shared, groups=groups, samples=samples, seed=seed) for x in (first, second)]
+    both = Resamples(
+        {(i, name): value for i, side in enumerate(sides) for name, value in side.estimate.items()},
+        {(i, name): draws for i, side in enumerate(sides) for name, draws in side.draws.items()},
+        sides[0].groups,
+    )
+    found = {name: both.difference((0, name), (1, name), level) for name in sides[0].estimate}
+    return found[""] if list(found) == [""] else found
+
+
+def draw_counts(groups: ArrayLike | int, samples: int, seed: int = 0) -> NDArray[np.int64]:
+    """How often each row is drawn: as many groups as there are, with replacement, each with all its rows.
+
+    Args:
+        groups: (N,) group of each row, or a number of rows that are groups by themselves.
+        samples: S.
+        seed: of the drawing.
+
+    Returns:
+        (S, N). A single group has no spread: all ones.
+    """
+    rows = np.asarray(groups)
+    codes = np.arange(int(rows)) if rows.ndim == 0 else np.unique(rows, return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
+    return times[:, codes]
+
+
+def percentiles(draws: ArrayLike, level: float = 0.95, groups: int | None = None) -> tuple[float, float]:
+    """The central ``level`` of draws, nan left out; (nan, nan) if all are.
+
+    Args:
+        draws: (S,) of a bootstrap.
+        level: in (0, 1).
+        groups: how many were resampled: below :data:`FEW_GROUPS` the interval is widened, with a warning.
+    """
     if not 0 < level < 1:
         raise ValueError(f"Expected `level` in (0, 1) but got {level}.")
     values = np.asarray(draws)
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")
-    low, high = np.percentile(values, (50 * (1 - level), 50 * (1 + level)))
+    tail = (1 - level) / 2
+    if groups is not None and _few(groups):
+        warnings.warn(
+            f"{groups} groups only: the interval is widened for it, and is itself uncertain.",
+            FewGroupsWarning,
+            stacklevel=3,
+        )
+        tail = float(norm.cdf(_widened(groups) * t.ppf(tail, groups - 1)))
+    low, high = np.percentile(values, (100 * tail, 100 * (1 - tail)))
     return float(low), float(high)
+
+
+def two_sided_p(draws: ArrayLike, groups: int | None = None) -> float:
+    """p of "no difference" from (S,) bootstrap draws of a difference, nan left out; nan without draws.
+
+    p is twice the smaller share of resamples on either side of 0 (those at 0 count on both), so p < 0.05
+    where the 95 % interval leaves 0 out; it is never below 2 / (S + 1). With few groups it is widened as the
+    interval is.
+    """
+    values = np.asarray(draws)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return float("nan")
+    tail = min(np.count_nonzero(values <= 0), np.count_nonzero(values >= 0))
+    p = float(min(1.0, 2 * (tail + 1) / (len(values) + 1)))
+    if groups is None or not _few(groups):
+        return p
+    return float(2 * t.cdf(norm.ppf(p / 2) / _widened(groups), groups - 1))
+
+
+def _few(groups: int) -> bool:
+    return 1 < groups < FEW_GROUPS
+
+
+def _widened(groups: int) -> float:
+    """The plug-in variance of G groups is (G - 1) / G of the unbiased one."""
+    return float(np.sqrt(groups / (groups - 1)))
 
 
 def _named(value) -> Mapping:
@@ -127,46 +283,3 @@ def _group_codes(groups: ArrayLike, rows: int) -> NDArray:
             "group has no spread to resample."
         )
     return codes
-
-
-def resample_groups(groups: ArrayLike, rng: np.random.Generator) -> NDArray:
-    """Indices of one sample: as many groups as there are, with replacement, each with all of it."""
-    _, codes = np.unique(np.asarray(groups), return_inverse=True)
-    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    return np.concatenate([members[g] for g in rng.integers(len(members), size=len(members))])
-
-
-def group_intervals(
-    statistic: Callable[[NDArray], Mapping[str, float]],
-    groups: ArrayLike,
-    samples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> dict[str, tuple[float, float, float]]:
-    """Percentile intervals over groups.
-
-    Args:
-        statistic: maps indices of pictures (with repeats) to named numbers. A paired difference between two
-            models is just another name: compute both on the same indices.
-        groups: (N,) group of each picture.
-        samples: bootstrap samples.
-        level: coverage in (0, 1).
-        seed: of the resampling.
-
-    Returns:
-        name -> (estimate on all pictures, low, high).
-    """
-    if not 0 < level < 1:
-        raise ValueError(f"Expected `level` in (0, 1) but got {level}.")
-    groups = np.asarray(groups)
-    if groups.ndim != 1 or len(np.unique(groups)) < 2:
-        raise ValueError("Expected at least 2 groups in a (N,) array: one group has no spread to resample.")
-    estimate = dict(statistic(np.arange(len(groups))))
-    rng = np.random.default_rng(seed)
-    draws = {name: np.empty(samples) for name in estimate}
-    for i in range(samples):
-        for name, value in statistic(resample_groups(groups, rng)).items():
-            draws[name][i] = value
-    tails = 50 * (1 - level), 50 * (1 + level)
-    limits = {name: np.nanpercentile(draws[name], tails) for name in estimate}
-    return {k: (float(v), float(limits[k][0]), float(limits[k][1])) for k, v in estimate.items()}

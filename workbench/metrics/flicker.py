@@ -3,7 +3,7 @@
 A stylized clip is steady if a point keeps its look while it moves. The warping error follows each point from
 one frame to the next along the flow of the *input* and compares the pixels there, where the point is visible
 in both. Noise and lighting make it positive for the input, too, so the ratio of the two tells what the style
-adds. The spectrum tells at which rate a pixel changes: flicker from frame to frame is at its upper end.
+adds. The spectrum says at which rate a pixel changes: flicker from frame to frame is at its upper end.
 
 Sources: Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018, section 4.2 (warping error);
 Sundaram, Brox and Keutzer, "Dense Point Trajectories by GPU-accelerated Large Displacement Optical Flow",
@@ -92,7 +92,7 @@ def temporal_spectrum(frames: Sequence[NDArray], rate: float) -> tuple[NDArray, 
 
     Args:
         frames: T ≥ 4 frames, (H, W, 3) RGB (brightness is Rec. 601's) or (H, W).
-        rate: frames a second.
+        rate: frames per second.
 
     Returns:
         frequencies (T // 2,) in Hz, without 0; densities (T // 2,) in levels² / Hz. Their sum times the
@@ -106,7 +106,7 @@ def temporal_spectrum(frames: Sequence[NDArray], rate: float) -> tuple[NDArray, 
     window = np.hanning(count + 1)[:count].astype(np.float32)  # periodic
     transformed = np.fft.rfft((clip - clip.mean(0)) * window[:, None], axis=0)
     power = np.square(np.abs(transformed)).mean(1) / (rate * np.square(window).sum())
-    power[1 : (count + 1) // 2] *= 2  # negative frequencies; the highest of an even count has no twin
+    power[1 : (count + 1) // 2] *= 2  # negative frequencies; of an even count the highest has none
     return np.fft.rfftfreq(count, 1 / rate)[1:], power[1:]
 
 

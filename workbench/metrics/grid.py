@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_LUMA = np.array([0.299, 0.587, 0.114])  # BT.601
+from workbench.core.pixels import LUMA
+
 _NEAR, _FAR = 2, 7  # frequencies nearer than _NEAR belong to the peak, those up to _FAR are its surroundings
 
 
@@ -35,7 +36,7 @@ def grid_excess(picture: NDArray[np.uint8], period: int = 4) -> float:
     """
     if picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(f"Expected (H, W, 3) but got {picture.shape}.")
-    return harmonic_excess(np.abs(cv2.Laplacian(picture @ _LUMA, cv2.CV_64F)), period)
+    return harmonic_excess(np.abs(cv2.Laplacian(picture @ LUMA, cv2.CV_64F)), period)
 
 
 def harmonic_excess(signal: NDArray[np.floating], period: int) -> float:

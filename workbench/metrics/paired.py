@@ -1,20 +1,18 @@
-"""Is one model better than another on the same pictures?
+"""Tests beside the paired bootstrap (:func:`workbench.metrics.bootstrap.paired_bootstrap`).
 
-The paired bootstrap over groups answers it for any metric and is the one to believe where pictures come in
-groups. McNemar's test looks at right and wrong only and takes pictures for independent draws: with several
-pictures a painter its p is too small.
+The paired bootstrap over groups answers for any metric whether one model is better than another on the same
+pictures, and is the one to believe where pictures come in groups. McNemar's test looks at right and wrong
+only and takes pictures for independent draws: with several pictures per painter its p is too small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import binom
-
-from workbench.metrics.bootstrap import bootstrap_draws, percentiles
 
 
 class McNemar(NamedTuple):
@@ -53,71 +51,16 @@ def mcnemar(first: ArrayLike, second: ArrayLike, method: str = "mid-p") -> McNem
     return McNemar(b, c, float(min(p, 1.0)))
 
 
-class Difference(NamedTuple):
-    """First minus second, with its interval and the two-sided p of "no difference"."""
-
-    estimate: float
-    low: float
-    high: float
-    p: float
-
-
-def paired_bootstrap(
-    metric: Callable,
-    first: ArrayLike,
-    second: ArrayLike,
-    *shared: ArrayLike,
-    groups: ArrayLike | None = None,
-    samples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Difference | dict[str, Difference]:
-    """metric(first, *shared) - metric(second, *shared), both on the same resampled groups.
-
-    p is twice the smaller share of resamples on either side of 0 (those at 0 count on both), so p < 0.05
-    where the 95 % interval leaves 0 out; it is never below 2 / (samples + 1).
-
-    Args:
-        metric: as for :func:`workbench.metrics.bootstrap.bootstrap`; may give a mapping.
-        first: (N, …) predictions of the first model.
-        second: (N, …) those of the second.
-        shared: (N, …) each: labels, votes, …
-        groups: (N,) group of each picture, or None.
-        samples, level, seed: as for the bootstrap.
-
-    Source:
-        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, sections 13.3 and 15.4.
-    """
-    value_first, draws_first = bootstrap_draws(
-        metric, first, *shared, groups=groups, samples=samples, seed=seed
-    )
-    value_second, draws_second = bootstrap_draws(
-        metric, second, *shared, groups=groups, samples=samples, seed=seed
-    )
-    found = {}
-    for name, value in value_first.items():
-        draws = draws_first[name] - draws_second[name]
-        found[name] = Difference(
-            value - value_second[name], *percentiles(draws, level), two_sided_p(draws[~np.isnan(draws)])
-        )
-    return found[""] if list(found) == [""] else found
-
-
-def two_sided_p(draws: NDArray) -> float:
-    """p of "no difference" from (S,) bootstrap draws of a difference; nan without draws."""
-    if not len(draws):
-        return float("nan")
-    tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
-    return float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
-
-
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """p adjusted for asking several questions at once: below α, the chance of any false alarm is at most α.
 
+    A question without an answer (p is nan) stays nan and does not count as one that was asked.
+
     Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
     """
-    adjusted, highest = {}, 0.0
-    for rank, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p))
+    asked = sorted(((p, name) for name, p in p_values.items() if p == p), key=lambda pair: pair[0])
+    adjusted, highest = dict.fromkeys(p_values, float("nan")), 0.0
+    for rank, (p, name) in enumerate(asked):
+        highest = max(highest, min(1.0, (len(asked) - rank) * p))
         adjusted[name] = highest
-    return {name: adjusted[name] for name in p_values}
+    return adjusted

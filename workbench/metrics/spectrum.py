@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workbench.core.pixels import LUMA
+
 SIDE = 128  # pixels of the small picture
 BAND = (0.03, 0.4)  # cycles per pixel
 BINS = 24  # rings of equal width within the band
 FLOOR = 1e-5  # power below which frequencies count as silent
-_LUMA = np.array([0.299, 0.587, 0.114])  # BT.601
 _SECTORS = 18  # of ten degrees
 
 
@@ -40,7 +41,7 @@ def log_spectrum(picture: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.flo
     height, width = picture.shape[:2]
     square = min(height, width)
     top, left = (height - square) // 2, (width - square) // 2
-    luma = picture[top : top + square, left : left + square] @ _LUMA / 127.5 - 1
+    luma = picture[top : top + square, left : left + square] @ LUMA / 127.5 - 1
     luma = cv2.resize(luma, (side, side), interpolation=cv2.INTER_AREA)
     hann = np.hanning(side + 1)[:-1]  # periodic
     window = np.outer(hann, hann)

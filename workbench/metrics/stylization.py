@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 
 
 class EdgeScore(NamedTuple):
-    """Edges of a drawing against those of its photo, each in [0, 1]; nan where there is nothing to count."""
+    """Edges of a drawing against those of its photo, each in [0, 1].
+
+    A share of no pixels is nan. F1 is not, unless neither has an edge: a drawing without any of the photo's
+    lines, or with lines where the photo has none, has 0.
+    """
 
     precision: float  # share of the drawing's edge pixels near an edge of the photo
     recall: float  # share of the photo's edge pixels near an edge of the drawing
@@ -66,8 +70,10 @@ def edge_f1(
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * tolerance + 1,) * 2)
     near_seen, near_drawn = (cv2.dilate(e.astype(np.uint8), disc).astype(bool) for e in (seen, drawn))
     precision, recall = _share(near_seen, drawn), _share(near_drawn, seen)
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0  # nan stays nan
-    return EdgeScore(precision, recall, f1)
+    if not seen.any() and not drawn.any():
+        return EdgeScore(precision, recall, float("nan"))
+    known = seen.any() and drawn.any() and precision + recall > 0
+    return EdgeScore(precision, recall, 2 * precision * recall / (precision + recall) if known else 0.0)
 
 
 def _canny(picture: NDArray[np.uint8], thresholds: tuple[float, float]) -> NDArray[np.bool_]:

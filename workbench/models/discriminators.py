@@ -1,5 +1,4 @@
-"""Discriminators: patches of a picture, frozen features of a picture, and spectra. All return a list of score
-maps.
+"""Discriminators of patches, of frozen features and of spectra. All return a list of score maps.
 
 Spectral normalisation (Miyato et al., ICLR 2018) in every layer keeps them from overpowering a light
 generator.
@@ -22,10 +21,11 @@ def spectral_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn
 
 
 class PatchDiscriminator(nn.Module):
-    """PatchGAN (Isola et al., CVPR 2017) of three strided layers: one score for each patch of about 40
-    pixels.
+    """PatchGAN of three strided layers: one score per patch of about 40 pixels.
 
     Shapes: input (B, ``inputs``, H, W), output one map (B, 1, H/8, W/8).
+
+    Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017.
     """
 
     def __init__(self, inputs: int = 3, base: int = 32):
@@ -50,8 +50,9 @@ class PatchDiscriminator(nn.Module):
 
 
 class FeatureDiscriminator(nn.Module):
-    """Scores maps of a frozen backbone's features (Projected GAN, Sauer et al., NeurIPS 2021): learns from
-    few pictures.
+    """Scores the feature maps of a frozen backbone, and so learns from few pictures.
+
+    Source: Sauer et al., "Projected GANs Converge Faster", NeurIPS 2021.
 
     Args:
         channels: channels of each feature map that will come.
@@ -99,8 +100,9 @@ class FeatureDiscriminator(nn.Module):
 
 
 class SpectrumDiscriminator(nn.Module):
-    """A small convolutional net over standardised log spectra with two coordinate channels: it must know the
-    frequency.
+    """A small convolutional network on standardised log spectra.
+
+    Two coordinate channels tell it which frequency it looks at.
 
     Shapes: input (B, 1, S, S // 2 + 1), output one map (B, 1, S/4, S/8 + 1).
     """

@@ -37,8 +37,9 @@ def _parse(kernel: Kernel) -> tuple[int, int]:
 
 
 class SeparableConv(nn.Sequential):
-    """Depthwise then pointwise convolution, each with batch norm; ReLU at the end. (B, i, H, W) to (B, o,
-    H/s, W/s).
+    """Depthwise then pointwise convolution, each with batch norm; ReLU at the end.
+
+    Shapes: (B, inputs, H, W) to (B, outputs, H/stride, W/stride).
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: Kernel = 3, stride: int = 1):

@@ -62,9 +62,8 @@ class FrozenFeatures(nn.Module):
         stages: which of the five stages (reductions 2, 4, 8, 16, 32) to return; empty returns pooled
             features.
 
-    Shapes: input (B, 3, H, W) in [-1, 1] (what these networks were trained with); output a list of feature
-        maps, or
-    (B, 1280) pooled.
+    Shapes: input (B, 3, H, W) in [-1, 1], as these networks were trained with; output a list of feature maps,
+        or (B, 1280) pooled.
     """
 
     def __init__(self, variant: str = "lite0", stages: tuple[int, ...] = ()):

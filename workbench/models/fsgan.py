@@ -20,7 +20,7 @@ from workbench.models.registry import register
 
 
 def _activate(x: Tensor) -> Tensor:
-    """LeakyReLU(0.1) in the memory of ``x``: a convolution's own output, of which nobody needs the rest."""
+    """LeakyReLU(0.1) in the memory of ``x``: a convolution's own output, which nothing else needs."""
     return F.leaky_relu(x, 0.1, inplace=True)
 
 
@@ -78,9 +78,7 @@ class FSGANGenerator(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Input pixels on each side on which an output pixel can depend, rounded up to a multiple of
-        ``stride``.
-        """
+        """Input pixels on each side that an output pixel depends on, up to a multiple of ``stride``."""
         # out, up2 at full resolution; up1, bilinear taps and down1 at half; trunk, bilinear taps and down2 at
         # quarter
         radius = 1 + (1 + 2) + 2 * (1 + 2) + 4 * 2 * len(self.trunk) + 2 + 1 + 1

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from workbench.core.errors import UnknownNameError
 from workbench.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def names(kind: str | None = None) -> list[str]:
 
 
 def _has_kind(name: str, kind: str) -> bool:
-    return name in _registry and getattr(_registry.get(name), "kind", None) == kind
+    try:
+        return _registry.get(name).kind == kind
+    except UnknownNameError:  # of another package, and it cannot be loaded
+        return False
 
 
 def create(name: str, **kwargs: Any) -> nn.Module:

@@ -45,7 +45,7 @@ def _entry(name: str) -> Callable[..., Any]:
 
 
 class _AfterTimm(MetaPathFinder):
-    """Lets timm be found and loaded as ever, and registers our classifiers when it is."""
+    """Leaves timm's import as it is, and registers our classifiers when it is imported."""
 
     def find_spec(
         self, fullname: str, path: Any = None, target: ModuleType | None = None

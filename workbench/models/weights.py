@@ -87,8 +87,10 @@ def load(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> tuple[nn.Mo
 
 
 def save(network: nn.Module, info: Card, folder: str | os.PathLike) -> Path:
-    """Write ``NAME.safetensors`` (fp16) and ``NAME.json`` into ``folder``, each atomically; return the
-    weights' path.
+    """Write ``NAME.safetensors`` (fp16) and ``NAME.json`` into ``folder``, each whole or not at all.
+
+    Returns:
+        Path of the weights.
     """
     import torch
     from safetensors.torch import save as to_bytes

@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike
 
+from workbench.core.pixels import luma
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#000000", "#CC79A7", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 4)))
@@ -146,8 +148,7 @@ def heat_map(
     top = float(values.max()) if top is None else top
     image = axes.imshow(values, cmap=SHADES, vmin=0, vmax=max(top, 1e-9), aspect="auto")
     for (i, j), value in np.ndenumerate(values.filled(0)):
-        red, green, blue = image.cmap(image.norm(value))[:3]
-        light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
+        light = luma(image.cmap(image.norm(value))[:3]) > 0.55
         axes.text(
             j, i, texts[i][j], ha="center", va="center", color="black" if light else "white", fontsize="small"
         )

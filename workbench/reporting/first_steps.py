@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from workbench.core.runs import Runs
+from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
 from workbench.interpret.descriptors import class_averages, describe_folder
+from workbench.studies.study import TableStudy
 
 SEEN = ("ink_depth", "blank_share", "line_density", "saturation", "texture_fine", "composition_balance")
 
 
-def run(data: Paintings, out: str | Path, most: int = 60, samples: int = 500) -> Path:
-    """Count the classes and measure a few means of expression; what is done is not done again.
+@dataclasses.dataclass(frozen=True)
+class FirstSteps(TableStudy):
+    """What is in a folder of labelled pictures?
 
-    Args:
-        data: labelled pictures.
-        out: folder of the table ``start_here.csv``.
-        most: pictures to measure, as many of each class as of any other as far as there are.
-        samples: of the bootstrap over groups.
-
-    Returns:
-        Path of the table: step ``counts`` has class, pictures, groups; step ``expression`` has descriptor,
-        class, mean, low, high, spread.
+    Step ``counts`` has class, pictures, groups; step ``expression`` has descriptor, class, mean, low, high,
+    spread.
     """
-    runs = Runs(Path(out) / "start_here.csv", ("step",))
-    steps = {"counts": lambda: _counts(data), "expression": lambda: _expression(data, most, samples)}
-    return runs.do([{"step": name} for name in steps], lambda step: steps[step](), desc="first steps")
+
+    name = "start_here"
+    keys = ("step",)
+    sources = ("data",)
+
+    data: str = "atelier:60"  # folder of labelled pictures, or atelier:N
+    most: int = 60  # pictures to measure, as many of each class as of any other as far as there are
+    samples: int = 500  # of the bootstrap over groups
+
+    def plan(self) -> list[dict]:
+        """Counts, then a few means of expression."""
+        return [{"step": "counts"}, {"step": "expression"}]
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """The pictures are opened."""
+        pictures = open_dataset(self.data)
+        steps = {
+            "counts": lambda: _counts(pictures),
+            "expression": lambda: _expression(pictures, self.most, self.samples),
+        }
+        return lambda step: steps[step]()
 
 
 def _counts(data: Paintings) -> list[dict]:

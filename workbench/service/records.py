@@ -51,7 +51,7 @@ class Records:
         """Jobs by state, and when the one that waits longest was accepted."""
         states = sql.select(Job.state, sql.func.count()).group_by(Job.state)
         with self._database.read() as session:
-            found = dict(session.execute(states).tuples())
+            found = dict(session.execute(states).tuples().all())
             oldest = session.scalar(sql.select(sql.func.min(Job.created)).where(Job.state == QUEUED))
         return {state: found.get(state, 0) for state in (*ACTIVE, *FINAL)}, oldest
 

@@ -8,7 +8,7 @@ expression descriptors. The majority class is the floor.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import os
 from pathlib import Path
 
 from workbench.classify.configs import FinetuneConfig, StatisticsConfig
@@ -17,8 +17,8 @@ from workbench.classify.features import DescriptorFeatures, StatisticsFeatures
 from workbench.classify.finetune import FinetuneEstimator
 from workbench.classify.probes import LinearProbe, MajorityClass
 from workbench.classify.statistics import StatisticsEstimator
-from workbench.classify.summary import compare
-from workbench.data.paintings import Paintings
+from workbench.data.atelier import open_dataset
+from workbench.studies.study import ComparisonStudy, register
 
 BASELINE = "lite0 linear probe"
 _SCRATCH = {"pretrained": False, "layer_decay": 1.0, "learning_rate": 2e-3}
@@ -39,38 +39,41 @@ NETWORKS: dict[str, FinetuneConfig] = {
 }
 
 
-def run(
-    data: Mapping[str, Paintings],
-    out: str | Path,
-    networks: Mapping[str, FinetuneConfig] = NETWORKS,
-    split_seeds: Sequence[int] = (0,),
-    folds: int = 3,
-    config: StatisticsConfig | None = None,
-    cache: str | Path | None = None,
-    samples: int = 2000,
-) -> list[Path]:
-    """One table ``benchmark_DATASET.csv`` (and predictions) a data set in ``out``.
+@register
+@dataclasses.dataclass(frozen=True)
+class Benchmark(ComparisonStudy):
+    """How do all classifiers of the project compare on the same folds of several data sets?"""
 
-    Args:
-        data: name -> paintings.
-        out: folder.
-        networks: label -> training.
-        split_seeds: one grouped cross-validation each.
-        folds: of each.
-        config: of the statistics model.
-        cache: folder of features and finished folds; by default ``cache`` in ``out``.
-        samples: of the bootstrap.
-    """
-    config = config or StatisticsConfig()
-    estimators: dict[str, Estimator] = {
-        "majority class": MajorityClass(),
-        "colour and line, linear": LinearProbe(features=DescriptorFeatures(), strength=0.3),
-        BASELINE: LinearProbe(features=StatisticsFeatures.of(config, columns=1280)),
-        "stage statistics, linear": StatisticsEstimator(config),
-        **{label: FinetuneEstimator(one) for label, one in networks.items()},
-    }
-    sizes = {"folds": folds, "split_seeds": split_seeds, "samples": samples, "cache": cache}
-    return [
-        compare(f"benchmark_{name}", out, paintings, estimators, BASELINE, **sizes)
-        for name, paintings in data.items()
-    ]
+    baseline = BASELINE
+    sources = ("data",)
+
+    data: tuple[str, ...] = ("atelier:60",)  # folders of labelled paintings, or atelier:N
+    networks: tuple[str, ...] = tuple(NETWORKS)  # which are trained
+    size: int = 0  # pixels of the networks' pictures; 0 keeps each network's own
+    epochs: int = 0  # of each network; 0 keeps its own
+    split_seeds: tuple[int, ...] = (0,)  # one grouped cross-validation each
+    folds: int = 3  # of each
+    config: StatisticsConfig = dataclasses.field(default_factory=StatisticsConfig)  # of the statistics model
+    samples: int = 2000  # of the bootstrap
+
+    def estimators(self, out: Path) -> dict[str, Estimator]:
+        """Floor, linear classifiers on what is measured, and networks."""
+        changes = {k: v for k, v in (("size", self.size), ("epochs", self.epochs)) if v}
+        return {
+            "majority class": MajorityClass(),
+            "colour and line, linear": LinearProbe(features=DescriptorFeatures(), strength=0.3),
+            BASELINE: LinearProbe(features=StatisticsFeatures.of(self.config, columns=1280)),
+            "stage statistics, linear": StatisticsEstimator(self.config),
+            **{label: FinetuneEstimator(NETWORKS[label], **changes) for label in self.networks},
+        }
+
+    def folds_per_split(self) -> int:
+        """As asked for."""
+        return self.folds
+
+    def run(self, out: str | os.PathLike) -> list[Path]:  # type: ignore[override]
+        """The tables ``benchmark_NAME.csv`` of every data set."""
+        return [
+            self.compare(f"benchmark_{Path(source).name.split(':')[0]}", Path(out), open_dataset(source))
+            for source in self.data
+        ]

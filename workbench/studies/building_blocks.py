@@ -12,9 +12,10 @@ groups together: painters where they are known, near-duplicates where not.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.core.files import write_whole
-from workbench.core.runs import Runs
+from workbench.core.runs import write_rows
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import group_near_duplicates
 from workbench.data.paintings import Paintings
@@ -34,8 +35,8 @@ from workbench.data.splits import grouped_folds
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models import create
+from workbench.studies.study import Rows, TableStudy, register
 
-KEYS = ("dataset", "network", "seed", "fold")
 REFERENCE = "reference"
 NETWORKS: dict[str, dict[str, str]] = {
     REFERENCE: {"activation": "relu", "pooling": "max", "head": "fc"},
@@ -51,18 +52,6 @@ FLAT = 0.05  # of its greatest value: where a derivative below counts as saturat
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """How the runs are made; equal plans give equal numbers on one machine."""
-
-    seeds: int = 3  # of the first weights, the order of the batches, and the folds
-    folds: int = 2
-    epochs: int = 10
-    side: int = 48  # pixels of the squeezed pictures
-    batch: int = 16
-    learning_rate: float = 3e-3  # of Adam, falling to zero along a cosine
-
-
-@dataclasses.dataclass(frozen=True)
 class Pictures:
     """A data set small enough to be held in memory."""
 
@@ -73,58 +62,70 @@ class Pictures:
     classes: tuple[str, ...]
 
 
-def run(
-    data: str | os.PathLike | Sequence[str | os.PathLike], out: str | os.PathLike, plan: Plan | None = None
-) -> Path:
-    """Do the whole study; what is there already is not done again.
+@register
+@dataclasses.dataclass(frozen=True)
+class BuildingBlocks(TableStudy):
+    """What do activation, pooling and head do to a small network on paintings?
 
-    Args:
-        data: folders of labelled paintings, or ``"atelier:N"``; saturation is measured on the first.
-        out: folder for ``building_blocks.csv`` (one row a run) and, beside it, ``…_summary.csv`` (intervals
-            over groups, differences to the reference), ``…_saturation.csv`` and ``…_parameters.csv``.
-        plan: see :class:`Plan`.
-
-    Returns:
-        The path of ``building_blocks.csv``.
+    Beside the table lie ``…_summary.csv`` (intervals over groups, differences to the reference),
+    ``…_saturation.csv`` (of the first data set) and ``…_parameters.csv``.
     """
-    plan, out = plan or Plan(), Path(out)
-    sources = [data] if isinstance(data, (str, os.PathLike)) else list(data)
-    sets = [load(source, plan.side, out) for source in sources]
-    path = out / "building_blocks.csv"
-    by_name = {pictures.name: pictures for pictures in sets}
-    runs = Runs(path, KEYS)
 
-    def one(dataset: str, network: str, seed: int, fold: int) -> Mapping:
-        row, predictions = train_and_test(by_name[dataset], network, seed, fold, plan)
-        _keep(out, (dataset, network, seed, fold), predictions)
-        return row
+    keys = ("dataset", "network", "seed", "fold")
+    sources = ("data",)
 
-    todo = [
-        {"dataset": pictures.name, "network": network, "seed": seed, "fold": fold}
-        for seed in range(plan.seeds)  # the outermost: an interrupted study is a smaller one
-        for pictures in sets
-        for network in NETWORKS
-        for fold in range(plan.folds)
-    ]
-    runs.do(todo, one, "training")
-    _runs(out, "saturation", ("dataset", "activation", "gain", "seed")).do(
-        [
-            {"dataset": sets[0].name, "activation": activation, "gain": gain, "seed": seed}
-            for seed in range(plan.seeds)
-            for activation in ("sigmoid", "tanh", "relu")
-            for gain in GAINS
-        ],
-        lambda dataset, activation, gain, seed: saturation_of_training(sets[0], activation, gain, seed, plan),
-        "saturation",
-    )
-    _runs(out, "parameters", ("family",)).do(
-        [{"family": "LeNet"}, {"family": "published"}], lambda family: parameters(family), "parameters"
-    )
-    rows = [row for pictures in sets for row in summarise(pictures, out, plan)]
-    write_whole(
-        pd.DataFrame(rows).to_csv(index=False, float_format="%.4f").encode(), _beside(path, "summary")
-    )
-    return path
+    data: tuple[str, ...] = ("atelier:60",)  # folders of labelled paintings, or atelier:N
+    seeds: int = 3  # of the first weights, the order of the batches, and the folds
+    folds: int = 2  # of each cross-validation
+    epochs: int = 10  # of each training
+    side: int = 48  # pixels of the squeezed pictures
+    batch: int = 16  # pictures of a step
+    learning_rate: float = 3e-3  # of Adam, falling to zero along a cosine
+
+    @functools.cached_property
+    def sets(self) -> dict[str, Pictures]:
+        """The data sets by name."""
+        return {found.name: found for found in (load(source, self.side) for source in self.data)}
+
+    def plan(self) -> list[dict]:
+        """Every network on every fold; seeds are outermost: an interrupted study is a smaller one."""
+        return [
+            {"dataset": name, "network": network, "seed": seed, "fold": fold}
+            for seed in range(self.seeds)
+            for name in self.sets
+            for network in NETWORKS
+            for fold in range(self.folds)
+        ]
+
+    def prepare(self, out: Path) -> Callable[..., Rows]:
+        """Each run keeps its predictions in ``predictions``."""
+
+        def train(dataset: str, network: str, seed: int, fold: int) -> dict:
+            row, predictions = train_and_test(self.sets[dataset], network, seed, fold, self)
+            _keep(out, (dataset, network, seed, fold), predictions)
+            return row
+
+        return train
+
+    def summarise(self, out: Path) -> None:
+        """Saturation, parameters, and the intervals over groups."""
+        first = next(iter(self.sets.values()))
+        self.runs(out, "_saturation", ("dataset", "activation", "gain", "seed")).do(
+            [
+                {"dataset": first.name, "activation": activation, "gain": gain, "seed": seed}
+                for seed in range(self.seeds)
+                for activation in ("sigmoid", "tanh", "relu")
+                for gain in GAINS
+            ],
+            lambda dataset, activation, gain, seed: saturation_of_training(
+                first, activation, gain, seed, self
+            ),
+            "saturation",
+        )
+        families = [{"family": "LeNet"}, {"family": "published"}]
+        self.runs(out, "_parameters", ("family",)).do(families, parameters, "parameters")
+        rows = [row for pictures in self.sets.values() for row in intervals(pictures, out, self)]
+        write_rows(rows, out / f"{self.name}_summary.csv")
 
 
 def tables(path: str | os.PathLike) -> dict[str, pd.DataFrame]:
@@ -136,13 +137,12 @@ def tables(path: str | os.PathLike) -> dict[str, pd.DataFrame]:
     return {"runs": pd.read_csv(path), **beside}
 
 
-def load(source: str | os.PathLike, side: int, cache: Path | None = None) -> Pictures:
+def load(source: str | os.PathLike, side: int) -> Pictures:
     """Read and squeeze a data set. Where no painters are known, near-duplicates share a group."""
     paintings = open_dataset(source)
     name = Path(source).name
     if not paintings.grouped:
-        features = None if cache is None else cache / f"{name.replace(':', '_')}_features.npz"
-        paintings = group_near_duplicates(paintings, cache=features)
+        paintings = group_near_duplicates(paintings)
     return Pictures(name, squeezed(paintings, side), paintings.labels, paintings.groups, paintings.classes)
 
 
@@ -156,7 +156,7 @@ def squeezed(paintings: Paintings, side: int) -> Tensor:
 
 
 def train_and_test(
-    pictures: Pictures, network: str, seed: int, fold: int, plan: Plan
+    pictures: Pictures, network: str, seed: int, fold: int, plan: BuildingBlocks
 ) -> tuple[dict, NDArray[np.int64]]:
     """One run: its row, and the predicted class of every tested picture, -1 for the others (N,)."""
     train, test = grouped_folds(pictures.labels, pictures.groups, plan.folds, seed)[fold]
@@ -181,7 +181,7 @@ def train_and_test(
     return row, tested
 
 
-def fit(network: nn.Module, pictures: Pictures, train: NDArray, seed: int, plan: Plan) -> None:
+def fit(network: nn.Module, pictures: Pictures, train: NDArray, seed: int, plan: BuildingBlocks) -> None:
     """Adam on the cross-entropy weighted to equal classes, with random mirroring; in place."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.from_numpy(pictures.labels)
@@ -213,7 +213,7 @@ def predict(network: nn.Module, x: Tensor) -> NDArray[np.int64]:
 
 
 def saturation_of_training(
-    pictures: Pictures, activation: str, gain: int, seed: int, plan: Plan
+    pictures: Pictures, activation: str, gain: int, seed: int, plan: BuildingBlocks
 ) -> list[dict]:
     """Saturation of the reference with another activation and ``gain``, before and after its training."""
     train, test = grouped_folds(pictures.labels, pictures.groups, plan.folds, seed)[0]
@@ -315,7 +315,7 @@ def parameters(family: str) -> list[dict]:
     return rows
 
 
-def summarise(pictures: Pictures, out: Path, plan: Plan) -> Iterable[dict]:
+def intervals(pictures: Pictures, out: Path, plan: BuildingBlocks) -> Iterable[dict]:
     """Accuracy and balanced accuracy of each network over all seeds' out-of-fold predictions, and their
     paired difference to the reference, with 95 % intervals bootstrapped over groups.
     """
@@ -334,9 +334,9 @@ def summarise(pictures: Pictures, out: Path, plan: Plan) -> Iterable[dict]:
                 found[name, f"{metric}_minus_reference"] = found[name, metric] - found[REFERENCE, metric]
         return found
 
-    intervals = bootstrap(scores, pictures.labels, *predicted.values(), groups=pictures.groups)
+    found = bootstrap(scores, pictures.labels, *predicted.values(), groups=pictures.groups)
     majority = np.bincount(pictures.labels).max() / len(pictures.labels)
-    for (name, metric), interval in intervals.items():
+    for (name, metric), interval in found.items():
         if name == REFERENCE and metric.endswith("reference"):
             continue
         yield {
@@ -364,10 +364,6 @@ def _beside(path: Path, name: str) -> Path:
     return path.with_name(f"{path.stem}_{name}.csv")
 
 
-def _runs(out: Path, name: str, keys: Sequence[str]) -> Runs:
-    return Runs(_beside(out / "building_blocks.csv", name), keys)
-
-
 def _stored(out: Path, dataset: str, network: str, seed: int, fold: int) -> Path:
     stem = f"{dataset}_{network}_{seed}_{fold}".replace(":", "-").replace(" ", "-")
     return out / "predictions" / f"{stem}.csv"
@@ -377,7 +373,7 @@ def _keep(out: Path, key: tuple, predictions: NDArray) -> None:
     write_whole(("\n".join(map(str, predictions)) + "\n").encode(), _stored(out, *key))
 
 
-def _predictions(out: Path, dataset: str, network: str, plan: Plan) -> NDArray[np.int64]:
+def _predictions(out: Path, dataset: str, network: str, plan: BuildingBlocks) -> NDArray[np.int64]:
     """(N, seeds) predicted classes, each by the fold that had not seen the picture."""
     seeds = []
     for seed in range(plan.seeds):

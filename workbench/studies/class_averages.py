@@ -6,41 +6,39 @@ The table holds means and percentiles only, nothing of a single picture. The one
 
 from __future__ import annotations
 
-import os
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.interpret.descriptors import class_averages, describe_folder
+from workbench.studies.study import Rows, TableStudy, collection_name, register
 
 
-def run(
-    data: str | os.PathLike, out: str | os.PathLike, ratings=None, name: str = "", samples: int = 2000
-) -> Path:
-    """Measure a collection, if its name is not in the table yet.
+@register
+@dataclasses.dataclass(frozen=True)
+class ClassAverages(TableStudy):
+    """What is the mean of every expression descriptor in every class of a collection?"""
 
-    Args:
-        data: what :func:`~workbench.data.atelier.open_dataset` takes.
-        out: folder of the table ``class_averages.csv``.
-        ratings: the table of a folder, if it is not its ``ratings.csv``.
-        name: of the collection in the column ``data``; by default the folder's.
-        samples: of the bootstrap.
+    keys = ("data",)
+    sources = ("data", "ratings")
 
-    Returns:
-        Path of the table: the rows of :func:`~workbench.interpret.descriptors.class_averages` with ``data``,
-        and with the number of paintings and painters in all.
-    """
-    runs = Runs(Path(out) / "class_averages.csv", ("data",))
-    name = name or ("atelier" if str(data).startswith("atelier") else Path(data).name)
+    data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
+    ratings: str = ""  # the table of a folder, if it is not its ratings.csv
+    samples: int = 2000  # of the bootstrap over painters
 
-    def measure(data: str) -> list[dict]:
-        table = describe_folder(pictures)
-        count = {"paintings": len(pictures), "painters": len(np.unique(pictures.groups))}
-        return [{**row, **count} for row in class_averages(table, samples)]
+    def plan(self) -> list[dict]:
+        """One run: the collection."""
+        return [{"data": collection_name(self.data)}]
 
-    if {"data": name} not in runs:
-        pictures = open_dataset(data, ratings)
-        runs.do([{"data": name}], measure, "class averages")
-    return runs.path
+    def prepare(self, out: Path) -> Callable[..., Rows]:
+        """The pictures are opened."""
+        pictures = open_dataset(self.data, self.ratings or None)
+
+        def describe(data: str) -> list[dict]:
+            count = {"paintings": len(pictures), "painters": len(np.unique(pictures.groups))}
+            return [{**row, **count} for row in class_averages(describe_folder(pictures), self.samples)]
+
+        return describe

@@ -7,6 +7,7 @@ painters. The table holds sums and means only, nothing of a single picture.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,17 +16,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.core.runs import Runs
 from workbench.metrics import agreement
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.checks import weighted_mean
 from workbench.studies.ratings import Ratings, read_ratings
+from workbench.studies.study import TableStudy, collection_name, register
 
 TOPICS = ("counts", "sizes", "agreement", "ceiling", "votes", "space")
 CLEAR = 0.5  # of the raters: a picture on which half of them name one mood
 
 
-class Rows:
+class TopicRows:
     """Collects the rows of one topic: name, other, estimate, low, high, sd, pictures."""
 
     def __init__(self, groups: NDArray, samples: int, seed: int):
@@ -64,7 +65,7 @@ class Rows:
         )
 
 
-def counts(ratings: Ratings, rows: Rows) -> None:
+def counts(ratings: Ratings, rows: TopicRows) -> None:
     """How many pictures and painters, and how much a painter's other pictures say of a picture's mood."""
     data = ratings.data
     for c, mood in enumerate(data.classes):
@@ -99,7 +100,7 @@ def _same_painter(labels: NDArray, groups: NDArray, num_classes: int) -> NDArray
     return (top & hot.astype(bool)).sum(1) / top.sum(1)
 
 
-def sizes(ratings: Ratings, rows: Rows) -> None:
+def sizes(ratings: Ratings, rows: TopicRows) -> None:
     """Short side in pixels and how long the format is: what a square crop loses."""
     data = ratings.data
     size = []
@@ -118,7 +119,7 @@ def sizes(ratings: Ratings, rows: Rows) -> None:
         rows.number("long side / short side, 50 % quantile", np.median(aspect[own]), mood, int(own.sum()))
 
 
-def agreement_of_raters(ratings: Ratings, rows: Rows) -> None:
+def agreement_of_raters(ratings: Ratings, rows: TopicRows) -> None:
     """How often two raters name the same mood, and how clear the label is in the votes."""
     data = ratings.data
     if data.votes is None:
@@ -144,7 +145,7 @@ def agreement_of_raters(ratings: Ratings, rows: Rows) -> None:
         rows.interval("Fleiss kappa", agreement.fleiss_kappa, one, other=mood, of=two)
 
 
-def ceiling(ratings: Ratings, rows: Rows) -> None:
+def ceiling(ratings: Ratings, rows: TopicRows) -> None:
     """What guessing, one more rater and the best possible predictor score against the labels."""
     data, n = ratings.data, ratings.counts
     rows.number("majority class", np.bincount(data.labels).max() / len(data), "accuracy")
@@ -185,7 +186,7 @@ def _class_mean(hits: NDArray, labels: NDArray, weights: NDArray | None = None):
     return float(mean) if weights is None else mean
 
 
-def votes(ratings: Ratings, rows: Rows) -> None:
+def votes(ratings: Ratings, rows: TopicRows) -> None:
     """Votes that pictures of each label got, and what a second rater names when the first named a mood."""
     data = ratings.data
     if data.votes is None:
@@ -201,7 +202,7 @@ def votes(ratings: Ratings, rows: Rows) -> None:
                 rows.number(f"second rater, first {mood}", table[c, k], named)
 
 
-def space(ratings: Ratings, rows: Rows) -> None:
+def space(ratings: Ratings, rows: TopicRows) -> None:
     """Means of the feelings by mood, how they go together, and how much of each the mood explains."""
     data, feelings = ratings.data, ratings.feelings
     for c, mood in enumerate(data.classes):
@@ -247,40 +248,41 @@ def _eta_squared(values: NDArray, labels: NDArray, weights: NDArray | None = Non
 _MEASURES = dict(zip(TOPICS, (counts, sizes, agreement_of_raters, ceiling, votes, space), strict=True))
 
 
-def run(
-    data: str = "atelier:60",
-    out: str | Path = "runs/02",
-    ratings: str | Path | None = None,
-    samples: int = 2000,
-    seed: int = 0,
-) -> Path:
-    """Measure all topics on a data set and write (or go on with) ``data_and_moods.csv`` in ``out``.
+@register
+@dataclasses.dataclass(frozen=True)
+class DataAndMoods(TableStudy):
+    """What do the paintings and their raters allow a classifier to reach?
 
-    Args:
-        data: a folder of paintings, or "atelier:N".
-        out: folder of the table.
-        ratings: the table of a folder, if it is not its ``ratings.csv``.
-        samples: bootstrap samples over painters.
-        seed: of the bootstrap and the posterior draws.
-
-    Returns:
-        The CSV: data, topic, seed, name, other, estimate, low, high, pictures, sd, provenance. A topic that
-        the data does not know (votes, feelings) has no rows.
+    A topic that the data does not know (votes, feelings) has no rows.
     """
-    found = read_ratings(str(data), ratings)
 
-    def measure(data: str, topic: str, seed: int) -> list[dict]:
-        rows = Rows(found.data.groups, samples, seed)
-        _MEASURES[topic](found, rows)
-        return rows.rows
+    keys = ("data", "topic", "seed")
+    sources = ("data", "ratings")
 
-    plan = [{"data": found.name, "topic": topic, "seed": seed} for topic in TOPICS]
-    runs = Runs(Path(out) / "data_and_moods.csv", ("data", "topic", "seed"))
-    return runs.do(plan, measure, desc="data and moods")
+    data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
+    ratings: str = ""  # the table of a folder, if it is not its ratings.csv
+    samples: int = 2000  # of the bootstrap over painters
+    seed: int = 0  # of the bootstrap and the posterior draws
+
+    def plan(self) -> list[dict]:
+        """One run per topic."""
+        name = collection_name(self.data)
+        return [{"data": name, "topic": topic, "seed": self.seed} for topic in TOPICS]
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """Pictures, votes and feelings are read."""
+        found = read_ratings(self.data, self.ratings or None)
+
+        def describe(data: str, topic: str, seed: int) -> list[dict]:
+            rows = TopicRows(found.data.groups, self.samples, seed)
+            _MEASURES[topic](found, rows)
+            return rows.rows
+
+        return describe
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """The table of :func:`run`, empty cells of the text columns as ""."""
+    """The table of the study, empty cells of the text columns as ""."""
     table = pd.read_csv(path, keep_default_na=True)
     return table.assign(other=table["other"].fillna(""))
 

@@ -7,13 +7,12 @@ the number of modules. All start from random weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
 from pathlib import Path
 
 from workbench.classify.configs import FinetuneConfig
 from workbench.classify.finetune import FinetuneEstimator
-from workbench.classify.summary import compare
-from workbench.data.paintings import Paintings
+from workbench.studies.study import ComparisonStudy, register
 
 BASELINE = "augmentation=brush"
 CONFIG = FinetuneConfig(
@@ -44,24 +43,25 @@ VARIANTS: dict[str, dict] = {
 }
 
 
-def run(
-    data: Paintings,
-    out: str | Path,
-    config: FinetuneConfig = CONFIG,
-    split_seeds: Sequence[int] = (0,),
-    variants: Mapping[str, Mapping] = VARIANTS,
-    samples: int = 2000,
-) -> Path:
-    """Cross-validate every variant; ``dkse.csv`` and ``dkse_predictions.csv`` in ``out``.
+@register
+@dataclasses.dataclass(frozen=True)
+class Dkse(ComparisonStudy):
+    """What does the light double-kernel classifier gain from augmentation, and from its own parts?"""
 
-    Args:
-        data: the paintings.
-        out: folder.
-        config: the base.
-        split_seeds: one grouped cross-validation each.
-        variants: label -> fields of the config that differ.
-        samples: of the bootstrap.
-    """
-    estimators = {label: FinetuneEstimator(config, **changes) for label, changes in variants.items()}
-    sizes = {"folds": config.folds, "split_seeds": split_seeds, "samples": samples}
-    return compare("dkse", out, data, estimators, BASELINE, **sizes)
+    baseline = BASELINE
+    sources = ("data",)
+
+    data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
+    config: FinetuneConfig = CONFIG  # the training that the variants differ from
+    variants: tuple[str, ...] = tuple(VARIANTS)  # which are compared
+    split_seeds: tuple[int, ...] = (0,)  # one grouped cross-validation each
+    samples: int = 2000  # of the bootstrap
+
+    def estimators(self, out: Path) -> dict[str, FinetuneEstimator]:
+        """The base with one thing changed each."""
+        labels = dict.fromkeys([BASELINE, *self.variants])
+        return {label: FinetuneEstimator(self.config, **VARIANTS[label]) for label in labels}
+
+    def folds_per_split(self) -> int:
+        """As the training says."""
+        return self.config.folds

@@ -14,8 +14,7 @@ Four cases, each a network and pictures:
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from workbench import models
-from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.transforms import Squeeze, Views
-from workbench.interpret.faithfulness import MEASURES, Settings, measure, summarise
+from workbench.interpret.faithfulness import MEASURES, Settings, judgements, summarise
 from workbench.interpret.localisation import mask_area, pointing_game, relevance_mass
 from workbench.interpret.methods import METHODS, attribute
 from workbench.studies.quick_networks import (
@@ -36,61 +34,71 @@ from workbench.studies.quick_networks import (
     predictions,
     share_right,
 )
+from workbench.studies.study import TableStudy, collection_name, register
 
 CASES = ("paintings", "atelier", "seal", "no cue")
-KEYS = ("case", "network", "data")
 PACKAGED = (
     "network", "weights", "size", "method", "measure", "estimate", "low", "high", "vs_random",
     "vs_random_low", "vs_random_high", "vs_edges", "vs_edges_low", "vs_edges_high", "pictures", "seeds",
 )  # fmt: skip
+Judged = tuple[list[dict], list[dict], list[dict]]
 _TEST = 100_000  # first seed of the atelier's test pictures
 
 
+@register
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What is measured, and at which cost: about 10 minutes on one core by default."""
+class ExplanationsHold(TableStudy):
+    """Do explanations hold? Every attribution method, judged on paintings and where the truth is known.
 
-    model: str = "mood_lite0"  # shipped classifier of the case `paintings`
+    About 10 minutes on one core by default. Beside the table lies ``…_pictures.csv``, every value of every
+    picture. Rows of the measure ``accuracy`` have no method.
+    """
+
+    keys = ("case", "network", "data")
+    sources = ("data", "ratings")
+
+    data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
+    ratings: str = ""  # the table of a folder, if it is not its ratings.csv
+    model: str = "mood_lite0"  # shipped classifier of the case "paintings"
     pictures: int = 60  # of the paintings, drawn by the seed
     painted: int = 30  # test pictures of the atelier
     training: int = 250  # atelier pictures that its classifiers are fitted on
     size: int = 160  # pixels of a side; a picture is squeezed to a square
     seed: int = 0  # of the choice of pictures
-    settings: Settings = dataclasses.field(default_factory=Settings)
+    settings: Settings = dataclasses.field(default_factory=Settings)  # of the measures
+
+    def plan(self) -> list[dict]:
+        """The four cases."""
+        name = collection_name(self.data)
+        return [
+            {"case": "paintings", "network": self.model, "data": name},
+            {"case": "atelier", "network": "lite0 + linear layer", "data": "atelier"},
+            {"case": "seal", "network": "lite0 stage 3 + linear layer", "data": "atelier, sealed"},
+            {"case": "no cue", "network": "lite0 + linear layer", "data": "atelier, sealed"},
+        ]
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of the shipped classifier."""
+        return models.card(run["network"]).sha256 if run["case"] == "paintings" else None
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """The atelier's classifier is fitted once, when it is needed."""
+        cases = _Cases(self)
+        details = self.runs(out, "_pictures")
+
+        def judge(case: str, network: str, data: str) -> list[dict]:
+            rows, values, more = getattr(cases, case.replace(" ", "_"))()
+            details.add({"case": case, "network": network, "data": data}, *values, seconds=0, stamp=False)
+            return [*rows, *more]
+
+        return judge
 
 
-def run(data: str | os.PathLike, out: str | os.PathLike, plan: Plan | None = None, ratings=None) -> Path:
-    """Measure all four cases; cases that are in the table already are not measured again.
+class _Cases:
+    """What is judged: rows of the table, the values of every picture, and rows of accuracy."""
 
-    Args:
-        data: what :func:`~workbench.data.atelier.open_dataset` takes, e.g. "atelier:60" or a folder.
-        out: folder of the table ``explanations_hold.csv``.
-        plan: see :class:`Plan`.
-        ratings: the table of a folder, if it is not its ``ratings.csv``.
-
-    Returns:
-        Path of the table: the rows of :func:`~workbench.interpret.faithfulness.summarise` with case, network
-        and data; rows with the measure ``accuracy`` have no method.
-    """
-    plan = plan or Plan()
-    source = str(data).split(":")[0]
-    name = source if source == "atelier" else Path(data).name
-    study = _Study(data, ratings, plan)
-    runs = Runs(Path(out) / "explanations_hold.csv", KEYS)
-    keys = [
-        {"case": "paintings", "network": plan.model, "data": name},
-        {"case": "atelier", "network": "lite0 + linear layer", "data": "atelier"},
-        {"case": "seal", "network": "lite0 stage 3 + linear layer", "data": "atelier, sealed"},
-        {"case": "no cue", "network": "lite0 + linear layer", "data": "atelier, sealed"},
-    ]
-    return runs.do(keys, lambda case, network, data: getattr(study, case.replace(" ", "_"))(), "cases")
-
-
-class _Study:
-    """The cases; the atelier's classifier is fitted once."""
-
-    def __init__(self, data, ratings, plan: Plan):
-        self.data, self.ratings, self.plan = data, ratings, plan
+    def __init__(self, study: ExplanationsHold):
+        self.data, self.ratings, self.plan = study.data, study.ratings or None, study
         self._moods: nn.Module | None = None
 
     @property
@@ -100,7 +108,7 @@ class _Study:
             self._moods = mood_network(train.x, train.moods)
         return self._moods
 
-    def paintings(self) -> list[dict]:
+    def paintings(self) -> Judged:
         network, card = models.load(self.plan.model)
         known = Views.from_card(card.preprocessing)
         views = Views((Squeeze(self.plan.size),), known.mean, known.std)
@@ -108,43 +116,39 @@ class _Study:
         chosen = np.random.default_rng(self.plan.seed).permutation(len(data))[: self.plan.pictures]
         x = torch.cat([views(data.read(int(i))) for i in chosen])
         found = predictions(network, x)
-        rows = summarise(measure(network, x, found, None, self.plan.settings), data.groups[chosen])
-        origin = {
-            "weights": card.sha256[:12],
-            "size": self.plan.size,
-        }  # which network exactly, and how it saw
-        rows = [{**row, **origin} for row in rows]
+        values = list(judgements(network, x, found, None, self.plan.settings))
+        origin = {"weights": card.sha256[:12], "size": self.plan.size}  # which network, and how it saw
+        rows = [{**row, **origin} for row in summarise(values, data.groups[chosen])]
+        values = [{**row, "path": data.paths[chosen[row["picture"]]]} for row in values]
+        more = []
         if set(data.classes) <= set(card.class_names):
             labels = [card.class_names.index(data.classes[k]) for k in data.labels[chosen]]
-            rows.append(_accuracy(share_right(found, labels), len(chosen)))
-        return rows
+            more.append(_accuracy(share_right(found, labels), len(chosen)))
+        return rows, values, more
 
-    def atelier(self) -> list[dict]:
+    def atelier(self) -> Judged:
         test = painted(self.plan.painted, self.plan.size, _TEST)
         found = predictions(self.mood_classifier, test.x)
-        rows = summarise(measure(self.mood_classifier, test.x, found, test.masks, self.plan.settings))
-        return [*rows, _accuracy(share_right(found, test.moods), len(found))]
+        values = list(judgements(self.mood_classifier, test.x, found, test.masks, self.plan.settings))
+        return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
 
-    def seal(self) -> list[dict]:
+    def seal(self) -> Judged:
         train = painted(self.plan.training, self.plan.size, sealed=True)
         network = detail_network(train.x, train.seals)
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
         bare = painted(self.plan.painted, self.plan.size, _TEST, sealed=True, stamped=False)
         found = predictions(network, test.x)
-        rows = summarise(measure(network, test.x, found, test.masks, self.plan.settings))
+        values = list(judgements(network, test.x, found, test.masks, self.plan.settings))
         without = share_right(predictions(network, bare.x), test.seals)
-        return [
-            *rows,
-            _accuracy(share_right(found, test.seals), len(found)),
-            _accuracy(without, len(found), "seal taken out"),
-        ]
+        more = [_accuracy(share_right(found, test.seals), len(found))]
+        return summarise(values), values, [*more, _accuracy(without, len(found), "seal taken out")]
 
-    def no_cue(self) -> list[dict]:
+    def no_cue(self) -> Judged:
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
         network, settings = self.mood_classifier, self.plan.settings
         found = predictions(network, test.x)
-        rows = _inside(network, test.x, found, test.masks, settings)
-        return [*summarise(rows), _accuracy(share_right(found, test.moods), len(found))]
+        values = _inside(network, test.x, found, test.masks, settings)
+        return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
 
 
 def _inside(network: nn.Module, x: Tensor, target: Tensor, masks: Tensor, settings: Settings) -> list[dict]:

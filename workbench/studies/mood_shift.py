@@ -12,9 +12,9 @@ moves there is the classifier's unrest.
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
+import functools
 import io
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,24 +27,24 @@ from tqdm import tqdm
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.features import StatisticsFeatures
 from workbench.classify.statistics import StatisticsEstimator
+from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError
-from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.images import list_images, read_image
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
 from workbench.interpret.descriptors import DESCRIPTORS, describe
-from workbench.metrics.bootstrap import bootstrap_draws, percentiles
+from workbench.metrics.bootstrap import resample
 from workbench.metrics.calibration import apply_temperature, fit_temperature
 from workbench.metrics.checks import weighted_mean
 from workbench.metrics.classification import balanced_accuracy, confusion_matrix
-from workbench.metrics.paired import holm, two_sided_p
-from workbench.studies.stylizers import SHORT_SIDE, free_photos
+from workbench.metrics.paired import holm
+from workbench.studies.study import TableStudy, register
+from workbench.studies.stylizers import SHORT_SIDE, free_photos, weights_of
 from workbench.styles.stylize import stylize
 
 CONTROL = "JPEG, quality 75"
 STYLES = ("fsgan_pepper", "fsgan_ink", CONTROL, "colormatrix_gray")
-_KEEP_EVERY = 25  # pictures between two writes of what was measured
 CONFIG = StatisticsConfig(variants=("lite0",), eval_crops=((224, 3),), split_seeds=(0,))
 
 
@@ -57,58 +57,51 @@ def redraw(image: Image.Image, style: str) -> Image.Image:
     return read_image(file.getvalue())
 
 
-class Pictures:
-    """Pictures with what is measured on them, kept on disk so that an interrupted study loses little.
+@dataclasses.dataclass(frozen=True)
+class Collection:
+    """Pictures of one kind, and what is measured on each, kept by the picture's own content.
 
     Args:
         name: in the table.
+        files: what identifies each picture: its file, or its pixels.
         read: gives picture ``i``.
         names: one for each picture.
         groups: (N,) painter of each, or its own name.
-        folder: of the kept measurements.
+        kept: of the measurements.
         config: views and networks of the classifier.
     """
 
-    def __init__(
-        self,
-        name: str,
-        read: Callable[[int], Image.Image],
-        names: Sequence[str],
-        groups: NDArray,
-        folder: Path,
-        config: StatisticsConfig,
-    ):
-        self.name, self.names, self.groups = name, tuple(names), groups
-        self._read, self._folder, self._config = read, folder, config
+    name: str
+    files: Sequence
+    read: Callable[[int], Image.Image]
+    names: tuple[str, ...]
+    groups: NDArray
+    kept: Cache
+    config: StatisticsConfig
 
     def __len__(self) -> int:
         return len(self.names)
 
     def measured(self, style: str = "") -> tuple[torch.Tensor, NDArray]:
         """(N, D) statistics and (N, K) descriptors of the redrawn pictures, of the untouched ones for ""."""
-        settings = [self.name, self.names, style, self._config.variants, self._config.size]
-        settings += [self._config.eval_crops, list(DESCRIPTORS)]
-        key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
-        kept = self._folder / f"{key}.npz"
-        statistics, descriptors = [], []
-        if kept.is_file():
-            with np.load(kept) as stored:
-                statistics, descriptors = list(stored["statistics"]), list(stored["descriptors"])
-        todo = range(len(statistics), len(self))
-        for i in tqdm(todo, desc=style or self.name, unit="picture", disable=None):
-            image = self._read(i)
-            image = redraw(image, style) if style else image
-            statistics.append(StatisticsFeatures.of(self._config).measure(image))
-            descriptors.append(np.array(list(describe(image).values())))
-            if (i + 1) % _KEEP_EVERY == 0 or i + 1 == len(self):
-                self._keep(kept, statistics, descriptors)
-        return torch.from_numpy(np.stack(statistics)), np.stack(descriptors)
+        features = StatisticsFeatures.of(self.config)
 
-    def _keep(self, path: Path, statistics: list[NDArray], descriptors: list[NDArray]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part.npz")
-        np.savez(partial, statistics=np.stack(statistics), descriptors=np.stack(descriptors))
-        partial.replace(path)
+        def of(i: int) -> dict[str, NDArray]:
+            image = self.read(i)
+            image = redraw(image, style) if style else image
+            return {
+                "statistics": features.measure(image),
+                "descriptors": np.array(list(describe(image).values())),
+            }
+
+        settings = (style, weights_of(style), self.config.variants, self.config.size, self.config.eval_crops)
+        settings += (list(DESCRIPTORS),)
+        found = [
+            self.kept.arrays(key("redrawn", 1, settings, picture=self.files[i]), functools.partial(of, i))
+            for i in tqdm(range(len(self)), desc=style or self.name, unit="picture", disable=None)
+        ]
+        statistics, descriptors = (np.stack([one[k] for one in found]) for k in ("statistics", "descriptors"))
+        return torch.from_numpy(statistics), descriptors
 
 
 class Readers:
@@ -195,17 +188,15 @@ def mood_rows(
 
     known = np.full(len(first), -1) if labels is None else labels
     arrays = (first, then, before, after, known)
-    estimate, draws = bootstrap_draws(metric, *arrays, groups=groups, samples=samples, seed=seed)
-    paired = [k for k in estimate if k[0] == "change"]
-    p = holm({k: two_sided_p(draws[k]) for k in paired})
-    p |= {k: two_sided_p(draws[k]) for k in estimate if k[0] == "accuracy change"}
+    found = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
+    p = holm({k: found.p(k) for k in found.estimate if k[0] == "change"})
+    p |= {k: found.p(k) for k in found.estimate if k[0] == "accuracy change"}
     rows = []
-    for key, value in estimate.items():
-        measure, name, other = key
-        low, high = percentiles(draws[key])
+    for statistic in found.estimate:
+        measure, name, other = statistic
         n = int((first == classes.index(name)).sum()) if measure == "transition" else len(first)
-        rows.append({"measure": measure, "name": name, "other": other, "estimate": value, "low": low})
-        rows[-1] |= {"high": high, "p": p.get(key, ""), "pictures": n}
+        rows.append({"measure": measure, "name": name, "other": other, **found.interval(statistic)._asdict()})
+        rows[-1] |= {"p": p.get(statistic, ""), "pictures": n}
     return rows
 
 
@@ -231,32 +222,33 @@ def descriptor_rows(
         if len(np.unique(groups[both])) < 2 or spread < 1e-12:
             continue
         change = (after[both, k] - before[both, k]) / spread
-        estimate, draws = bootstrap_draws(
-            weighted_mean, change, groups=groups[both], samples=samples, seed=seed
-        )
-        low, high = percentiles(draws[""])
-        p[name] = two_sided_p(draws[""])
-        rows.append({"measure": "descriptor", "name": name, "other": "", "estimate": estimate[""]})
-        rows[-1] |= {"low": low, "high": high, "pictures": int(both.sum())}
+        found = resample(weighted_mean, change, groups=groups[both], samples=samples, seed=seed)
+        p[name] = found.p()
+        rows.append({"measure": "descriptor", "name": name, "other": "", **found.interval()._asdict()})
+        rows[-1]["pictures"] = int(both.sum())
     corrected = holm(p)
     return [row | {"p": corrected[row["name"]]} for row in rows]
 
 
-def photographs(folder: str | Path = "", count: int = 120) -> tuple[list[str], Callable[[int], Image.Image]]:
-    """Names and a reader of at most ``count`` photos spread over a folder, shrunk to short side 288, the size
-    that the stylizers learned; without a folder the photographs that come with scikit-image and scikit-learn.
+def photographs(
+    folder: str | Path = "", count: int = 120
+) -> tuple[list[str], Callable[[int], Image.Image], list]:
+    """Names, a reader and the contents of at most ``count`` photos spread over a folder, shrunk to short side
+    288, the size that the stylizers learned; without a folder the photographs that come with scikit-image and
+    scikit-learn.
 
     Raises:
         DatasetError: fewer than two photos.
     """
     if not folder:
         free = free_photos()
-        return list(free), lambda i: Image.fromarray(list(free.values())[i])
+        return list(free), lambda i: Image.fromarray(list(free.values())[i]), list(free.values())
     files = list_images(folder)
     if len(files) < 2:
         raise DatasetError(f"Expected at least 2 photos in {folder} but found {len(files)}. Add more.")
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)]
-    return [f.relative_to(folder).as_posix() for f in chosen], lambda i: _shrunk(read_image(chosen[i]))
+    names = [f.relative_to(folder).as_posix() for f in chosen]
+    return names, lambda i: _shrunk(read_image(chosen[i])), chosen
 
 
 def _shrunk(image: Image.Image) -> Image.Image:
@@ -266,49 +258,66 @@ def _shrunk(image: Image.Image) -> Image.Image:
     return image.resize([max(SHORT_SIDE, round(s * scale)) for s in image.size], Image.Resampling.LANCZOS)
 
 
-def run(
-    data: str | Path = "atelier:60",
-    out: str | Path = "runs/11",
-    photos: str | Path = "",
-    styles: Sequence[str] = STYLES,
-    photo_count: int = 120,
-    config: StatisticsConfig = CONFIG,
-    samples: int = 2000,
-    seed: int = 0,
-) -> Path:
-    """Measure what is not measured yet and write ``mood_shift.csv`` in ``out``.
+@register
+@dataclasses.dataclass(frozen=True)
+class MoodShift(TableStudy):
+    """How does redrawing a picture change the mood that a classifier reads in it?
 
-    Args:
-        data: a folder of labelled paintings, or "atelier:N".
-        out: folder of the table; ``kept`` in it holds what was measured on each picture.
-        photos: a folder of photos; "" takes the six free ones of installed packages.
-        styles: of :func:`workbench.styles.stylize.styles`, or :data:`CONTROL`.
-        photo_count: at most so many photos.
-        config: of the classifier.
-        samples, seed: of the bootstrap over painters (over photos for photos).
-
-    Returns:
-        The CSV: subject ("paintings" or "photos"), style, then the columns of :func:`mood_rows`, provenance.
+    Rows have subject ("paintings" or "photos"), style, and the columns of :func:`mood_rows`. Beside the table
+    lies ``…_pictures.csv``, both readings of every picture.
     """
-    found, kept = open_dataset(str(data)), Path(out) / "kept"
-    paintings = Pictures("paintings", found.read, found.paths, np.asarray(found.groups), kept, config)
-    names, read = photographs(photos, photo_count)
-    scenes = Pictures("photos", read, names, np.array(names), kept, config)
-    readers: list[Readers] = []
 
-    def measure(subject: str, style: str) -> list[dict]:
-        if not readers:
-            readers.append(Readers(found, paintings.measured()[0], config))
-        pictures = paintings if subject == "paintings" else scenes
-        (before, described), (after, redescribed) = pictures.measured(), pictures.measured(style)
-        reads = readers[0].held_out if subject == "paintings" else readers[0].others
-        labels = found.labels if subject == "paintings" else None
-        readings, options = (reads(before), reads(after)), {"samples": samples, "seed": seed}
-        return [
-            *mood_rows(*readings, found.classes, pictures.groups, labels, **options),
-            *descriptor_rows(described, redescribed, pictures.groups, **options),
-        ]
+    keys = ("subject", "style")
+    sources = ("data", "photos")
+    selection = ("styles",)
 
-    plan = [{"subject": s, "style": style} for style in styles for s in ("paintings", "photos")]
-    runs = Runs(Path(out) / "mood_shift.csv", ("subject", "style"))
-    return runs.do(plan, measure, desc="mood shift")
+    data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
+    photos: str = ""  # folder of photos; "" takes the six free ones of installed packages
+    styles: tuple[str, ...] = STYLES  # names of the menu, or "JPEG, quality 75"
+    photo_count: int = 120  # photos at most
+    config: StatisticsConfig = CONFIG  # of the classifier
+    samples: int = 2000  # of the bootstrap over painters, or over photos
+    seed: int = 0  # of the bootstrap
+
+    def plan(self) -> list[dict]:
+        """Every style on both kinds of picture."""
+        return [{"subject": s, "style": style} for style in self.styles for s in ("paintings", "photos")]
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of the style."""
+        return weights_of(run["style"])
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """The untouched pictures are measured and the readers fitted; measurements are kept in ``kept``."""
+        data, kept = open_dataset(self.data), Cache(out / "kept")
+        files = [data.root / path for path in data.paths]
+        paintings = Collection("paintings", files, data.read, data.paths, data.groups, kept, self.config)
+        names, read, files = photographs(self.photos, self.photo_count)
+        scenes = Collection("photos", files, read, tuple(names), np.array(names), kept, self.config)
+        readers = Readers(data, paintings.measured()[0], self.config)
+        details = self.runs(out, "_pictures")
+
+        def compare(subject: str, style: str) -> list[dict]:
+            pictures = paintings if subject == "paintings" else scenes
+            (before, described), (after, redescribed) = pictures.measured(), pictures.measured(style)
+            reads = readers.held_out if subject == "paintings" else readers.others
+            labels = data.labels if subject == "paintings" else None
+            readings, options = (reads(before), reads(after)), {"samples": self.samples, "seed": self.seed}
+            each = picture_rows(pictures, *readings, data.classes)
+            details.add({"subject": subject, "style": style}, *each, seconds=0, stamp=False)
+            return [
+                *mood_rows(*readings, data.classes, pictures.groups, labels, **options),
+                *descriptor_rows(described, redescribed, pictures.groups, **options),
+            ]
+
+        return compare
+
+
+def picture_rows(pictures: Collection, before: NDArray, after: NDArray, classes: Sequence[str]) -> list[dict]:
+    """Picture, group and the probability of every class before and after, one row per picture."""
+    return [
+        {"picture": name, "group": str(group)}
+        | {f"before_{c}": float(v) for c, v in zip(classes, first, strict=True)}
+        | {f"after_{c}": float(v) for c, v in zip(classes, then, strict=True)}
+        for name, group, first, then in zip(pictures.names, pictures.groups, before, after, strict=True)
+    ]

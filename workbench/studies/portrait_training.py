@@ -10,10 +10,9 @@ best when it has converged.
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import json
-import logging
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -25,15 +24,13 @@ from PIL import Image
 from workbench import models
 from workbench.core.files import write_image, write_whole
 from workbench.core.pixels import to_pixels, to_tensor
-from workbench.core.runs import Runs
 from workbench.data.faces import Portrait, load_portraits, split_by_person
 from workbench.data.scenes import load_pictures
+from workbench.studies.study import TableStudy, register
 from workbench.training.configs import PortraitConfig, StylizerConfig, config_for
 from workbench.training.portrait_measures import background_psnr, draw_all, latency, nearness
 from workbench.training.scene_data import SceneData
 from workbench.training.trainer import Trainer
-
-log = logging.getLogger(__name__)
 
 PEER, SHIPPED, PHOTOS = "ugatit_light", "afgan_portrait", "photos"
 PHOTO_SIDE, STYLE_SIDE, CROP = 192, 176, 160  # pixels: faces of both kinds come out about as large
@@ -86,87 +83,81 @@ def draw_whole(network: torch.nn.Module, photo: NDArray[np.uint8]) -> NDArray[np
     return cv2.resize(drawing, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def run(
-    portraits: str | Path,
-    annotations: str | Path,
-    style: str | Path,
-    out: str | Path,
-    minutes: float | None = None,
-    held_out: float = PortraitConfig.held_out,
-    seed: int = 0,
-    person: str = PERSON,
-    **changes,
-) -> Path:
-    """Train U-GAT-IT light, then measure it beside the shipped AFGAN. Interrupted, it goes on.
+@register
+@dataclasses.dataclass(frozen=True)
+class PortraitTraining(TableStudy):
+    """How far does U-GAT-IT light come with AFGAN's portraits, anime faces and processor minutes?
 
-    Args:
-        portraits: folder of portraits.
-        annotations: their landmarks and masks, see :mod:`workbench.data.faces`.
-        style: folder of anime faces.
-        out: folder for the training, the drawings and the table.
-        minutes: of one core; by default those that AFGAN's training took, by its card.
-        held_out: share of the people that is held out; by default AFGAN's.
-        seed: of that split; by default AFGAN's.
-        person: which portraits show the same person, see :func:`workbench.data.faces.person_of`.
-        changes: other choices of the training than :func:`config` makes, such as smaller networks.
-
-    Returns:
-        ``portrait_training.csv``: method and source of the portraits ("all" of them, or one collection);
-        nearness to the style and lightness of the skin (:func:`nearness`); of all portraits
-        ``background_psnr`` in dB, mean over those of the pixels outside the true mask; steps and processor
-        minutes of the training, parameters, milliseconds of 256² on one thread; provenance.
+    Rows have method and source of the portraits ("all" of them, or one collection); nearness to the style and
+    lightness of the skin (:func:`nearness`); of all portraits ``background_psnr`` in dB, mean over those of
+    the pixels outside the true mask; steps and processor minutes of the training, parameters, milliseconds of
+    256² on one thread. Interrupted, the training goes on.
     """
-    out = Path(out)
-    everyone = load_portraits(portraits, annotations)
-    learnt, _, test = split_by_person(list(everyone), held_out, seed, person)
-    pictures = list(load_pictures(style, 256).values())
-    if minutes is None:
-        minutes = _minutes(models.card(SHIPPED))
-    training = config(out / PEER, minutes, **changes)
-    peer = models.create(training.architecture, **training.arguments)
-    weights = train({n: everyone[n] for n in learnt}, pictures, training)
-    peer.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    done = json.loads((weights.parent / _DONE).read_text())
-    return _measure({n: everyone[n] for n in test}, pictures, peer.eval(), done, out)
+
+    keys = ("method",)
+    sources = ("portraits", "annotations", "style")
+
+    portraits: str  # folder of portraits
+    annotations: str  # folder of their landmarks and masks, see workbench.data.faces
+    style: str  # folder of anime faces
+    minutes: float | None = None  # of one core; by default those that AFGAN's training took, by its card
+    held_out: float = PortraitConfig.held_out  # share of the people who are not learnt from
+    seed: int = 0  # of that split
+    person: str = PERSON  # regular expression whose groups name the person that a portrait shows
+    changes: dict = dataclasses.field(default_factory=dict)  # other choices of the peer's training
+
+    def plan(self) -> list[dict]:
+        """The photos themselves, the shipped portraits, and the peer."""
+        return [{"method": method} for method in (PHOTOS, SHIPPED, PEER)]
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of the shipped network."""
+        return models.card(SHIPPED).sha256 if run["method"] == SHIPPED else None
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """The peer is trained; everything is drawn and compared with the style at once."""
+        everyone = load_portraits(self.portraits, self.annotations)
+        learnt, _, test = split_by_person(list(everyone), self.held_out, self.seed, self.person)
+        pictures = list(load_pictures(self.style, 256).values())
+        minutes = _minutes(models.card(SHIPPED)) if self.minutes is None else self.minutes
+        training = config(out / f"{PEER}-{self.content_key[-12:]}", minutes, **self.changes)
+        weights = train({n: everyone[n] for n in learnt}, pictures, training)
+        peer = models.create(training.architecture, **training.arguments)
+        peer.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        done = json.loads((weights.parent / _DONE).read_text())
+        return _judge({n: everyone[n] for n in test}, pictures, peer.eval(), done, out)
 
 
-def _measure(
+def _judge(
     people: dict[str, Portrait], style: list[NDArray], peer: torch.nn.Module, done: dict, out: Path
-) -> Path:
+) -> Callable[..., list[dict]]:
+    """What makes the rows of a method; all are compared at once, as the style's features take minutes."""
     torch.set_num_threads(1)
     shipped, card = models.load(SHIPPED)
     costs = {
         SHIPPED: {"steps": _steps(card), "minutes": _minutes(card)} | _cost(shipped),
         PEER: done | _cost(peer),
     }
+    photos = [p.photo for p in people.values()]
+    drawings = {
+        PHOTOS: photos,
+        SHIPPED: draw_all(shipped, list(people.values()))[0],
+        PEER: [draw_whole(peer, photo) for photo in photos],
+    }
+    *near, halves = nearness(drawings, people, style)
 
-    @cache
-    def drawings() -> dict[str, list[NDArray]]:
-        photos = [p.photo for p in people.values()]
-        return {
-            PHOTOS: photos,
-            SHIPPED: draw_all(shipped, list(people.values()))[0],
-            PEER: [draw_whole(peer, photo) for photo in photos],
-        }
-
-    @cache
-    def near() -> list[dict]:  # of all at once: the style's features take minutes
-        return nearness(drawings(), people, style)
-
-    def one(method: str) -> list[dict]:
-        _keep(drawings()[method], out / "drawings" / method)
-        *rows, halves = near()
-        rows = [row | {} for row in rows if row["pictures"] == method]
+    def rows_of(method: str) -> list[dict]:
+        _keep(drawings[method], out / "drawings" / method)
+        rows = [
+            {k: v for k, v in row.items() if k != "pictures"} for row in near if row["pictures"] == method
+        ]
         if method == PHOTOS:
-            rows.append(halves | {"source": "style set's halves"})
-        else:
-            rows[0] |= {"background_psnr": _background(drawings()[method], people)} | costs[method]
-        for row in rows:
-            del row["pictures"]
+            same = {k: v for k, v in halves.items() if k != "pictures"}
+            return [*rows, same | {"source": "style set's halves"}]
+        rows[0] |= {"background_psnr": _background(drawings[method], people)} | costs[method]
         return rows
 
-    runs = Runs(out / "portrait_training.csv", ("method",))
-    return runs.do([{"method": m} for m in (PHOTOS, SHIPPED, PEER)], one, desc="measuring")
+    return rows_of
 
 
 def _minutes(card: models.Card) -> float:
@@ -203,16 +194,3 @@ def _scaled(picture: NDArray[np.uint8], side: int, multiple: int = 1) -> NDArray
     scale = side / min(picture.shape[:2])
     size = [multiple * round(length * scale / multiple) for length in picture.shape[1::-1]]
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("portraits", help="folder of portraits")
-    parser.add_argument("annotations", help="their landmarks and masks")
-    parser.add_argument("style", help="folder of anime faces")
-    parser.add_argument("out", help="folder for the training and the table")
-    parser.add_argument("--minutes", type=float, help="of one core; by default AFGAN's")
-    parser.add_argument("--person", default=PERSON, help="regular expression: its groups name the person")
-    asked = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    run(asked.portraits, asked.annotations, asked.style, asked.out, asked.minutes, person=asked.person)

@@ -8,41 +8,51 @@ concentrated and regular energy points". Here each of these words is a number of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.errors import UnknownNameError
-from workbench.core.runs import Runs
+from workbench.core.pixels import luma
 from workbench.metrics import spectrum
-from workbench.metrics.bootstrap import percentiles
-from workbench.metrics.paired import holm, two_sided_p
-from workbench.studies.stylizers import PHOTO, TEACHER, Picture, drawers, read_photos, read_style
+from workbench.metrics.bootstrap import draw_counts, percentiles, two_sided_p
+from workbench.metrics.paired import holm
+from workbench.studies.study import TableStudy, register
+from workbench.studies.stylizers import (
+    PHOTO,
+    TEACHER,
+    Picture,
+    check_stylizers,
+    drawers,
+    read_photos,
+    read_style,
+    weights_of,
+)
 
 STYLE = "style"
 SETS = ("fsgan_pepper", TEACHER, "convolution_soften")  # drawings of the photos
 MEASURES = ("brightness", "contrast", "slope", "concentration", "directionality", "light and dark")
 
 
-def measured(picture: Picture) -> NDArray[np.float64]:
+def spectral_measures(picture: Picture) -> NDArray[np.float64]:
     """(bins + measures,) radial profile and :data:`MEASURES` of a picture.
 
     "light and dark" is of the picture itself: the standard deviation of its luma, in levels of 255.
     """
     found = spectrum.log_spectrum(picture)
-    shape = spectrum.shape(found) | {"light and dark": float((picture @ [0.299, 0.587, 0.114]).std())}
+    shape = spectrum.shape(found) | {"light and dark": float(luma(picture).std())}
     return np.concatenate([spectrum.radial_profile(found), [shape[name] for name in MEASURES]])
 
 
-def rows_of(
+def set_rows(
     own: NDArray, photos: NDArray, paired: bool, samples: int = 2000, seed: int = 0
 ) -> list[dict[str, float]]:
     """Means of a set, how they differ from the photos', and how well a measure tells the two apart.
 
     Args:
-        own: (N, K) of :func:`measured`.
+        own: (N, K) of :func:`spectral_measures`.
         photos: (M, K) of the photos.
         paired: the i-th picture is a drawing of the i-th photo (N = M).
         samples, seed: of the bootstrap over pictures, jointly for pairs and apart for two sets.
@@ -53,10 +63,9 @@ def rows_of(
         corrected after Holm over the measures; "auc": the chance that a picture of the set has a higher
         value than a photo (0.5 tells nothing).
     """
-    rng = np.random.default_rng(seed)
     n, m = len(own), len(photos)
-    weights = rng.multinomial(n, np.full(n, 1 / n), samples) / n  # (S, N)
-    others = weights if paired else rng.multinomial(m, np.full(m, 1 / m), samples) / m
+    weights = draw_counts(n, samples, seed) / n  # (S, N)
+    others = weights if paired else draw_counts(m, samples, seed + 1) / m
     draws, base = weights @ own, others @ photos  # (S, K)
     bins = own.shape[1] - len(MEASURES)
     rows, p = [], {}
@@ -67,7 +76,7 @@ def rows_of(
         rows.append(_row(head, "mean", mean, draws[:, k], n))
         rows.append(_row(head, "difference", gap, draws[:, k] - base[:, k], n))
         if k >= bins:
-            p[name] = two_sided_p(draws[:, k] - base[:, k])
+            p[name] = two_sided_p(draws[:, k] - base[:, k], n)
             above = (own[:, None, k] > photos[None, :, k]) + 0.5 * (own[:, None, k] == photos[None, :, k])
             spread = np.einsum("sn,nm,sm->s", weights, above, others, optimize=True)
             rows.append(_row(head, "auc", above.mean(), spread, n))
@@ -78,51 +87,51 @@ def rows_of(
 
 
 def _row(head: Mapping, kind: str, estimate: float, draws: NDArray, pictures: int) -> dict:
-    low, high = percentiles(draws)
+    low, high = percentiles(draws, groups=pictures)
     return {**head, "kind": kind, "estimate": float(estimate), "low": low, "high": high, "pictures": pictures}
 
 
-def run(
-    style: str | Path | Sequence[Picture] = "atelier:60",
-    out: str | Path = "runs/09",
-    photos: str | Path = "",
-    sets: Sequence[str] = SETS,
-    held_out: int = 80,
-    samples: int = 2000,
-    seed: int = 0,
-) -> Path:
-    """Measure what is not measured yet and write ``spectra.csv`` in ``out``.
+@register
+@dataclasses.dataclass(frozen=True)
+class Spectra(TableStudy):
+    """Do spectra tell photos from drawn pictures, and where between the two do redrawn photos lie?
 
-    Args:
-        style: folder of drawn pictures, "atelier:N", or the pictures.
-        out: folder of the table.
-        photos: folder of photos; "" takes six free ones of installed packages.
-        sets: stylizers, of :func:`workbench.studies.stylizers.drawers`.
-        held_out: photos to take: those that a training with the same seed holds out; 0 takes all.
-        samples, seed: of the bootstrap; the seed also of the split.
-
-    Returns:
-        The CSV: set ("photo", "style", then ``sets``), and the columns of :func:`rows_of`, provenance.
+    Rows have set ("photo", "style", then ``sets``) and the columns of :func:`set_rows`.
     """
-    shown = read_photos(photos, held_out, seed)
-    known = drawers(list(shown.values()))
-    for name in sets:
-        if name not in known:
-            raise UnknownNameError("stylizer", name, known)
-    base: list[NDArray] = []
 
-    def one(set: str) -> list[dict]:
-        if not base:
-            base.append(np.stack([measured(p) for p in shown.values()]))
-        if set == STYLE:
-            pictures = np.stack([measured(p) for p in read_style(style)])
-            return rows_of(pictures, base[0], False, samples, seed)
-        own = base[0] if set == PHOTO else np.stack([measured(known[set](p)) for p in shown.values()])
-        rows = rows_of(own, base[0], True, samples, seed)
-        return [r for r in rows if r["kind"] == "mean"] if set == PHOTO else rows
+    keys = ("set",)
+    sources = ("data", "photos")
+    selection = ("sets",)
 
-    runs = Runs(Path(out) / "spectra.csv", ("set",))
-    return runs.do([{"set": name} for name in (PHOTO, STYLE, *sets)], one, desc="spectra")
+    data: str | Sequence[Picture] = "atelier:60"  # drawn pictures: a folder, or atelier:N
+    photos: str = ""  # folder of photos; "" takes six free ones of installed packages
+    sets: tuple[str, ...] = SETS  # stylizers, by the names of the stylizers' study
+    held_out: int = 80  # photos: those that a training with the same seed holds out; 0 takes all
+    samples: int = 2000  # of the bootstrap
+    seed: int = 0  # of the split and of the bootstrap
+
+    def plan(self) -> list[dict]:
+        """Photos, drawn pictures, redrawn photos."""
+        check_stylizers(self.sets)
+        return [{"set": name} for name in (PHOTO, STYLE, *self.sets)]
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of a stylizer."""
+        return weights_of(run["set"])
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """The photos are measured."""
+        shown = list(read_photos(self.photos, self.held_out, self.seed).values())
+        style = list(read_style(self.data).values())
+        known, base = drawers(shown), np.stack([spectral_measures(p) for p in shown])
+
+        def describe(set: str) -> list[dict]:
+            pictures = style if set == STYLE else [known[set](p) for p in shown]
+            own = base if set == PHOTO else np.stack([spectral_measures(p) for p in pictures])
+            rows = set_rows(own, base, set != STYLE, self.samples, self.seed)
+            return [r for r in rows if r["kind"] == "mean"] if set == PHOTO else rows
+
+        return describe
 
 
 def examples(photo: Picture, sets: Sequence[str] = SETS) -> dict[str, tuple[Picture, NDArray]]:

@@ -15,12 +15,10 @@ All are measured on the same held-out photos by :mod:`workbench.metrics`.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import dataclasses
-import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -31,11 +29,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench.core.files import write_image, write_whole
-from workbench.core.runs import Runs
+from workbench.core.runs import read_rows, write_rows
 from workbench.data.images import read_image
 from workbench.metrics import spectrum
 from workbench.metrics.grid import grid_excess
 from workbench.studies import stylizers
+from workbench.studies.study import Study, register
 from workbench.styles import stylize as stylizer
 from workbench.training.configs import StylizerConfig, config_for
 from workbench.training.scene_data import SceneData, load_data
@@ -68,26 +67,12 @@ MEASURES = (
 REFERENCE, PHOTO, SELF = "reference", "photo", "style set against itself"
 SHIPPED = "fsgan_pepper"  # longer trained, with weights that changed on the way: see its card
 _DONE = "done.json"  # written last
+FIRST_PHASE = {"fsgan": 500, "cartoongan": 20, "animegan": 40}  # steps of the baselines
 BASELINES = ("fsgan", "cartoongan", "animegan", "ugatit_light")
 
 
 @dataclasses.dataclass(frozen=True)
-class Budget:
-    """How much each training may cost."""
-
-    distil_steps: int = 2000  # of the start that all ablations share, on crops of 192 pixels
-    settle_steps: int = 500  # of the same with nearest upsampling, from there
-    ablation_steps: int = 250  # adversarial steps of each ablation
-    seeds: tuple[int, ...] = (0, 1)  # of the ablations
-    minutes: float = 5.0  # processor minutes of each baseline
-    first_phase: tuple[tuple[str, int], ...] = (("fsgan", 500), ("cartoongan", 20), ("animegan", 40))  # steps
-    crop: int = 160  # side of the crops in pixels
-    checkpoint_every: int = 25  # steps
-    gatys_steps: int = 40  # of Gatys' optimisation, a picture
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
+class Training:
     """One training of the study."""
 
     group: str  # "start", "ablation" or "baseline"
@@ -101,51 +86,49 @@ class Run:
         return {"group": self.group, "variant": self.variant, "seed": self.seed}
 
 
-def _folder(group: str, variant: str, seed: int) -> str:
+def _folder(group: str, variant: str, seed: int | str) -> str:
     return f"{group}_{variant}_{seed}".replace(" ", "_")
 
 
-def plan(photos: str | Path, style: str | Path, out: str | Path, budget: Budget) -> Iterator[Run]:
+def trainings(study: StylizerTraining, out: str | Path) -> Iterator[Training]:
     """Every training, in the order in which they can be done: starts, ablations seed by seed, baselines."""
     out = Path(out)
     common = {
-        "photos": str(photos),
-        "style": str(style),
+        "photos": str(study.photos),
+        "style": str(study.data),
         "split_seed": 0,
-        "crop": budget.crop,
+        "crop": study.crop,
         "mixed_precision": "bf16",
         "threads": 1,
         "validate_every": 0,
-        "checkpoint_every": budget.checkpoint_every,
+        "checkpoint_every": study.checkpoint_every,
         "clock": "processor",
     }
 
-    def run(group: str, variant: str, seed: int, recipe: str = "fsgan", **given) -> Run:
+    def training(group: str, variant: str, seed: int, recipe: str = "fsgan", **given) -> Training:
         folder = out / _folder(group, variant, seed)
         values = {**common, "seed": seed, "out": str(folder), **given}
-        return Run(group, variant, seed, config_for(recipe, **values))
+        return Training(group, variant, seed, config_for(recipe, **values))
 
-    steps = {"distil_steps": budget.distil_steps, "steps": budget.distil_steps}
-    bilinear = run("start", "bilinear", 0, crop=192, **steps)
-    nearest = {
-        "start": f"{bilinear.config.out}/weights.pt",
-        "distil_steps": budget.settle_steps,
-        "steps": budget.settle_steps,
-    }
-    nearest = run("start", "nearest", 0, arguments=ABLATIONS["nearest"]["arguments"], **nearest)
+    steps = {"distil_steps": study.distil_steps, "steps": study.distil_steps}
+    bilinear = training("start", "bilinear", 0, crop=192, **steps)
+    steps = {"distil_steps": study.settle_steps, "steps": study.settle_steps}
+    given = {"start": f"{bilinear.config.out}/weights.pt", "arguments": ABLATIONS["nearest"]["arguments"]}
+    nearest = training("start", "nearest", 0, **given, **steps)
     yield from (bilinear, nearest)
-    for seed in budget.seeds:
+    for seed in study.seeds:
         for variant, changes in ABLATIONS.items():
             start = nearest if variant == "nearest" else bilinear
-            steps = {"distil_steps": 0, "steps": budget.ablation_steps}
-            yield run("ablation", variant, seed, start=f"{start.config.out}/weights.pt", **steps, **changes)
+            steps = {"distil_steps": 0, "steps": study.ablation_steps}
+            start_weights = f"{start.config.out}/weights.pt"
+            yield training("ablation", variant, seed, start=start_weights, **steps, **changes)
     for recipe in BASELINES:
-        limits = {"steps": 1_000_000, "total_minutes": budget.minutes}
-        limits["distil_steps"] = dict(budget.first_phase).get(recipe, 0)
-        yield run("baseline", recipe, 0, recipe, **limits)
+        limits = {"steps": 1_000_000, "total_minutes": study.minutes}
+        limits["distil_steps"] = FIRST_PHASE.get(recipe, 0)
+        yield training("baseline", recipe, 0, recipe, **limits)
 
 
-def train(run: Run, data: SceneData) -> Path:
+def train(run: Training, data: SceneData) -> Path:
     """Train, or go on training, until the run's budget ends; write its weights and its drawings of the test
     photos. Nothing is done where they are there already.
 
@@ -194,43 +177,63 @@ def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
     return folder
 
 
-def run(
-    photos: str | Path,
-    style: str | Path,
-    out: str | Path,
-    budget: Budget | None = None,
-    groups: Sequence[str] = GROUPS,
-) -> Path:
-    """Do what is not done: train, then measure, and write ``stylizer_training.csv``. Interrupted, it goes on.
+@register
+@dataclasses.dataclass(frozen=True)
+class StylizerTraining(Study):
+    """What does each part of FSGAN's training do, and how far do other methods come with the same minutes?
 
-    Args:
-        photos: folder of photos.
-        style: folder of pictures in the style.
-        out: folder for the trainings and the table; drawings and regions of the photos are made once, there.
-        budget: how long each may take.
-        groups: which of :data:`GROUPS` to train; what other calls trained is measured as well.
-
-    Returns:
-        The CSV: group, variant, seed; steps and processor minutes of the training (without those of its
-        start); the measures of :func:`workbench.studies.stylizers.measure`; KID-lite1; ``grid_db``
-        (:func:`workbench.metrics.grid.grid_excess`, less the photo's); provenance. Beside it
-        ``stylizer_training_effects.csv``, the rows of :func:`effects`.
+    Rows have group, variant, seed; steps and processor minutes of the training (with those of its
+    targets, without those of its start);
+    the measures of :func:`workbench.studies.stylizers.stylizer_row`; KID-lite1; ``grid_db``
+    (:func:`workbench.metrics.grid.grid_excess`, less the photo's). Beside the table lies ``…_effects.csv``,
+    the rows of :func:`effects`. Interrupted, trainings go on; drawings and regions of the photos are made
+    once, in the study's folder.
     """
-    budget = budget or Budget()
-    runs = list(plan(photos, style, out, budget))
-    data = load_data(dataclasses.replace(runs[0].config, out=str(out)))
-    for one in runs:
-        if one.group in groups:
-            train(one, data)
-    if "baseline" in groups:
-        draw_gatys(data, out, budget.gatys_steps)
-    path = measure_all(data, out)
-    write_effects(path)
-    return path
+
+    keys = ("group", "variant", "seed")
+    sources = ("photos", "data")
+    selection = ("groups", "seeds", "checkpoint_every")
+
+    photos: str  # folder of photos
+    data: str  # folder of pictures in the style
+    groups: tuple[str, ...] = GROUPS  # which to train; what earlier calls trained is measured as well
+    distil_steps: int = 2000  # of the start that all ablations share, on crops of 192 pixels
+    settle_steps: int = 500  # of the same with nearest upsampling, from there
+    ablation_steps: int = 250  # adversarial steps of each ablation
+    seeds: tuple[int, ...] = (0, 1)  # of the ablations
+    minutes: float = 5.0  # processor minutes of each baseline
+    crop: int = 160  # side of the crops in pixels
+    checkpoint_every: int = 25  # steps
+    gatys_steps: int = 40  # of Gatys' optimisation, per picture
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of the shipped style."""
+        return stylizers.weights_of(run["variant"])
+
+    def folder(self, out: str | os.PathLike) -> Path:
+        """Where the trainings lie: other pictures or budgets are other trainings."""
+        return Path(out) / self.content_key[-12:]
+
+    def run(self, out: str | os.PathLike) -> Path:
+        """Train what is not trained, measure it, and write the table and its effects."""
+        out = Path(out)
+        work = self.folder(out)
+        wanted = list(trainings(self, work))
+        data = load_data(dataclasses.replace(wanted[0].config, out=str(work)))
+        for one in wanted:
+            if one.group in self.groups:
+                train(one, data)
+        if "baseline" in self.groups:
+            draw_gatys(data, work, self.gatys_steps)
+        references = [{"group": REFERENCE, "variant": v, "seed": 0} for v in (PHOTO, SELF, SHIPPED)]
+        done = [json.loads(f.read_text())["key"] for f in sorted(work.glob(f"*/{_DONE}"))]
+        path = self.runs(out).do([*references, *done], judge(data, work), desc="measuring")
+        write_effects(path)
+        return path
 
 
 def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Path, Path]:
-    """The folders that :func:`run` wants, made in ``out`` where there are none.
+    """The folders that the study wants, made in ``out`` where there are none.
 
     Args:
         photos: a folder, or "" for cuts of the six free photographs of the notebooks: enough to see the study
@@ -254,7 +257,7 @@ def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Pat
         made.append(Path(style))
     else:
         made.append(out / "style")
-        for i, picture in enumerate(stylizers.read_style(style)):
+        for i, picture in enumerate(stylizers.read_style(style).values()):
             write_image(Image.fromarray(picture), made[1] / f"{i:03d}.png")
     return made[0], made[1]
 
@@ -271,9 +274,8 @@ def drawings_of(out: str | Path, group: str = "ablation", count: int = 3) -> dic
     return found
 
 
-def measure_all(data: SceneData, out: str | Path) -> Path:
-    """Measure every finished training in ``out`` that is not in its table yet; see :func:`run`."""
-    out = Path(out)
+def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
+    """What measures a finished training in ``out``; see :class:`StylizerTraining`."""
     large = [i for i, p in enumerate(data.test.values()) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
     photos = {name: p for i, (name, p) in enumerate(data.test.items()) if i in large}
     ruler = cache(lambda: stylizers.Ruler(_large(data.style)))
@@ -293,7 +295,7 @@ def measure_all(data: SceneData, out: str | Path) -> Path:
         by_photo = {photo.tobytes(): drawing for photo, drawing in zip(photos.values(), shown, strict=True)}
         done = out / _folder(group, variant, seed) / _DONE
         cost = json.loads(done.read_text()) if done.is_file() else {}
-        row = stylizers.measure(ruler(), photos, lambda photo: by_photo[photo.tobytes()])
+        row = stylizers.stylizer_row(ruler(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
         value = judge().kid([Image.fromarray(d) for d in shown])
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]
@@ -307,9 +309,7 @@ def measure_all(data: SceneData, out: str | Path) -> Path:
             "grid_db_error": float(np.std(grid, ddof=1) / len(grid) ** 0.5),
         }
 
-    keys = [{"group": REFERENCE, "variant": v, "seed": 0} for v in (PHOTO, SELF, SHIPPED)]
-    keys += [json.loads(f.read_text())["key"] for f in sorted(out.glob(f"*/{_DONE}"))]
-    return Runs(out / "stylizer_training.csv", ("group", "variant", "seed")).do(keys, one, desc="measuring")
+    return one
 
 
 def effects(
@@ -343,20 +343,9 @@ def effects(
 
 
 def write_effects(table: str | Path) -> Path:
-    """Write the rows of :func:`effects` beside a table of :func:`run`, as ``…_effects.csv``."""
+    """Write the rows of :func:`effects` beside a table of the study, as ``…_effects.csv``."""
     table = Path(table)
-    with table.open(newline="") as file:
-        rows = effects(list(csv.DictReader(file)))
-    target = table.with_name(f"{table.stem}_effects.csv")
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
-        )
-    write_whole(text.getvalue().encode(), target)
-    return target
+    return write_rows(effects(read_rows(table)), table.with_name(f"{table.stem}_effects.csv"))
 
 
 def _shipped(name: str) -> Callable[[NDArray], NDArray]:
@@ -366,15 +355,3 @@ def _shipped(name: str) -> Callable[[NDArray], NDArray]:
 def _large(pictures: Sequence[NDArray]) -> list[NDArray]:
     """Those whose spectrum can be measured."""
     return [p for p in pictures if min(p.shape[:2]) >= 2 * spectrum.SIDE]
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", help="folder of photos")
-    parser.add_argument("style", help="folder of pictures in the style")
-    parser.add_argument("out", help="folder for the trainings and the table")
-    parser.add_argument("--groups", nargs="*", default=GROUPS, choices=GROUPS, help="what to train")
-    parser.add_argument("--minutes", type=float, default=Budget.minutes, help="of each baseline")
-    asked = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    run(asked.photos, asked.style, asked.out, Budget(minutes=asked.minutes), asked.groups)

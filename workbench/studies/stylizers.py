@@ -9,8 +9,11 @@ A network without weights (the published ones, re-implemented) has costs only.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,16 +24,19 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench import models
 from workbench.core.errors import DatasetError, UnknownNameError
-from workbench.core.runs import Runs
+from workbench.core.pixels import region_labels
 from workbench.data.atelier import open_dataset
 from workbench.data.images import list_images, read_image
 from workbench.data.scenes import load_pictures, picture_names, split
 from workbench.drawing import teacher
 from workbench.metrics import kid, spectrum, stylization
-from workbench.metrics.bootstrap import bootstrap_draws, percentiles
+from workbench.metrics.bootstrap import resample
 from workbench.metrics.checks import weighted_mean
+from workbench.models import trained
 from workbench.models.features import FrozenFeatures
+from workbench.studies.study import TableStudy, register
 from workbench.styles import stylize as stylizer
 
 PHOTO, STYLE = "photo", "style set against itself"
@@ -49,16 +55,18 @@ class Ruler:
 
     Args:
         style: pictures of the style, uint8 (H, W, 3), sides of at least 256.
+        groups: (M,) whose pictures belong together (:func:`episodes`); by default each is its own.
     """
 
-    def __init__(self, style: Sequence[Picture]):
+    def __init__(self, style: Sequence[Picture], groups: Sequence[str] | None = None):
+        self.style_groups = np.arange(len(style)) if groups is None else np.asarray(groups)
         self._pooled = FrozenFeatures("lite0").to(memory_format=torch.channels_last)
         self._maps = FrozenFeatures("lite0", _STAGES).to(memory_format=torch.channels_last)
         self.style_features, self.style_profiles = self.features(style), self.profiles(style)
         self._photos: dict[bytes, tuple[list[NDArray], NDArray]] = {}  # the same for all stylizers
 
     def features(self, pictures: Iterable[Picture]) -> NDArray[np.float64]:
-        """(3 · N, D): three views a picture."""
+        """(N, 3, D): three views per picture."""
         return kid.features(self._pooled, map(Image.fromarray, pictures))
 
     @staticmethod
@@ -92,11 +100,9 @@ class Ruler:
 
     def _of_photo(self, photo: Picture) -> tuple[list[NDArray], NDArray]:
         """Feature maps and Felzenszwalb regions of a photo, made once."""
-        from skimage.segmentation import felzenszwalb
-
         key = hashlib.sha256(photo.tobytes()).digest()
         if key not in self._photos:
-            regions = felzenszwalb(photo, scale=80, sigma=0.8, min_size=40)
+            regions = region_labels(photo, scale=80, sigma=0.8, min_size=40)
             self._photos[key] = self.maps(photo), regions
         return self._photos[key]
 
@@ -125,13 +131,26 @@ def drawers(style: Sequence[Picture]) -> dict[str, Callable[[Picture], Picture]]
     }
 
 
+def check_stylizers(names: Iterable[str]) -> None:
+    """Refuse a name that is none of :func:`drawers`."""
+    known = [PHOTO, *stylizer.styles(), TEACHER, GRAM]
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("stylizer", name, known)
+
+
+def weights_of(name: str) -> str | None:
+    """Digest of a style's weights; None for what is not learnt."""
+    return models.card(name).sha256 if name in trained() else None
+
+
 def default_stylizers() -> list[str]:
     """The networks of the menu, then the classical ones that redraw and do not only tint or turn."""
     networks = [s.name for s in stylizer.styles().values() if s.kind == "network"]
     return [*networks, TEACHER, *CLASSICAL]
 
 
-def measure(
+def stylizer_row(
     ruler: Ruler,
     photos: Mapping[str, Picture],
     draw: Callable[[Picture], Picture],
@@ -155,8 +174,7 @@ def measure(
         seconds.append(time.process_time() - start)
     masks = masks or {}
     pairs = [ruler.pair(p, d, masks.get(name)) for (name, p), d in zip(photos.items(), drawings, strict=True)]
-    value = kid.kid(ruler.features(drawings), ruler.style_features)
-    row = {"photos": len(photos), "kid_lite0": value.mean, "kid_lite0_error": value.error}
+    row = {"photos": len(photos)} | _kid_columns(ruler.features(drawings), ruler)
     profiles = ruler.profiles(drawings)
 
     def distance(profiles, weights=None):
@@ -165,35 +183,39 @@ def measure(
         means = weights @ profiles / weights.sum(-1, keepdims=True)  # (S, bins)
         return np.abs(means - ruler.style_profiles.mean(0)).mean(-1)
 
-    row |= _interval("spectral_distance", distance, profiles, samples, seed)
+    row |= _interval("spectral_distance", distance, profiles, samples, seed, debias=True)
     for name in pairs[0]:
         values = np.array([pair.get(name, np.nan) for pair in pairs])
         row |= _interval(name, weighted_mean, values[~np.isnan(values)], samples, seed)
     return row | {"ms_picture": 1e3 * statistics.median(seconds)}
 
 
-def _interval(name: str, metric: Callable, values: NDArray, samples: int, seed: int) -> dict[str, float]:
+def _kid_columns(features: NDArray, ruler: Ruler) -> dict[str, float]:
+    found = kid.kid(features, ruler.style_features, ruler.style_groups)
+    columns = zip(("", "_error", "_low", "_high"), found, strict=True)
+    return {f"kid_lite0{suffix}": value for suffix, value in columns}
+
+
+def _interval(
+    name: str, metric: Callable, values: NDArray, samples: int, seed: int, debias: bool = False
+) -> dict[str, float]:
     if len(values) < 2:
         return {name: float(metric(values)) if len(values) else float("nan")}
-    estimate, draws = bootstrap_draws(metric, values, samples=samples, seed=seed)
-    low, high = percentiles(draws[""])
-    return {name: estimate[""], f"{name}_low": low, f"{name}_high": high}
+    found = resample(metric, values, samples=samples, seed=seed).interval(debias=debias)
+    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def against_itself(ruler: Ruler, seed: int = 1) -> dict[str, float]:
-    """One random half of the style set against the other: what no stylizer can beat."""
-    order = np.random.default_rng(seed).permutation(len(ruler.style_profiles))
-    features = ruler.style_features.reshape(len(order), -1, ruler.style_features.shape[1])
-    first, second = np.array_split(order, 2)
-    a, b = (features[half].reshape(-1, features.shape[2]) for half in (first, second))
-    value = kid.kid(a, b)
+    """One random half of the style set against the other: what no stylizer can beat. Groups stay whole."""
+    names = np.unique(ruler.style_groups)
+    half = np.isin(ruler.style_groups, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
+    value = kid.kid(ruler.style_features[half], ruler.style_features[~half], ruler.style_groups[~half])
     profiles = ruler.style_profiles
-    distance = spectrum.profile_distance(profiles[first], profiles[second])
     return {
-        "photos": len(order),
+        "photos": len(half),
         "kid_lite0": value.mean,
         "kid_lite0_error": value.error,
-        "spectral_distance": distance,
+        "spectral_distance": spectrum.profile_distance(profiles[half], profiles[~half]),
     }
 
 
@@ -258,20 +280,25 @@ def read_photos(folder: str | Path = "", held_out: int = 80, seed: int = 0) -> d
     return _large(load_pictures(folder, SHORT_SIDE, names=names), 2, "photos")
 
 
-def read_style(style: str | Path | Sequence[Picture]) -> list[Picture]:
-    """Pictures of a style: of a folder, of the atelier ("atelier:N"), or as they are.
+def read_style(style: str | Path | Sequence[Picture]) -> dict[str, Picture]:
+    """Pictures of a style by name: of a folder, of the atelier ("atelier:N"), or as they are.
 
     Raises:
         DatasetError: too few, or none is large enough to be measured.
     """
     if not isinstance(style, (str, Path)):
-        found = dict(enumerate(style))
+        found = {str(i): picture for i, picture in enumerate(style)}
     elif str(style).split(":")[0] == "atelier" and not Path(style).is_dir():
         data = open_dataset(str(style))
         found = {path: np.asarray(data.read(i)) for i, path in enumerate(data.paths)}
     else:
         found = load_pictures(style, SHORT_SIDE)
-    return list(_large(found, 4, "style pictures").values())
+    return _large(found, 4, "style pictures")
+
+
+def episodes(names: Iterable[str]) -> list[str]:
+    """What pictures of a style share: a comic's episode if names say it ("E11P02_01.jpg"), else the name."""
+    return [found.group(1) if (found := re.match(r"(E\d+)P\d", Path(n).name)) else n for n in names]
 
 
 def _large(pictures: dict, least: int, what: str) -> dict:
@@ -298,59 +325,59 @@ def read_masks(folder: str | Path, photos: Mapping[str, Picture]) -> dict[str, N
     return found
 
 
-def run(
-    out: str | Path = "runs/10",
-    photos: str | Path = "",
-    style: str | Path | Sequence[Picture] = "atelier:60",
-    stylizers: Sequence[str] | None = None,
-    masks: str | Path = "",
-    costs: str | Path | Mapping | None = None,
-    held_out: int = 80,
-    seed: int = 0,
-    samples: int = 2000,
-) -> Path:
-    """Measure what is not measured yet and write ``stylizers.csv`` in ``out``, a row a stylizer.
+@register
+@dataclasses.dataclass(frozen=True)
+class Stylizers(TableStudy):
+    """How good is every stylizer on the same held-out photos, what does it do to them, and what does it cost?
 
-    Args:
-        out: folder of the table.
-        photos: folder of photos; "" takes six free ones of installed packages.
-        style: folder of the style's pictures, "atelier:N", or the pictures.
-        stylizers: names of :func:`drawers`; default :func:`default_stylizers`.
-        masks: folder of masks (say of faces), for the measures of the background.
-        costs: what ``workbench bench stylizers --json`` wrote, for the cost columns and for rows of networks
-            that have costs only.
-        held_out: photos to measure on: those that ``workbench train stylizer`` holds out of the same folder
-            with the same ``seed``. 0 takes all.
-        seed: of that split and of the bootstrap.
-        samples: of the bootstrap.
-
-    Returns:
-        The CSV: stylizer, photos, measures with ``_low`` and ``_high`` (KID with ``_error``), ``ms_picture``
-        (processor time a photo), :data:`COSTS`, provenance.
-
-    Raises:
-        DatasetError: photos or style are missing, too few, or too small. UnknownNameError: no such stylizer.
+    Columns: photos, measures with ``_low`` and ``_high``, ``ms_picture`` (processor time per photo),
+    :data:`COSTS`. A network that is only in ``costs`` has costs only.
     """
-    usable, pictures = read_photos(photos, held_out, seed), read_style(style)
-    known, wanted = drawers(pictures), default_stylizers() if stylizers is None else list(stylizers)
-    for name in wanted:
-        if name not in known:
-            raise UnknownNameError("stylizer", name, known)
-    priced = {} if costs is None else costs_of(costs)
-    only_costs = [name for name in priced if name not in wanted]
-    rulers: list[Ruler] = []
 
-    def one(stylizer: str) -> dict:
-        price = priced.get(stylizer, {})
-        if stylizer in only_costs:
-            return price
-        if not rulers:
-            rulers.append(Ruler(pictures))
-        if stylizer == STYLE:
-            return against_itself(rulers[0])
-        some = dict(list(usable.items())[:: max(1, len(usable) // FEW)]) if stylizer == GRAM else usable
-        found = read_masks(masks, some) if masks else None
-        return measure(rulers[0], some, known[stylizer], found, samples, seed) | price
+    keys = ("stylizer",)
+    sources = ("data", "photos", "masks", "costs")
+    selection = ("stylizers",)
 
-    plan = [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *only_costs])]
-    return Runs(Path(out) / "stylizers.csv", ("stylizer",)).do(plan, one, desc="stylizers")
+    data: str | Sequence[Picture] = "atelier:60"  # pictures of the style: a folder, or atelier:N
+    photos: str = ""  # folder of photos; "" takes six free ones of installed packages
+    stylizers: tuple[str, ...] = ()  # names; () takes the networks of the menu and the classical ones
+    masks: str = ""  # folder of masks (say of faces), for the measures of the background
+    costs: str | Mapping = ""  # what `workbench bench stylizers --json` wrote, for the cost columns
+    held_out: int = 80  # photos: those that a training with the same seed holds out; 0 takes all
+    seed: int = 0  # of that split and of the bootstrap
+    samples: int = 2000  # of the bootstrap
+
+    @functools.cached_property
+    def prices(self) -> dict[str, dict[str, float]]:
+        """Cost columns by network."""
+        return costs_of(self.costs) if self.costs else {}
+
+    def plan(self) -> list[dict]:
+        """The photo, every stylizer, the style against itself, and networks that have costs only."""
+        wanted = list(self.stylizers) or default_stylizers()
+        check_stylizers(wanted)
+        return [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *self.prices])]
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of the stylizer."""
+        return weights_of(run["stylizer"])
+
+    def prepare(self, out: Path) -> Callable[..., dict]:
+        """Photos and style are read; the style is measured when it is needed."""
+        usable, style = read_photos(self.photos, self.held_out, self.seed), read_style(self.data)
+        known = drawers(list(style.values()))
+        ruler = functools.cache(lambda: Ruler(list(style.values()), episodes(style)))
+        drawn = list(self.stylizers) or default_stylizers()
+
+        def row(stylizer: str) -> dict:
+            price = self.prices.get(stylizer, {})
+            if stylizer == STYLE:
+                return against_itself(ruler())
+            if stylizer not in (PHOTO, *drawn):
+                return price
+            few = slice(None, None, max(1, len(usable) // FEW) if stylizer == GRAM else 1)
+            some = dict(list(usable.items())[few])
+            masks = read_masks(self.masks, some) if self.masks else None
+            return stylizer_row(ruler(), some, known[stylizer], masks, self.samples, self.seed) | price
+
+        return row

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,12 @@ import numpy as np
 from workbench import models
 from workbench.classify.configs import FinetuneConfig
 from workbench.classify.finetune import FinetuneEstimator
-from workbench.classify.summary import compare
-from workbench.core.cache import Cache
+from workbench.core.cache import Cache, key
 from workbench.core.provenance import provenance
 from workbench.core.runs import Runs
+from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
+from workbench.studies.study import ComparisonStudy, register
 
 BASELINE = "scratch"
 CONFIG = FinetuneConfig(
@@ -39,11 +39,12 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
     """Train ``config``'s network on the source domain and save it with its card as ``name``; return the
     weights.
 
-    One fifth of the source's groups are held out once, so that the card says how well the source was learnt.
-    A finished one in ``out`` is used again.
+    One fifth of the source's pictures are held out once, so that the card says how well it was learnt.
+    Finished weights in ``out`` are used again if they come from the same pictures and settings.
     """
+    made_from = key("pretrain", 1, config, seed=seed, **source.contents())
     path = Path(out) / f"{name}.safetensors"
-    if path.is_file():
+    if path.is_file() and models.card(path).training.get("key") == made_from:
         return path
     start = time.perf_counter()
     rng = np.random.default_rng(seed)
@@ -64,6 +65,7 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
             "data": source.root.name,
             "pictures": len(train),
             "config": dataclasses.asdict(config),
+            "key": made_from,
             "seconds": round(time.perf_counter() - start),
             "device": stamp["device"],
             "versions": stamp["versions"],
@@ -76,57 +78,51 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
         classes=tuple({"name": c} for c in source.classes),
     )
     models.save(estimator.network(), card, Path(out))
+    measured = {"pictures": len(train), "held_out": len(held), "accuracy": accuracy, "epochs": config.epochs}
     runs = Runs(Path(out) / "transfer_sources.csv", ("source", "seed"))
-    if {"source": name, "seed": seed} not in runs:
-        measured = {
-            "pictures": len(train),
-            "held_out": len(held),
-            "accuracy": accuracy,
-            "epochs": config.epochs,
-        }
-        runs.add({"source": name, "seed": seed}, measured, seconds=time.perf_counter() - start)
+    runs.rows = [row for row in runs.rows if row["source"] != name]
+    runs.add({"source": name, "seed": seed}, measured, seconds=time.perf_counter() - start)
     return path
 
 
-def run(
-    data: Paintings,
-    out: str | Path,
-    source: Paintings | None = None,
-    config: FinetuneConfig = CONFIG,
-    pretraining: FinetuneConfig | None = None,
-    split_seeds: Sequence[int] = (0,),
-    weights: str | Path | None = None,
-    samples: int = 2000,
-) -> Path:
-    """Cross-validate every kind of transfer; ``transfer.csv`` and predictions in ``out``.
+@register
+@dataclasses.dataclass(frozen=True)
+class Transfer(ComparisonStudy):
+    """Where does transfer help and where does it hurt?"""
 
-    Args:
-        data: the paintings whose moods are learnt.
-        out: folder.
-        source: western paintings by style; without them those variants are left out.
-        config: the training on the moods, from ImageNet with everything trained.
-        pretraining: the training on the source; by default ``config`` from random weights.
-        split_seeds: one grouped cross-validation each.
-        weights: folder for the sources' networks; by default ``out``. They are not part of the results.
-        samples: of the bootstrap.
-    """
-    scratch = {"pretrained": False, "layer_decay": 1.0}
-    variants = {
-        BASELINE: dataclasses.replace(config, **scratch),
-        "imagenet frozen": dataclasses.replace(config, transfer="frozen"),
-        "imagenet partial": dataclasses.replace(config, transfer="partial"),
-        "imagenet full": config,
-    }
-    if source is not None:
-        pretraining = pretraining or dataclasses.replace(config, **scratch)
-        folder = Path(weights or out)
-        western = str(pretrain(source, folder, "source_western", pretraining))
-        both = dataclasses.replace(pretraining, pretrained=True, layer_decay=config.layer_decay)
-        chained = str(pretrain(source, folder, "source_imagenet_western", both))
-        variants |= {
-            "western full": dataclasses.replace(config, initial=western),
-            "imagenet, western, full": dataclasses.replace(config, initial=chained),
+    baseline = BASELINE
+    sources = ("data", "source")
+    selection = ("weights",)
+
+    data: str = "atelier:60"  # folder of labelled paintings whose moods are learnt, or atelier:N
+    source: str = ""  # western paintings by style; without them those variants are left out
+    config: FinetuneConfig = CONFIG  # the training on the moods, from ImageNet with everything trained
+    pretraining: FinetuneConfig | None = None  # on the source; by default the same from random weights
+    split_seeds: tuple[int, ...] = (0,)  # one grouped cross-validation each
+    weights: Path | None = None  # folder for the networks of the sources; by default that of the tables
+    samples: int = 2000  # of the bootstrap
+
+    def estimators(self, out: Path) -> dict[str, FinetuneEstimator]:
+        """Every kind of transfer; the source domains are learnt first."""
+        scratch = {"pretrained": False, "layer_decay": 1.0}
+        variants = {
+            BASELINE: dataclasses.replace(self.config, **scratch),
+            "imagenet frozen": dataclasses.replace(self.config, transfer="frozen"),
+            "imagenet partial": dataclasses.replace(self.config, transfer="partial"),
+            "imagenet full": self.config,
         }
-    estimators = {label: FinetuneEstimator(variant) for label, variant in variants.items()}
-    sizes = {"folds": config.folds, "split_seeds": split_seeds, "samples": samples}
-    return compare("transfer", out, data, estimators, BASELINE, **sizes)
+        if self.source:
+            domain, folder = open_dataset(self.source), self.weights or out
+            pretraining = self.pretraining or dataclasses.replace(self.config, **scratch)
+            western = str(pretrain(domain, folder, "source_western", pretraining))
+            both = dataclasses.replace(pretraining, pretrained=True, layer_decay=self.config.layer_decay)
+            chained = str(pretrain(domain, folder, "source_imagenet_western", both))
+            variants |= {
+                "western full": dataclasses.replace(self.config, initial=western),
+                "imagenet, western, full": dataclasses.replace(self.config, initial=chained),
+            }
+        return {label: FinetuneEstimator(variant) for label, variant in variants.items()}
+
+    def folds_per_split(self) -> int:
+        """As the training says."""
+        return self.config.folds

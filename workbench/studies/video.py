@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import UnknownNameError
-from workbench.core.runs import Runs
 from workbench.metrics import flicker
+from workbench.studies.study import TableStudy, register
+from workbench.studies.stylizers import weights_of
 from workbench.styles import menu
 from workbench.styles.optical_flow import Flow
 from workbench.styles.tiling import run_together
@@ -235,7 +236,7 @@ METHODS: dict[str, Callable[[Frames], Frames]] = {
 OF_FACES = tuple(name for name in METHODS if name.startswith(PORTRAIT))
 
 
-def measure(clip: Clip, drawings: Frames) -> list[dict]:
+def flicker_rows(clip: Clip, drawings: Frames) -> list[dict]:
     """Rows (measure, hertz, value) of one method on one clip; ``hertz`` is empty but for the spectrum."""
     error, own = (flicker.warping_error(f, clip.flows, clip.masks) for f in (drawings, clip.frames))
     gaps = [np.abs(np.int16(d) - p).mean() for d, p in zip(drawings, clip.frames, strict=True)]
@@ -252,7 +253,7 @@ def measure(clip: Clip, drawings: Frames) -> list[dict]:
     return table + [{"measure": "spectrum", "hertz": float(f), "value": float(d)} for f, d in spectrum]
 
 
-def measure_heads(clip: Clip, drawings: Frames) -> list[dict]:
+def head_rows(clip: Clip, drawings: Frames) -> list[dict]:
     """Rows (measure, hertz, value): the relative warping error on heads and on everything else."""
     found = heads(clip.frames)[1:]
     regions = {
@@ -272,42 +273,58 @@ def _sharpness(frames: Frames) -> float:
     return float(np.mean([np.hypot(*np.gradient(g)).mean() for g in greys]))
 
 
-def run(
-    out: str | Path,
-    films: Iterable[str | Path] = (),
-    motions: Sequence[str] = SYNTHESISED,
-    methods: Sequence[str] | None = None,
-    frames: int = 12,
-) -> Path:
-    """Do what is not done yet of every method on every clip.
+@register
+@dataclasses.dataclass(frozen=True)
+class Video(TableStudy):
+    """How much do drawings of a video flicker, and what steadies them?
 
-    Args:
-        out: folder; gets ``video.csv`` with a row a measurement: clip, method, frames, measure, hertz, value.
-        films: real clips.
-        motions: of :data:`SYNTHESISED`.
-        methods: of :data:`METHODS`; default all. Those :data:`OF_FACES` leave out clips that show none.
-        frames: of each clip, at least 4.
-
-    Raises:
-        UnknownNameError: no such method or motion.
+    One row per measurement: clip, method, frames, measure, hertz, value.
     """
-    methods = list(METHODS) if methods is None else list(methods)
-    for name in methods:
-        if name not in METHODS:
-            raise UnknownNameError("method", name, METHODS)
-    sources = {**{m: functools.partial(synthesise, m) for m in motions}}
-    sources |= {Path(path).stem: functools.partial(film, path) for path in films}
-    clip = functools.lru_cache(maxsize=1)(lambda name, count: sources[name](frames=count))
 
-    def one(clip_name: str, method: str, frames: int) -> list[dict]:
-        shown = clip(clip_name, frames)
-        drawings = METHODS[method](shown.frames)
-        rows = measure(shown, drawings)
-        return rows + measure_heads(shown, drawings) if method in OF_FACES else rows
+    keys = ("clip", "method", "frames")
+    sources = ("films",)
+    selection = ("films", "motions", "methods", "frames")
 
-    def applies(clip_name: str, method: str) -> bool:
-        return method not in OF_FACES or shows_face(clip(clip_name, frames).frames)
+    films: tuple[str, ...] = ()  # real clips
+    motions: tuple[str, ...] = SYNTHESISED  # synthesised clips
+    methods: tuple[str, ...] = ()  # () takes all; those for faces leave out clips that show none
+    frames: int = 12  # of each clip, at least 4
 
-    plan = [{"clip": c, "method": m, "frames": frames} for c in sources for m in methods if applies(c, m)]
-    runs = Runs(Path(out) / "video.csv", ("clip", "method", "frames"))
-    return runs.do(plan, lambda clip, method, frames: one(clip, method, frames), desc="video")
+    @functools.cached_property
+    def clips(self) -> Callable[[str], Clip]:
+        """Reads a clip by name; the last one is kept."""
+        paths = {Path(path).stem: path for path in self.films}
+
+        def read(name: str) -> Clip:
+            return film(paths[name], self.frames) if name in paths else synthesise(name, self.frames)
+
+        return functools.lru_cache(maxsize=1)(read)
+
+    def plan(self) -> list[dict]:
+        """Every method on every clip that it applies to."""
+        methods = self.methods or tuple(METHODS)
+        for name in methods:
+            if name not in METHODS:
+                raise UnknownNameError("method", name, METHODS)
+        return [
+            {"clip": clip, "method": method, "frames": self.frames}
+            for clip in (*self.motions, *(Path(path).stem for path in self.films))
+            for method in methods
+            if method not in OF_FACES or shows_face(self.clips(clip).frames)
+        ]
+
+    def depends_on(self, **run: str) -> tuple:
+        """The film, and the weights of the style."""
+        films = [Path(path) for path in self.films if Path(path).stem == run["clip"]]
+        return films, weights_of(run["method"].partition(",")[0])
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """Clips are read as they come."""
+
+        def judge(clip: str, method: str, frames: int) -> list[dict]:
+            shown = self.clips(clip)
+            drawings = METHODS[method](shown.frames)
+            rows = flicker_rows(shown, drawings)
+            return rows + head_rows(shown, drawings) if method in OF_FACES else rows
+
+        return judge

@@ -8,9 +8,10 @@ does not depend on what else the machine does; it is what would be left if nothi
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import tempfile
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import av
 import cv2
 import numpy as np
 
-from workbench.core.runs import Runs
+from workbench.studies.study import TableStudy, register
+from workbench.studies.stylizers import weights_of
 from workbench.styles.menu import get
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.video import stylize_video
@@ -60,7 +62,7 @@ def film(path: Path, frames: int, size: tuple[int, int]) -> Path:
     return path
 
 
-def compare(style: str, size: tuple[int, int], frames: int, threads: int, rounds: int) -> list[dict]:
+def speeds(style: str, size: tuple[int, int], frames: int, threads: int, rounds: int) -> list[dict]:
     """Rows (quantity, value): frames a second of the generator, of the film, and the share that is left."""
     import torch
 
@@ -96,28 +98,34 @@ def _clocks() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def run(
-    out: str | Path,
-    style: str = DEFAULT_STYLE,
-    size: tuple[int, int] = (1280, 720),
-    frames: int = 48,
-    threads: int = 2,
-    rounds: int = 3,
-) -> Path:
-    """Measure what is not in the table yet.
+@register
+@dataclasses.dataclass(frozen=True)
+class VideoSpeed(TableStudy):
+    """How much of the generator's own speed is left when it draws a whole film, from file to file?
 
-    Args:
-        out: CSV with a row a quantity: style, width, height, frames, threads, rounds, quantity, value.
-        style: what draws.
-        size: (columns, rows) of the film in pixels.
-        frames: of the film; it is longer than what is decoded ahead.
-        threads: of the generator.
-        rounds: of which the medians are kept.
-
-    Raises:
-        UnknownNameError, WeightsError: the style cannot be used.
+    One row per quantity: style, width, height, frames, threads, rounds, quantity, value.
     """
-    key = {"style": style, "width": size[0], "height": size[1], "frames": frames}
-    key |= {"threads": threads, "rounds": rounds}
-    work = functools.partial(compare, style, size, frames, threads, rounds)
-    return Runs(out, tuple(key)).do([key], lambda **_: work(), desc="video speed")
+
+    keys = ("style", "width", "height", "frames", "threads", "rounds")
+    selection = keys
+
+    style: str = DEFAULT_STYLE  # what draws
+    width: int = 1280  # pixels of the film
+    height: int = 720  # pixels of the film
+    frames: int = 48  # of the film; it is longer than what is decoded ahead
+    threads: int = 2  # of the generator
+    rounds: int = 3  # of which the medians are kept
+
+    def plan(self) -> list[dict]:
+        """One run: this film."""
+        return [dataclasses.asdict(self)]
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of the style."""
+        return weights_of(run["style"])
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """Nothing is shared."""
+        return lambda **run: speeds(
+            self.style, (self.width, self.height), self.frames, self.threads, self.rounds
+        )

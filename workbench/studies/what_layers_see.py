@@ -29,7 +29,6 @@ from workbench import models
 from workbench.classify.finetune import FinetuneEstimator
 from workbench.classify.summary import summarise, write_tables
 from workbench.classify.validation import Validation, cross_validate
-from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
 from workbench.data.transforms import Squeeze, Views
@@ -39,16 +38,26 @@ from workbench.interpret.probing import gains_over, probe, recommend, relevance,
 from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models.mafr import BLOCKS
 from workbench.studies.mafr import CONFIG
+from workbench.studies.study import Study, register
 
-KEYS = ("section", "choice", "seed")
 CHOICES = ("recommended", "deepest", "random")
 SCORES = ("accuracy", "balanced_accuracy")
 
 
+@register
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What is measured, and at which cost."""
+class WhatLayersSee(Study):
+    """What do layers see of a painter's means of expression, and which blocks should be aggregated?
 
+    ``part`` in the table is the kind of row; the others are in columns of their own.
+    """
+
+    keys = ("section", "choice", "seed")
+    sources = ("data", "ratings")
+    selection = ("seeds",)
+
+    data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
+    ratings: str = ""  # the table of a folder, if it is not its ratings.csv
     pictures: int = 200  # most pictures to use, drawn by the seed
     size: int = 160  # pixels of a side for the probes
     folds: int = 5  # of the probes
@@ -60,80 +69,47 @@ class Plan:
     train_folds: int = 3  # of the test
     seed: int = 0  # of the choice of pictures and of the random weights
 
-
-def run(data: str | os.PathLike, out: str | os.PathLike, plan: Plan | None = None, ratings=None) -> Path:
-    """Measure what is not in the table yet.
-
-    Args:
-        data: what :func:`~workbench.data.atelier.open_dataset` takes.
-        out: folder of the table ``what_layers_see.csv``.
-        plan: see :class:`Plan`.
-        ratings: the table of a folder, if it is not its ``ratings.csv``.
-
-    Returns:
-        Path of the table. ``section`` is the part; the others are in columns of their own.
-    """
-    plan = plan or Plan()
-    pictures = some(open_dataset(data, ratings), plan.pictures, plan.seed)
-    runs = Runs(Path(out) / "what_layers_see.csv", KEYS)
-    study = _Study(pictures, plan)
-    first = [{"section": "probe", "choice": "", "seed": plan.seed}]
-    runs.do(first, lambda section, choice, seed: study.look(), "probes")
-    if not plan.seeds:
+    def run(self, out: str | os.PathLike) -> Path:
+        """Probes first, since the recommended blocks follow from them; then the test and the comparison."""
+        runs = self.runs(out)
+        first = [{"section": "probe", "choice": "", "seed": self.seed}]
+        runs.do(first, lambda section, choice, seed: self._probes(), "probes")
+        if not self.seeds:
+            return runs.path
+        validations = self._train(recommended(runs.rows), out)
+        tests = [{"section": "test", "choice": c, "seed": s} for s in self.seeds for c in CHOICES]
+        runs.do(tests, lambda section, choice, seed: _scores(validations[choice], seed), "scores")
+        seeds = " ".join(map(str, self.seeds))
+        overall = [{"section": "comparison", "choice": c, "seed": seeds} for c in CHOICES]
+        if any(key not in runs for key in overall):
+            compared = summarise(validations, CHOICES[0], SCORES, calibrated=False).to_dict("records")
+            runs.do(overall, lambda section, choice, seed: _compared(compared, choice), "comparison")
         return runs.path
-    chosen = recommended(runs.rows)
-    validations = study.train(chosen, out)
-    tests = [{"section": "test", "choice": c, "seed": s} for s in plan.seeds for c in CHOICES]
-    runs.do(tests, lambda section, choice, seed: _scores(validations[choice], seed), "scores")
-    seeds = " ".join(map(str, plan.seeds))
-    overall = [{"section": "comparison", "choice": c, "seed": seeds} for c in CHOICES]
-    if any(key not in runs for key in overall):
-        compared = summarise(validations, CHOICES[0], SCORES, calibrated=False).to_dict("records")
-        runs.do(overall, lambda section, choice, seed: _compared(compared, choice), "comparison")
-    return runs.path
 
+    @functools.cached_property
+    def _pictures(self) -> Paintings:
+        return some(open_dataset(self.data, self.ratings or None), self.pictures, self.seed)
 
-def some(data: Paintings, count: int, seed: int) -> Paintings:
-    """At most ``count`` of the paintings, the same for equal seeds; classes keep their shares about."""
-    if count >= len(data):
-        return data
-    keep = np.sort(np.random.default_rng(seed).permutation(len(data))[:count])
-    names = tuple(data.paths[i] for i in keep)
-    votes = None if data.votes is None else data.votes[keep]
-    return dataclasses.replace(
-        data, paths=names, labels=data.labels[keep], groups=data.groups[keep], votes=votes
-    )
-
-
-def recommended(rows: Sequence[Mapping]) -> list[int]:
-    """Indices of the recommended blocks, ascending, from the table."""
-    return sorted(
-        int(str(r["layer"]).removeprefix("block")) for r in rows if r.get("part") == "recommendation"
-    )
-
-
-class _Study:
-    def __init__(self, data: Paintings, plan: Plan):
-        self.data, self.plan = data, plan
-
-    def features(self, pretrained: bool) -> dict:
-        torch.manual_seed(self.plan.seed)
+    def _features(self, pretrained: bool) -> dict:
+        torch.manual_seed(self.seed)
         network = models.create("lite0_classifier", pretrained=pretrained).eval()
         modules = {**blocks(network), "head": stages(network)["head"]}
-        views = Views((Squeeze(self.plan.size),))
-        return stage_features(network, (self.data.read(i) for i in range(len(self.data))), views, modules)
+        views = Views((Squeeze(self.size),))
+        return stage_features(
+            network, (self._pictures.read(i) for i in range(len(self._pictures))), views, modules
+        )
 
-    def look(self) -> list[dict]:
+    def _probes(self) -> list[dict]:
         """Parts probe to recommendation."""
-        data, plan = self.data, self.plan
+        data = self._pictures
         described = describe_folder(data)
         descriptors = {name: described[name] for name in DESCRIPTORS}
         moods = {name: data.labels == i for i, name in enumerate(data.classes)}
         tables, features = {}, {}
         for weights in ("imagenet", "random"):
-            features[weights] = self.features(weights == "imagenet")
+            features[weights] = self._features(weights == "imagenet")
             tables[weights] = probe(
-                features[weights], descriptors, moods, data.groups, plan.folds, plan.samples
+                features[weights], descriptors, moods, data.groups, self.folds, self.samples
             )
         rows = [{"part": "probe", "weights": w, **row} for w in tables for row in tables[w]]
         names, alike = similarity(features["imagenet"])
@@ -153,33 +129,59 @@ class _Study:
         weights |= {name: 1 / len(moods) for name in moods}  # all moods together count as one full descriptor
         gains = gains_over(tables["imagenet"], tables["random"])
         gains = {layer: row for layer, row in gains.items() if layer.startswith("block")}
-        for place, block in enumerate(recommend(gains, weights, plan.share), start=1):
+        for place, block in enumerate(recommend(gains, weights, self.share), start=1):
             rows.append({"part": "recommendation", "layer": block, "score": float(place)})
         return rows
 
-    def train(self, chosen: Sequence[int], out: str | os.PathLike) -> dict[str, Validation]:
+    def _train(self, chosen: Sequence[int], out: str | os.PathLike) -> dict[str, Validation]:
         """Cross-validate MAFR with each choice of blocks; finished trainings are kept."""
-        plan, name = self.plan, "what_layers_see_blocks"
 
         def estimator(choice: str, split_seed: int) -> FinetuneEstimator:
             blocks = {
                 "aggregated": blocks_of(choice, chosen, split_seed)
             }  # random ones change with the split
-            return FinetuneEstimator(CONFIG, arguments=blocks, size=plan.train_size, epochs=plan.epochs)
+            return FinetuneEstimator(CONFIG, arguments=blocks, size=self.train_size, epochs=self.epochs)
 
         validations = {
             choice: cross_validate(
                 functools.partial(estimator, choice),
-                self.data,
-                folds=plan.train_folds,
-                split_seeds=plan.seeds,
+                self._pictures,
+                folds=self.train_folds,
+                split_seeds=self.seeds,
                 out=Path(out) / "cache",
                 desc=choice,
             )
             for choice in CHOICES
         }
-        write_tables(name, out, validations, CHOICES[0], scores=SCORES, calibrated=False, label="variant")
+        write_tables(
+            f"{self.name}_blocks",
+            out,
+            validations,
+            CHOICES[0],
+            scores=SCORES,
+            calibrated=False,
+            label="variant",
+        )
         return validations
+
+
+def some(data: Paintings, count: int, seed: int) -> Paintings:
+    """At most ``count`` of the paintings, the same for equal seeds; classes keep their shares about."""
+    if count >= len(data):
+        return data
+    keep = np.sort(np.random.default_rng(seed).permutation(len(data))[:count])
+    names = tuple(data.paths[i] for i in keep)
+    votes = None if data.votes is None else data.votes[keep]
+    return dataclasses.replace(
+        data, paths=names, labels=data.labels[keep], groups=data.groups[keep], votes=votes
+    )
+
+
+def recommended(rows: Sequence[Mapping]) -> list[int]:
+    """Indices of the recommended blocks, ascending, from the table."""
+    return sorted(
+        int(str(r["layer"]).removeprefix("block")) for r in rows if r.get("part") == "recommendation"
+    )
 
 
 def blocks_of(choice: str, chosen: Sequence[int], seed: int) -> list[int]:

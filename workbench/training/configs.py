@@ -116,7 +116,7 @@ class TrainingConfig:
     checkpoint_every: Count = 0  # steps between checkpoints without validation; 0 has none
     mixed_precision: Literal["no", "bf16"] = "no"  # bf16 is faster where the processor has it
     threads: Count = 0  # CPU threads; 0 takes PyTorch's default
-    device: str = "auto"  # auto, cpu, cuda (also cuda:1) or mps
+    device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto
     restart: bool = False  # begin anew in a folder that holds a training: its weights and logs are removed
 
     def write(self, path: Path) -> None:

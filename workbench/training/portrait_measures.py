@@ -125,7 +125,7 @@ def nearness(
         after = np.array([skin_lightness(a, p) for a, p in zip(pictures, everyone, strict=True)])
         for source in ("all", *sorted(set(sources))):
             chosen = np.array([source in ("all", s) for s in sources])
-            value = kid.kid(seen[np.repeat(chosen, 3)], wanted)  # three views a picture
+            value = kid.kid(seen[chosen], wanted)
             correlation = np.corrcoef(before[chosen], after[chosen])[0, 1] if chosen.sum() > 2 else np.nan
             rows.append(
                 {
@@ -139,8 +139,7 @@ def nearness(
                 }
             )
     order = np.random.default_rng(1).permutation(len(style))
-    views = wanted.reshape(len(style), 3, -1)
-    halves = kid.kid(*(np.concatenate(views[part]) for part in np.array_split(order, 2)))
+    halves = kid.kid(*(wanted[part] for part in np.array_split(order, 2)))
     rows.append({"pictures": "style against itself", "source": "all", "portraits": len(style)})
     rows[-1] |= {"kid_lite0": round(halves.mean, 2), "kid_lite0_error": round(halves.error, 2)}
     return rows

@@ -1,0 +1,203 @@
+"""What a study is, the one runner of all studies, and how they are found by name.
+
+    @register
+    @dataclasses.dataclass(frozen=True)
+    class BrushWidth(TableStudy):
+        \"\"\"How wide are brushes?\"\"\"
+
+        keys = ("painter",)  # columns that name a run
+        sources = ("data",)  # options whose contents count, not their paths
+        data: str = "atelier:60"  # a folder of paintings, or "atelier:N"
+
+        def plan(self): return [{"painter": name} for name in …]
+        def prepare(self, out): return lambda painter: {"width": …}
+
+    BrushWidth(data="paintings").run("runs/brush")
+
+The fields are the study's options, with a comment each: ``workbench study brush_width`` makes its flags of
+them. :meth:`TableStudy.run` does every run of the plan that is not in the table yet, by today's data,
+settings and step version. Another package adds studies through the entry-point group ``workbench.studies``.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from workbench.classify.summary import compare
+from workbench.classify.validation import Variant
+from workbench.core.cache import digest
+from workbench.core.cache import key as content_key
+from workbench.core.registry import Decorated, Registry
+from workbench.core.runs import KEY, Runs, read_rows, set_aside
+from workbench.data.atelier import open_dataset
+from workbench.data.images import list_images
+from workbench.data.paintings import Paintings
+
+log = logging.getLogger(__name__)
+
+Rows = Mapping | list[Mapping] | list[dict]
+
+
+class Study(abc.ABC):
+    """One question, and the tables that answer it. Subclasses are frozen dataclasses of their options."""
+
+    name: ClassVar[str]  # of the study and its table: the module's
+    version: ClassVar[int] = 1  # raised whenever a run computes something else from the same input
+    keys: ClassVar[tuple[str, ...]] = ()  # columns of the table that name a run
+    sources: ClassVar[tuple[str, ...]] = ()  # options that name files or folders: their contents count
+    selection: ClassVar[tuple[str, ...]] = ()  # options that say which runs are done and change none
+
+    @classmethod
+    def question(cls) -> str:
+        """The first paragraph of its docstring."""
+        return " ".join((cls.__doc__ or "").partition("\n\n")[0].split())
+
+    @abc.abstractmethod
+    def run(self, out: str | os.PathLike) -> Path:
+        """Do what is not done in the folder ``out``, and return the table's path."""
+
+    @functools.cached_property
+    def content_key(self) -> str:
+        """Of the options, the contents of the sources, and the study's version."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        settings = {k: v for k, v in fields.items() if k not in (*self.sources, *self.selection)}
+        contents = {k: _contents(fields[k]) for k in self.sources}
+        return content_key(self.name, self.version, settings, contents=contents)
+
+    def depends_on(self, **run: str) -> Any:
+        """What one run depends on beside options and sources, such as weights; keys are texts here."""
+        return None
+
+    def runs(self, out: str | os.PathLike, suffix: str = "", keys: Sequence[str] | None = None) -> Runs:
+        """Its table in the folder ``out`` (or the CSV ``out``), or one beside it, with today's rows."""
+
+        def key_of(run: Mapping[str, str]) -> str:
+            own = None if suffix else self.depends_on(**run)
+            return self.content_key if own is None else f"{self.content_key}-{digest(own)[:12]}"
+
+        path = Path(out)
+        if path.suffix != ".csv" or suffix:
+            path = path / f"{self.name}{suffix}.csv"
+        return Runs(path, keys or self.keys, content_key=key_of)
+
+
+class TableStudy(Study):
+    """A study whose table grows run by run."""
+
+    @abc.abstractmethod
+    def plan(self) -> Iterable[Mapping]:
+        """The runs, one mapping of the key columns each, in the order in which they are done."""
+
+    @abc.abstractmethod
+    def prepare(self, out: Path) -> Callable[..., Rows]:
+        """What is done once for all runs; returns what makes the rows of one, called with its key columns."""
+
+    def summarise(self, out: Path) -> None:
+        """Write tables beside the study's, once all runs are done."""
+
+    def run(self, out: str | os.PathLike) -> Path:
+        """Do the runs that are not done, write the summary, and return the table's path."""
+        plan, table = list(self.plan()), self.runs(out)
+        out = table.path.parent
+        prepared = functools.cache(lambda: self.prepare(out))
+        table.do(plan, lambda **run: prepared()(**run), desc=self.name.replace("_", " "))
+        self.summarise(out)
+        return table.path
+
+
+class ComparisonStudy(Study):
+    """A study that cross-validates several estimators on the same folds.
+
+    It leaves one row per training, the answers for every picture, and the comparison
+    (:func:`workbench.classify.summary.compare`). Subclasses have the options ``data``, ``split_seeds`` and
+    ``samples``.
+    """
+
+    baseline: ClassVar[str]  # label that the others are held against
+    data: str
+    split_seeds: tuple[int, ...]
+    samples: int
+
+    @abc.abstractmethod
+    def estimators(self, out: Path) -> Mapping[str, Variant]:
+        """What is compared, by label."""
+
+    @abc.abstractmethod
+    def folds_per_split(self) -> int:
+        """Folds of each cross-validation."""
+
+    def run(self, out: str | os.PathLike) -> Path:
+        """Cross-validate and write the tables; those of other data or settings are kept aside."""
+        return self.compare(self.name, Path(out), open_dataset(self.data))
+
+    def compare(self, name: str, out: Path, paintings: Paintings) -> Path:
+        """The three tables of one collection."""
+        if any(row.get(KEY) != self.content_key for row in read_rows(out / f"{name}.csv")):
+            for suffix in ("", "_predictions", "_summary"):
+                if (path := out / f"{name}{suffix}.csv").is_file():
+                    log.warning(
+                        "%s is of other data or settings: kept as %s.", path.name, set_aside(path).name
+                    )
+        return compare(
+            name,
+            out,
+            paintings,
+            self.estimators(out),
+            self.baseline,
+            folds=self.folds_per_split(),
+            split_seeds=self.split_seeds,
+            samples=self.samples,
+            stamp={KEY: self.content_key},
+        )
+
+
+def collection_name(source: str) -> str:
+    """What a table calls a collection: "atelier", or the folder's name."""
+    return str(source).split(":")[0] if str(source).startswith("atelier") else Path(source).resolve().name
+
+
+def _contents(value: Any) -> Any:
+    """What a source holds: pictures with their table, and files, by content; "" and "atelier:N" as they are.
+
+    Of a folder without pictures everything counts; of one with them, what a study wrote into it does not.
+    """
+    if isinstance(value, (str, Path)) and str(value):
+        path = Path(value)
+        pictures = list_images(path) if path.is_dir() else []
+        tables = [table for table in [path / "ratings.csv"] if pictures and table.is_file()]
+        named = {file.relative_to(path).as_posix(): file for file in [*pictures, *tables]}
+        return named or (path if path.exists() else str(value))
+    if isinstance(value, (list, tuple)):
+        return [_contents(item) for item in value]
+    return value
+
+
+class _Studies(Registry[type[Study]]):
+    """A study is called as its module is."""
+
+    def own(self) -> dict[str, Decorated]:
+        """Where the project's own studies are; nothing is imported."""
+        return {entry.module.rpartition(".")[2]: entry for entry in super().own().values()}
+
+    def register(self, entry: type[Study]) -> type[Study]:
+        """Decorator: register a study under the name of its module."""
+        entry.name = entry.__module__.rpartition(".")[2]
+        return self.add(entry.name, entry)
+
+
+def _is_study(name: str, entry: Any) -> None:
+    if not (isinstance(entry, type) and issubclass(entry, Study) and dataclasses.is_dataclass(entry)):
+        raise TypeError(f"Expected {name} to be a dataclass that derives from Study but got {entry!r}.")
+    if not hasattr(entry, "name"):
+        entry.name = name
+
+
+STUDIES = _Studies("study", package="workbench.studies", group="workbench.studies", check=_is_study)
+register = STUDIES.register
