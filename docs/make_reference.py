@@ -39,7 +39,8 @@ def short_types(signature: inspect.Signature) -> inspect.Signature:
             return annotation
         text = inspect.formatannotation(annotation)
         named = text
-        for meant, name in ((ArrayLike | None, "ArrayLike | None"), (ArrayLike, "ArrayLike")):
+        unions = ((ArrayLike | None, "ArrayLike | None"), (ArrayLike | int, "ArrayLike | int"))
+        for meant, name in (*unions, (ArrayLike, "ArrayLike")):
             named = named.replace(inspect.formatannotation(meant), name)
         named = ARRAY.sub(lambda m: f"NDArray[{m[1].removeprefix('numpy.')}]", named)
         named = named.replace("NDArray[~_ScalarT]", "NDArray")

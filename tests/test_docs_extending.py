@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from workbench import models
+from workbench.studies import study
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
@@ -20,6 +23,8 @@ FILES = {m[1]: b for b in BLOCKS if (m := re.match(r"# (\S+\.py)\n", b))}
 def extended(tmp_path, monkeypatch):
     """The package with the page's files in it, until the test is over."""
     monkeypatch.chdir(tmp_path)
+    for registry in (models.registry._registry, study.STUDIES):  # what registers itself goes afterwards
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     modules = {}
     for name, source in FILES.items():
         file = tmp_path / name

@@ -121,9 +121,7 @@ def test_of_an_added_painting_only_its_own_features_are_computed(mine, tmp_path)
     train_classifier(Source(mine), tmp_path / "out", QUICK, HUE)
     kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out" / "cache").glob("statistics-*")}
     assert len(kept) == 12
-    (mine / "cold" / "0.png").rename(
-        mine / "cold" / "first.png"
-    )  # another place in the order, the same picture
+    (mine / "cold" / "0.png").rename(mine / "cold" / "first.png")  # the same picture by another name
     noise = np.random.default_rng(7).integers(0, 256, (70, 90, 3), dtype=np.uint8)
     Image.fromarray(noise).save(mine / "warm" / "new.png")
     table = (mine / "ratings.csv").read_text().replace("cold/0.png", "cold/first.png")

@@ -75,7 +75,8 @@ def per_picture(
         ]
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
-    return remembered(digest(keys), compute)
+    kept_in = None if cache is None else str(cache.folder)  # another folder gets its files, too
+    return remembered(digest([kept_in, keys]), compute)
 
 
 class Features(Protocol):

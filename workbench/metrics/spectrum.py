@@ -42,7 +42,7 @@ def log_spectrum(picture: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.flo
     square = min(height, width)
     top, left = (height - square) // 2, (width - square) // 2
     luma = picture[top : top + square, left : left + square] @ LUMA / 127.5 - 1
-    luma = cv2.resize(luma, (side, side), interpolation=cv2.INTER_AREA)
+    luma = np.asarray(cv2.resize(luma, (side, side), interpolation=cv2.INTER_AREA), float)
     hann = np.hanning(side + 1)[:-1]  # periodic
     window = np.outer(hann, hann)
     window /= np.sqrt(np.square(window).mean())  # unit RMS keeps the power of white noise
