@@ -209,7 +209,7 @@ def test_bad_arguments_are_refused_in_one_line(client, photo):
         assert "Expected strength to be" in refusal(client, file(photo), FILTER, strength)
     assert "preserve_color to be between 0" in refusal(client, file(photo), FILTER, 1, 1.5)
     assert "Unknown runtime 'cuda'" in refusal(client, file(photo), stylize.DEFAULT_STYLE, 1, 0, "cuda")
-    assert "Expected a network" in refusal(client, file(photo), FILTER, 1, 0, "torch-bf16")
+    assert "Expected the runtime torch" in refusal(client, file(photo), FILTER, 1, 0, "torch-bf16")
     assert "Unknown model 'nosuch'" in refusal(client, file(photo), "nosuch", api_name="/classify")
     message = refusal(client, file(photo), classify.DEFAULT_CLASSIFIER, "joy", api_name="/explain")
     assert "Unknown class 'joy'" in message
@@ -347,6 +347,9 @@ def test_app_arguments():
     assert "1234" in shown
     assert run_app("--port", "99999").returncode == 2
     assert run_app(PORT="abc").returncode == 2
+    wrong = run_app("--device", "gpu")
+    assert wrong.returncode == 2
+    assert "Expected a device of auto, cpu, cuda, mps" in wrong.stderr
 
 
 @pytest.mark.slow
@@ -449,6 +452,27 @@ def test_read_in_the_browser(tab, page, photo):
     tab.locator(f"#read-class input[value='{ranked[1]}']").check()
     tab.wait_for_function("src => document.querySelector('#read-overlay img').src !== src", arg=first)
     assert "not a diagnosis" in tab.inner_text("#read")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_after_an_example_too_no_upload_is_opened_in_the_server(browser, page, tmp_path):
+    """Gradio makes a box anew once an example has filled it: ours must stay ours."""
+    bad = tmp_path / "bad.png"
+    bad.write_text("not a picture")
+    with browser.new_context() as context:
+        for name, example, shown in (
+            ("redraw", "Example: Dahlia", "#redraw-download:not([disabled])"),
+            ("read", "Example: a painting meant for serenity", "#read-moods .bar"),
+        ):
+            tab = context.new_page()
+            tab.set_default_timeout(60_000)
+            tab.goto(f"{page.local_url}#{name}")
+            tab.get_by_label(example).first.click()
+            tab.wait_for_selector(shown)
+            tab.click(f"#{name} button[aria-label='Remove Image'], #{name} button[aria-label='Clear']")
+            tab.set_input_files(f"#{name} input[type=file]", str(bad))
+            tab.wait_for_selector("text=Expected bad.png to be a picture")
 
 
 @pytest.mark.browser

@@ -46,6 +46,35 @@ def test_the_page_is_built_without_any_network(tmp_path):
     assert loaded == ""
 
 
+TAB = """
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+Path(sys.argv[1], "others.py").write_text('''
+import gradio as gr
+from workbench.ui.tabs import Tab
+COLOURS = Tab("Colours", lambda platform, blocks, tab: gr.Markdown("All the colours."))
+BROKEN = Tab("Broken", lambda platform, blocks, tab: 1 / 0)
+''')
+sys.path.insert(0, sys.argv[1])
+from workbench.core import registry
+points = [EntryPoint(n, f"others:{n.upper()}", "workbench.tabs") for n in ("colours", "broken", "missing")]
+registry.entry_points = lambda group: [point for point in points if point.group == group]
+from workbench.ui import build_app
+from workbench.service.platform import Platform
+with Platform(Path(sys.argv[1], "data")) as platform:
+    page = build_app(platform)
+print([block.label for block in page.blocks.values() if type(block).__name__ == "Tab"])
+print([b.value for b in page.blocks.values() if "All the colours" in str(getattr(b, "value", ""))])
+"""
+
+
+def test_another_package_adds_a_tab_and_a_broken_one_takes_nothing_with_it(tmp_path):
+    tabs, texts, _ = run(TAB, str(tmp_path), absent=set())
+    assert tabs.endswith("'About the models', 'Broken', 'Colours']")
+    assert texts == "['All the colours.']"
+
+
 def test_the_commands_are_there_without_gradio():
     assert run("import sys, workbench.cli", absent=LATER | {"gradio", "numpy", "sqlalchemy"}) == [""]
 

@@ -30,14 +30,14 @@ def slider(config: type, name: str, label: str, **look) -> gr.Slider:
     limits = found.range
     chosen = {"step": limits.step, "value": found.default, "info": sentence(found.help), "buttons": []} | look
     maximum = chosen.pop("maximum", limits.maximum)
-    return unchecked(gr.Slider(limits.minimum, maximum, label=label, **chosen))
+    return unchecked(gr.Slider)(limits.minimum, maximum, label=label, **chosen)
 
 
 def dropdown(config: type, name: str, label: str, choices: list[tuple[str, Any]], **look) -> gr.Dropdown:
     """A menu for one of ``choices``, (words, value)."""
     found = option(config, name)
     chosen = {"value": found.default, "info": sentence(found.help), "filterable": False} | look
-    return unchecked(gr.Dropdown(choices, label=label, **chosen))
+    return unchecked(gr.Dropdown)(choices, label=label, **chosen)
 
 
 def style_menu(config: type, **look) -> gr.Dropdown:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
+import functools
 import html
 import re
 import secrets
@@ -35,24 +37,61 @@ def in_one_line(error: WorkbenchError) -> str:
     return html.escape(without_paths(" ".join(str(error).split())), quote=False)
 
 
-def unchecked(component):
-    """Hand what the browser or an API client sent to our own functions as it came; return the component.
+@functools.cache
+def unchecked(base: type) -> type:
+    """A Gradio component that hands what a browser or a program sent to our own functions as it came.
 
     Gradio's own checks answer a wrong type with several lines that name internals. Ours are the same for the
-    page, the API and the command line. Methods are replaced on the instance because a subclass of a Gradio
-    component makes Gradio write a stub file beside the source.
+    page, the API and the command line.
     """
-    component.preprocess = lambda value: value
-    return component
+    return _subclass(base, preprocess=lambda self, value: value)
+
+
+@functools.cache
+def uploads_only(base: type, what: str) -> type:
+    """An upload box that hands over the path of the file as uploaded, and nothing but uploads.
+
+    Gradio's own boxes open the file before our function runs, here in the server: what they cannot open they
+    reject with a traceback's text, and 16-bit pictures they clip.
+
+    Args:
+        base: a Gradio component whose value is one file.
+        what: "picture" or "video", for the messages.
+    """
+
+    async def uploaded_only(self, path):
+        if str(path).startswith(("http://", "https://")):
+            raise gr.Error(
+                f"Expected an uploaded {what} but got a web address. Download the {what} and upload it.",
+                print_exception=False,
+            )
+        return await base.async_move_resource_to_block_cache(self, path)
+
+    def path_of(self, payload) -> str | None:
+        path = getattr(payload, "path", None)
+        # gradio checks only paths that come with its own mark, which a client may leave out
+        if path is not None and not is_in_or_equal(path, get_upload_folder()):
+            raise gr.Error(
+                f"Expected an uploaded {what} but got another file. Upload it.", print_exception=False
+            )
+        return path
+
+    return _subclass(base, async_move_resource_to_block_cache=uploaded_only, preprocess=path_of)
+
+
+def _subclass(base: type, **methods) -> type:
+    """A component that is its base to the browser, with other methods.
+
+    A class, for Gradio makes a component anew from its class whenever an event has changed it for a visitor.
+    Gradio's metaclass would write a stub file beside the source; it is passed over.
+    """
+    own = {"is_template": True, "__module__": base.__module__, **methods}
+    return abc.ABCMeta.__new__(type(base), base.__name__, (base,), own)
 
 
 def picture_input(label: str, alt_text: str) -> gr.Image:
-    """An upload box that hands over the path of the file as uploaded.
-
-    ``gr.Image`` by itself opens the file before our function runs: what it cannot open it rejects with a
-    traceback's text, and 16-bit pictures it clips. Here workers open it, by `read_image`.
-    """
-    box = gr.Image(
+    """An upload box for a picture."""
+    return uploads_only(gr.Image, "picture")(
         label=label,
         alt_text=alt_text,
         type="filepath",
@@ -62,38 +101,6 @@ def picture_input(label: str, alt_text: str) -> gr.Image:
         height=300,
         elem_classes="picture-input",
     )
-    return uploads_only(box, "picture")
-
-
-def uploads_only(box, what: str):
-    """Make an upload box hand over the path of the file as uploaded, and nothing but uploads; return it.
-
-    Args:
-        box: a Gradio component whose value is one file.
-        what: "picture" or "video", for the messages.
-    """
-    to_cache = box.async_move_resource_to_block_cache
-
-    async def uploaded_only(path):
-        if str(path).startswith(("http://", "https://")):
-            raise gr.Error(
-                f"Expected an uploaded {what} but got a web address. Download the {what} and upload it.",
-                print_exception=False,
-            )
-        return await to_cache(path)
-
-    def path_of(payload) -> str | None:
-        path = getattr(payload, "path", None)
-        # gradio checks only paths that come with its own mark, which a client may leave out
-        if path is not None and not is_in_or_equal(path, get_upload_folder()):
-            raise gr.Error(
-                f"Expected an uploaded {what} but got another file. Upload it.", print_exception=False
-            )
-        return path
-
-    box.async_move_resource_to_block_cache = uploaded_only
-    box.preprocess = path_of
-    return box
 
 
 def needed(path: str | None) -> str:

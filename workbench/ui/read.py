@@ -141,14 +141,12 @@ def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | 
         elem_id="read-examples",
         api_visibility="private",
     )
-    page.model = pictures.unchecked(
-        gr.Dropdown(
-            [(card.title, name) for name, card in cards.items()],
-            value=chosen,
-            label="Model",
-            filterable=False,
-            elem_id="read-model",
-        )
+    page.model = pictures.unchecked(gr.Dropdown)(
+        [(card.title, name) for name, card in cards.items()],
+        value=chosen,
+        label="Model",
+        filterable=False,
+        elem_id="read-model",
     )
     page.button = gr.Button("Read", variant="primary", size="lg")
 
@@ -163,31 +161,25 @@ def _explanation(page: SimpleNamespace, card: models.Card | None) -> None:
         buttons=["download", "fullscreen"],
         elem_id="read-overlay",
     )
-    page.class_name = pictures.unchecked(
-        gr.Radio(
-            choices(card) if card else [],
-            label="Explain",
-            info="The brighter and yellower a place, the more it spoke for this mood.",
-            elem_id="read-class",
-        )
+    page.class_name = pictures.unchecked(gr.Radio)(
+        choices(card) if card else [],
+        label="Explain",
+        info="The brighter and yellower a place, the more it spoke for this mood.",
+        elem_id="read-class",
     )
-    page.method = pictures.unchecked(
-        gr.Dropdown(
-            explaining.method_choices(methods()) if card else [],
-            value=explaining.DEFAULT_METHOD if card else None,
-            label="Method",
-            filterable=False,
-            elem_id="read-method",
-        )
+    page.method = pictures.unchecked(gr.Dropdown)(
+        explaining.method_choices(methods()) if card else [],
+        value=explaining.DEFAULT_METHOD if card else None,
+        label="Method",
+        filterable=False,
+        elem_id="read-method",
     )
-    page.layer = pictures.unchecked(
-        gr.Dropdown(
-            explaining.NO_LAYER_YET if card else [],
-            value=explaining.DEFAULT_LAYER if card else None,
-            label="Layer",
-            filterable=False,
-            elem_id="read-layer",
-        )
+    page.layer = pictures.unchecked(gr.Dropdown)(
+        explaining.NO_LAYER_YET if card else [],
+        value=explaining.DEFAULT_LAYER if card else None,
+        label="Layer",
+        filterable=False,
+        elem_id="read-layer",
     )
     page.reliance = gr.HTML("", elem_id="read-reliance")
 

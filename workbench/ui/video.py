@@ -195,10 +195,9 @@ def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNam
 
 def video_input(label: str) -> gr.Video:
     """An upload box for a video that hands over the file as it came; nothing in this process opens it."""
-    box = gr.Video(
+    return pictures.uploads_only(gr.Video, "video")(
         label=label, sources=["upload"], height=300, elem_id="video-input", elem_classes="video-input"
     )
-    return pictures.uploads_only(box, "video")
 
 
 CSS = """
