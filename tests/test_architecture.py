@@ -1,6 +1,7 @@
 """The package's floors, its cheap import, and that its lists of dependencies agree."""
 
 import ast
+import graphlib
 import importlib.util
 import re
 import subprocess
@@ -50,6 +51,23 @@ def test_a_floor_imports_only_from_below(path):
             assert other == own or LEVEL[other] < LEVEL[own] or {own, other} <= set(FLOORS[-1]), (
                 f"{own} imports {module}"
             )
+
+
+def test_no_module_imports_itself_through_others():
+    """Imports at the top of modules; those within functions are looked up late and cannot run in a circle."""
+    names = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES}
+    graph = {}
+    for name, path in names.items():
+        top = ast.Module(ast.parse(path.read_text(encoding="utf-8")).body, [])
+        found = set()
+        for node in top.body:
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                full = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {one if one in names else node.module for one in full}
+        graph[name] = (found & set(names)) - {name}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("floor", ["models", "losses", "metrics"])

@@ -13,6 +13,7 @@ import pytest
 from clips import decode, make, packets, read_counter
 
 from workbench.core.errors import UnknownNameError, WorkbenchError
+from workbench.core.extras import MissingExtraError
 from workbench.service.engines import create
 from workbench.service.engines.local import LocalEngine
 from workbench.service.errors import EngineError, LimitError, StorageError, UnknownJobError
@@ -41,7 +42,7 @@ def test_an_engine_that_cannot_be_had_is_refused_in_one_line(monkeypatch):
             create("ray", 1, address=address)
         assert "\n" not in str(refusal.value)
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
-    with pytest.raises(EngineError, match=r"Expected Ray to be installed. Run: pip install"):
+    with pytest.raises(MissingExtraError, match=r"needs ray, which is not installed. Run: pip install"):
         create("ray", 1)
 
 

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from workbench.core import extras
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.core.files import write_whole
 from workbench.data.transforms import Views
@@ -46,7 +47,6 @@ from workbench.models import Card, weights
 FORMATS = {"onnx": ".onnx", "torchscript": ".pt"}  # format: suffix of its files
 TOLERANCE = 1e-3  # largest absolute difference allowed: an eighth of one of 255 levels; 0.001 of a logit
 
-_ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _DYNAMIC = {"stylizer": {0: "batch", 2: "height", 3: "width"}, "classifier": {0: "batch"}}
 _OUTPUT = {"stylizer": "drawing", "classifier": "logits"}
 
@@ -83,7 +83,7 @@ def export(model: str | os.PathLike, target: str | os.PathLike, format: str = "o
             f"Expected an output ending in {FORMATS[format]} for {format} but got {target.name}. Rename it."
         )
     if format == "onnx":
-        _require_onnx()
+        extras.require("export")
     network, card = weights.load(model, weights.SHIPPED)
     if target.is_dir():
         target = target / f"{card.name}{FORMATS[format]}"
@@ -97,17 +97,6 @@ def export(model: str | os.PathLike, target: str | os.PathLike, format: str = "o
         )
     write_whole(payload, target)
     return Exported(target, difference)
-
-
-def _require_onnx() -> None:
-    for name in _ONNX_PACKAGES:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise WorkbenchError(
-                f"Expected the package {name}, which ONNX files need, but it cannot be imported. "
-                "Run `pip install 'painter-psychology-workbench[export]'`."
-            ) from error
 
 
 def _card_json(card: Card) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.core import extras
 from workbench.core.cache import digest
 from workbench.core.devices import onnx_providers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
@@ -127,13 +128,8 @@ def _from_file(path: Path, device: torch.device) -> OnnxNetwork:
 
 
 def _session(path: Path, device: torch.device) -> Any:
-    try:
-        runtime: Any = importlib.import_module("onnxruntime")
-    except ImportError as error:
-        raise WorkbenchError(
-            "Expected the package onnxruntime, which runs ONNX files, but it cannot be imported. "
-            "Run `pip install 'painter-psychology-workbench[export]'`."
-        ) from error
+    extras.require("export")
+    runtime: Any = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.enable_cpu_mem_arena = False  # which keeps a third more than a tile needs, and gains no time

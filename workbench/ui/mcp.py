@@ -6,9 +6,9 @@ it. The endpoint is :data:`workbench.ui.MCP_PATH`.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
+from workbench.core import extras
 from workbench.core.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ def check(platform: Platform | None = None) -> None:
         WorkbenchError: the package ``mcp`` is not installed, or the platform lets in people with an account
             only: assistants have no way to log in, and the gate would turn away every call.
     """
-    if importlib.util.find_spec("mcp") is None:
-        raise WorkbenchError(
-            "Expected the package mcp but it is not installed. Run: "
-            "pip install -c constraints.txt -e '.[mcp]'"
-        )
+    extras.require("mcp")
     if platform is not None and platform.named_only:
         raise WorkbenchError(
             "Expected --mcp or accounts but got both. Assistants cannot log in: serve the tools without "

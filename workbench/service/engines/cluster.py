@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core import extras
 from workbench.service.engines import Ended, Progress, Report, Work
 from workbench.service.engines.cluster_tasks import (
     KILL,
@@ -60,16 +61,12 @@ class RayEngine:
             one here.
 
     Raises:
-        EngineError: Ray is not installed, or the cluster does not answer.
+        MissingExtraError: Ray is not installed. EngineError: the cluster does not answer.
     """
 
     def __init__(self, workers: int, address: str | None = None):
-        try:
-            ray: Any = importlib.import_module("ray")  # an extra
-        except ImportError as error:
-            raise EngineError(
-                "Expected Ray to be installed. Run: pip install 'painter-psychology-workbench[cluster]'"
-            ) from error
+        extras.require("cluster")
+        ray: Any = importlib.import_module("ray")
         self._ray, self.capacity = ray, workers
         _join_cluster(ray, workers, address)
         self._board = (
