@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from stylizers import save_tiny
 
-from workbench import models
+from workbench import drawing, models
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.drawing.filters import FILTERS
 from workbench.models import weights
@@ -38,7 +38,14 @@ def picture(width=50, height=37, seed=0) -> Image.Image:
 
 def test_menu_has_networks_first_the_default_on_top_then_filters(folder):
     menu = styles()
-    assert list(menu)[:3] == [DEFAULT_STYLE, "another", "colormatrix_warm"]
+    assert list(menu)[:6] == [
+        DEFAULT_STYLE,
+        "another",
+        "drawn_comic",
+        "drawn_anime",
+        "drawn_ink",
+        "colormatrix_warm",
+    ]
     assert "mood" not in menu
     assert set(FILTERS) <= set(menu)
     assert menu["another"].kind == "network"
@@ -56,6 +63,12 @@ def test_network_style_is_the_network_in_tiles(folder):
     assert (
         np.asarray(stylize(picture())).tobytes() != np.asarray(drawn).tobytes()
     )  # the default is another network
+
+
+@pytest.mark.parametrize("look", drawing.LOOKS)
+def test_drawn_style_is_the_drawing(folder, look):
+    drawn = np.asarray(stylize(picture(80, 60), f"drawn_{look}"))
+    np.testing.assert_array_equal(drawn, drawing.draw(np.asarray(picture(80, 60)), look))
 
 
 def test_filter_style_is_the_filter(folder):
@@ -228,8 +241,8 @@ def test_too_little_memory_for_a_batch_of_frames_draws_smaller_batches():
     frames = [np.asarray(picture(seed=i)) for i in range(7)]
     network = Cramped(2 * (50 + 2 * 32 + 4) * (37 + 2 * 32 + 4))
     drawn = run_together(network, frames)
-    for photo, drawing in zip(frames, drawn, strict=True):
-        np.testing.assert_array_equal(drawing, 255 - photo)
+    for photo, got in zip(frames, drawn, strict=True):
+        np.testing.assert_array_equal(got, 255 - photo)
     assert max(network.seen) == 7
     assert network.seen[-1] <= 2
     with pytest.raises(torch.OutOfMemoryError):

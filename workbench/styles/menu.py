@@ -29,6 +29,27 @@ class FilterStyle(Style):
         return lambda pixels, progress: self.filter.apply(pixels)
 
 
+@dataclasses.dataclass(frozen=True)
+class DrawnStyle(Style):
+    """A look of :mod:`workbench.drawing`: lines, flat areas and tones computed, without a network."""
+
+    look: str
+    kind = "drawing"
+
+    def load(self, runtime: str, device: Any) -> Draw:
+        """See :meth:`Style.load`."""
+        from workbench import drawing
+
+        return lambda pixels, progress: drawing.draw(pixels, self.look)
+
+
+_LOOKS = {
+    "comic": ("Comic, drawn", "Flat colours, folded shadows and dark outlines on real edges."),
+    "anime": ("Anime, drawn", "Few tones, light shadows, rich skies and thin tinted lines."),
+    "ink": ("Ink, drawn", "Black strokes and pale washes on paper."),
+}
+
+
 def _check(name: str, entry: object) -> None:
     if not (isinstance(entry, Style) or callable(entry)):
         raise TypeError(f"expected a workbench.styles.style.Style but got {type(entry).__name__}")
@@ -38,8 +59,8 @@ _others: Registry[Any] = Registry("style", group="workbench.styles", check=_chec
 
 
 def styles() -> dict[str, Style]:
-    """All styles by name: the trained networks (the default first), those that redraw people, the classical
-    filters, and those of other packages.
+    """All styles by name: the trained networks (the default first), those that redraw people, drawings
+    without a network, the classical filters, and those of other packages.
     """
     folder = weights.SHIPPED
     cards = [weights.card(name, folder) for name in weights.trained(folder=folder)]
@@ -54,6 +75,9 @@ def styles() -> dict[str, Style]:
     portrait, scene = menu.get(_PORTRAIT), menu.get(DEFAULT_STYLE)
     if isinstance(portrait, people.PortraitStyle) and isinstance(scene, networks.NetworkStyle):
         menu[people.FUSED] = people.fused(portrait, scene)
+    for look, (title, description) in _LOOKS.items():
+        slow = f"{description} Computed without a network: half a second for a small picture."
+        menu[f"drawn_{look}"] = DrawnStyle(f"drawn_{look}", title, slow, "Apache-2.0", look)
     for one in filters.FILTERS.values():
         menu[one.name] = FilterStyle(one.name, one.title, one.description, "Apache-2.0", one)
     for name, entry in _others.items():
