@@ -205,7 +205,7 @@ def test_redraw_a_video_in_the_browser(browser, page, platform, short, long, tmp
     tab.wait_for_function("document.querySelector('#video-job video').videoWidth === 64")  # it plays here
     with tab.expect_download() as download:
         tab.get_by_role("link", name="Download: short.mp4").click()
-    assert download.value.suggested_filename == "short-fsgan_pepper.mp4"
+    assert download.value.suggested_filename == "short-fsgan_comic.mp4"
     _, frames = clips.decode(download.value.path())
     assert len(frames) == 8
     assert tab.evaluate("document.documentElement.scrollWidth") <= width

@@ -47,10 +47,10 @@ def test_a_tiny_run_has_every_number_and_reads_as_json_and_as_a_table(monkeypatc
 def test_shipped_stylizers_have_a_row_a_runtime(monkeypatch):
     names = bench.contenders()
     pytest.importorskip("onnxruntime")
-    assert [n for n in names if n.startswith("fsgan_pepper")] == [
-        "fsgan_pepper",
-        "fsgan_pepper, torch-bf16",
-        "fsgan_pepper, onnx",
+    assert [n for n in names if n.startswith("fsgan_comic")] == [
+        "fsgan_comic",
+        "fsgan_comic, torch-bf16",
+        "fsgan_comic, onnx",
     ]
     assert names[-3:] == list(bench.PEERS)
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
@@ -62,7 +62,7 @@ def test_a_row_a_runtime(monkeypatch, tmp_path):
     pytest.importorskip("onnxruntime")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(bench, "conv_throughput", lambda: 10.0)
-    names = ["fsgan_pepper", "fsgan_pepper, torch-bf16", "fsgan_pepper, onnx"]
+    names = ["fsgan_comic", "fsgan_comic, torch-bf16", "fsgan_comic, onnx"]
     result = bench.bench_stylizers(names, sizes=(32,), threads=1, rounds=1, memory=False)
     first, *others, _ = result["networks"]
     assert [row["runtime"] for row in others] == ["torch-bf16", "onnx"]

@@ -3,8 +3,8 @@
     >>> import workbench as wb
     >>> painting = wb.paint("serenity", seed=3).image
     >>> list(wb.styles())[0]
-    'fsgan_pepper'
-    >>> wb.stylize(painting, "fsgan_pepper").size
+    'fsgan_comic'
+    >>> wb.stylize(painting, "fsgan_comic").size
     (256, 256)
 
 Importing the package is cheap: neither torch nor gradio is loaded until something is asked for that needs it.

@@ -14,7 +14,7 @@ from workbench.styles import networks, people
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.style import Draw, Style
 
-_PORTRAIT = "afgan_portrait"  # whose people the joined style draws, in a scene of the default style
+_PORTRAIT, _SCENE = "afgan_portrait", "fsgan_pepper"  # whose people and whose scene the joined style draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ def styles() -> dict[str, Style]:
         if card.kind == kind.KIND
     ]
     menu = {style.name: style for style in found}
-    portrait, scene = menu.get(_PORTRAIT), menu.get(DEFAULT_STYLE)
+    portrait, scene = menu.get(_PORTRAIT), menu.get(_SCENE)
     if isinstance(portrait, people.PortraitStyle) and isinstance(scene, networks.NetworkStyle):
         menu[people.FUSED] = people.fused(portrait, scene)
     for look, (title, description) in _LOOKS.items():
