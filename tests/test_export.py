@@ -192,7 +192,7 @@ def test_errors(tiny, tmp_path):
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime", "onnxscript"])
 def test_missing_packages_are_named(tiny, tmp_path, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(WorkbenchError, match=rf"package {package}, .*install '.*workbench\[export\]'"):
+    with pytest.raises(WorkbenchError, match=rf"needs {package}, which .*install '.*workbench\[export\]'"):
         export(tiny, tmp_path / "a.onnx")
     assert export(tiny, tmp_path, "torchscript").path.is_file()  # which needs none of them
 

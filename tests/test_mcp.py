@@ -13,7 +13,6 @@ import httpx
 import pytest
 from PIL import Image
 
-import workbench.ui.mcp as tools_of_the_page
 from workbench.core.errors import WorkbenchError
 from workbench.data.images import read_image
 from workbench.service.limits import Limits
@@ -54,8 +53,8 @@ def test_an_assistant_reads_what_each_argument_is(page):
 
 
 def test_without_the_package_one_line_says_so(monkeypatch):
-    monkeypatch.setattr(tools_of_the_page.importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(WorkbenchError, match=r"Expected the package mcp .*\[mcp\]"):
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    with pytest.raises(WorkbenchError, match=r"needs mcp, which is not installed\. .*\[mcp\]"):
         launch(port=None, mcp_server=True)
 
 

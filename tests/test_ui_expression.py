@@ -14,6 +14,7 @@ from workbench.data.atelier import paint
 from workbench.interpret.descriptors import DESCRIPTORS, describe
 from workbench.interpret.measured import FOLDER, averages_of, faithfulness_of, reliance
 from workbench.interpret.methods import METHODS, methods
+from workbench.service.picture_tasks import facts_of
 from workbench.studies.explanations_hold import PACKAGED, for_package
 from workbench.ui import explaining, expression
 
@@ -134,7 +135,7 @@ def test_layers_in_words():
     assert explaining.layer_words("stem", names) == "First layer, fine: colours"
     assert explaining.layer_words("stage4", names) == "Stage 4 of 7, middle: lines and texture"
     assert explaining.layer_words("head", names) == "Last layer, deep: what goes with mood"
-    choices = explaining.layer_choices(Classifier.load("mood_statistics"))
+    choices = explaining.layer_choices(facts_of(Classifier.load("mood_statistics")))
     assert choices[0] == ("The usual one: lite0 stage 5 of 7", "")
     assert ("lite1 stage 5 of 7, middle: lines and texture", "lite1.stage5") in choices
     assert len({name for _, name in choices}) == len(choices) == 19
@@ -145,13 +146,14 @@ def test_methods_in_words():
     labels = {name: label for label, name in explaining.method_choices(classifier.methods)}
     assert set(labels) == set(methods())
     assert "seconds" in labels["occlusion"]
-    line = explaining.trust_line(classifier, "occlusion")
+    facts = facts_of(classifier)
+    line = explaining.trust_line(facts, "occlusion")
     assert html.escape(METHODS["occlusion"].description) in line
     usual, other = (
-        explaining.trust_line(classifier, "grad_cam", layer)
+        explaining.trust_line(facts, "grad_cam", layer)
         for layer in (classifier.default_layer, "lite1.stage3")
     )
-    assert usual == explaining.trust_line(classifier, "grad_cam")
+    assert usual == explaining.trust_line(facts, "grad_cam")
     assert "this one was not measured" in other
 
 

@@ -110,7 +110,8 @@ def test_frames_are_drawn_where_the_tracker_says(monkeypatch, tmp_path):
 
 
 def test_a_portrait_film_is_not_cut_into_pieces(tmp_path):
-    from workbench.service.tasks import split_video
+    from workbench.service.tasks import FilmOptions
+    from workbench.service.video_tasks import split
 
-    options = {"temporal": 0.0, "style": "portrait_and_scene"}
-    assert split_video((tmp_path / "not_even_opened.mp4",), options) == [options]
+    options = FilmOptions(style="portrait_and_scene")
+    assert split((tmp_path / "not_even_opened.mp4",), options) == [options]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 from workbench.core.errors import WorkbenchError
@@ -47,7 +48,7 @@ def require(extra: str) -> None:
         MissingExtraError: the first one that is missing.
     """
     for module in EXTRAS[extra]:
-        if find_spec(module) is None:
+        if (module not in sys.modules and find_spec(module) is None) or sys.modules.get(module, "") is None:
             raise MissingExtraError(extra, module)
 
 

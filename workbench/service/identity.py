@@ -46,7 +46,7 @@ def read_secret(path: Path) -> bytes:
 
 
 class Tokens:
-    """Signs and checks tokens: HMAC-SHA-256 over owner, epoch and time.
+    """Signs and checks tokens: HMAC-SHA-256 over owner, epoch, time and a random number.
 
     Attributes:
         cookie: name of the cookie that carries them. Browsers keep one jar for all ports of a host, so two
@@ -65,7 +65,8 @@ class Tokens:
         """A token for ``owner``; ``epoch`` is the account's, which a new password raises."""
         if not is_id(owner, "au"):
             raise LoginError("Expected an owner id made by the platform.")
-        return self._serializer.dumps([owner, epoch])
+        # no two tokens are alike: of two sessions that begin in one second, logging out ends one
+        return self._serializer.dumps([owner, epoch, secrets.token_hex(8)])
 
     def anonymous(self) -> str:
         """A token for a visitor without an account, with an id of its own."""
@@ -84,7 +85,7 @@ class Tokens:
         if not token or len(token) > 500:
             return None
         try:
-            owner, epoch = self._serializer.loads(token, max_age=DAYS * 86400)
+            owner, epoch, *_ = self._serializer.loads(token, max_age=DAYS * 86400)
         except (BadData, ValueError, TypeError):
             return None
         return (owner, epoch) if is_id(owner, "au") and isinstance(epoch, int) else None

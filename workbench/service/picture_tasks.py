@@ -104,13 +104,19 @@ def measure_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Con
 
 def classifier_facts(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:
     """What only the network itself can tell: its methods and layers, and how far its maps can be trusted."""
-    classifier = load_classifier(options.model)
+    write_facts(context, facts_of(load_classifier(options.model)))
+
+
+def facts_of(classifier: Classifier) -> dict[str, Any]:
+    """``methods``, ``layers``, the usual ``layer``, and ``reliance``: per method two sentences on how far its
+    maps can be trusted, at another layer and at the usual one.
+    """
     trust = {
         method: [reliance(classifier.card.sha256, method, usual) for usual in (False, True)]
         for method in classifier.methods
     }
     facts = {"methods": classifier.methods, "layers": classifier.layers, "layer": classifier.default_layer}
-    write_facts(context, facts | {"reliance": trust})
+    return facts | {"reliance": trust}
 
 
 def warm_up(inputs: tuple[Path, ...], options: WarmUpOptions, context: Context) -> None:

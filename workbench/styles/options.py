@@ -31,7 +31,7 @@ class VideoOptions:
 
     style: str = DEFAULT_STYLE  # name of a style, or a .safetensors or .onnx file
     strength: _Share = 1.0  # 0 is the film as it is, 1 the drawing
-    scale: Annotated[float, Range(0.01, MAX_SCALE)] = 1.0  # of the sides; 0.5 draws a quarter of the pixels
+    scale: Annotated[float, Range(0.001, MAX_SCALE)] = 1.0  # of the sides; 0.5 draws a quarter of the pixels
     temporal: Annotated[float, Range(0.0, 0.99, step=0.05)] = (
         0.0  # against flicker: share of the drawing before that is carried along the motion
     )

@@ -45,7 +45,8 @@ def load_data(config: StylizerConfig) -> SceneData:
     if smallest < 64:
         raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
     seed = config.seed if config.split_seed is None else config.split_seed
-    train, held_out = split(list(photos), min(config.held_out, len(photos) // 4), seed)
+    # two photos at least must choose, and two measure: KID is of pairs of pictures
+    train, held_out = split(list(photos), min(config.held_out, max(4, len(photos) // 4)), seed)
     log.info("%d photos to train on, %d held out, %d style pictures", len(train), len(held_out), len(style))
     return SceneData(
         {name: photos[name] for name in train},
