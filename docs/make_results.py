@@ -54,6 +54,18 @@ def drawings() -> Rows:
     return found
 
 
+def panel() -> Rows:
+    """Mean rank of each stylizer by each question of the blind comparison; 1 is best."""
+    rows, questions = rows_of("panel.csv"), ("overall", "drawn", "clean")
+    ranks: dict[str, dict[str, list[int]]] = {}
+    for row in rows:
+        of_one = ranks.setdefault(row["stylizer"], {question: [] for question in questions})
+        of_one[row["question"]].append(int(row["rank"]))
+    means = {name: [statistics.mean(found[q]) for q in questions] for name, found in ranks.items()}
+    ordered = sorted(means, key=lambda name: means[name])
+    return [["mean rank", *questions], *([name, *(f"{m:.2f}" for m in means[name])] for name in ordered)]
+
+
 def portraits() -> Rows:
     """The portrait network, its teacher and the untouched portraits."""
     head = [
@@ -134,6 +146,7 @@ def moods(metrics: tuple[str, ...], models: tuple[str, ...]) -> Rows:
 
 TABLES = {
     "drawings": drawings,
+    "panel": panel,
     "speed": lambda: costs(short=True),
     "moods": lambda: moods(("accuracy", "balanced_accuracy", "log_loss"), tuple(MODELS)[:3]),
     "fsgan_pepper": lambda: scenes("fsgan_pepper"),
