@@ -55,15 +55,15 @@ def drawings() -> Rows:
 
 
 def panel() -> Rows:
-    """Mean rank of each stylizer by each question of the blind comparison; 1 is best."""
-    rows, questions = rows_of("panel.csv"), ("overall", "drawn", "clean")
-    ranks: dict[str, dict[str, list[int]]] = {}
-    for row in rows:
-        of_one = ranks.setdefault(row["stylizer"], {question: [] for question in questions})
+    """Mean rank of each stylizer by each question of the blind comparisons; 1 is best of three."""
+    questions = ("overall", "drawn", "clean")
+    ranks: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for row in rows_of("panel.csv"):
+        of_one = ranks.setdefault((row["photos"], row["stylizer"]), {q: [] for q in questions})
         of_one[row["question"]].append(int(row["rank"]))
     means = {name: [statistics.mean(found[q]) for q in questions] for name, found in ranks.items()}
-    ordered = sorted(means, key=lambda name: means[name])
-    return [["mean rank", *questions], *([name, *(f"{m:.2f}" for m in means[name])] for name in ordered)]
+    ordered = sorted(means, key=lambda name: (name[0] != "28 held-out photos", means[name]))
+    return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
 
 def portraits() -> Rows:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from workbench.models.fsgan import FSGANGenerator
-from workbench.styles.stylize import network_of
+from workbench.styles.stylize import DEFAULT_STYLE, network_of
 from workbench.styles.tiling import mirrored, run_tiled, spans
 
 
@@ -190,7 +190,7 @@ def test_a_4k_picture_needs_less_than_1_2_gb(tmp_path, runtime):
     """The whole process, as a user starts it."""
     pytest.importorskip("onnxruntime")
     Image.fromarray(cv2.resize(noise(90, 160), (3840, 2160))).save(tmp_path / "a.jpg", quality=90)
-    network_of("fsgan_pepper", runtime)  # exported, as it is once on a machine
+    network_of(DEFAULT_STYLE, runtime)  # exported, as it is once on a machine
     code = (
         "import re, sys\n"
         "from workbench import cli\n"
