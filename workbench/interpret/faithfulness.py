@@ -127,7 +127,7 @@ def _explain(
 def _batch(
     network: nn.Module, x: Tensor, target: Tensor, masks: Tensor | None, settings: Settings, costly: int
 ) -> Iterator[tuple[str, str, str, int, NDArray]]:
-    """(method, measure, part, seed, values) of one batch, whose first ``costly`` pictures get all measures."""
+    """(method, measure, part, seed, values) of one batch; its first ``costly`` pictures get all measures."""
     first = settings.seeds[0]
     maps = {m: _explain(m, network, x, target, settings, first) for m in settings.methods}
     drawn = (
