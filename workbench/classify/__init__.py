@@ -4,14 +4,14 @@
     found = validation.cross_validate(estimator, paintings, folds=5, split_seeds=(0, 1, 2), out="runs/cache")
     found.probabilities()                                            # (S, N, C) calibrated, out of fold
 
-**An estimator** follows scikit-learn's conventions: settings in, nothing learnt before ``fit``, what is
-learnt ends in ``_``; ``get_params``, ``set_params`` and ``sklearn.base.clone`` work. Instead of ``X, y`` it
-takes the paintings and the rows to use, since labels, votes and pictures lie together:
+**An estimator** follows scikit-learn's conventions: the constructor takes settings, ``fit`` learns, learnt
+attributes end in ``_``; ``get_params``, ``set_params`` and ``sklearn.base.clone`` work. Instead of ``X, y``
+it takes the paintings, which hold pictures, labels and votes, and the rows to use:
 
-- ``fit(paintings, rows, seed=None) -> self``: ``rows`` are indices; ``seed`` is by default its own.
+- ``fit(paintings, rows, seed=None) -> self``: ``rows`` are indices; ``seed`` defaults to the config's.
 - ``predict_logits(paintings, rows)``, ``predict_proba(...)``: (len(rows), C); ``predict(...)``: (len(rows),).
-- ``cache``: a :class:`~workbench.core.cache.Cache` for features of single pictures; ``parameters_``: how many
-  numbers were fitted.
+- ``cache``: a :class:`~workbench.core.cache.Cache` for features of single pictures; ``parameters_``: the
+  number of fitted parameters.
 
 =================================  =========================================================================
 ``statistics.StatisticsEstimator``  ``lite_statistics``: a linear layer on frozen stage statistics
@@ -24,15 +24,16 @@ takes the paintings and the rows to use, since labels, votes and pictures lie to
 
 **One cross-validation**, :func:`~workbench.classify.validation.cross_validate`: painters stay on one side of
 every split, each picture is tested once per split seed, and the result is a ``Validation`` of typed ``Fold``
-entries (``split_seed, fold, rows, logits, labels, seconds, parameters, provenance``). With ``out`` every
-finished fold is kept under the key of all that it depends on (see :mod:`workbench.core.cache`).
+entries (``split_seed, fold, rows, logits, labels, seconds, parameters, provenance``). With ``out``, finished
+folds are cached under a key of everything they depend on (see :mod:`workbench.core.cache`).
 
-**One calibration**, :mod:`~workbench.classify.calibration`: the temperature of a fold comes from the other
-folds; the temperature that is shipped comes from all.
+**One calibration**, :mod:`~workbench.classify.calibration`: the temperature of a fold is fitted on the other
+folds; the temperature of the published model on all.
 
 **One summary**, :mod:`~workbench.classify.summary`: ``score_rows`` (one row per training),
 ``prediction_rows`` (one per picture), ``summarise`` (scores with intervals over painters, paired differences,
-corrected p), and ``compare``, which does all of it for several estimators and leaves a study's three tables.
+corrected p), and ``compare``, which does all of this for several estimators and writes a study's three
+tables.
 """
 
 from workbench.core import lazy

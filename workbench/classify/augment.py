@@ -1,4 +1,4 @@
-"""Augmentation policies for paintings, by name, so that a study can turn each kind on and off.
+"""Named augmentation policies for paintings.
 
 Every policy is a callable (picture, rng) -> square RGB picture of ``size`` pixels.
 
@@ -19,13 +19,13 @@ from workbench.data.transforms import RandomView
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """Flip, crop or squeeze, jitter, rotate, cut out: in this order, each if its amount is above 0."""
+    """Flip, crop or resize, jitter, rotate, cutout: in this order, each if its amount is above 0."""
 
     size: int
     view: RandomView
     flip: bool = False
     rotate: float = 0.0  # degrees, uniform in ± this; corners are filled by reflection
-    cutout: float = 0.0  # side of the square that is blanked, as a share of the picture's
+    cutout: float = 0.0  # side of the blanked square, as a share of the picture's side
 
     def __call__(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
         view = self.view(image, rng)
@@ -51,7 +51,7 @@ def _rotate(image: Image.Image, degrees: float) -> Image.Image:
 
 _STILL = {"squeezed": 1.0, "keep": 1.0, "brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "flip": False}
 
-# What each policy changes of the still picture.
+# each policy's differences from the unaugmented picture
 POLICIES: dict[str, dict] = {
     "none": {},
     "flip": {"flip": True},
@@ -59,7 +59,7 @@ POLICIES: dict[str, dict] = {
     "colour": {"brightness": 0.15, "contrast": 0.15, "saturation": 0.2},
     "rotate": {"rotate": 10.0},
     "cutout": {"cutout": 0.3},
-    "brush": {  # what paintings stand: no turning, no recolouring, nothing cut out
+    "brush": {  # suits paintings: no rotation, no strong recolouring, no cutout
         "flip": True, "squeezed": 0.33, "keep": 0.7, "brightness": 0.15, "contrast": 0.15, "saturation": 0.2,
     },
     "strong": {
@@ -73,7 +73,7 @@ def policy(name: str, size: int) -> Policy:
     """The policy ``name`` for views of ``size`` pixels.
 
     Raises:
-        UnknownNameError: naming the ones there are.
+        UnknownNameError: unknown ``name``.
     """
     if name not in POLICIES:
         raise UnknownNameError("augmentation", name, POLICIES)

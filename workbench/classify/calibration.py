@@ -1,4 +1,4 @@
-"""One temperature that makes probabilities believable, never fitted on what it is scored on.
+"""Temperature scaling, never fitted on the pictures that it is evaluated on.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def calibrate_across_folds(folds: Sequence[Fold]) -> list[NDArray[np.float64]]:
-    """Probabilities of each fold with the temperature fitted on the *other* folds of the same split seed."""
+    """Probabilities of each fold, with the temperature fitted on the *other* folds of its split seed."""
     return [
         apply_temperature(
             own.logits,
@@ -29,7 +29,7 @@ def calibrate_across_folds(folds: Sequence[Fold]) -> list[NDArray[np.float64]]:
 
 
 def shipped_temperature(folds: Sequence[Fold]) -> float:
-    """One temperature from all logits of the folds, for a model trained on all pictures."""
+    """Temperature fitted on the logits of all folds, for the model trained on all pictures."""
     return fit_temperature(
         np.concatenate([fold.logits for fold in folds]), np.concatenate([fold.labels for fold in folds])
     )

@@ -1,4 +1,4 @@
-"""The settings of each way to make a classifier. Nothing here brings torch: the command line reads it.
+"""The settings of each way to train a classifier. Importing them does not load torch.
 
 A field's comment is its help (see :mod:`workbench.core.options`).
 """
@@ -21,7 +21,7 @@ Crop = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class ViewsConfig:
-    """How the deep stages of a network are tuned on stored views. Written as JSON beside every result."""
+    """How the deep stages of a network are fine-tuned on stored views. Saved as JSON with every result."""
 
     model: str = "lite0_classifier"  # a timm EfficientNet, which starts from ImageNet weights
     frozen_stages: int = 6  # first of the 7 stages that stay as they are
@@ -56,13 +56,13 @@ class ViewsConfig:
 
     @property
     def views(self) -> Views:
-        """What the trained classifier sees of a picture."""
+        """Evaluation views of the trained classifier."""
         return _views(self.size, self.eval_crops, squeeze=self.eval_squeeze)
 
 
 @dataclasses.dataclass(frozen=True)
 class StatisticsConfig:
-    """How the linear layer on stage statistics is fitted. Written as JSON beside every result."""
+    """How the linear layer on stage statistics is fitted. Saved as JSON with every result."""
 
     variants: tuple[str, ...] = ("lite0", "lite1")  # the frozen networks
     size: int = 224  # pixels of a view's side
@@ -76,13 +76,13 @@ class StatisticsConfig:
 
     @property
     def views(self) -> Views:
-        """What the classifier sees of a picture."""
+        """Evaluation views of the classifier."""
         return _views(self.size, self.eval_crops)
 
 
 @dataclasses.dataclass(frozen=True)
 class FinetuneConfig:
-    """How a network is trained end to end. Written as JSON beside every result."""
+    """How a network is trained end to end. Saved as JSON with every result."""
 
     model: str = "mafr_efficientnet_lite0"  # an architecture of kind classifier
     arguments: Mapping[str, object] = dataclasses.field(default_factory=dict)  # of the architecture, in JSON
@@ -92,9 +92,8 @@ class FinetuneConfig:
     partial_share: float = 0.34  # of the layer groups, from the deep end, that "partial" trains
     layer_decay: float = 0.8  # of the learning rate from one layer group to the next shallower; 1 is none
     size: int = 224  # pixels of a view's side
-    augmentation: Literal["none", "flip", "crop", "colour", "rotate", "cutout", "brush", "strong"] = (
-        "brush"  # how training views are varied
-    )
+    # how training views are varied
+    augmentation: Literal["none", "flip", "crop", "colour", "rotate", "cutout", "brush", "strong"] = "brush"
     epochs: int = 8  # passes over the pictures
     batch_size: int = 32  # pictures per step
     learning_rate: float = 3e-4  # peak, deepest group and head
@@ -126,7 +125,7 @@ class FinetuneConfig:
 
     @property
     def views(self) -> Views:
-        """What the trained network sees of a picture."""
+        """Evaluation views of the trained network."""
         from workbench.models.registry import facts
 
         known = facts(self.model)
@@ -145,7 +144,7 @@ Config = ViewsConfig | StatisticsConfig | FinetuneConfig
 
 @dataclasses.dataclass(frozen=True)
 class Publication:
-    """What the card of a classifier says beside what was measured."""
+    """Texts of a classifier's card that are not measured."""
 
     name: str = "my_classifier"  # of the weights; a file stem
     title: str | None = None  # one line for menus
@@ -169,12 +168,10 @@ class Source:
     """The labelled pictures to train on, see :func:`workbench.data.paintings.read_paintings`."""
 
     data: Path  # folder of paintings: one sub-folder per class, or with a table
-    ratings: Path | None = (
-        None  # CSV: path, label, painter, votes_CLASS …; by default ratings.csv in the folder
-    )
-    group_by: str | None = (
-        None  # column whose pictures stay together, or near-duplicates to find them by likeness
-    )
+    # CSV: path, label, painter, votes_CLASS …; by default ratings.csv in the folder
+    ratings: Path | None = None
+    # column whose pictures stay together, or near-duplicates to find them by likeness
+    group_by: str | None = None
     skip_unreadable: bool = False  # leave out files that cannot be read; the card says how many
 
     def read(self) -> Paintings:

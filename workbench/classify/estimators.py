@@ -1,4 +1,4 @@
-"""What every way to make a classifier has in common (see :mod:`workbench.classify`)."""
+"""Base classes of the estimators (see :mod:`workbench.classify`)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _NOT_LEARNT_FROM = ("folds", "split_seeds")  # settings of the cross-validation,
 
 
 class Estimator(abc.ABC):
-    """Settings in, nothing learnt before :meth:`fit`.
+    """Takes settings; learns in :meth:`fit`.
 
     Args:
         config: the settings; a dataclass of the type :attr:`Config`.
-        cache: where features of single pictures are kept; None computes them anew in each process.
+        cache: for features of single pictures; None computes them again in each process.
         settings: changes to single fields of the config.
     """
 
     Config: ClassVar[type]
-    version: ClassVar[int] = 1  # raised when the same settings lead to something else
-    parameters_: int  # how many numbers were fitted
+    version: ClassVar[int] = 1  # raise it when the same settings give another result
+    parameters_: int  # number of fitted parameters
 
     def __init__(self, config: Any = None, *, cache: Cache | None = None, **settings: Any):
         self.config = self.Config(**settings) if config is None else dataclasses.replace(config, **settings)
@@ -41,7 +41,7 @@ class Estimator(abc.ABC):
 
     @abc.abstractmethod
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
-        """Learn from the pictures ``rows``; ``seed`` of what is random, by default the config's."""
+        """Learn from the pictures ``rows``; ``seed`` defaults to the config's."""
 
     @abc.abstractmethod
     def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
@@ -52,15 +52,15 @@ class Estimator(abc.ABC):
         return softmax(self.predict_logits(paintings, rows), axis=1)
 
     def predict(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.int64]:
-        """(len(rows),) likeliest classes."""
+        """(len(rows),) most probable classes."""
         return self.predict_logits(paintings, rows).argmax(1)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The settings by name; there are no nested ones, so ``deep`` changes nothing."""
+        """The settings by name; none are nested, so ``deep`` has no effect."""
         return {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
 
     def set_params(self, **settings: Any) -> Self:
-        """Change settings; what was learnt stays until the next :meth:`fit`."""
+        """Change settings; learnt attributes stay until the next :meth:`fit`."""
         for name in settings:
             if name not in self.get_params():
                 raise UnknownNameError("setting", name, self.get_params())
@@ -69,11 +69,11 @@ class Estimator(abc.ABC):
 
     @property
     def device(self) -> str:
-        """Where it is fitted."""
+        """Device on which it is fitted."""
         return "cpu"
 
     def clone(self) -> Self:
-        """An estimator with the same settings and cache that has learnt nothing."""
+        """An unfitted estimator with the same settings and cache."""
         return type(self)(self.config, cache=self.cache)
 
     __sklearn_clone__ = clone
@@ -88,13 +88,13 @@ class Estimator(abc.ABC):
 
     @property
     def identity(self) -> tuple[str, int, Mapping[str, Any]]:
-        """All that the fit depends on beside the data: kind, version and settings."""
+        """Everything that the fit depends on except the data: kind, version and settings."""
         settings = {k: v for k, v in self.get_params().items() if k not in _NOT_LEARNT_FROM}
         return type(self).__name__, self.version, settings
 
 
 class NetworkEstimator(Estimator):
-    """An estimator whose result is a network that can be shipped with a card."""
+    """An estimator whose result is a network that can be published with a card."""
 
     @abc.abstractmethod
     def network(self) -> nn.Module:
@@ -107,27 +107,28 @@ class NetworkEstimator(Estimator):
 
     @abc.abstractmethod
     def arguments(self, num_classes: int) -> dict[str, Any]:
-        """What the architecture is created with."""
+        """Arguments of the architecture."""
 
     @property
     @abc.abstractmethod
     def initial_weights(self) -> str:
-        """What the network started from, for the card."""
+        """Description of the initial weights, for the card."""
 
     @abc.abstractmethod
     def baselines(self) -> dict[str, Estimator]:
-        """What the estimator must beat, by name; the last one is what differences are taken from."""
+        """Baseline estimators by name; differences are relative to the last one."""
 
 
 def config_for(model: str, changes: Mapping[str, Any]) -> Config:
     """The settings for the architecture ``model``, with ``changes`` to their fields.
 
-    What an architecture cannot do is not asked of it: one without ImageNet weights starts from random ones,
-    one that is made for pictures of one size gets views of that size.
+    Defaults are adapted to the architecture: without ImageNet weights it starts from random ones; with a
+        fixed
+    input size it gets views of that size.
 
     Raises:
-        UnknownNameError: no such classifier, or no such setting of it.
-        WorkbenchError: a setting of another type or out of range.
+        UnknownNameError: unknown classifier or setting.
+        WorkbenchError: a setting of the wrong type or out of range.
     """
     if model not in names("classifier"):
         raise UnknownNameError("classifier architecture", model, names("classifier"))
@@ -153,7 +154,7 @@ def config_for(model: str, changes: Mapping[str, Any]) -> Config:
 
 
 def estimator_for(config: Config, cache: Cache | None = None) -> NetworkEstimator:
-    """The estimator that ``config`` is the settings of."""
+    """The estimator with the settings ``config``."""
     from workbench.classify.finetune import FinetuneEstimator
     from workbench.classify.statistics import StatisticsEstimator
     from workbench.classify.views import ViewsEstimator

@@ -1,7 +1,7 @@
-"""Features of pictures, computed once per picture: kept by the picture's content, and in memory while in use.
+"""Features of pictures, computed once per picture and cached by the picture's content.
 
 A *feature source* is a small dataclass, so that it can be part of an estimator's settings; its ``table``
-gives (N, D) features of all paintings. What is fitted on them are the estimators of this package.
+gives (N, D) features of all paintings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _tables: OrderedDict[str, Any] = OrderedDict()
 
 
 def remembered(name: str, make: Callable[[], Any]) -> Any:
-    """What ``make`` gave under this name; the last few are kept in memory."""
+    """The result of ``make`` for this key; the most recent ones are kept in memory."""
     if name not in _tables:
         _tables[name] = make()
     _tables.move_to_end(name)
@@ -52,15 +52,15 @@ def per_picture(
     version: int = 1,
     by_position: bool = False,
 ) -> Arrays:
-    """Arrays of every picture, stacked to (N, …). A picture whose content is known is not computed again.
+    """Arrays of every picture, stacked to (N, …) and cached by the picture's content.
 
     Args:
-        step: name of what is computed.
-        settings: it depends on.
+        step: name of the computation.
+        settings: that the result depends on.
         paintings: N pictures.
         make: computes the arrays of the picture at an index.
-        cache: where they are kept between processes; None keeps them in memory only.
-        version: of the step; raise it when it computes something else.
+        cache: keeps them between processes; None keeps them in memory only.
+        version: of the step; raise it when the result changes.
         by_position: the result also depends on the picture's index.
     """
     keys = [
@@ -75,7 +75,7 @@ def per_picture(
         ]
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
-    kept_in = None if cache is None else str(cache.folder)  # another folder gets its files, too
+    kept_in = None if cache is None else str(cache.folder)  # each cache folder gets its own files
     return remembered(digest([kept_in, keys]), compute)
 
 
@@ -89,7 +89,7 @@ class Features(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class SqueezedFeatures:
-    """1,280 features of the ImageNet EfficientNet-lite0 on the whole picture squeezed to a square."""
+    """1,280 features of the ImageNet EfficientNet-lite0 on the whole picture resized to a square."""
 
     size: int = 224  # pixels of a side
 
@@ -111,16 +111,16 @@ class StatisticsFeatures:
     variants: tuple[str, ...] = ("lite0", "lite1")
     size: int = 224  # pixels of a view's side
     crops: tuple[tuple[int, int], ...] = ((224, 3), (336, 3))  # (short side, count) at native scale
-    columns: int | None = None  # only the first so many; 1,280 are the pooled features of the first network
+    columns: int | None = None  # only the first ones; 1,280 are the first network's pooled features
 
     @classmethod
     def of(cls, config: StatisticsConfig, columns: int | None = None) -> StatisticsFeatures:
-        """The features that an estimator with this config reads."""
+        """The features of an estimator with this config."""
         return cls(config.variants, config.size, config.eval_crops, columns)
 
     @property
     def views(self) -> Views:
-        """What is read of a picture."""
+        """Views of a picture."""
         return StatisticsConfig(size=self.size, eval_crops=self.crops).views
 
     @torch.inference_mode()
@@ -133,7 +133,7 @@ class StatisticsFeatures:
         return self.table32(paintings, cache)[:, : self.columns].astype(np.float64)
 
     def table32(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float32]:
-        """All columns in single precision, as the network computes them."""
+        """All columns in single precision."""
 
         def make(i: int) -> Arrays:
             return {"statistics": self.measure(paintings.read(i))}
@@ -144,7 +144,7 @@ class StatisticsFeatures:
 
 @functools.lru_cache(maxsize=2)
 def statistics_network(variants: tuple[str, ...]) -> StatisticsClassifier:
-    """The frozen networks with ImageNet weights; the linear layer is not fitted. Do not change it."""
+    """The frozen networks with ImageNet weights; the linear layer is not fitted. Shared: do not modify it."""
     network = StatisticsClassifier(2, variants, pretrained=True)
     return network.eval().to(memory_format=torch.channels_last)
 
@@ -154,7 +154,7 @@ class ViewFeatures:
     """Pooled features of the network of a :class:`ViewsConfig` before its stages are tuned."""
 
     config: ViewsConfig
-    view: int | None = None  # of one view only; None averages over all
+    view: int | None = None  # index of one view; None averages over all
 
     def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
         pooled = view_bank(self.config, paintings, cache)["pooled"].astype(np.float64)  # (N, E, D)
@@ -163,7 +163,7 @@ class ViewFeatures:
 
 @dataclasses.dataclass(frozen=True)
 class DescriptorFeatures:
-    """The descriptors of expression, measured by hand (see :mod:`workbench.interpret.descriptors`)."""
+    """The descriptors of expression (see :mod:`workbench.interpret.descriptors`)."""
 
     def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
         from workbench.interpret.descriptors import DESCRIPTORS, describe
@@ -176,7 +176,7 @@ class DescriptorFeatures:
 
 
 def split_network(network: Any, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """A timm EfficientNet as (frozen trunk, trainable tail). Both share its modules, trained or not."""
+    """A timm EfficientNet as (frozen trunk, trainable tail); both share its modules."""
     if not 0 <= stages <= len(network.blocks):
         raise ValueError(f"Expected 0 … {len(network.blocks)} frozen stages but got {stages}.")
     blocks = list(network.blocks)
@@ -191,11 +191,11 @@ def views_network(config: ViewsConfig, num_classes: int) -> nn.Module:
     return create(config.model, num_classes=num_classes, dropout=config.dropout, pretrained=True)
 
 
-_STORED = ("model", "frozen_stages", "size")  # what every stored view depends on
+_STORED = ("model", "frozen_stages", "size")  # settings that every stored view depends on
 
 
 def view_bank(config: ViewsConfig, paintings: Paintings, cache: Cache | None = None) -> Arrays:
-    """Stage features of every picture's views before tuning: what is frozen is computed once.
+    """Outputs of the frozen stages for every picture's views, computed once.
 
     Memory and disk: about 45 kB per view at the default settings.
 

@@ -1,7 +1,7 @@
-"""Train any registered classifier end to end on labelled paintings: from scratch, or by transfer.
+"""Train any registered classifier end to end on labelled paintings, from scratch or by transfer.
 
-:mod:`workbench.classify.transfer` says which layers are trained. An interrupted training goes on after its
-last whole epoch, to the same weights.
+:mod:`workbench.classify.transfer` selects the trained layers. Interrupted training resumes after the last
+complete epoch and gives the same weights.
 
 Sources: Zhang et al., "mixup", ICLR 2018; Loshchilov and Hutter, "AdamW", ICLR 2019; Smith and Topin,
 "Super-convergence", 2019; Kumar et al., "Fine-Tuning can Distort Pretrained Features", ICLR 2022 (the head).
@@ -41,7 +41,7 @@ from workbench.models.registry import facts
 
 
 class Pictures:
-    """All pictures in memory, shrunk to what the views need: about 0.4 MB each at 224 pixels."""
+    """All pictures in memory, reduced to the size that views need: about 0.4 MB each at 224 pixels."""
 
     def __init__(self, paintings: Paintings, size: int):
         self.size = size
@@ -74,7 +74,7 @@ class FinetuneEstimator(NetworkEstimator):
         return self.config.model
 
     def arguments(self, num_classes: int) -> dict[str, Any]:
-        new_network(self.config, num_classes)  # refuses bad arguments before any long work
+        new_network(self.config, num_classes)  # raises for bad arguments before any long work
         own = {"size": self.config.size} if "size" in facts(self.config.model).defaults else {}
         return {"num_classes": num_classes, **own, **self.config.arguments}
 
@@ -88,12 +88,12 @@ class FinetuneEstimator(NetworkEstimator):
 
     @property
     def identity(self) -> tuple:
-        weights = Path(self.config.initial) if self.config.initial else None  # by content, not by name
+        weights = Path(self.config.initial) if self.config.initial else None  # keyed by content, not by name
         kind, version, settings = super().identity
         return kind, version, {**settings, "initial": weights}
 
     def pictures(self, paintings: Paintings) -> Pictures:
-        """The pictures in memory; estimators of one size share them."""
+        """The pictures in memory, shared by estimators of equal size."""
         name = digest(["pictures", self.config.size, paintings.contents()["pictures"]])
         return remembered(name, lambda: Pictures(paintings, self.config.size))
 
@@ -144,7 +144,7 @@ class FinetuneEstimator(NetworkEstimator):
 
 
 class _Training:
-    """One training: the network, what moves it, and how far it is."""
+    """State of one training: network, optimiser and progress."""
 
     def __init__(
         self, paintings: Paintings, pictures: Pictures, rows: NDArray, config: FinetuneConfig, seed: int
@@ -173,9 +173,9 @@ class _Training:
         self.best: tuple[float, int, dict | None] = (float("inf"), 0, None)  # loss, epoch, weights
 
     def _start_head(self) -> None:
-        """Set the head: from scratch zero; on pretrained layers the best one for them as they are.
+        """Initialise the head: zero from scratch, a linear probe on pretrained layers.
 
-        Its first random gradients would otherwise spoil the layers below (Kumar et al., ICLR 2022).
+        The gradients of a random head would distort the layers below (Kumar et al., ICLR 2022).
         """
         head, config = self.network.get_submodule(head_name(self.network)), self.config
         assert isinstance(head, nn.Linear)
@@ -195,7 +195,7 @@ class _Training:
         return early or self.epochs_done >= self.config.epochs
 
     def epoch(self) -> float:
-        """One pass over the pictures; the mean training loss."""
+        """Train for one pass over the pictures; return the mean training loss."""
         set_training_mode(self.network, self.config)
         rng = np.random.default_rng([self.seed, self.epochs_done])
         torch.manual_seed(1000 * self.seed + self.epochs_done)
@@ -235,7 +235,7 @@ class _Training:
         return float(loss.detach())
 
     def keep(self, checkpoint: Path | None) -> None:
-        """Leave the state of the last epoch, so that an interrupted training goes on from it."""
+        """Save the state of the last epoch, to resume from."""
         if checkpoint is not None:
             state = {name: part.state_dict() for name, part in self._parts().items()}
             progress = {"epochs": self.epochs_done, "steps": self.steps, "best": list(self.best)}
@@ -243,7 +243,7 @@ class _Training:
                 torch.save({**state, **progress}, partial)
 
     def restore(self, checkpoint: Path | None) -> None:
-        """Go on from what :meth:`keep` left, if anything."""
+        """Resume from the state that :meth:`keep` saved, if any."""
         if checkpoint is not None and checkpoint.is_file():
             stored = torch.load(checkpoint, map_location=self.device, weights_only=True)
             for name, part in self._parts().items():
@@ -278,7 +278,7 @@ def predict(
 
 
 def head_inputs(network: nn.Module, pictures: Pictures, rows: NDArray, config: FinetuneConfig) -> Tensor:
-    """(len(rows), D): what the head sees of each picture before dropout, averaged over its views."""
+    """(len(rows), D) inputs of the head before dropout, averaged over each picture's views."""
     seen: list[Tensor] = []
     handle = network.get_submodule(head_name(network)).register_forward_pre_hook(
         lambda _module, inputs: seen.append(inputs[0].float().mean(0).cpu())
@@ -297,7 +297,7 @@ def _batches(rows: NDArray, size: int, rng: np.random.Generator) -> Iterator[NDA
 def _hold_out(
     paintings: Paintings, rows: NDArray, config: FinetuneConfig, seed: int
 ) -> tuple[NDArray, NDArray]:
-    """Training and stopping pictures, no group on both sides."""
+    """(training, early-stopping) pictures, no group on both sides."""
     folds = max(2, round(1 / config.holdout))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     try:

@@ -1,4 +1,4 @@
-"""Linear layers on features as they are, and the majority class: what a tuned network must beat.
+"""Baselines of a fine-tuned network: linear probes on fixed features, and the majority class.
 
 Sources: Kornblith, Shlens and Le, "Do Better ImageNet Models Transfer Better?", CVPR 2019; Peterson et al.,
 "Human uncertainty makes classification more robust", ICCV 2019 (soft targets).
@@ -23,20 +23,20 @@ from workbench.classify.estimators import Estimator
 from workbench.classify.features import Features, SqueezedFeatures
 from workbench.data.paintings import Paintings
 
-STRENGTH = 0.01  # scikit-learn's C: strong shrinkage, as 1,280 features of a few hundred pictures need
-_LEAST = -30.0  # logit of a class that was never seen
+STRENGTH = 0.01  # scikit-learn's C; strong shrinkage for 1,280 features of a few hundred pictures
+_LEAST = -30.0  # logit of a class without training pictures
 
 
 @dataclasses.dataclass(frozen=True)
 class LinearProbeConfig:
-    """What a linear probe is fitted on, and how strongly it is shrunk."""
+    """Features and regularisation of a linear probe."""
 
     features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # what is known of a picture
     strength: float = STRENGTH  # scikit-learn's C; smaller shrinks more
 
 
 class LinearProbe(Estimator):
-    """Logistic regression on standardised features; a missing one is the training pictures' median."""
+    """Logistic regression on standardised features; missing ones become the training median."""
 
     Config: ClassVar[type] = LinearProbeConfig
     pipeline_: Pipeline
@@ -58,7 +58,7 @@ class LinearProbe(Estimator):
 
 
 def linear_probe(strength: float = STRENGTH) -> Pipeline:
-    """The scikit-learn pipeline of :class:`LinearProbe`: median, standardisation, logistic regression."""
+    """The pipeline of :class:`LinearProbe`: median imputation, standardisation, logistic regression."""
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
@@ -68,7 +68,7 @@ def linear_probe(strength: float = STRENGTH) -> Pipeline:
 
 @dataclasses.dataclass(frozen=True)
 class SoftProbeConfig:
-    """What a soft probe is fitted on, and how."""
+    """Features, targets and regularisation of a soft probe."""
 
     features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # what is known of a picture
     hard_share: float = 0.5  # of the target that is the label; the rest is the raters' votes, if any
@@ -77,7 +77,7 @@ class SoftProbeConfig:
 
 
 class SoftProbe(Estimator):
-    """The linear layer with the least cross-entropy to labels softened by the raters' votes.
+    """Linear layer that minimises cross-entropy to a mixture of labels and raters' votes.
 
     Attributes:
         weight_, bias_: (C, D) and (C,).
@@ -92,14 +92,14 @@ class SoftProbe(Estimator):
         return torch.from_numpy(self.config.features.table(paintings, self.cache)).float()
 
     def parts(self) -> tuple[int, ...] | None:
-        """How D is divided into parts that are fitted alone; None is undivided."""
+        """Sizes of the parts of D that are fitted separately; None fits them together."""
         return None
 
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
         return self.fit_table(self.features(paintings), paintings, rows)
 
     def fit_table(self, table: Tensor, paintings: Paintings, rows: ArrayLike) -> Self:
-        """:meth:`fit` on (N, D) features that are at hand."""
+        """:meth:`fit` on given (N, D) features."""
         rows = np.asarray(rows)
         targets, weights = soft_targets(
             paintings, rows, self.config.hard_share, self.config.class_weight_power
@@ -117,7 +117,7 @@ class SoftProbe(Estimator):
         return self.logits(self.features(paintings)[np.asarray(rows)])
 
     def logits(self, features: Tensor) -> NDArray[np.float64]:
-        """(M, C) of any (M, D) features, e.g. of pictures that are no paintings of the collection."""
+        """(M, C) logits of any (M, D) features, e.g. of pictures outside the collection."""
         return (features @ self.weight_.T + self.bias_).double().numpy()
 
 
@@ -130,7 +130,7 @@ def soft_targets(
         data: all pictures; without votes the targets are the labels.
         indices: the training pictures; the weights have mean 1 over them.
         hard_share: of a target that is the label, in [0, 1]; the rest are the votes.
-        class_weight_power: weight of a class is its frequency to the minus this; 0 is none, 1 balances fully.
+        class_weight_power: weight of a class = frequency ** -power; 0 is none, 1 balances fully.
     """
     votes = data.onehot if data.votes is None else data.votes
     targets = hard_share * data.onehot + (1 - hard_share) * votes
@@ -141,10 +141,10 @@ def soft_targets(
 
 
 def soft_probe(features: Tensor, targets: Tensor, weights: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
-    """The linear layer with the least weighted cross-entropy to soft targets, found by L-BFGS.
+    """Linear layer that minimises weighted cross-entropy to soft targets, by L-BFGS.
 
     Args:
-        features: (N, D); standardised inside, and the result is for features as given.
+        features: (N, D); standardised for the fit, but the result applies to unstandardised features.
         targets: (N, C) distributions.
         weights: (N,) of the pictures.
         penalty: factor of the squared norm of the weights on standardised features.
@@ -173,7 +173,7 @@ def soft_probe(features: Tensor, targets: Tensor, weights: Tensor, penalty: floa
 
 @torch.no_grad()
 def set_layer(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
-    """Set a linear layer to the weights of a probe."""
+    """Copy the weights of a probe into a linear layer."""
     assert isinstance(layer, nn.Linear)
     layer.weight.copy_(weight)
     layer.bias.copy_(bias)
@@ -181,11 +181,11 @@ def set_layer(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class MajorityConfig:
-    """The majority class has no settings."""
+    """No settings."""
 
 
 class MajorityClass(Estimator):
-    """The frequencies of the training pictures' classes (plus one each), whatever the picture: the floor."""
+    """Predicts the class frequencies of the training pictures (plus one each) for every picture."""
 
     Config = MajorityConfig
     shares_: NDArray[np.float64]

@@ -40,27 +40,27 @@ def train_classifier(
 ) -> Path:
     """Train a classifier; write weights, card, config and the tables of its cross-validation into ``out``.
 
-    What is finished is found again in ``out/cache`` by all that it depends on: an interrupted run goes on,
-    and after a change of labels, votes, painters, pictures or settings what depends on it is made anew.
+    Finished steps are cached in ``out/cache`` under a key of everything they depend on: an interrupted run
+    resumes, and a change of labels, votes, painters, pictures or settings repeats the steps that it affects.
 
     Args:
         source: the labelled pictures.
         out: folder for the results.
         config: settings.
-        about: name, licence and texts of the card, and how its intervals are drawn.
+        about: name, licence and texts of the card, and bootstrap samples of its intervals.
 
     Returns:
         Path of the weights.
 
     Raises:
-        DatasetError: pictures, table or settings cannot be used.
+        DatasetError: unusable pictures, table or settings.
     """
     config, about, out = config or ViewsConfig(), about or Publication(), Path(out)
     paintings = source.read()
-    for seed in config.split_seeds:  # refuse impossible folds before any long work
+    for seed in config.split_seeds:  # raises for impossible folds before any long work
         grouped_folds(paintings.labels, paintings.groups, config.folds, seed)
     estimator = estimator_for(config, Cache(out / "cache"))
-    estimator.arguments(len(paintings.classes))  # and arguments that the architecture does not take
+    estimator.arguments(len(paintings.classes))  # likewise for unknown arguments
     text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
     write_whole(text.encode(), out / f"{about.name}_config.json")
     validations = {
@@ -100,7 +100,7 @@ def train_classifier(
 def _fitted(
     estimator: NetworkEstimator, paintings: Paintings, path: Path, run: str, tested: float
 ) -> tuple[nn.Module, float]:
-    """The network trained on all pictures, and the seconds with ``tested``; those of an equal earlier run."""
+    """The network trained on all pictures, and the seconds including ``tested``; cached."""
     if path.is_file():
         with contextlib.suppress(WeightsError):  # damaged
             network, card = models.load(path)
@@ -113,7 +113,7 @@ def _fitted(
 
 
 def _command(estimator: NetworkEstimator, source: Source, about: Publication) -> str:
-    """The command line that trains this classifier, without anybody's paths."""
+    """The command line that trains this classifier, without local paths."""
     return options.command(
         f"workbench train classifier --out OUT --model {estimator.architecture}",
         source,
@@ -135,7 +135,7 @@ def _data_facts(data: Paintings, name: str, licence: str) -> dict[str, object]:
     }
     if data.unreadable:
         facts["unreadable files left out"] = len(data.unreadable)
-    if data.votes is not None:  # the ceiling that any model of the raters' votes is under
+    if data.votes is not None:  # the upper bound for any model of the raters' votes
         share = float(data.votes.max(1).mean())
         facts["agreement"] = f"the most named class has {share:.2f} of a picture's votes on average"
     return facts
@@ -165,7 +165,7 @@ def _card(
 
 
 def _metrics(summary: pd.DataFrame, name: str, data: Paintings, config: Config) -> dict[str, object]:
-    """The card's metrics: estimate and interval of each, of the model and its baselines, and on what."""
+    """The card's metrics of the model and its baselines: estimates, intervals and data."""
     groups = "painter-grouped" if data.grouped else "ungrouped"
     own: dict[str, dict] = {}
     baselines: dict[str, dict] = {}

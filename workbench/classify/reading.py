@@ -1,4 +1,4 @@
-"""Reading a painting: calibrated probabilities over the classes of a model, and where it looked."""
+"""Classifies a painting: calibrated class probabilities, and the regions that explain them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ __all__ = [
     "load_classifier",
 ]
 
-_MAX_RATIO = 8.0  # a longer scroll is squeezed to this ratio for the heat map only, to bound its cost
-_MANY_PASSES = {"integrated_gradients": {"steps": 16}, "occlusion": {}}  # ... see the picture at 224² pixels
+_MAX_RATIO = 8.0  # aspect ratio to which longer scrolls are compressed, for the heat map only
+_MANY_PASSES = {"integrated_gradients": {"steps": 16}, "occlusion": {}}  # these run on 224² pixels
 _MODERATE_PIXELS = 224 * 224
 _BATCH = 8  # pictures at once
 _cache: dict[tuple, Classifier] = {}
@@ -45,10 +45,10 @@ _cache_lock = threading.Lock()
 
 
 class Classifier:
-    """A trained classifier and its card. Safe to share between threads.
+    """A trained classifier and its card. Thread-safe.
 
     Args:
-        network: the network; it is moved to the device.
+        network: it is moved to the device.
         card: its card.
         device: see :func:`workbench.core.devices.resolve`.
 
@@ -71,21 +71,22 @@ class Classifier:
             raise WeightsError(
                 f"Expected a temperature above 0 on the card of {card.name} but got {self.temperature}."
             )
-        self._lock = threading.Lock()  # captum hooks the network: one picture at a time
+        self._lock = threading.Lock()  # captum sets hooks on the network: one explanation at a time
 
     @classmethod
     def load(cls, name: str | os.PathLike = DEFAULT_CLASSIFIER, device: str | None = None) -> Classifier:
-        """The classifier of that name, or of a ``.safetensors`` file with its card beside it.
+        """A classifier by name, or from a ``.safetensors`` file with its card in the same folder.
 
-        It is loaded once, and again only when its weights change.
+        It is cached until its weights change.
 
         Args:
-            name: of a model that comes with the package, or a path.
+            name: of a model in the package, or a path.
             device: see :func:`workbench.core.devices.resolve`.
 
         Raises:
-            UnknownNameError: no such model. WeightsError: weights or card are missing, damaged or of another
-                kind. WorkbenchError: there is no such device.
+            UnknownNameError: unknown model.
+            WeightsError: weights or card are missing, damaged or not of a classifier.
+            WorkbenchError: unavailable device.
         """
         key = (identity(locate(name, SHIPPED)), str(resolve(device)))
         with _cache_lock:
@@ -98,7 +99,7 @@ class Classifier:
         return self.logits_of([image])[0]
 
     def logits_of(self, images: Sequence[Image.Image], batch: int = _BATCH) -> NDArray[np.float64]:
-        """(N, C) logits of several pictures, ``batch`` of them at once, fewer if memory is short."""
+        """(N, C) logits of several pictures, in batches of ``batch``, smaller ones if memory is short."""
 
         def run(some: Sequence[Image.Image]) -> list[NDArray[np.float64]]:
             x = torch.cat([self.views(_rgb(image)) for image in some])  # (n · V, 3, S, S)
@@ -110,7 +111,7 @@ class Classifier:
         return np.stack(in_batches(run, images, batch))
 
     def classify(self, image: Image.Image) -> Reading:
-        """Probabilities by the views and the temperature that the card's numbers were measured with."""
+        """Class probabilities, with the views and the temperature of the card."""
         return self.classify_all([image])[0]
 
     def classify_all(self, images: Sequence[Image.Image], batch: int = _BATCH) -> list[Reading]:
@@ -126,12 +127,12 @@ class Classifier:
 
     @property
     def layers(self) -> list[str]:
-        """Names of the stages, from the shallow end, that a layered method can look at."""
+        """Names of the stages that a layered method can use, from shallow to deep."""
         return list(layers.stages(self.network))
 
     @property
     def default_layer(self) -> str | None:
-        """The stage that a layered method looks at if none is named; None if it is no stage but a part."""
+        """The stage that a layered method uses by default; None if that layer is only part of a stage."""
         default = default_layer(self.network)
         found = layers.stages(self.network).items()
         return next((n for n, m in found if m is default or list(m.children())[-1:] == [default]), None)
@@ -149,23 +150,24 @@ class Classifier:
         layer: str | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Explanation:
-        """Where the picture speaks for one class (by default the likeliest), at the scale of the crops.
+        """Evidence for one class (by default the most probable) over the picture, at the scale of the crops.
 
-        The network is fully convolutional, so it is shown the whole picture with its proportions kept: every
-        part is seen as in the views that :meth:`classify` averages, and the map has no seams. Integrated
-        gradients and occlusion run the network some fifty times, so they see the picture at 224 × 224 pixels
-        in all, whatever its shape: a few seconds on one CPU core.
+        The network is fully convolutional, so it gets the whole picture in its proportions: every part has
+        the scale of the views that :meth:`classify` averages, and the map has no seams. Integrated gradients
+        and occlusion run the network about fifty times, so they use a picture of about 224 × 224 pixels in
+        area: a few seconds on one CPU core.
 
         Args:
             image: the picture.
             class_name: one of the model's classes.
             method: one of :func:`~workbench.interpret.methods.methods`.
             layer: for Grad-CAM and guided Grad-CAM one of :attr:`layers`; by default :attr:`default_layer`.
-            progress: called with the share done, often only for the methods that take long.
+            progress: called with the share done; more than once only for the slow methods.
 
         Raises:
-            UnknownNameError: a class, method or layer that there is not. AttributionError: a layer for a
-                method that has none, or guided backpropagation on a network without ReLU.
+            UnknownNameError: unknown class, method or layer.
+            AttributionError: a layer for a method without layers, or guided backpropagation on a network
+                without ReLU.
         """
         image = _rgb(image)
         names = self.card.class_names
@@ -192,18 +194,19 @@ class Classifier:
 
 
 def load_classifier(name: str | os.PathLike = DEFAULT_CLASSIFIER, device: str | None = None) -> Classifier:
-    """A trained classifier of moods, by name or by file: :meth:`Classifier.load`."""
+    """A trained mood classifier, by name or from a file; see :meth:`Classifier.load`."""
     return Classifier.load(name, device)
 
 
 def classify(
     image: Image.Image, classifier: str | os.PathLike = DEFAULT_CLASSIFIER, device: str | None = None
 ) -> Reading:
-    """The moods that people see in a painting, with calibrated probabilities.
+    """Calibrated probabilities of the moods that people see in a painting.
 
     Args:
         image: the painting.
-        classifier: a name in :func:`classifiers`, or a ``.safetensors`` file with its card beside it.
+        classifier: a name in :func:`classifiers`, or a ``.safetensors`` file with its card in the same
+            folder.
         device: see :func:`workbench.core.devices.resolve`.
 
     Raises:
@@ -216,7 +219,7 @@ def classify(
 def _counting(
     network: torch.nn.Module, total: int, progress: Callable[[float], None] | None
 ) -> Iterator[None]:
-    """Report the share of ``total`` pictures that the network was shown so far."""
+    """Report the share of ``total`` pictures that the network has processed."""
     if progress is None:
         yield
         return
@@ -243,7 +246,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _moderate(image: Image.Image, short_side: int, pixels: int | None = None) -> Image.Image:
-    """The whole picture with its shorter side at ``short_side``, its proportions kept to ``_MAX_RATIO``.
+    """The whole picture with a shorter side of ``short_side`` and an aspect ratio of at most ``_MAX_RATIO``.
 
     With ``pixels`` it has at most about that many.
     """

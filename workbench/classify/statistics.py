@@ -1,8 +1,8 @@
-"""The linear layer of ``lite_statistics``: statistics of every picture's views once, then a convex problem.
+"""Fits the linear layer of ``lite_statistics`` on statistics that are computed once per picture.
 
-As the layer is linear, the mean of the logits over a picture's views is the logit of its mean statistics:
-what is fitted is exactly what is read. Every network's part is fitted alone and the logits are averaged, an
-ensemble in one layer. A fit takes seconds; nothing is random but the folds.
+As the layer is linear, the mean of the logits over a picture's views is the logit of its mean statistics, so
+that training and prediction agree exactly. The part of each network is fitted separately and the logits are
+averaged, an ensemble in one layer. A fit is a convex problem that takes seconds; only the folds are random.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workbench.models.statistics import StageStatistics, StatisticsClassifier
 
 
 class StatisticsEstimator(SoftProbe, NetworkEstimator):
-    """A soft probe on the stage statistics of several frozen networks, each fitted alone."""
+    """A soft probe on the stage statistics of several frozen networks, fitted separately."""
 
     Config = StatisticsConfig
     architecture = "lite_statistics"

@@ -1,7 +1,7 @@
-"""What cross-validations say: scores of every training, probabilities of every picture, comparisons.
+"""Tables of a cross-validation: scores of every training, probabilities of every picture, comparisons.
 
-The table of a study has one row per training with its provenance (``NAME.csv``); beside it lie every tested
-picture's probabilities (``NAME_predictions.csv``) and the comparison (``NAME_summary.csv``).
+A study has three tables: one row per training with its provenance (``NAME.csv``), the probabilities of every
+tested picture (``NAME_predictions.csv``), and the comparison (``NAME_summary.csv``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workbench.metrics.classification import classification_report
 from workbench.metrics.paired import holm, mcnemar
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
-BIASED = ("ece",)  # raised by noise: see Resamples.interval
+BIASED = ("ece",)  # biased upwards by noise: see Resamples.interval
 
 
 def score_rows(
@@ -82,10 +82,10 @@ def summarise(
 ) -> pd.DataFrame:
     """Scores with 95 % intervals over groups, and each estimator's paired difference from ``baseline``.
 
-    A score is the mean over the split seeds, within the bootstrap too: all answers for a painter's pictures
-    come into a resample together, so the interval is over painters. The noise that raises a calibration error
-    is taken out of its estimate and interval. McNemar's test needs one answer per picture: the mean of the
-    split seeds' probabilities.
+    A score is the mean over the split seeds, also within the bootstrap. All predictions for a painter's
+    pictures enter a resample together, so the interval is over painters. Calibration error and its interval
+    are corrected for their upward bias. McNemar's test, which needs one prediction per picture, uses the mean
+    probabilities over split seeds.
 
     Args:
         validations: of the same pictures and split seeds, by name.
@@ -93,8 +93,8 @@ def summarise(
         scores: of :func:`~workbench.metrics.classification.classification_report`; by default all.
         samples: of the bootstrap.
         seed: of the bootstrap.
-        calibrated: whether the probabilities are.
-        label: of the column of names.
+        calibrated: whether to use calibrated probabilities.
+        label: heading of the column of names.
 
     Returns:
         One row per name and metric: estimate, low, high, difference, difference_low, difference_high, p
@@ -136,7 +136,7 @@ def summarise(
 
 
 def _alike(validations: Mapping[str, Validation], baseline: str) -> Validation:
-    """The first validation, if all are of the same pictures and split seeds."""
+    """The first validation, after a check that all have the same pictures and split seeds."""
     if baseline not in validations:
         raise DatasetError(f"Expected the baseline to be one of {list(validations)} but got {baseline!r}.")
     first = next(iter(validations.values()))
@@ -163,23 +163,23 @@ def compare(
     cache: str | os.PathLike | None = None,
     stamp: Mapping[str, str] | None = None,
 ) -> Path:
-    """Cross-validate several estimators on the same folds and leave the three tables of a study.
+    """Cross-validate several estimators on the same folds and write the three tables of a study.
 
-    The tables hold this call's pictures and estimators and no others. Folds that are finished are found in
-    ``cache`` by all that they depend on, so an interrupted study goes on where it stopped.
+    The tables hold the pictures and estimators of this call only. Finished folds are cached under a key of
+    everything they depend on, so that an interrupted study resumes.
 
     Args:
-        name: of the study, stem of the tables.
+        name: of the study, and stem of the tables' file names.
         out: their folder.
         paintings: labelled pictures.
         estimators: by label; see :func:`~workbench.classify.validation.cross_validate`.
-        baseline: label that the others are held against.
+        baseline: label of the estimator that the others are compared with.
         folds: of each split.
         split_seeds: one split each.
         scores: of the summary.
         samples: of the bootstrap.
-        calibrated: whether the tables' probabilities are.
-        label: of the column of labels.
+        calibrated: whether the tables have calibrated probabilities.
+        label: heading of the column of labels.
         cache: folder of features and finished folds; by default ``cache`` in ``out``.
         stamp: further columns of the trainings and the summary.
 
@@ -189,7 +189,7 @@ def compare(
     if baseline not in estimators:
         raise DatasetError(f"Expected the baseline to be one of {list(estimators)} but got {baseline!r}.")
     kept = Path(cache) if cache is not None else Path(out) / "cache"
-    # seeds before estimators: an interrupted study has whole comparisons
+    # seeds in the outer loop: an interrupted study has complete comparisons
     parts: dict[str, list[Validation]] = {variant: [] for variant in estimators}
     for seed in split_seeds:
         for variant, estimator in estimators.items():
@@ -245,6 +245,6 @@ def _write(table: pd.DataFrame, path: Path, float_format: str) -> None:
 
 
 def read_summary(table: str | os.PathLike) -> pd.DataFrame:
-    """The comparison that lies beside the table of a study."""
+    """The comparison that belongs to a study's table."""
     path = Path(table)
     return pd.read_csv(path.with_name(f"{path.stem}_summary.csv"))

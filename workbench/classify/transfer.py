@@ -1,6 +1,6 @@
-"""Where a network starts from, which of its layers are trained, and how fast each of them learns.
+"""Transfer learning: initial weights, trained layers, and learning rates per layer.
 
-Layers are grouped from the shallow to the deep end by timm's ``group_matcher``: transfer "frozen" trains the
+Layers are grouped from shallow to deep by timm's ``group_matcher``: transfer "frozen" trains the
 linear head only, "partial" the deepest share of the groups, "full" all, with learning rates that fall by
 ``layer_decay`` from a group to the next shallower one. Pretrained batch-norm statistics stay frozen, since
 batches here are small.
@@ -22,10 +22,10 @@ from workbench.models.registry import facts
 
 
 def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
-    """The architecture with its initial weights and a new head, frozen as ``transfer`` says.
+    """The architecture with its initial weights and a new head, frozen according to ``transfer``.
 
     Raises:
-        DatasetError: the architecture refuses its arguments, or its weights cannot be had or do not fit.
+        DatasetError: invalid arguments of the architecture, or its weights are unavailable or do not fit.
     """
     extra: dict[str, Any] = {"pretrained": True} if config.pretrained and not config.initial else {}
     if "size" in facts(config.model).defaults:
@@ -56,7 +56,7 @@ def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
 
 
 def layer_groups(network: nn.Module) -> dict[str, int]:
-    """Depth of every parameter's layer group, 0 at the input; the head, the last linear layer, is deepest."""
+    """Index of every parameter's layer group, from 0 at the input to the head (last linear layer)."""
     matcher: Any = getattr(network, "group_matcher", None)
     if matcher is not None:
         depth = group_parameters(network, matcher(coarse=False), reverse=True)
@@ -69,12 +69,12 @@ def layer_groups(network: nn.Module) -> dict[str, int]:
 
 
 def head_name(network: nn.Module) -> str:
-    """Dotted name of the last linear layer that is no part of a rescaling."""
+    """Dotted name of the last linear layer outside rescaling modules."""
     return [n for n, m in network.named_modules() if isinstance(m, nn.Linear) and ".rescale" not in n][-1]
 
 
 def parameter_groups(network: nn.Module, config: FinetuneConfig) -> list[dict]:
-    """Optimiser groups with their own peak rates; biases and norms are not decayed."""
+    """Optimiser groups with their peak learning rates; no weight decay on biases and norms."""
     depth = layer_groups(network)
     last = max(depth.values())
     groups: dict[tuple[int, bool], dict] = {}
@@ -96,7 +96,7 @@ def parameter_groups(network: nn.Module, config: FinetuneConfig) -> list[dict]:
 
 
 def set_training_mode(network: nn.Module, config: FinetuneConfig) -> None:
-    """Training mode; pretrained batch norm keeps its statistics."""
+    """Set training mode, except for pretrained batch norm, which keeps its statistics."""
     network.train()
     if config.pretrained or config.initial:
         for module in network.modules():

@@ -1,4 +1,4 @@
-"""One cross-validation for every estimator: painters stay together, finished folds are kept by content."""
+"""Cross-validation of any estimator, grouped by painter, with finished folds cached."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Variant = Estimator | Callable[[int], Estimator]  # or a function from the split
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
-    """What one training said of the pictures that it had not seen."""
+    """Predictions of one training on its test pictures."""
 
     split_seed: int  # of the split
     fold: int  # number within the split
@@ -34,13 +34,13 @@ class Fold:
     logits: NDArray[np.float64]  # (n, C) before calibration
     labels: NDArray[np.int64]  # (n,) true classes
     seconds: float  # of fit and prediction
-    parameters: int  # that were fitted
+    parameters: int  # number of fitted parameters
     provenance: Mapping[str, str]  # commit, device, versions and date of the training
 
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
-    """Every picture tested once per split seed, by a training on pictures by other painters."""
+    """Out-of-fold predictions: every picture tested once per split seed, by training on other painters."""
 
     paintings: Paintings
     folds: tuple[Fold, ...]
@@ -52,17 +52,17 @@ class Validation:
 
     @functools.cached_property
     def temperature(self) -> float:
-        """From all out-of-fold logits, for the model that is trained on all pictures."""
+        """Fitted on all out-of-fold logits, for the model trained on all pictures."""
         return shipped_temperature(self.folds)
 
     def by_fold(self, calibrated: bool = True) -> list[NDArray[np.float64]]:
-        """Probabilities (n, C) of each fold; calibrated by the other folds of its split."""
+        """Probabilities (n, C) of each fold, calibrated on the other folds of its split."""
         if calibrated:
             return calibrate_across_folds(self.folds)
         return [softmax(fold.logits, axis=1) for fold in self.folds]
 
     def probabilities(self, calibrated: bool = True) -> NDArray[np.float64]:
-        """(S, N, C): of every picture, once per split seed.
+        """(S, N, C) probabilities of every picture for every split seed.
 
         Raises:
             ValueError: some picture is in no test fold of a split seed.
@@ -89,19 +89,19 @@ def cross_validate(
 ) -> Validation:
     """Train and test on every fold of every split.
 
-    The training of fold f of split s has the seed of the estimator (0 without one) + 1000 s + f.
+    Fold f of split s is trained with the estimator's seed (0 without one) + 1000 s + f.
 
     Args:
-        estimator: it is cloned for each fold and stays as it is; or a function from the split seed to one.
+        estimator: it is cloned for each fold and not modified; or a function from the split seed to one.
         paintings: labelled pictures; folds keep their groups apart.
         folds: of each split.
         split_seeds: one split each.
-        out: folder in which finished folds, and features if the estimator has no cache of its own, are kept.
-            A fold is found again if pictures, labels, votes, groups, division and settings are the same.
+        out: cache folder of finished folds, and of features if the estimator has no cache. A fold is reused
+            if pictures, labels, votes, groups, split and settings are the same.
         desc: of the progress bar.
 
     Raises:
-        DatasetError: the pictures cannot be divided so.
+        DatasetError: such folds are impossible.
     """
     cache = None if out is None else Cache(out)
     plan = [

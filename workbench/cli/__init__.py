@@ -1,6 +1,6 @@
-"""``workbench``: the app's jobs from a terminal, one module a group of commands.
+"""The ``workbench`` command line, one module per group of commands.
 
-What a command needs is imported when it runs, so that help is instant.
+Commands import their dependencies when they run, so that help is fast.
 """
 
 from __future__ import annotations
@@ -71,10 +71,8 @@ def _options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: an error that the user can mend is one line on stderr and exit code 2; so is a missing
-    extra.
-    """
-    # Pillow warns of damaged metadata; what matters is raised as ImageError
+    """Entry point. A user error or a missing extra gives one line on stderr and exit code 2."""
+    # Pillow warns of damaged metadata; serious faults are raised as ImageError
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app(arguments)

@@ -23,7 +23,7 @@ def bench_platform(
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 2,
     jobs: Annotated[int, typer.Option(min=20, help="Jobs that are submitted at once.")] = 200,
 ) -> None:
-    """Measure the job platform: throughput, what it adds to a picture's time, memory, recovery."""
+    """Measure the job platform: throughput, overhead per picture, memory, recovery after a crash."""
     from workbench.service.loadtest import measure
 
     typer.echo(str(measure(out, engine, workers, jobs)))
@@ -42,7 +42,7 @@ def bench_video(
         720,
     ),
 ) -> None:
-    """Measure how much of the generator's speed is left when it draws a film from file to file."""
+    """Measure the speed of redrawing a video from file to file, relative to the generator alone."""
     from workbench.studies.video_speed import VideoSpeed
 
     study = VideoSpeed(width=size[0], height=size[1], frames=frames, threads=threads, rounds=rounds)
@@ -63,7 +63,7 @@ def bench_stylizers(
     from workbench.bench import table as rows_of
     from workbench.core.files import write_whole
 
-    devices.choose(device)  # also for the processes that measure memory
+    devices.choose(device)  # also applies to the processes that measure memory
     result = measure(threads=threads, rounds=rounds)
     typer.echo(table(rows_of(result)))
     typer.echo(result["notes"])

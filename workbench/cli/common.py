@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Helpers of several commands."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ Device = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """Several config dataclasses, of which one is made; a command gets the flags of all of them.
+    """A choice among config dataclasses; the command gets the flags of all of them.
 
-    Which one, another flag says; or, without ``name``, the command itself, which then gets what was typed.
+    The flag ``name`` chooses the class. Without ``name`` the command chooses, and gets the typed values.
     """
 
     classes: Mapping[str, type]
-    name: str = ""  # of that flag, without dashes
+    name: str = ""  # of the choosing flag, without dashes
     default: str = ""
     help: str = ""
 
     def options(self) -> tuple[options.Option, ...]:
-        """Those that all classes have alike, and the others without a default: theirs is their class's."""
+        """Options that all classes share, and the others without a default, which depends on the class."""
         found: dict[str, dict[str, options.Option]] = {}
         for name, cls in self.classes.items():
             for option in options.options(cls):
@@ -49,7 +49,7 @@ class OneOf:
         return (options.Option(self.name, str, self.default, self.help, tuple(self.classes)), *several)
 
     def build(self, values: dict[str, Any]) -> Any:
-        """The config that was chosen, or what was typed."""
+        """The chosen config, or the typed values."""
         return options.build(self.classes[values.pop(self.name)], values) if self.name else values
 
     def _together(self, versions: dict[str, Option]) -> Option:
@@ -63,15 +63,14 @@ class OneOf:
 
 
 def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
-    """Decorator: a command gets the flags of config dataclasses, and the configs that were made of them.
+    """Decorator: adds the flags of config dataclasses to a command, and passes the configs to it.
 
         @app.command()
         @with_options(config=StylizerConfig)
         def stylizer(config: StylizerConfig) -> None: ...
 
     Args:
-        configs: parameter of the function, and the dataclass whose options become flags, or :class:`OneOf`
-            several.
+        configs: dataclass of each parameter of the function, or :class:`OneOf` several.
     """
 
     def wrap(function: Callable) -> Callable:
@@ -96,7 +95,7 @@ def with_options(**configs: type | OneOf) -> Callable[[Callable], Callable]:
                 )
             return function(**{p.name: given[p.name] for p in own}, **built)
 
-        del command.__wrapped__  # type: ignore[attr-defined]  # or the flags would be read from there
+        del command.__wrapped__  # type: ignore[attr-defined]  # else Typer would read the wrapped signature
         parameters = sorted([*own, *added], key=lambda p: p.default is not inspect.Parameter.empty)
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -111,9 +110,9 @@ def _is_plain(option: options.Option) -> bool:
 
 
 def _flag(option: options.Option) -> inspect.Parameter:
-    """A Typer parameter of an option. Values that are no plain ones (mappings, nested configs) are JSON.
+    """Typer parameter of an option. Mappings and nested configs are typed as JSON.
 
-    Limits and choices are only shown here: :func:`workbench.core.options.build` checks them, in one line.
+    Limits and choices are only displayed here; :func:`workbench.core.options.build` checks them.
     """
     kind: Any = str if option.choices else option.type
     default: Any = inspect.Parameter.empty if option.required else option.default
@@ -136,7 +135,7 @@ def _flag(option: options.Option) -> inspect.Parameter:
 
 
 def _given(known: tuple[options.Option, ...], given: dict[str, Any]) -> dict[str, Any]:
-    """What was typed, or is a default, of these options; what was left out keeps the config's default."""
+    """Typed or default values of these options; those left out keep the config's default."""
     values = {}
     for option in known:
         value = given.get(option.name)
@@ -167,7 +166,7 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def report(failed: list[str]) -> None:
-    """List what could not be done on stderr and leave with exit code 1, if there is any."""
+    """List failures on stderr and exit with code 1, if there are any."""
     if failed:
         typer.echo(f"{len(failed)} not done:", err=True)
         for line in failed:
@@ -176,7 +175,7 @@ def report(failed: list[str]) -> None:
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
-    """Text of a table whose first row is its heading."""
+    """Text of a table whose first row is the header."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -185,7 +184,7 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 
 def settings(pairs: list[str]) -> dict:
-    """KEY=VALUE pairs with values in JSON; a value that is none is taken as text."""
+    """KEY=VALUE pairs; a value that is not valid JSON is taken as text."""
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")

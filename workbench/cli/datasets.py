@@ -28,8 +28,8 @@ def data_atelier(
 ) -> None:
     """Paint a labelled set of ink pictures whose moods, factors and mood regions are known.
 
-    The folder holds one sub-folder a mood, ratings.csv (painters, votes, factors) and the masks, and can be
-    given wherever a folder of paintings is asked for.
+    The folder holds one sub-folder per mood, ratings.csv (painters, votes, factors) and the masks. Every
+    command that takes a folder of paintings accepts it.
     """
     from workbench.data.atelier import write_atelier
 
@@ -51,8 +51,8 @@ def data_check(
 ) -> None:
     """Check a folder of labelled paintings before training on it.
 
-    Finds unreadable files, duplicates and near-duplicates (also across classes and groups), classes and
-    groups too small, and long scrolls. The exit code is 1 if something would spoil a training.
+    Finds unreadable files, duplicates and near-duplicates (also across classes and groups), too small classes
+    and groups, and long scrolls. The exit code is 1 if a problem would spoil training.
     """
     from workbench.data.check import check_dataset, summary
 

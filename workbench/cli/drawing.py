@@ -22,8 +22,8 @@ def stylize(
 ) -> None:
     """Redraw a picture, or every picture in a folder (written as PNG under the same relative paths).
 
-    Pictures that cannot be read or drawn (in a portrait style those without a face) are listed at the end,
-    the others are still drawn, and the exit code is 1.
+    Pictures that cannot be read or drawn (in a portrait style, those without a face) are skipped and listed
+    at the end, and the exit code is then 1.
     """
     from tqdm import tqdm
 
@@ -54,7 +54,7 @@ def video(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A file ending in .mp4, or a folder.")],
     options: VideoOptions,
 ) -> None:
-    """Redraw a video as an MP4 that browsers play, with its sound; whole, or not at all."""
+    """Redraw a video as an MP4 that browsers play, with its sound; nothing is written if it fails."""
     import dataclasses
 
     from tqdm import tqdm
@@ -97,7 +97,7 @@ def _draw(
 
 
 def _target_file(source: Path, target: Path) -> Path:
-    """Output file for one picture; refuses the picture itself and formats that cannot be written."""
+    """Output file for one picture; raises for the picture itself and for formats that cannot be written."""
     from workbench.core.files import check_output
 
     if target.is_dir():
@@ -111,7 +111,7 @@ def _target_file(source: Path, target: Path) -> Path:
 
 
 def _target_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """(picture, output) for every picture of a folder; what lies in ``target``, if inside it, is left out."""
+    """(picture, output) for every picture of a folder, except those in ``target`` if that is inside it."""
     if target.exists() and not target.is_dir():
         raise WorkbenchError(
             f"Expected a folder to write to, as the input is one, but {target} is a file. Give a folder."

@@ -18,7 +18,7 @@ def models(
         bool, typer.Option("--architectures", help="List what can be trained instead.")
     ] = False,
 ) -> None:
-    """List the models that come with the workbench, from their cards."""
+    """List the models included in the workbench, from their cards."""
     from workbench.models import registry, weights
 
     if architectures:
@@ -45,8 +45,8 @@ def export(
 ) -> None:
     """Write a network, with its card inside, as one file for other runtimes.
 
-    The file is compared with the network on photographs first, and not written if they disagree. ONNX needs
-    the packages of the extra `export`.
+    It is first compared with the network on photographs, and not written if they disagree. ONNX needs the
+    packages of the extra `export`.
     """
     from workbench.styles.export import export as write
 

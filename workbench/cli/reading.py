@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from workbench.classify.reading import Classifier, Reading
 
-_BATCH = 8  # pictures that are read at once
+_BATCH = 8  # pictures per batch
 
 
 def classify(
@@ -43,9 +43,9 @@ def classify(
     ] = None,
     device: Device = None,
 ) -> None:
-    """Read a painting's mood: the probability of each class, and with --explain where the model looked.
+    """Classify a painting's mood: the probability of each class and, with --explain, a heat map.
 
-    Pictures that cannot be read are listed at the end, the others are still read, and the exit code is 1.
+    Pictures that cannot be read are skipped and listed at the end, and the exit code is then 1.
     """
     from workbench.classify.reading import Classifier
     from workbench.classify.readings import DEFAULT_CLASSIFIER
@@ -76,7 +76,7 @@ def classify(
 
 
 def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list[str]]:
-    """An entry for every picture of a folder, and a line for each that cannot be read."""
+    """One entry per readable picture of a folder, and one line per unreadable one."""
     from tqdm import tqdm
 
     from workbench.core.devices import in_batches
@@ -111,7 +111,7 @@ def _entry(path: Path, found: Reading) -> dict:
 
 
 def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen: dict) -> dict:
-    """Write the heat map of what is ``chosen`` (class, method, layer); what can be said of it."""
+    """Write the heat map for ``chosen`` (class, method, layer); return its description."""
     from workbench.core.files import write_image
     from workbench.interpret.measured import reliance
 

@@ -51,10 +51,10 @@ def report(
     ] = None,
     device: Device = None,
 ) -> None:
-    """Run a study on a folder of labelled pictures and write one HTML file that needs nothing else.
+    """Run a study on a folder of labelled pictures and write one self-contained HTML file.
 
-    The file holds its figures, folds its code, asks for nothing from the network, and can be attached to an
-    e-mail. Stopped, the same command goes on where it was.
+    The file includes its figures and makes no network requests, so it can be sent by e-mail. If the command
+    is interrupted, run it again to resume.
     """
     from workbench.reporting.notebooks import find, notebooks
 
@@ -89,7 +89,7 @@ def report(
 
 
 def _listed(notebooks) -> str:
-    """Names, and what each asks, as wide as the terminal."""
+    """Names and questions of the studies, wrapped to the terminal's width."""
     width = max(len(n.name) for n in notebooks) + 2
     columns = max(60, min(100, shutil.get_terminal_size().columns))
     return "\n".join(

@@ -55,7 +55,7 @@ def serve(
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
     device: Device = None,
 ) -> None:
-    """Serve the page to many people: jobs that survive a crash, accounts, each person's work their own."""
+    """Serve the page to many users, with accounts, private work and jobs that survive a crash."""
     from workbench.service.platform import Platform, default_folder
     from workbench.ui import DEFAULT_HOST, MCP_PATH, launch
     from workbench.ui.stopping import Stopping
@@ -91,7 +91,7 @@ def serve(
 
 @users.command("add")
 def users_add(name: Annotated[str, typer.Argument()], data: _Data = None, database: _Database = None) -> None:
-    """Make an account; the password is asked for, or read from a pipe."""
+    """Create an account; the password is prompted for, or read from a pipe."""
     with _accounts(data, database) as accounts:
         typer.echo(f"{accounts.add(name, _password()).name} added")
 
@@ -100,7 +100,7 @@ def users_add(name: Annotated[str, typer.Argument()], data: _Data = None, databa
 def users_passwd(
     name: Annotated[str, typer.Argument()], data: _Data = None, database: _Database = None
 ) -> None:
-    """Give an account a new password; every session of it ends."""
+    """Change the password of an account; all its sessions end."""
     with _accounts(data, database) as accounts:
         accounts.set_password(name, _password())
         typer.echo(f"{name} has a new password")
@@ -110,7 +110,7 @@ def users_passwd(
 def users_remove(
     name: Annotated[str, typer.Argument()], data: _Data = None, database: _Database = None
 ) -> None:
-    """Remove an account; its jobs and files go at the server's next start or housekeeping."""
+    """Remove an account; its jobs and files are deleted at the server's next start or clean-up."""
     with _accounts(data, database) as accounts:
         accounts.remove(name)
         typer.echo(f"{name} removed")
@@ -131,7 +131,7 @@ def users_list(data: _Data = None, database: _Database = None) -> None:
 
 @contextlib.contextmanager
 def _accounts(data: Path | None, database: str | None):
-    """The accounts of a data folder or another database, whether its server runs or not."""
+    """The accounts of a data folder or another database; its server need not run."""
     from workbench.service.accounts import Accounts
     from workbench.service.database import Database
     from workbench.service.folder import DATABASE, tie
@@ -148,7 +148,7 @@ def _accounts(data: Path | None, database: str | None):
 
 
 def _password() -> str:
-    """Typed twice without an echo at a terminal; else the first line of the input."""
+    """A password: typed twice without echo at a terminal, else the first line of the input."""
     if sys.stdin.isatty():
         return typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return sys.stdin.readline().rstrip("\r\n")

@@ -17,7 +17,7 @@ _RUNS = Path("runs")
 
 
 class _Studies(TyperGroup):
-    """Reads the names of studies from their sources, and imports a study when it is asked for."""
+    """Lists studies without importing them; imports a study when it is called."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:
         from workbench.studies.study import STUDIES
@@ -49,7 +49,7 @@ class _Studies(TyperGroup):
 
 
 def _question(name: str) -> str:
-    """First paragraph of a study's module; nothing is imported."""
+    """First paragraph of a study's module docstring, without importing it."""
     from workbench.studies.study import STUDIES
 
     if name not in STUDIES.own():

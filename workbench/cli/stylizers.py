@@ -36,8 +36,9 @@ def train_stylizer(
 ) -> None:
     """Train a style of your own from a folder of photos and a folder of pictures in the style.
 
-    Stopped or out of time, it goes on where it was when called again. The weights that come closest to the
-    style on held-out photos are written with their card; use them as --style OUT/NAME.safetensors.
+    If training is interrupted or runs out of time, run the command again to resume. The weights that come
+    closest to the style on held-out photos are saved with their card; use them as
+    --style OUT/NAME.safetensors.
     """
     config = options.build(type(config), vars(config) | settings(setting or []))
     _train(f"workbench train stylizer --recipe {config.recipe}", config, publication)
@@ -45,11 +46,12 @@ def train_stylizer(
 
 @with_options(config=PortraitConfig, publication=PortraitPublication)
 def train_portraits(config: PortraitConfig, publication: PortraitPublication) -> None:
-    """Train a portrait style: people become anime, what surrounds them stays.
+    """Train a portrait style: people are redrawn as anime, the background is kept.
 
-    A teacher draws each portrait by its landmarks, the network learns that and then goes adversarial against
-    the anime faces. Stopped or out of time, it goes on where it was when called again. Weights and card are
-    measured on people that were held out; use them as --style OUT/NAME.safetensors.
+    A teacher draws each portrait from its landmarks; the network learns these drawings, then trains
+    adversarially against anime faces. If training is interrupted or runs out of time, run the command again
+    to resume. The card's metrics are measured on held-out people; use the weights as --style
+    OUT/NAME.safetensors.
     """
     _train("workbench train portraits", config, publication)
 

@@ -39,7 +39,7 @@ def train_classifier(
 
     Writes the weights with their card, the scores of every fold, a summary with intervals and a linear
     baseline, and the out-of-fold predictions. ``workbench classify IN --model OUT/NAME.safetensors`` uses it.
-    A setting that is not given is the one that MODEL was found best with; not every model has every setting.
+    Defaults are the best settings found for MODEL; not every model has every setting.
     """
     import logging
 

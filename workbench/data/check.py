@@ -1,8 +1,8 @@
-"""Is a folder of labelled pictures fit to train on? One pass, one card, every problem named at once.
+"""Checks whether a folder of labelled pictures is fit to train on, and lists all problems on one card.
 
-A *problem* would spoil a training or its score (files that cannot be read, one picture under two labels, the
+A *problem* would spoil training or its score (files that cannot be read, one picture under two labels, the
 same picture in two groups, a class too small to be tested); a *note* is worth knowing. ``read_paintings``
-stops at the first problem; the card lists them all.
+stops at the first problem.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from workbench.data.paintings import NEAR_DUPLICATES, Paintings, list_paintings
 
 log = logging.getLogger(__name__)
 
-SCROLL = 3.0  # longer side over shorter from which a picture is a long scroll
-SMALL = 224  # pixels of the shorter side below which brushwork is lost
-IMBALANCE = 10.0  # largest class over smallest from which accuracy alone misleads
-FOLDS = 5  # groups that a class needs to be in every fold of a usual cross-validation
-SHOWN = 5  # examples in the text
+SCROLL = 3.0  # aspect ratio (longer side / shorter side) from which a picture is a long scroll
+SMALL = 224  # pixels; with a shorter side below this, brushwork is lost
+IMBALANCE = 10.0  # ratio of the largest class to the smallest from which accuracy alone misleads
+FOLDS = 5  # a class in fewer groups is missing from some folds of a five-fold cross-validation
+SHOWN = 5  # examples listed per problem or note
 
 
 class Alike(NamedTuple):
@@ -45,29 +45,29 @@ class Alike(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class DataCard:
-    """What is known of a folder of labelled pictures before anything is trained on it."""
+    """Size, classes, groups and faults of a folder of labelled pictures, before anything is trained on it."""
 
     root: str
-    pictures: int  # that can be read
-    classes: dict[str, int]  # pictures of each class that can be read
-    grouped_by: str  # column of the table; empty: every picture is its own group
+    pictures: int  # readable ones
+    classes: dict[str, int]  # readable pictures per class
+    grouped_by: str  # column of the table; empty if every picture is its own group
     groups: int
     largest_group: int  # pictures in the largest group
-    groups_of_class: dict[str, int]  # groups that have a picture of the class
+    groups_of_class: dict[str, int]  # number of groups with pictures of the class
     voted: bool  # whether the table has the raters' votes
-    width: tuple[int, int, int]  # pixels: least, median, greatest; zeros without pictures
+    width: tuple[int, int, int]  # pixels: minimum, median, maximum; zeros without pictures
     height: tuple[int, int, int]
     small: int  # pictures whose shorter side is below SMALL pixels
     scrolls: tuple[str, ...]  # pictures at least SCROLL times as long as wide
     unreadable: dict[str, str]  # path -> reason
-    missing: tuple[str, ...]  # rows of the table whose picture is not there
+    missing: tuple[str, ...]  # rows of the table whose picture does not exist
     loose: tuple[str, ...]  # pictures beside the class folders
     empty: tuple[str, ...]  # class folders without pictures
-    equal: tuple[tuple[str, ...], ...]  # files that are equal byte for byte
-    same: tuple[Alike, ...]  # one picture photographed twice, as far as features tell (cosine ≥ SAME)
-    alike: tuple[Alike, ...]  # one hand and motif (SAME > cosine ≥ SERIES)
+    equal: tuple[tuple[str, ...], ...]  # byte-identical files
+    same: tuple[Alike, ...]  # one picture photographed twice, judged by features (cosine ≥ SAME)
+    alike: tuple[Alike, ...]  # same hand and motif (SAME > cosine ≥ SERIES)
     near_duplicates_checked: bool
-    groups_if_joined: int  # groups if near-duplicates share one
+    groups_if_joined: int  # number of groups if near-duplicates share one
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -77,7 +77,7 @@ class DataCard:
         return not self.problems
 
     def to_dict(self) -> dict:
-        """Everything as plain values for JSON."""
+        """All fields as values that JSON can hold."""
         plain = dataclasses.asdict(self)
         for name in ("same", "alike"):
             plain[name] = [pair._asdict() for pair in getattr(self, name)]
@@ -92,17 +92,17 @@ def check_dataset(
     cache: Path | None = None,
     progress: bool = False,
 ) -> DataCard:
-    """Look at every picture of a folder and say what is wrong with it.
+    """Check every picture of a folder and report all problems.
 
     Args:
-        root: folder with one sub-folder a class, or with a table (see ``read_paintings``).
+        root: folder with one sub-folder per class, or with a table (see ``read_paintings``).
         ratings: the table, if it is not ``ratings.csv`` in ``root``.
-        near_duplicates: also compare every two pictures by features, about 0.15 s per picture.
+        near_duplicates: also compare the features of all pairs of pictures (about 0.15 s per picture).
         cache: a file for the features, see ``turned_features``.
-        progress: show bars.
+        progress: show progress bars.
 
     Raises:
-        DatasetError: no folder, or a table that cannot be understood at all.
+        DatasetError: the folder does not exist, or its table cannot be parsed.
     """
     listing = list_paintings(root, ratings)
     listed = listing.paintings
@@ -227,7 +227,7 @@ def _notes(card: DataCard) -> tuple[str, ...]:
 
 
 def summary(card: DataCard) -> str:
-    """The card in words, for a terminal."""
+    """The card as text for a terminal."""
     lines = [f"{card.root}: {_count(card.pictures, 'picture')} of {_count(card.classes, 'class')}"]
     width = max((len(name) for name in card.classes), default=0)
     for name, n in card.classes.items():
@@ -251,7 +251,7 @@ def summary(card: DataCard) -> str:
 
 
 def _sizes(data: Paintings, progress: bool) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    """Width and height of what can be read, and why the rest cannot."""
+    """Width and height of each readable file, and the reason for each unreadable one."""
     sizes, broken = {}, {}
     for name in tqdm(dict.fromkeys(data.paths), desc="reading", unit="picture", disable=not progress or None):
         try:

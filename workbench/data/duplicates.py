@@ -1,22 +1,24 @@
 """The same picture twice: equal files, second photographs of one drawing, and series by one hand.
 
-A picture that lies on both sides of a split is recognised, not understood, and the score is too good. Equal
-files are found by their digest. A second photograph of a drawing (turned, cropped a little, in another light)
-differs in every byte and often in its perceptual hash, but hardly in what a frozen ImageNet network sees: the
-cosine of the pooled features of EfficientNet-lite0, the second picture also mirrored and turned by quarters.
+A model recognises a picture that is also in its training set, so the test score is too high. Equal files
+are found by their digest. A second photograph of a drawing (rotated, slightly cropped, in different light)
+differs in every byte and often in its perceptual hash, but hardly in the features of a frozen ImageNet
+network. Similarity is therefore the cosine of the pooled features of EfficientNet-lite0, with the second
+picture also mirrored and rotated by multiples of 90°.
 
-Two thresholds, chosen by looking at the pairs of 218 children's drawings in the order of their similarity:
+The two thresholds were chosen by inspecting the pairs of 218 children's drawings in order of similarity:
 
-- :data:`SAME` .96: the five pairs above it are all one drawing photographed twice, four of them turned; of
-  the 27 pairs from .93 to .96 not one is. Of simulated second photographs (turned by up to 5° and any number
-  of quarters, cropped by up to 7 % a corner, in other light, blurred, compressed again) it finds 46 %.
-- :data:`SERIES` .90: it finds 94 % of those (99 % of milder, 63 % of much rougher ones). Of the 97 pairs
-  above it 92 are one pen and one motif on one kind of paper, five hearts in a row, say: different drawings,
-  but a split between them leaks the hand as a split between one painter's pictures does. From .88 to .90 one
-  pair in six joins unlike pens, and joining further down chains a quarter of the collection into one group.
+- :data:`SAME` .96: all five pairs above it are one drawing photographed twice, four of them rotated; none of
+  the 27 pairs from .93 to .96 is. It finds 46 % of simulated second photographs (rotated by up to 5° plus any
+  multiple of 90°, cropped by up to 7 % per corner, in other light, blurred, compressed again).
+- :data:`SERIES` .90: it finds 94 % of those (99 % of milder, 63 % of much rougher ones). 92 of the 97 pairs
+  above it show the same motif in the same pen on the same kind of paper (for example five hearts in a row).
+  They are different drawings, but a split between them leaks the hand as a split within one painter does.
+  From .88 to .90 one pair in six has different pens; lower thresholds chain a quarter of the collection into
+  one group.
 
-No two of 396 Chinese paintings come above .86: grouping leaves them as they are. Grouping takes
-:data:`SERIES`; what is called the same picture takes :data:`SAME`.
+No two of 396 Chinese paintings have a similarity above .86, so grouping does not change them. Grouping uses
+:data:`SERIES`; pictures are reported as the same from :data:`SAME`.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SAME = 0.96  # cosine from which two pictures are one picture photographed or scanned twice
-SERIES = 0.90  # cosine from which they are one hand, tool and motif: no split should divide them
+SAME = 0.96  # cosine from which two files are one picture photographed or scanned twice
+SERIES = 0.90  # cosine from which they share hand, tool and motif: no split should separate them
 SIDE = 224  # pixels of the squeezed picture that the network sees
 _QUARTERS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 TURNS = (None, Image.Transpose.FLIP_LEFT_RIGHT, *_QUARTERS)
@@ -79,16 +81,16 @@ def equal_files(digests: Sequence[str]) -> list[tuple[int, ...]]:
 def turned_features(
     root: Path, names: Sequence[str], cache: Path | None = None, progress: bool = True
 ) -> NDArray[np.float32]:
-    """Features of each picture squeezed to a square: upright, mirrored, and turned by 90, 180 and 270°.
+    """Features of each picture resized to a square: upright, mirrored, and rotated by 90, 180 and 270°.
 
     Takes about 0.15 s per picture on one core.
 
     Args:
         root: folder of the pictures.
         names: N paths relative to it.
-        cache: a ``.npz`` file that keeps the features by the files' digests; made if it is not there. A
-            changed file is read again, a renamed one is not.
-        progress: show a bar.
+        cache: a ``.npz`` file that keeps the features by file digest; created if missing. A changed file is
+            read again, a renamed one is not.
+        progress: show a progress bar.
 
     Returns:
         (N, 5, 1280) float32, rows of unit length.
@@ -136,7 +138,7 @@ def similar_pairs(features: ArrayLike, threshold: float = SERIES) -> list[Pair]:
     x = x[:, None] if x.ndim == 2 else x
     x = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
     best: dict[tuple[int, int], float] = {}
-    for start in range(0, len(x), 512):  # by blocks: no N × N matrix of a large collection
+    for start in range(0, len(x), 512):  # in blocks, to avoid an N × N matrix
         block = x[start : start + 512, 0]
         cosine = np.max([block @ x[:, view].T for view in range(x.shape[1])], axis=0)
         for i, j in zip(*np.nonzero(cosine >= threshold), strict=True):
@@ -148,7 +150,7 @@ def similar_pairs(features: ArrayLike, threshold: float = SERIES) -> list[Pair]:
 
 
 def merge_groups(groups: ArrayLike, joined: Iterable[Sequence[int]]) -> NDArray[np.str_]:
-    """Groups with those of ``joined`` pictures united; a united group bears the first of its names.
+    """Merge the groups of ``joined`` pictures; a merged group takes the alphabetically first name.
 
     Args:
         groups: (N,) group of each picture. Pictures of one group stay together.
@@ -161,7 +163,7 @@ def merge_groups(groups: ArrayLike, joined: Iterable[Sequence[int]]) -> NDArray[
     rows, columns = np.array(edges).T
     graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(len(names), len(names)))
     _, component = connected_components(graph, directed=False)
-    _, first = np.unique(component, return_index=True)  # names are sorted, so the first is the least
+    _, first = np.unique(component, return_index=True)  # names are sorted
     return names[first[component]][codes]
 
 
@@ -173,7 +175,7 @@ def group_near_duplicates(
 ) -> Paintings:
     """The same pictures with near-duplicates in one group, so that no grouped split divides them.
 
-    Groups that are known already (painters) are kept whole: a pair by two painters unites both.
+    Known groups (painters) are never divided: a pair of pictures by two painters merges both groups.
 
     Args:
         paintings: labelled pictures.
@@ -200,7 +202,7 @@ def group_near_duplicates(
 
 
 def _turned(image: Image.Image) -> NDArray[np.uint8]:
-    """(5, 224, 224, 3): the squeezed picture in every one of :data:`TURNS`."""
+    """(5, 224, 224, 3): the resized picture in each of :data:`TURNS`."""
     factor = min(image.size) // (2 * SIDE)
     image = image.reduce(factor) if factor > 1 else image
     image = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)

@@ -1,9 +1,9 @@
-"""Portraits with landmarks and cut-outs, composited on scenes: what a portrait stylizer learns from.
+"""Training data of a portrait stylizer: portraits with landmarks and masks, composited on scenes.
 
-A portrait on a plain backdrop can be cut out; on another scene its mask is then known exactly. Landmarks and
-masks come from a file made once (``ANNOTATIONS.npz`` with ``landmarks/NAME`` (478, 2) float, the points of
-MediaPipe's face mesh in pixels, and ``mask/NAME`` (H, W) uint8, 255 on the person), so that training needs no
-detector.
+A portrait on a plain backdrop can be cut out and placed on another scene, where its mask is known exactly.
+Landmarks and masks come from a file made once (``ANNOTATIONS.npz`` with ``landmarks/NAME`` (478, 2) float,
+the points of MediaPipe's face mesh in pixels, and ``mask/NAME`` (H, W) uint8, 255 on the person), so that
+training needs no face detector.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _MOUTH = (61, 291, 13, 14)
 
 @dataclasses.dataclass(frozen=True)
 class Portrait:
-    """One annotated portrait; ``drawing`` is the teacher's, same size as ``photo``, once there is one."""
+    """One annotated portrait, optionally with the teacher's drawing in the size of ``photo``."""
 
     photo: NDArray[np.uint8]  # (H, W, 3) RGB
     landmarks: NDArray[np.float32]  # (478, 2) x, y in pixels
     mask: NDArray[np.uint8]  # (H, W), 255 on the person
     drawing: NDArray[np.uint8] | None = None  # (H, W, 3)
-    judged: bool = True  # False for people whom the style does not know: no adversary judges them
+    judged: bool = True  # False for people unlike those of the style: excluded from the adversarial loss
 
     @property
     def eyes(self) -> NDArray[np.float32]:
@@ -47,10 +47,10 @@ class Portrait:
 
 
 def load_portraits(folder: str | Path, annotations: str | Path, least: int = 8) -> dict[str, Portrait]:
-    """Portraits of ``folder`` that are annotated, by file name.
+    """The annotated portraits of ``folder``, by file name.
 
     Raises:
-        DatasetError: no such file, an annotation that does not fit its picture, or too few pictures.
+        DatasetError: the annotations are missing or do not fit a picture, or there are too few pictures.
     """
     folder, annotations = Path(folder), Path(annotations)
     if not annotations.is_file():
@@ -82,13 +82,13 @@ def person_of(name: str, pattern: str = "") -> str:
     """Who is shown in the file ``name``.
 
     Args:
-        name: of the file; its suffix does not count.
-        pattern: regular expression, whose groups together name the person where it is found; "" and a name
-            in which it is not found make every file a person of its own. ``"^(.+?)_"`` groups
-            ``anna_01.jpg`` and ``anna_02.jpg``.
+        name: of the file; its suffix is ignored.
+        pattern: regular expression whose groups together identify the person. If it is empty or does not
+            match, the file counts as a person of its own. ``"^(.+?)_"`` gives ``anna_01.jpg`` and
+            ``anna_02.jpg`` the same person.
 
     Raises:
-        DatasetError: no regular expression, or one without a group.
+        DatasetError: ``pattern`` is not a valid regular expression, or has no group.
     """
     try:
         rule = re.compile(pattern)
@@ -108,9 +108,9 @@ def person_of(name: str, pattern: str = "") -> str:
 def split_by_person(
     names: list[str], held_out: float, seed: int, pattern: str = ""
 ) -> tuple[list[str], list[str], list[str]]:
-    """(training, validation, test), no person in two of them; half of ``held_out`` goes to each of the last.
+    """(training, validation, test) by person; validation and test get half of ``held_out`` each.
 
-    Where a person goes depends on who it is and the seed alone: portraits that are added later move no one.
+    A person's part depends on the person and the seed alone, so portraits added later move nobody.
 
     Args:
         names: of the portraits' files.
@@ -119,7 +119,7 @@ def split_by_person(
         pattern: says who is shown, see :func:`person_of`.
 
     Raises:
-        DatasetError: if a part would be empty, or for a pattern that cannot be used.
+        DatasetError: a part would be empty, or the pattern is invalid.
     """
     parts: tuple[list[str], list[str], list[str]] = ([], [], [])
     for name in sorted(names):
@@ -137,30 +137,29 @@ def split_by_person(
 class Example:
     """A batch; every array is aligned with ``photo``."""
 
-    photo: NDArray[np.uint8]  # (B, S, S, 3) what the network sees
-    target: NDArray[np.uint8]  # (B, S, S, 3) the drawing in the same place, outside it the photo
+    photo: NDArray[np.uint8]  # (B, S, S, 3) input of the network
+    target: NDArray[np.uint8]  # (B, S, S, 3) the drawing where the person is, else the photo
     mask: NDArray[np.uint8]  # (B, S, S), 255 on the person
     weight: NDArray[np.uint8]  # (B, S, S), 255 on eyes and mouth
-    center: NDArray[np.float32]  # (B, 2) x, y of the middle between the eyes
+    center: NDArray[np.float32]  # (B, 2) x, y of the point midway between the eyes
     interocular_px: NDArray[np.float32]  # (B,) distance between the eyes; 0 in a scene without a person
-    judged: NDArray[np.bool_]  # (B,) whether adversaries may judge the face
+    judged: NDArray[np.bool_]  # (B,) whether the face enters the adversarial loss
 
 
 @dataclasses.dataclass(frozen=True)
 class Composites:
-    """Draws batches of portraits with random place, turn, size, light and background.
+    """Draws batches of portraits with random position, rotation, size, light and background.
 
-    A batch is a function of (seed, step), so that a resumed training continues with the batch it would have
-    had.
+    A batch depends on (seed, step) alone, so that resumed training continues with the same batches.
 
     Args:
         portraits: with drawings.
         scenes: photos to put them on, uint8 (H, W, 3).
         size: side of the crops in pixels.
-        interocular_px: least and largest distance between the eyes.
+        interocular_px: smallest and largest distance between the eyes, in pixels.
         seed: of the sequence of batches.
         own_backdrop: share of pictures that keep their backdrop.
-        empty: share of scenes without a person: nothing there may be redrawn.
+        empty: share of scenes without a person, in which nothing may be redrawn.
     """
 
     portraits: list[Portrait]
@@ -187,13 +186,12 @@ class Composites:
         interocular = float(np.exp(rng.uniform(*np.log(self.interocular_px))))
         place = size * np.array([rng.uniform(0.36, 0.64), rng.uniform(0.34, 0.52)], np.float32)
         below = interocular * (len(portrait.photo) - portrait.eyes[:, 1].mean()) / portrait.interocular_px
-        place[1] = min(
-            max(place[1], size - below), 0.62 * size
-        )  # no gap under a portrait cut off at the neck
+        # no gap under a portrait cut off at the neck
+        place[1] = min(max(place[1], size - below), 0.62 * size)
         flip = rng.random() < 0.5
         matrix = _placement(portrait, interocular, place, rng.normal(0, 6.0), flip)
 
-        def warp(layer: Any) -> Any:  # beyond its frame the shoulders and the backdrop go on
+        def warp(layer: Any) -> Any:  # beyond the frame the border pixels are repeated
             return cv2.warpAffine(
                 layer, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )
@@ -210,10 +208,10 @@ class Composites:
             photo, target = (
                 np.round(p * alpha + scene * (1 - alpha)).astype(np.uint8) for p in (photo, target)
             )
-        else:  # outside the mask the target is what the network sees
+        else:  # outside the mask the target is the input
             alpha = (mask.astype(np.float32) / 255)[..., None]
             target = np.round(target * alpha + photo * (1 - alpha)).astype(np.uint8)
-        if rng.random() < 0.2:  # a photo that was enlarged
+        if rng.random() < 0.2:  # simulates an enlarged photo
             small = cv2.resize(photo, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
             photo = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
             outside = (mask == 0)[..., None]
@@ -228,7 +226,7 @@ class Composites:
         crop: NDArray = scene[top : top + side, left : left + side]
         method = cv2.INTER_AREA if side > self.size else cv2.INTER_LINEAR
         crop = cv2.resize(crop, (self.size, self.size), interpolation=method)
-        if rng.random() < 0.3:  # out of focus
+        if rng.random() < 0.3:  # simulates defocus
             crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.8, 2.5))
         return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
@@ -236,7 +234,7 @@ class Composites:
 def _placement(
     portrait: Portrait, interocular: float, place, degrees: float, flip: bool
 ) -> NDArray[np.float32]:
-    """2×3 matrix that brings the eyes' middle to ``place`` with the eyes ``interocular`` pixels apart."""
+    """2×3 matrix that moves the point between the eyes to ``place``, eyes ``interocular`` pixels apart."""
     scale, angle = interocular / portrait.interocular_px, np.deg2rad(degrees)
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
     if flip:
@@ -246,7 +244,7 @@ def _placement(
 
 
 def _attention(portrait: Portrait, matrix: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    """255 on eyes and mouth, falling off around them."""
+    """Weight map: 255 on eyes and mouth, falling off around them."""
     points = np.concatenate([portrait.eyes, portrait.landmarks[list(_MOUTH)].mean(0)[None]])
     interocular = portrait.interocular_px * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     y, x = np.mgrid[:size, :size].astype(np.float32)
@@ -257,7 +255,7 @@ def _attention(portrait: Portrait, matrix: NDArray[np.float32], size: int) -> ND
 
 
 def _relight(photo: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Another exposure and colour of light."""
+    """Random exposure and colour of light."""
     gains = np.exp(rng.normal(0, 0.09)) * np.exp(rng.normal(0, 0.03, 3))
     gamma = np.exp(rng.normal(0, 0.12))
     table = np.clip((np.arange(256)[:, None] / 255) ** gamma * gains, 0, 1)

@@ -1,8 +1,7 @@
-"""Reading pictures that other people made: any common kind in, plain 8-bit sRGB or one clear line out.
+"""Reads pictures of any common format as 8-bit sRGB, or raises an error of one clear line.
 
-Nothing here trusts a file: its kind comes from its content and not from its suffix, its size is checked
-before its pixels are decoded, and whatever a decoder raises on damaged data becomes an
-:class:`~workbench.core.errors.ImageError`.
+No file is trusted: its format is recognised by content instead of suffix, its size is checked before pixels
+are decoded, and any exception of a decoder becomes an :class:`~workbench.core.errors.ImageError`.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 MAX_PIXELS = 40_000_000
-MAX_SIDE = 200_000  # a ribbon of one row and 40 million columns would cost 65 times its pixels in margins
+MAX_SIDE = 200_000  # tiling a picture of 1 × 40 million pixels would process 65 times its pixels in margins
 
 
 def list_images(folder: str | os.PathLike) -> list[Path]:
-    """Pictures under ``folder`` by suffix, at any depth, sorted. Hidden ones (``.name``) are left out.
+    """Pictures under ``folder`` by suffix, at any depth, sorted, without hidden ones (``.name``).
 
     Raises:
         ImageError: if ``folder`` is not an existing folder.
@@ -55,17 +54,17 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
 
     EXIF orientation is applied; transparency is composited on white; animations and multi-page files give
     their first frame; an embedded colour profile (also a CMYK one) is converted to sRGB; 16-bit samples are
-    scaled, not clipped (see :func:`to_8bit`). The result carries no metadata.
+    scaled, not clipped (see :func:`to_8bit`). Metadata are dropped.
 
     Args:
         source: path, the bytes of a file, or a file opened in binary mode (read from its current position).
-        max_pixels: most pixels (width × height) to accept; neither side may be above :data:`MAX_SIDE`.
+        max_pixels: largest accepted width × height; neither side may exceed :data:`MAX_SIDE`.
 
     Returns:
         Picture in mode "RGB".
 
     Raises:
-        ImageError: missing, a folder, empty, damaged, not a picture of a known kind, or too many pixels.
+        ImageError: missing, a folder, empty, damaged, of an unknown format, or too many pixels.
     """
     stream, name = _open(source)
     with stream:
@@ -73,7 +72,7 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
             image = Image.open(stream, formats=FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ImageError(f"{name} is too large: {error}") from error
-        except Exception as error:  # decoders raise anything on hostile bytes
+        except Exception as error:  # decoders raise exceptions of any type on malformed data
             raise ImageError(
                 f"Expected {name} to be a picture (JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or PPM) but its "
                 "content is not one that can be read. Open it in a picture editor and save it as PNG."
@@ -101,13 +100,13 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
 def to_8bit(samples: np.ndarray) -> np.ndarray:
     """Scale deep gray samples to 8 bits: uint8 of the same shape.
 
-    uint16 goes from 0..65535 to 0..255, rounded. 32-bit integers that fit are taken for 16-bit ones, as
-    decoders hand them over. Floats within [0, 1] are taken to span it. Any other range is stretched from its
-    minimum to its maximum, for nothing in the file tells what black and white are. NaN and infinities do not
-    count and become black.
+    uint16 is scaled from 0..65535 to 0..255 and rounded. 32-bit integers within 0..65535 are scaled the same
+    way, because some decoders return 16-bit files as such. Floats within [0, 1] are scaled from 0..1. Any
+    other range is stretched from its minimum to its maximum, since the file does not say what black and white
+    are. NaN and infinities are left out of the range and become black.
     """
     if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
-        table = np.round(np.arange(65536) / 257).astype(np.uint8)  # a table: no wide copy of a large picture
+        table = np.round(np.arange(65536) / 257).astype(np.uint8)  # avoids a float copy of the picture
         return table[samples]
     finite = np.isfinite(samples)
     kept = samples[finite]
@@ -117,13 +116,13 @@ def to_8bit(samples: np.ndarray) -> np.ndarray:
         low, high = 0.0, full
     output = np.zeros(samples.shape, np.uint8)
     if high > low:
-        for row, good, out in zip(samples, finite, output, strict=True):  # by rows: no wide copy here either
+        for row, good, out in zip(samples, finite, output, strict=True):  # by rows: no float copy here either
             out[good] = np.round((row[good].astype(np.float64) - low) * (255.0 / (high - low)))
     return output
 
 
 def _open(source) -> tuple[BinaryIO, str]:
-    """A seekable binary stream of our own, and a name for messages."""
+    """A seekable binary stream, and the name that messages use."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         data, name = bytes(source), "the picture"
     elif isinstance(source, (str, os.PathLike)):
@@ -164,10 +163,10 @@ def _open_path(path: Path) -> tuple[BinaryIO, str]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """A plain copy, detached from the file, turned as its EXIF data says."""
+    """A copy detached from the file, with the EXIF orientation applied."""
     try:
         return ImageOps.exif_transpose(image)
-    except Exception as error:  # broken EXIF is common, and no reason to refuse whole pixels
+    except Exception as error:  # broken EXIF is common, and the pixels are still good
         log.debug("EXIF orientation ignored: %s", error)
         return image.copy()
 
@@ -191,7 +190,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """From the embedded ICC profile to sRGB; a profile that is broken or of another kind is ignored."""
+    """Convert from the embedded ICC profile to sRGB; a broken or unsuitable profile is ignored."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):

@@ -1,6 +1,7 @@
-"""The aesthetic moods of Chinese painting that raters were asked about, in words for people.
+"""Display names of the aesthetic moods of Chinese painting that raters were asked about.
 
-English names are those of the ratings' source; the Chinese terms are the closest of classical criticism.
+The English names are those of the source of the ratings; the Chinese ones are the closest terms of classical
+criticism.
 """
 
 MOODS: dict[str, dict[str, str]] = {
@@ -28,5 +29,5 @@ MOODS: dict[str, dict[str, str]] = {
 
 
 def describe_classes(names) -> tuple[dict[str, str], ...]:
-    """Entries for a card's ``classes``, in the order of ``names``; an unknown class has its name only."""
+    """Entries for a card's ``classes``, in the order of ``names``; an unknown class gets its name only."""
     return tuple({"name": name, **MOODS.get(name, {"name_zh": "", "description": ""})} for name in names)

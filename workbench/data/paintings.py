@@ -1,9 +1,9 @@
-"""Labelled paintings: a folder with one sub-folder a class, or a table that also knows painters and votes.
+"""Labelled paintings: a folder with one sub-folder per class, or a table that also gives painters and votes.
 
 The table is a CSV in UTF-8. Its columns are found by name: ``path`` (relative to the folder of pictures),
 ``label``, a group column (``painter``, ``group`` or ``artist``: pictures that share it never lie on both
-sides of a split) and, optionally, ``votes_CLASS`` for every class: the share of raters who named it. Rows
-whose picture is not there are left out and logged, since parts of a collection may be kept elsewhere.
+sides of a split) and, optionally, ``votes_CLASS`` for every class: the share of raters who chose it. Rows
+whose picture is missing are left out and logged, since parts of a collection may be stored elsewhere.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Paintings:
     paths: tuple[str, ...]  # POSIX paths, N
     classes: tuple[str, ...]  # sorted class names, C
     labels: NDArray[np.int64]  # (N,) index into `classes`
-    groups: NDArray[np.str_]  # (N,) painter, or the picture's own path where nothing is known
+    groups: NDArray[np.str_]  # (N,) painter, or the picture's own path if unknown
     votes: NDArray[np.float64] | None  # (N, C) vote shares that sum to 1, or None
     grouped: bool  # whether `groups` came with the data
-    grouped_by: str = ""  # the table's column, "near-duplicates", both joined by " and ", or nothing
-    unreadable: tuple[str, ...] = ()  # files that were left out because they cannot be read
+    grouped_by: str = ""  # the table's column, "near-duplicates", both joined by " and ", or empty
+    unreadable: tuple[str, ...] = ()  # files left out because they cannot be read
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -52,13 +52,13 @@ class Paintings:
         return read_image(self.root / self.paths[index])
 
     def contents(self) -> dict[str, object]:
-        """What results depend on, for :func:`workbench.core.cache.key`: files by content, not by name."""
+        """Input of :func:`workbench.core.cache.key`: files by content, labels, groups and votes."""
         labels = [self.classes[label] for label in self.labels]
         files = [self.root / path for path in self.paths]
         return {"pictures": files, "labels": labels, "votes": self.votes, "groups": self.groups}
 
     def subset(self, indices: ArrayLike) -> Paintings:
-        """The pictures at ``indices``, in that order; the classes stay."""
+        """The pictures at ``indices``, in that order, with all classes."""
         indices = np.asarray(indices, dtype=np.int64)
         return dataclasses.replace(
             self,
@@ -70,16 +70,16 @@ class Paintings:
 
     @property
     def onehot(self) -> NDArray[np.float64]:
-        """(N, C) labels as distributions."""
+        """(N, C) one-hot labels."""
         return np.eye(len(self.classes))[self.labels]
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What a folder and its table name, before anything is refused or read."""
+    """The pictures that a folder or its table lists, not yet checked or read."""
 
     paintings: Paintings
-    missing: tuple[str, ...] = ()  # rows of the table whose picture is not there
+    missing: tuple[str, ...] = ()  # rows of the table whose picture does not exist
     loose: tuple[str, ...] = ()  # pictures beside the class folders
     empty: tuple[str, ...] = ()  # class folders without pictures
 
@@ -91,17 +91,17 @@ def read_paintings(
     skip_unreadable: bool = False,
     group_by: str | None = None,
 ) -> Paintings:
-    """Read the list of pictures, not the pixels, and open each file once to be sure that it can be read.
+    """Read the list of pictures, and open each file once to check that it can be read; no pixels are kept.
 
-    Equal files of one class are kept in one group whatever the table says, for a split between them leaks.
+    Equal files of one class always share a group, whatever the table says: a split between them would leak.
 
     Args:
-        root: folder of the pictures. Without ``ratings``, the table ``ratings.csv`` in it is used if there is
-            one, else the names of its sub-folders are the classes.
+        root: folder of the pictures. Without ``ratings``, its ``ratings.csv`` is used if there is one,
+            else the names of its sub-folders are the classes.
         ratings: the table described above.
         skip_unreadable: leave out files that cannot be read (they are logged and named in ``unreadable``)
             instead of refusing the folder.
-        group_by: the table's column whose equal values stay on one side of a split; by default the first of
+        group_by: the table's group column (equal values stay on one side of a split); by default the first of
             ``painter``, ``group`` and ``artist`` that it has, else every picture is its own group.
             ``"near-duplicates"`` adds to that: pictures that look alike share a group
             (:func:`workbench.data.duplicates.group_near_duplicates`).
@@ -208,7 +208,7 @@ def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
         )
     group = group_by or next((c for c in GROUP_COLUMNS if c in columns), "")
     groups = [(r[group] or "").strip() if group else "" for r in present]
-    groups = [g or n for g, n in zip(groups, names, strict=True)]  # an unknown painter is his own
+    groups = [g or n for g, n in zip(groups, names, strict=True)]  # no painter: a group of its own
     votes = _votes(present, columns, sorted(set(labels)), table)
     return Listing(_build(root, names, labels, groups, votes, group), missing=missing)
 
@@ -273,7 +273,7 @@ def unreadable_files(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def _readable(data: Paintings, skip: bool) -> Paintings:
-    """Without the files that cannot be read, if ``skip``; else they are refused."""
+    """Drop unreadable files if ``skip``, else raise."""
     broken = unreadable_files(data.root, data.paths)
     if not broken:
         return data
@@ -309,7 +309,7 @@ def _check_classes(data: Paintings) -> None:
 
 
 def _join_equal_files(data: Paintings) -> Paintings:
-    """Equal files in one group; refused if they bear two labels."""
+    """Put equal files into one group; raise if their labels differ."""
     from workbench.data.duplicates import equal_files, file_digests, merge_groups
 
     equal = equal_files(file_digests(data.root, data.paths))

@@ -1,8 +1,7 @@
-"""Unpaired scenes for training: photos with their drawn targets and regions, and pictures of the style.
+"""Scenes for training: photos with drawn targets and regions, and unpaired pictures of the style.
 
 Everything is decoded once and kept in memory as uint8 (600 pictures of 432×288 take 0.5 GB with targets and
-regions); a batch is a function of (seed, step), so that a resumed training continues with the batch it would
-have had.
+regions). A batch depends on (seed, step) alone, so that resumed training continues with the same batches.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from workbench.data.paintings import list_paintings
 def picture_names(folder: str | Path, least: int = 10) -> list[str]:
     """Relative paths of the pictures of a folder, sorted.
 
-    Where the folder has a ``ratings.csv``, as the atelier's has, they are those that it lists: what else lies
-    there (masks) is none of the style.
+    If the folder has a ``ratings.csv``, as the atelier's has, only the pictures it lists count: other files
+    there (masks) are not pictures of the style.
 
     Raises:
         DatasetError: if there are fewer than ``least``.
@@ -46,13 +45,13 @@ def picture_names(folder: str | Path, least: int = 10) -> list[str]:
 def load_pictures(
     folder: str | Path, short_side: int, least: int = 10, names: Iterable[str] | None = None
 ) -> dict[str, NDArray[np.uint8]]:
-    """Pictures of a folder by relative path, shrunk to ``short_side`` where they are larger, RGB (H, W, 3).
+    """Pictures of a folder by relative path, RGB (H, W, 3), scaled down to ``short_side`` if larger.
 
     Args:
         folder: of the pictures, at any depth.
         short_side: in pixels.
-        least: pictures that there must be.
-        names: which, of :func:`picture_names`; all if not given.
+        least: minimum number of pictures.
+        names: a subset of :func:`picture_names`; all if not given.
 
     Raises:
         DatasetError: if the folder holds fewer than ``least`` pictures or one of them cannot be read.
@@ -83,7 +82,7 @@ def split(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[s
 
 @dataclasses.dataclass(frozen=True)
 class Crops:
-    """Draws random crops of equal windows from aligned arrays.
+    """Draws random crops at the same position from aligned arrays.
 
     Args:
         layers: for each picture a tuple of arrays with equal height and width: the picture (uint8, 3

@@ -1,8 +1,8 @@
 """Folds that keep a painter's pictures together.
 
-A painter has a brush, a paper and a seal: a network that has seen one of his pictures recognises the next,
-and a score over mixed folds measures that instead of mood. So every split here is by group, and
-:func:`check_no_leak` is run on it.
+A painter has a brush, a paper and a seal. A network that was trained on some of a painter's pictures
+recognises the others, and a score over mixed folds measures that instead of mood. Every split here is
+therefore by group and checked by :func:`check_no_leak`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ def grouped_folds(
         seed: of the shuffle. Equal seeds give equal folds.
 
     Raises:
-        DatasetError: fewer groups than folds, or a class that lies in one group alone (it could not be
-            tested).
+        DatasetError: fewer groups than folds, or a class within one group, which could not be tested.
     """
     labels, groups = np.asarray(labels), np.asarray(groups)
     if labels.shape != groups.shape or labels.ndim != 1:
@@ -56,7 +55,7 @@ def grouped_folds(
 
 
 def check_no_leak(groups: ArrayLike, train: NDArray, test: NDArray) -> None:
-    """Refuse a split that shares pictures or groups.
+    """Raise if a split has a group on both sides.
 
     Raises:
         DatasetError: naming the first groups found on both sides.

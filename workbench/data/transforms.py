@@ -1,8 +1,8 @@
 """Views of a painting for a classifier: the whole picture, and crops at the scale of the brushwork.
 
-A scroll squeezed to a square loses its strokes, a single crop loses the composition; so a picture is read as
-several square views and their logits are averaged. Views are cut straight from the source (never from a giant
-resized scroll), so a 1 × 40,000 picture costs no more than a square one.
+A scroll resized to a square loses its strokes, and a single crop loses the composition, so a classifier sees
+several square views and their logits are averaged. Views are cut directly from the source (never from an
+enlarged scroll), so a 1 × 40,000 picture costs no more than a square one.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ _RESAMPLE = Image.Resampling.BICUBIC
 
 @dataclasses.dataclass(frozen=True)
 class Crops:
-    """Square crops along the longer side of a picture scaled to ``short_side``, midway in the other."""
+    """Square crops along the longer side of a picture scaled to ``short_side``, centred across it."""
 
-    short_side: (
-        int  # pixels of the shorter side after scaling; native scale when the picture has that already
-    )
-    count: int = 3  # from one end to the other; 1 is the centre
+    short_side: int  # of the scaled picture, in pixels
+    count: int = 3  # evenly spaced from end to end; 1 is the centre
     size: int = 224  # pixels, at most `short_side`
 
     def boxes(self, width: int, height: int) -> list[tuple[float, float, float, float]]:
@@ -56,7 +54,7 @@ class Squeeze:
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """What a classifier sees of a picture, as it stands on the card."""
+    """The views of a picture and their normalisation, as stored on a classifier's card."""
 
     kinds: tuple[Crops | Squeeze, ...]
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)  # of RGB in [0, 1]
@@ -67,7 +65,7 @@ class Views:
         """Parse ``preprocessing``: ``mean``, ``std``, ``views`` (``{"kind": "crops" | "squeeze", …}``).
 
         Raises:
-            WeightsError: anything missing or unknown.
+            WeightsError: a key is missing, unknown or out of range.
         """
         try:
             kinds = tuple(
@@ -126,27 +124,27 @@ def _finest(kinds: Sequence[Crops | Squeeze]) -> int:
 
 
 def shrink(image: Image.Image, short_side: int) -> Image.Image:
-    """A quick integer box reduction that leaves the shorter side at twice ``short_side`` or more."""
+    """Fast reduction by an integer factor; the shorter side stays at least twice ``short_side``."""
     factor = min(image.size) // (2 * short_side)
     return image.reduce(factor) if factor > 1 else image
 
 
 @dataclasses.dataclass(frozen=True)
 class RandomView:
-    """A random training view: a crop near native scale, or (most of) the picture squeezed, and jittered.
+    """A random training view: a crop, or most of the picture resized to a square, with colour jitter.
 
-    Nothing is rotated, recoloured strongly or cut out: empty paper, ink tone and the way a stroke falls carry
-    the mood.
+    There is no rotation, strong recolouring or erasing: empty paper, ink tone and the direction of strokes
+    carry the mood.
     """
 
     size: int = 224
     short_side: tuple[int, int] = (224, 384)  # range of scales of the crops, drawn log-uniformly
-    squeezed: float = 0.33  # share of squeezed views
-    keep: float = 0.7  # least share of each side in a squeezed view
+    squeezed: float = 0.33  # share of views resized to a square
+    keep: float = 0.7  # smallest share of each side in such a view
     brightness: float = 0.15  # factors are drawn from 1 ± this
     contrast: float = 0.15
     saturation: float = 0.2
-    flip: bool = True  # mirror every second view
+    flip: bool = True  # mirror half of the views at random
 
     def __call__(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
         """One view (size × size, RGB) of ``image``."""

@@ -1,4 +1,4 @@
-"""What is drawn without learning: scenes in a look, teachers, classical filters, the geometry of faces."""
+"""Drawing without learning: scenes in a look, teachers, classical filters, face geometry."""
 
 from workbench.core import lazy
 from workbench.drawing.look import LOOKS, Look

@@ -1,8 +1,8 @@
 """Classical stylizers by name: colour matrices, convolutions and affine maps.
 
-Three families, as image editors and mobile frameworks offer them: a matrix on the colours of each pixel, a
-kernel over its neighbourhood, a map of its place. All take uint8 pictures and keep their size. They need no
-training and show what a network must do better.
+Three families, as in image editors and mobile frameworks: a matrix on each pixel's colours, a kernel over its
+neighbourhood, a map of its position. All take uint8 pictures and keep their size. They are the untrained
+baselines of the networks.
 
 Source: R. C. Gonzalez, R. E. Woods, "Digital image processing", 4th ed. (2018), chapters 2.6 (affine maps),
 3.4-3.6 (kernels) and 6 (colour). Luma weights: ITU-R BT.709.
@@ -23,7 +23,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722])  # BT.709, of R, G and B
 
 @dataclasses.dataclass(frozen=True)
 class Filter:
-    """A named filter: ``apply`` maps (H, W, 3) uint8 RGB to the same shape and leaves its argument alone."""
+    """A named filter: ``apply`` maps (H, W, 3) uint8 RGB to the same shape, not in place."""
 
     name: str
     title: str
@@ -64,7 +64,7 @@ def edge(pixels: np.ndarray) -> np.ndarray:
     luma = cv2.cvtColor(_checked(pixels), cv2.COLOR_RGB2GRAY)
     dx, dy = cv2.Sobel(luma, cv2.CV_16S, 1, 0), cv2.Sobel(luma, cv2.CV_16S, 0, 1)
     lines = np.empty_like(luma)
-    step = max(1, 1_000_000 // luma.shape[1])  # rows at a time: no float copy of a large picture
+    step = max(1, 1_000_000 // luma.shape[1])  # rows per block, to avoid a float copy of a large picture
     for top in range(0, len(luma), step):
         band = slice(top, top + step)
         length = cv2.magnitude(dx[band].astype(np.float32), dy[band].astype(np.float32))
@@ -73,13 +73,13 @@ def edge(pixels: np.ndarray) -> np.ndarray:
 
 
 def affine(pixels: np.ndarray, angle: float = 0.0, scale: float = 1.0, shear: float = 0.0) -> np.ndarray:
-    """Turn, scale and slant about the centre; the size stays and the border repeats in mirror image.
+    """Rotate, scale and shear about the centre; the size is kept and the border is reflected.
 
     Args:
         pixels: (H, W, 3) uint8; bilinear, or nearest neighbour with a side above OpenCV's 32,766 pixels.
         angle: degrees, counter-clockwise.
         scale: above 1 enlarges.
-        shear: horizontal shift for each pixel upwards, as a share.
+        shear: horizontal shift per pixel of height.
     """
     height, width = _checked(pixels).shape[:2]
     cosine, sine = scale * np.cos(np.radians(angle)), scale * np.sin(np.radians(angle))
@@ -99,7 +99,7 @@ def _warp(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def _warp_numpy(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The same by nearest neighbour, a block of rows at a time, for sides that OpenCV cannot index."""
+    """Nearest-neighbour warp in blocks of rows, for sides that OpenCV cannot index."""
     height, width = pixels.shape[:2]
     output = np.empty_like(pixels)
     step = max(1, 1_000_000 // width)
@@ -127,7 +127,7 @@ def _checked(pixels: np.ndarray) -> np.ndarray:
 MATRICES = {
     "warm": np.array([[1.10, 0.05, 0.0, 6], [0.0, 1.02, 0.0, 2], [0.0, 0.0, 0.85, 0]]),
     "cool": np.array([[0.88, 0.0, 0.0, 0], [0.0, 1.0, 0.02, 0], [0.0, 0.05, 1.10, 6]]),
-    # The sepia that graphics software has agreed on (W3C Filter Effects, `sepia(1)`)
+    # W3C Filter Effects, `sepia(1)`
     "sepia": np.array([[0.393, 0.769, 0.189, 0], [0.349, 0.686, 0.168, 0], [0.272, 0.534, 0.131, 0]]),
     "vivid": saturation(1.6),
     "gray": saturation(0.0),

@@ -1,4 +1,4 @@
-"""Flat colour: regions of one colour each, borders that follow the photo, tones gathered into a few.
+"""Flat colour: one colour per region, borders that follow the photo, quantised tones.
 
 Sources: adaptive colour of a region after Wang and Yu (White-box Cartoonization), CVPR 2020; He, Sun and
 Tang, "Guided image filtering", TPAMI 2013; soft quantisation of luminance after Winnemöller, Olsen and Gooch,
@@ -16,7 +16,7 @@ from workbench.drawing.flow import Array
 
 
 def region_colors(lab: Array, labels: NDArray) -> Array:
-    """Every region in one colour: its mean where it is calm, its median where it is varied.
+    """One colour per region: its mean if it is uniform, its median if it varies.
 
     Args:
         lab: (H, W, 3) CIE Lab.
@@ -26,7 +26,7 @@ def region_colors(lab: Array, labels: NDArray) -> Array:
     counts = np.bincount(flat)
     mean, square = region_means(lab, labels), region_means(lab * lab, labels)
     varied = np.clip((np.sqrt(np.maximum(square - mean**2, 0)) - 3) / 9, 0, 1)
-    middle = np.cumsum(counts) - counts + counts // 2  # place of each region's median among its sorted values
+    middle = np.cumsum(counts) - counts + counts // 2  # index of each region's median among its sorted values
     channels = lab.reshape(-1, 3).T
     median = np.stack([values[np.lexsort((values, flat))][middle] for values in channels], axis=1)
     return ((1 - varied) * mean + varied * median).astype(np.float32)[labels]
@@ -35,7 +35,7 @@ def region_colors(lab: Array, labels: NDArray) -> Array:
 def inner_radii(labels: NDArray) -> Array:
     """For every pixel, the radius of the largest disc inside its region, in pixels; both (H, W).
 
-    Strips along borders and small features have small ones.
+    It is small in strips along borders and in small features.
     """
     border = np.zeros(labels.shape, bool)
     border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
@@ -65,10 +65,7 @@ def guided(guide: Array, image: Array, radius: int, eps: float) -> Array:
 
 
 def gather(lightness: Array, count: int) -> Array:
-    """Lightness in [0, 1], any shape, moved to the nearest of ``count`` tones; 0 tones leave it.
-
-    The border between two tones is narrow and soft.
-    """
+    """Soft quantisation of lightness in [0, 1], any shape, to ``count`` tones; 0 leaves it unchanged."""
     if not count:
         return lightness
     position = lightness * count

@@ -1,4 +1,4 @@
-"""The flow of a picture: which way its edges run, and smoothing along them.
+"""Edge flow of a picture: edge directions, and smoothing along them.
 
 Sources: structure tensor flow after Kyprianidis and Döllner, "Image abstraction by structure adaptive
 filtering", 2008; flow-based differences of Gaussians after Kang, Lee and Chui, "Flow-based image
@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 
 from workbench.core.pixels import luma
 
-Array = NDArray[Any]  # floats, as OpenCV takes and gives them: its types know no more
+Array = NDArray[Any]  # floats; OpenCV's type stubs are no more precise
 
 
 class Flow:
-    """Directions along the edges of a picture, and the paths that follow them.
+    """Edge directions of a picture, and paths along them.
 
     Args:
         light: (H, W) luma or lightness, floats in [0, 1].
         sigma: of the Gaussian that averages the structure tensor, in pixels.
-        length: how far :meth:`along` can reach to each side, in pixels.
+        length: reach of :meth:`along` to each side, in pixels.
 
     Attributes:
         doubled: (H, W, 2): cosine and sine of twice the tangent's angle to the x axis.
-        anisotropy: (H, W) in [0, 1]: 1 where all gradients of a neighbourhood agree, 0 where none does.
+        anisotropy: (H, W) in [0, 1]: 1 if all gradients of a neighbourhood are parallel, 0 if isotropic.
     """
 
     def __init__(self, light: Array, sigma: float, length: int):
@@ -76,7 +76,7 @@ class Flow:
 
 def sample(image: Array, position: Array) -> Array:
     """The picture at fractional (x, y) positions (H, W, 2), bilinear, reflected outside."""
-    return cv2.remap(  # type: ignore[call-overload]  # the stubs know no single map of pairs
+    return cv2.remap(  # type: ignore[call-overload]  # the stubs lack a single map of (x, y)
         image, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
 
@@ -87,19 +87,18 @@ def difference_of_gaussians(light: Array, sigma: float) -> Array:
 
 
 def fold(image: Array, rounds: int, sigma: float = 3.0, shock: float = 0.5) -> Array:
-    """Gather a picture into smooth shapes with crisp borders: average along its edges, sharpen across them.
+    """Abstract a picture into smooth shapes with sharp borders: smooth along edges, sharpen across them.
 
     Args:
         image: (H, W, 3) floats.
-        rounds: how often; 0 leaves the picture as it is.
-        sigma: length of the average along the edges, in pixels.
-        shock: how much of each sharpening is taken, in [0, 1].
+        rounds: number of repetitions; 0 leaves the picture unchanged.
+        sigma: of the smoothing along edges, in pixels.
+        shock: strength of the sharpening, in [0, 1].
     """
     for _ in range(rounds):
         flow = Flow(luma(image), 2.0, int(np.ceil(2 * sigma)))
-        agree = np.clip((flow.anisotropy - 0.3) / 0.4, 0, 1)[
-            ..., None
-        ]  # swirls grow where the flow is random
+        # not where the flow is random, as that would create swirls
+        agree = np.clip((flow.anisotropy - 0.3) / 0.4, 0, 1)[..., None]
         image = image + agree * (flow.along(image, sigma) - image)
         side = flow.along(difference_of_gaussians(luma(image), 1.2), 2.0)[..., None]
         kernel = np.ones((3, 3), np.uint8)

@@ -1,8 +1,8 @@
-"""Ink: where a picture gets a line, and how strong.
+"""Ink: position and strength of the lines of a drawing.
 
 A line is the dark side of a *step* in luma, followed along the edge. Soft ramps (clouds, blur, shading) get
-none; texture, in which every edge has many others around it, gets few; a weak stretch lives if it continues a
-strong one, and what is short is left out.
+none; texture, in which every edge has many others around it, gets few. Weak stretches are kept if they
+continue a strong one, and short ones are removed.
 
 Sources: :mod:`workbench.drawing.flow`; surround suppression after Grigorescu, Petkov and Westenberg, "Contour
 detection based on nonclassical receptive field inhibition", IEEE TIP 2003; hysteresis, Canny 1986.
@@ -18,7 +18,7 @@ from workbench.drawing.look import Look
 
 
 def stepness(luma: Array) -> Array:
-    """(H, W): gradient at 0.7 px over gradient at 2.8 px: about 3.3 on a step edge, 1 on a soft ramp."""
+    """(H, W) ratio of the gradients at 0.7 px and 2.8 px: about 3.3 on a step edge, 1 on a soft ramp."""
 
     def gradient(sigma: float) -> Array:
         smooth = cv2.GaussianBlur(luma, (0, 0), sigma)
@@ -29,14 +29,14 @@ def stepness(luma: Array) -> Array:
 
 
 def ramp(x: Array, low: float, high: float) -> Array:
-    """0 up to ``low``, 1 from ``high``, straight between."""
+    """0 up to ``low``, 1 from ``high``, linear between."""
     return np.clip((x - low) / (high - low), 0, 1)
 
 
 def stretches(strength: Array, strong: float, weak: float) -> Array:
-    """Summed strength, in pixels, of the connected stretch of at least ``weak`` to which each pixel belongs.
+    """Summed strength, in pixels, of the connected stretch of at least ``weak`` that contains each pixel.
 
-    0 outside all stretches, and in those without a ``strong`` pixel. Both (H, W).
+    0 outside all stretches, and in those without a ``strong`` pixel. Both are (H, W).
     """
     count, labels = cv2.connectedComponents((strength > weak).astype(np.uint8), connectivity=8)
     flat = np.asarray(labels, np.int64).ravel()
@@ -49,7 +49,7 @@ def stretches(strength: Array, strong: float, weak: float) -> Array:
 
 
 def _surround(sigma: float) -> Array:
-    """A ring of weights with sum 1: a Gaussian less a narrow one, where that is positive."""
+    """Ring-shaped kernel of sum 1: the positive part of a wide Gaussian minus a narrow one."""
     radius = int(2.5 * sigma)
     gaussians = (cv2.getGaussianKernel(2 * radius + 1, s, cv2.CV_32F) for s in (sigma, sigma / 3))
     wide, narrow = (kernel @ kernel.T for kernel in gaussians)

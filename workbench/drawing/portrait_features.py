@@ -1,4 +1,4 @@
-"""Eyes, brows, nose and mouth of the drawn portrait: filled curves in the face's own frame."""
+"""Draws eyes, brows, nose and mouth of a portrait as filled curves in the face's frame."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _ellipse(center, rx: float, ry: float, count: int = 48) -> NDArray[np.float3
 
 
 def iris_color(photo: NDArray[np.uint8], face: Face) -> str:
-    """ "brown", "green", "blue" or "gray", after the photo's irises compared with its skin."""
+    """ "brown", "green", "blue" or "gray", from the colour of the irises relative to the skin."""
     samples, skin = [], []
     for center in (468, 473):
         x, y = face.points[center]
@@ -72,15 +72,17 @@ def iris_color(photo: NDArray[np.uint8], face: Face) -> str:
 
 
 def glasses(photo: NDArray[np.uint8], face: Face) -> float:
-    """Width of the frame to draw, 0 without glasses: a frame is a dark line across the bridge of the nose, a
-    pale one shows below both eyes, too.
+    """Width of the glasses' frame to draw; 0 without glasses.
+
+    A frame is detected as a dark line across the bridge of the nose; a pale one must also show below both
+    eyes.
     """
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
     gray = cv2.GaussianBlur(gray, (0, 0), 0.02 * face.interocular_px)
     gray *= 160 / max(float(np.median(gray[face.cheeks(photo.shape)])), 1.0)  # dark skin has less contrast
 
     def away(xs, ys) -> NDArray[np.float32]:
-        """Mean of each row of a patch, less its smooth course."""
+        """Row means of a patch, minus their smoothed values."""
         grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
         at = np.float32(face.to_pixels(grid)).reshape(len(ys), len(xs), 2)
         rows = cv2.remap(gray, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean(1)
@@ -131,7 +133,7 @@ def _eye(canvas: Canvas, face: Face, side: int, scale: float, color: str, crease
     cx, cy, width, height = _eye_box(face, side, scale)
 
     def lid(u, depth: float, power: float) -> NDArray[np.float32]:
-        corner = np.interp(u, [-1, 1], [0.14, -0.04])  # the inner corner lies lower
+        corner = np.interp(u, [-1, 1], [0.14, -0.04])  # the inner corner is lower
         y = cy + height * (corner + depth * (1 - np.abs(u) ** power))
         return np.stack([cx + side * u * width / 2, y], -1).astype(np.float32)
 
@@ -239,14 +241,14 @@ def draw(
         photo: RGB, same size.
         labels: regions.
         face: frame and landmarks.
-        scale: width of the drawn eyes over the real ones.
+        scale: width of the drawn eyes relative to the real ones.
         tones: base, shadow and blush of the skin.
         hair: dark, base, light and highlight of the hair.
     """
     whole, outline = picture, face.to_pixels(face.jaw)
     left, top = np.maximum(outline.min(0) - 0.4 * face.interocular_px, 0).astype(int)
     right, bottom = (outline.max(0) + 0.4 * face.interocular_px).astype(int) + 1
-    window = slice(top, bottom), slice(left, right)  # strokes cost what they span
+    window = slice(top, bottom), slice(left, right)  # drawing costs as much as the window's area
     picture, photo, labels, face = picture[window], photo[window], labels[window], face.moved(left, top)
     canvas = Canvas(picture, (labels != BACKGROUND).astype(np.float32), face)
     line = tones[1] * 0.55 + np.float32([20, 4, 6])

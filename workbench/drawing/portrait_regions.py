@@ -1,4 +1,4 @@
-"""Where a portrait has skin, hair and clothes, and the frame of its face."""
+"""Skin, hair and clothes regions of a portrait, and the frame of its face."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ OVAL = (
     176,
 )
 OVAL += (149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
-EYES = (
+EYES = (  # outer corner, upper lid, inner corner, lower lid
     (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
     (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
-)  # outer corner, upper lid, inner corner, lower lid
+)
 BROWS = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))  # outer to inner
 TEMPLES = (234, 454)  # where the face is widest, before the ears
 LIPS_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
@@ -46,12 +46,12 @@ LIPS_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 3
 
 
 class Face:
-    """The face's own frame: origin between the eyes, x to the viewer's right, y to the chin, both in
-    distances between the eyes.
+    """The face's frame: origin between the eyes, x to the viewer's right, y to the chin, in units of the
+    distance between the eyes.
 
     Args:
         landmarks: (478, 2) pixels.
-        chin: width of the jaw at the chin over the real one.
+        chin: width of the jaw at the chin relative to the real one.
     """
 
     def __init__(self, landmarks: NDArray[np.float32], chin: float):
@@ -70,7 +70,7 @@ class Face:
         self._grid: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def moved(self, left: int, top: int) -> Face:
-        """The same face in a crop that begins at (left, top)."""
+        """The same face in the coordinates of a crop with its corner at (left, top)."""
         face = copy.copy(self)
         face.origin = self.origin - np.float32([left, top])
         face.points = self.points - np.float32([left, top])
@@ -86,7 +86,7 @@ class Face:
         return (np.float32(points) @ self.axes * self.interocular_px + self.origin).astype(np.float32)
 
     def _jaw(self, chin: float) -> NDArray[np.float32]:
-        """The face's oval (N, 2), in its frame, with a narrower and slightly shorter lower half."""
+        """The face's oval (N, 2) in its frame, with the lower half narrowed and slightly shortened."""
         oval = self.local[list(OVAL)].copy()
         bottom, middle = oval[:, 1].max(), float(self.middle)
         t = np.clip((oval[:, 1] - 0.15) / (bottom - 0.15), 0, 1)
@@ -126,7 +126,7 @@ class Face:
         return cv2.GaussianBlur(shadow, (0, 0), 0.02 * self.interocular_px)
 
     def strand_lines(self, shape) -> NDArray[np.float32]:
-        """Lines that run from the crown along the hair, [0, 1]."""
+        """Lines from the crown along the hair, [0, 1]."""
         x, y = self.grid(shape)
         y = y - (self.local[10, 1] - 0.75)
         radius, angle = np.hypot(x, y), np.arctan2(x, y + 0.15)
@@ -157,8 +157,9 @@ def nearest(picture: NDArray, labels: NDArray) -> NDArray:
 
 
 def is_bald(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> bool:
-    """Whether the crown looks like the forehead: of its colour and as smooth. Never said of photos without
-    colour, in which white hair looks so too.
+    """Whether the crown has the colour and smoothness of the forehead.
+
+    Always False for photos without colour, in which white hair looks the same.
     """
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB).astype(np.float32)
     x, y = face.grid(photo.shape)
@@ -184,8 +185,8 @@ def is_bald(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
 def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> NDArray[np.uint8]:
     """Label map (H, W) of ``BACKGROUND, FACE, NECK, HAIR, CLOTHES``.
 
-    Colours of sure pixels (cheeks; a ring above the forehead; the picture's bottom) decide over the rest,
-    together with the place in the face's frame.
+    Pixels are classified by position in the face's frame and by colour, with colour models from reliable
+    areas (cheeks; a ring above the forehead; the picture's bottom).
     """
     shape = photo.shape
     lab = cv2.cvtColor(cv2.bilateralFilter(photo, 9, 30, 6), cv2.COLOR_RGB2LAB).astype(np.float32)
@@ -199,11 +200,11 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     skin_sure = oval & (np.abs(y - 0.45) < 0.4) & person
     skin = np.median(lab[skin_sure], 0)
     deviation = np.maximum(lab[skin_sure].std(0), [14, 4, 4])
-    # skin under shadow is darker, of the same hue: lightness counts less
+    # shaded skin is darker but has the same hue, so lightness has less weight
     distance_skin = np.sqrt((((lab - skin) / deviation / [1.5, 1, 1]) ** 2).sum(-1))
     ring = person & (radius > 1.15) & (radius < 1.8) & (y < top + 0.25)
     crown = np.zeros(shape[:2], bool)
-    if is_bald(photo, person, face):  # hair is beside the face at most
+    if is_bald(photo, person, face):  # hair at most beside the face
         aside = np.abs(x - face.middle) / half_width
         crown = person & (radius < 2.1) & (y < top + 0.3) & ((aside < 0.72) | (distance_skin < 2.2))
         ring = person & (radius > 1.05) & (radius < 1.8) & (aside > 0.72) & (np.abs(y) < 0.7)
@@ -242,7 +243,7 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
     labels[loose] = np.where((y[loose] > chin) | ((y[loose] > 0.6) & ~narrow[loose]), CLOTHES, NECK)
     throat = face.polygon(shape, face.local[list(OVAL)] * [0.8, 1] + [0, 0.22]).astype(bool)
     labels[throat & ((labels == HAIR) | (labels == CLOTHES)) & (y > chin - 0.4)] = NECK
-    # the narrowed jaw: what it uncovers belongs to whatever lies beside it
+    # pixels uncovered by the narrowed jaw join the region beside them
     jaw = face.polygon(shape, face.jaw).astype(bool)
     uncovered = (labels == FACE) & ~jaw & (y > 0.1)
     seen = labels.copy()
@@ -253,7 +254,7 @@ def regions(photo: NDArray[np.uint8], person: NDArray[np.bool_], face: Face) -> 
 
 
 def _clean(labels: NDArray[np.uint8], person: NDArray[np.bool_], size: int) -> NDArray[np.uint8]:
-    """Ragged borders smoothed, specks given to their surroundings."""
+    """Smooth ragged borders and merge specks into their surroundings."""
     smoothed = np.stack(
         [cv2.GaussianBlur((labels == k).astype(np.float32), (0, 0), size / 2.2) for k in range(1, 5)]
     )
@@ -270,15 +271,13 @@ def _clean(labels: NDArray[np.uint8], person: NDArray[np.bool_], size: int) -> N
 
 
 def fringe(labels: NDArray[np.uint8], face: Face, length: float) -> NDArray[np.uint8]:
-    """Strands of hair on the forehead and beside the cheeks, where there is hair above: mask (H, W) of 0
-    and 1.
-    """
+    """Mask (H, W) of 0 and 1: strands of hair on the forehead and beside the cheeks, below existing hair."""
     x, y = face.grid(labels.shape)
     top = face.local[10, 1]
     half, middle = face.half_width, face.middle
     strands = np.zeros(labels.shape, np.uint8)
     hair = (labels == HAIR) & (y < -0.4) & (y > top - 0.95)
-    lines = []  # the hairline above five places of the forehead
+    lines = []  # the hairline above five points of the forehead
     for place in (-0.7, -0.35, 0.0, 0.35, 0.7):
         column = hair & (np.abs(x - middle - place * half) < 0.06)
         lines.append(np.percentile(y[column], 97) if column.any() else np.nan)

@@ -1,9 +1,9 @@
-"""The drawn teacher for portraits: a photo with known landmarks redrawn as an anime face by classical means.
+"""The portrait teacher: redraws a photo with known landmarks as an anime face by classical image processing.
 
-A generator cannot learn from a few minutes of adversarial training that eyes become twice as large; from
-drawings that show it, it can. The person is divided into skin, hair and clothes, each is painted in a few
-flat tones, and the features are drawn anew as curves in the face's own frame: large eyes with lash lines and
-highlights, a narrow chin, a hint of nose and mouth, a fringe. The background is left as it is.
+A few minutes of adversarial training do not teach a generator to enlarge eyes; paired drawings do. The person
+is segmented into skin, hair and clothes, each is painted in a few flat tones, and the features are redrawn as
+curves in the face's frame: large eyes with lashes and highlights, a narrow chin, a hint of nose and mouth, a
+fringe. The background is not changed.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from workbench.drawing.portrait_regions import (
 from workbench.drawing.skin import LIGHTEN, painted
 from workbench.drawing.teacher import kuwahara
 
-WIDTH = 448  # pixels of the picture's width that drawings are made at, before they are reduced
+WIDTH = 448  # width in pixels at which drawings are made, before they are scaled down
 
 
 @dataclasses.dataclass(frozen=True)
 class PortraitTeacherConfig:
-    """How far the teacher goes. Lengths are in units of the distance between the irises."""
+    """Settings of the teacher. Lengths are in units of the distance between the irises."""
 
-    eye: float = 1.75  # width of the drawn eye over that of the real one
-    chin: float = 0.77  # width of the jaw at the chin over the real one
-    lighten: float = LIGHTEN  # how far dark skin goes towards white
+    eye: float = 1.75  # width of the drawn eye relative to the real one
+    chin: float = 0.77  # width of the jaw at the chin relative to the real one
+    lighten: float = LIGHTEN  # share by which dark skin moves towards white
     line: float = 0.026  # width of contours
-    fringe: float = 1.0  # length of the strands on the forehead over the usual
+    fringe: float = 1.0  # length of the strands on the forehead relative to the usual one
 
 
 def draw(
@@ -78,7 +78,7 @@ def draw(
 
 
 def is_rare(photo: NDArray[np.uint8], landmarks: NDArray[np.float32], mask: NDArray[np.uint8]) -> bool:
-    """Whether the person is bald or wears glasses: what a network overlooks that sees it seldom."""
+    """Whether the person is bald or wears glasses, cases that are rare in training."""
     big, person, face = _enlarged(photo, landmarks, mask, 1.0)
     return features.glasses(big, face) > 0 or is_bald(big, person, face)
 
@@ -103,7 +103,7 @@ def _rgb(lab) -> NDArray[np.float32]:
 
 
 def skin_tones(photo: NDArray, labels: NDArray, face: Face, lighten: float) -> NDArray[np.float32]:
-    """Base, shadow and blush (3, 3) RGB of the skin: the photo's own, lighter and cleaner."""
+    """Base, shadow and blush (3, 3) RGB of the skin: the photo's tones, lighter and cleaner."""
     cheeks = photo[(labels == FACE) & face.cheeks(photo.shape)]
     base = np.median(_lab(cheeks), 0)
     light, *chroma = painted(base, lighten)
@@ -113,7 +113,7 @@ def skin_tones(photo: NDArray, labels: NDArray, face: Face, lighten: float) -> N
 
 
 def hair_tones(photo: NDArray, labels: NDArray) -> NDArray[np.float32]:
-    """Dark, base, light and highlight (4, 3) RGB of the hair; black stays blackish, the rest gains colour."""
+    """Dark, base, light and highlight (4, 3) RGB of the hair; colours other than black get more vivid."""
     pixels = photo[labels == HAIR]
     if len(pixels) < 50:
         pixels = np.full((50, 3), 60, np.uint8)
@@ -124,7 +124,7 @@ def hair_tones(photo: NDArray, labels: NDArray) -> NDArray[np.float32]:
     level = 16 + 0.84 * light
     gain = np.clip(2.2 - chroma / 45, 1.2, 2.2)
     a, b = base[1] * gain + (2 if chroma > 3 else 0), base[2] * gain
-    if chroma <= 5:  # black and grey hair shine blue, as it is drawn
+    if chroma <= 5:  # highlights of black and grey hair are drawn blue
         a, b = base[1] + 2, base[2] - 9
     return _rgb(
         [
@@ -137,7 +137,7 @@ def hair_tones(photo: NDArray, labels: NDArray) -> NDArray[np.float32]:
 
 
 def _wide_blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """Gaussian blur of a large radius, done on a quarter of the size."""
+    """Gaussian blur with a large radius, computed at a quarter of the size."""
     small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     return cv2.resize(
         cv2.GaussianBlur(small, (0, 0), sigma / 4), image.shape[1::-1], interpolation=cv2.INTER_LINEAR
@@ -192,7 +192,7 @@ def _paint(
 def _contours(
     canvas: NDArray, labels: NDArray, face: Face, config: PortraitTeacherConfig
 ) -> NDArray[np.float32]:
-    """Ink where regions meet, and the strongest edges within the clothes and hair."""
+    """Ink along region borders and the strongest edges within clothes and hair."""
     width = config.line * face.interocular_px
     height = face.grid(labels.shape)[1]
     kernel = np.ones((3, 3), np.uint8)

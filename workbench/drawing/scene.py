@@ -1,4 +1,4 @@
-"""Draw a photo of any size in a look."""
+"""Draws a photo of any size in a look."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from workbench.drawing.look import LOOKS, Look
 def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 1.0) -> NDArray[np.uint8]:
     """The drawing of an RGB picture (H, W, 3), same size and type.
 
-    What is drawn (regions, lines) is decided on a working picture whose short side is ``look.side × detail``
-    and then rendered at the size of the photo, so that a large photo looks like the same photo drawn small:
-    its lines grow with it, and stay crisp.
+    Regions and lines are computed on a working picture whose short side is ``look.side × detail`` and then
+    rendered at the size of the photo, so that a large photo gets the same drawing as a small one, with lines
+    that scale with it and stay sharp.
 
     Args:
         pixels: uint8 RGB (H, W, 3), any H and W ≥ 1.
         look: a :class:`Look` or a name in :data:`LOOKS`.
-        detail: above 1 finer lines and smaller regions in large photos, below 1 coarser ones.
+        detail: above 1 gives finer lines and smaller regions in large photos, below 1 coarser ones.
 
     Raises:
-        ValueError: pixels of another kind, an unknown look, or ``detail`` that is not above 0.
+        ValueError: pixels of another shape or type, an unknown look, or ``detail`` ≤ 0.
     """
     if isinstance(look, str):
         if look not in LOOKS:
@@ -49,13 +49,13 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
     return drawing
 
 
-_TILE = 2048  # pixels rendered at once, a side: bounds memory, and OpenCV's sides end at 32,766
-_LARGEST = 1.5e6  # pixels of a working picture: bounds the memory of scrolls
-_LONGEST = 30_000  # side of a working picture: OpenCV's end at 32,766
+_TILE = 2048  # side in pixels of a rendered tile; bounds memory, and OpenCV is limited to 32,766
+_LARGEST = 1.5e6  # most pixels of a working picture; bounds the memory of scrolls
+_LONGEST = 30_000  # longest side of a working picture; OpenCV is limited to 32,766
 
 
 def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
-    """``pixels``, shrunk to a short side of ``side`` if they have more."""
+    """``pixels``, scaled down to a short side of ``side`` if larger."""
     height, width = pixels.shape[:2]
     area, longest = height * width, max(height, width)
     scale = min(side / min(height, width), (_LARGEST / area) ** 0.5, _LONGEST / longest)
@@ -68,7 +68,7 @@ def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
 def _enlarge(
     color: Array, strength: Array, corner: tuple[int, int], size: tuple[int, int], whole: tuple[int, ...]
 ) -> tuple[Array, Array]:
-    """A window of ``color`` and ``strength`` at the photo's scale, with borders as crisp as in the small.
+    """A window of ``color`` and ``strength`` at the photo's scale, with borders as sharp as in the original.
 
     Args:
         corner: (top, left) of the window in the photo.
@@ -79,7 +79,7 @@ def _enlarge(
     factor = max(scale)
     margin = int(np.ceil(factor))
     (top, left), (height, width) = corner, size
-    # from positions in the window (x, y) to positions in the working picture, pixel centres at .5
+    # window coordinates (x, y) to working-picture coordinates, pixel centres at .5
     matrix = np.array(
         [
             [1 / scale[1], 0, (left - margin + 0.5) / scale[1] - 0.5],
@@ -94,11 +94,11 @@ def _enlarge(
             flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        for image in (color, cv2.GaussianBlur(strength, (0, 0), 0.7))  # steps of pixels become curves
+        for image in (color, cv2.GaussianBlur(strength, (0, 0), 0.7))  # smooths pixel staircases
     )
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
     low, high = cv2.erode(color, kernel), cv2.dilate(color, kernel)
-    place = (color - low) / np.maximum(high - low, 1e-6)  # 0.5 in a gradient, which stays one
+    place = (color - low) / np.maximum(high - low, 1e-6)  # 0.5 in a gradient, which is kept
     color = low + (high - low) * np.clip((place - 0.5) * min(factor, 3.0) + 0.5, 0, 1)
     strength = np.clip((strength - 0.42) * factor**0.7 + 0.5, 0, 1)
     inner = slice(margin, -margin), slice(margin, -margin)
@@ -106,19 +106,19 @@ def _enlarge(
 
 
 def _put_ink(color: Array, strength: Array, look: Look) -> NDArray[np.uint8]:
-    """Lines over colours, as uint8."""
+    """Composite lines over colours, as uint8."""
     strength = look.line_opacity * strength[..., None]
     pen = look.line_tint * color + (1 - look.line_tint) * np.array(look.line_color, np.float32)
     return (np.clip(color * (1 - strength) + pen * strength, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def denoise(photo: Array) -> Array:
-    """Lightness (H, W) in [0, 1] without noise, from which lines are read."""
+    """Denoised lightness (H, W) in [0, 1], the input of line detection."""
     return cv2.cvtColor(cv2.bilateralFilter(photo, 5, 0.06, 2), cv2.COLOR_RGB2LAB)[..., 0] / 100
 
 
 def paint(photo: Array, look: Look) -> Array:
-    """Flat colours (H, W, 3) in [0, 1] of a photo, graded, without lines."""
+    """Graded flat colours (H, W, 3) in [0, 1] of a photo, without lines."""
     base = photo
     for _ in range(2):
         base = cv2.bilateralFilter(base, 7, 0.08, 3)
@@ -136,11 +136,11 @@ def paint(photo: Array, look: Look) -> Array:
 
 
 def flat_share(lab: Array, flat: Array, labels: NDArray, look: Look) -> Array:
-    """How much of the regions' colour is taken, (H, W, 1) in [0, 1].
+    """Share of the regions' colour in the drawing, (H, W, 1) in [0, 1]; the rest is the photo's.
 
-    Decided by region, as a share that changes within an area would show as a glow around things: skies, blur
-    and other areas without steps keep the photo's own soft change; strips along borders, whose colour is of
-    neither side, and small features (eyes, letters) keep the photo.
+    The share is constant within a region, as a varying one would show as a halo around objects. Areas without
+    steps (skies, blur) keep the photo's gradients; strips along borders, whose colour belongs to neither
+    side, and small features (eyes, letters) keep the photo.
 
     Args:
         lab: of the photo, (H, W, 3).
@@ -150,8 +150,8 @@ def flat_share(lab: Array, flat: Array, labels: NDArray, look: Look) -> Array:
     solid = lines.ramp(flats.inner_radii(labels), 2.5, 5)
     steps = edge(lab) * lines.ramp(lines.stepness(lab[..., 0] / 100), 1.3, 1.9)
     stepped = lines.ramp(region_means(steps, labels)[labels, 0], 0.01, 0.08)
-    # a region that leaked over a soft border is not trusted there
-    weights = np.array([1, 1.5, 1.5], np.float32)  # of lightness and of chroma
+    # no flat colour where a region leaked over a soft border
+    weights = np.array([1, 1.5, 1.5], np.float32)  # of lightness and chroma
     leak = np.linalg.norm((flat - cv2.GaussianBlur(lab, (0, 0), 2.5)) * weights, axis=-1)
     trusted = 1 - lines.ramp(cv2.GaussianBlur(leak, (0, 0), 1.5), 6, 14)
     share: Array = look.flatness * solid * (0.2 + 0.8 * stepped) * trusted
@@ -159,7 +159,7 @@ def flat_share(lab: Array, flat: Array, labels: NDArray, look: Look) -> Array:
 
 
 def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
-    """Lightness (H, W) in [0, 1] gathered into tones where light turns to shade, not in a fading sky.
+    """Lightness (H, W) in [0, 1] quantised to tones at shadow borders, but not in smooth skies.
 
     Args:
         labels: (H, W) of the regions.
@@ -167,20 +167,20 @@ def fold_shadows(lightness: Array, labels: NDArray, look: Look) -> Array:
     smooth = cv2.GaussianBlur(lightness, (0, 0), 1.5)
     x, y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     slope = region_means(np.minimum(cv2.magnitude(x, y), 0.02), labels)[labels, 0]
-    dark = 1 - 0.8 * lines.ramp(lightness, 0.6, 0.8)  # a gathered highlight is a blot
+    dark = 1 - 0.8 * lines.ramp(lightness, 0.6, 0.8)  # quantised highlights look like blots
     share: Array = look.tone_strength * lines.ramp(slope, 0.0025, 0.006) * dark
     share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), 1.5)
     return lightness + share * (flats.gather(lightness, look.tones) - lightness)
 
 
 def edge(lab: Array) -> Array:
-    """(H, W) in [0, 1]: 1 on an edge that can be seen."""
+    """(H, W) in [0, 1]: 1 on a visible edge."""
     x, y = (cv2.Sobel(lab[..., 0], cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     return lines.ramp(cv2.magnitude(x, y), 0.6, 2.5)
 
 
 def grade(lab: Array, look: Look) -> Array:
-    """Lab graded: levels, lifted shadows, contrast, richer middling chromas; grays stay gray."""
+    """Colour grading of Lab: levels, lifted shadows, contrast, stronger medium chromas; grays stay gray."""
     ramp = lines.ramp
     lightness = lab[..., 0] / 100 + look.blue_lift * ramp(lab[..., 2], 0, -40)
     lightness = ramp(lightness, *look.levels) ** look.gamma
@@ -196,7 +196,7 @@ def grade(lab: Array, look: Look) -> Array:
 
 
 def wash(lab: Array, look: Look) -> Array:
-    """Graded Lab as washes of ink on paper, RGB (H, W, 3) in [0, 1]."""
+    """Ink washes on paper from graded Lab, RGB (H, W, 3) in [0, 1]."""
     density = (1 - lab[..., :1] / 100) * lines.ramp(lab[..., :1] / 100, 1.0, 0.9)
     ink, paper = np.array(look.line_color, np.float32), np.array(look.paper, np.float32)
     gray = np.dstack([lab[..., 0], np.zeros_like(lab[..., 1:])])

@@ -1,7 +1,7 @@
-"""Skin keeps its tone: what the teacher paints, and a correction of what the network draws.
+"""Skin tone: the tone that the teacher paints, and a correction of the network's drawing.
 
-A network trained on mostly fair faces pulls every face towards them. So the tone that the drawing ought to
-have is computed from the photo's cheeks, and what is drawn in skin colour is moved there.
+A network trained on mostly fair faces lightens every face. The intended tone is therefore computed from the
+photo's cheeks, and skin-coloured pixels of the drawing are shifted to it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LIGHTEN = 0.37  # how far dark skin goes towards white; fair skin goes up to 0.23 further
-_ALIKE = 18.0  # distance in Lab within which a drawn colour counts as the cheek's
+LIGHTEN = 0.37  # share by which dark skin moves towards white; fair skin moves up to 0.23 further
+_ALIKE = 18.0  # Lab distance within which a drawn colour counts as the cheeks' colour
 
 
 def to_lab(rgb: NDArray) -> NDArray[np.float32]:
@@ -20,8 +20,8 @@ def to_lab(rgb: NDArray) -> NDArray[np.float32]:
 
 
 def painted(lab: NDArray, lighten: float = LIGHTEN) -> NDArray[np.float32]:
-    """CIELAB (3,) of painted skin for skin ``lab``: lighter and cleaner, dark below fair as before."""
-    # dark skin must stay dark: the way to white is shorter for it, and fair skin alone goes far
+    """CIELAB (3,) of painted skin for skin ``lab``: lighter and cleaner, in the same order of lightness."""
+    # dark skin must stay dark, so it moves less towards white than fair skin
     share = (lighten + 0.23 * np.clip((lab[0] - 45) / 23, 0, 1)) * np.clip(lab[0] / 62, 0.45, 1.15)
     colored = np.hypot(*lab[1:]) > 4
     chroma = (0.65 * lab[1] + 2, 0.65 * lab[2] + 3) if colored else (0, 0)
@@ -31,12 +31,12 @@ def painted(lab: NDArray, lighten: float = LIGHTEN) -> NDArray[np.float32]:
 def keep_tone(
     drawing: NDArray[np.uint8], photo: NDArray[np.uint8], x: float, y: float, interocular_px: float
 ) -> NDArray[np.uint8]:
-    """The drawing with its skin in the tone that suits the photo's.
+    """The drawing with its skin shifted to the tone intended for the photo's.
 
     Args:
         drawing: (H, W, 3).
         photo: the same shape.
-        x, y: middle between the eyes in pixels.
+        x, y: point midway between the eyes, in pixels.
         interocular_px: distance between the eyes.
     """
     rows, columns = np.ogrid[: drawing.shape[0], : drawing.shape[1]]
@@ -47,7 +47,7 @@ def keep_tone(
     wanted = painted(np.median(to_lab(photo)[cheeks], 0))
     lab = to_lab(drawing)
     drawn = np.median(lab[cheeks], 0)
-    # shades of skin are skin too: lightness counts less
+    # shaded skin is skin too, so lightness has less weight
     distance = np.linalg.norm((lab - drawn) * np.float32([0.6, 1, 1]), axis=-1)
     near = np.clip((2.6 - np.hypot(dx, dy - 0.5)) / 0.6, 0, 1)
     weight = np.exp(-((distance / _ALIKE) ** 2)) * near

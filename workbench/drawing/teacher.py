@@ -1,14 +1,12 @@
-"""The drawn teacher: a photo turned into flat colour and ink by classical means, the first target of a
-stylizer.
+"""The scene teacher: flat colour and ink by classical image processing, the first target of a stylizer.
 
-Adversarial training from scratch changes a photo's style slowly; a generator that has first learned to draw
-like this starts its adversarial phase as a cartoonist. The Kuwahara filter gathers colour into brush-like
-patches with crisp borders, where L0 smoothing or superpixel means either keep speckle or wash whole slopes
-away; the ink is drawn from the filtered picture, so that texture is not inked.
+Adversarial training from scratch changes a photo's style slowly, so a generator first learns to imitate these
+drawings. The Kuwahara filter makes brush-like patches with sharp borders, where L0 smoothing and superpixel
+means either keep speckle or remove whole gradients; ink is drawn from the filtered picture, so that texture
+gets no lines.
 
 Sources: generalised Kuwahara filter, Papari, Petkov and Campisi, IEEE TIP 2007 (sectors after Kyprianidis et
-    al., 2009);
-difference-of-Gaussians ink, Winnemöller et al., SIGGRAPH 2006.
+al., 2009); difference-of-Gaussians ink, Winnemöller et al., SIGGRAPH 2006.
 """
 
 from __future__ import annotations
@@ -24,21 +22,21 @@ from workbench.core import pixels
 
 @dataclasses.dataclass(frozen=True)
 class TeacherConfig:
-    """How boldly the teacher draws. Lengths are pixels of the picture as given."""
+    """Settings of the teacher. Lengths are in pixels of the input picture."""
 
-    radius: int = 4  # of the Kuwahara filter: size of the brush
+    radius: int = 4  # of the Kuwahara filter, the size of the brush
     sharpness: float = 8.0  # exponent of the sector weights: higher gives harder borders between patches
     ink_sigma: float = 1.0  # width of the lines
     ink_gain: float = 60.0  # contrast of the lines
-    ink_threshold: float = 0.004  # luma step below which nothing is inked
+    ink_threshold: float = 0.004  # luma step below which there is no line
     ink_opacity: float = 0.85  # 1 draws lines in pure ink colour
     ink_color: tuple[float, float, float] = (0.16, 0.09, 0.07)  # dark sepia, RGB in [0, 1]
     saturation: float = 1.3  # chroma factor around luma
     contrast: float = 1.0  # factor around mid-gray
     gamma: float = 0.87  # below 1 lifts the shadows
     paper: tuple[float, float, float] | None = None  # set: washes of ink on paper of this colour, see `wash`
-    wash_steps: int = 5  # densities of ink that the washes settle on
-    bold_sigma: float = 0.0  # width of a second set of lines, along strong borders only; 0 has none
+    wash_steps: int = 5  # ink densities to which the washes are quantised
+    bold_sigma: float = 0.0  # width of a second set of lines along strong borders; 0 is none
 
 
 TEACHERS = {
@@ -57,7 +55,7 @@ TEACHERS = {
 
 
 def _sectors(radius: int, count: int = 8) -> list[NDArray[np.float32]]:
-    """Overlapping smooth sector kernels of a disc, each of sum 1."""
+    """Overlapping smooth sector kernels of a disc, each with sum 1."""
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     angle = np.arctan2(y, x)
     disc = np.exp(-(x**2 + y**2) / (2 * (0.6 * radius) ** 2)) * (x**2 + y**2 <= radius**2 + 0.5)
@@ -71,7 +69,7 @@ def _sectors(radius: int, count: int = 8) -> list[NDArray[np.float32]]:
 
 
 def kuwahara(image: NDArray, radius: int = 4, sharpness: float = 8.0) -> NDArray[np.float32]:
-    """Generalised Kuwahara filter: each pixel takes the colour of the calmest directions around it.
+    """Generalised Kuwahara filter: each pixel takes the colour of the most uniform sectors around it.
 
     Args:
         image: (H, W, 3) floats in [0, 1].
@@ -92,7 +90,7 @@ def kuwahara(image: NDArray, radius: int = 4, sharpness: float = 8.0) -> NDArray
         mean = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT)
         square = cv2.filter2D(image * image, -1, kernel, borderType=cv2.BORDER_REFLECT)
         deviation = np.sqrt(np.maximum(square - mean * mean, 0).sum(-1, keepdims=True, dtype=np.float64))
-        weight = (1e-3 + deviation) ** -sharpness  # the floor averages the sectors where all are calm
+        weight = (1e-3 + deviation) ** -sharpness  # the constant averages all sectors where all are uniform
         total += weight * mean
         weights += weight
     return np.clip(total / weights, 0, 1).astype(np.float32)
@@ -126,12 +124,13 @@ def draw(image: NDArray[np.uint8], config: TeacherConfig | None = None) -> NDArr
 
 
 def wash(luma: NDArray, steps: int) -> NDArray[np.float32]:
-    """Density of washed ink that stands for a tone: none where it is light, else gathered around ``steps``
-    densities, with soft borders, the darkest of which lets the paper shine through.
+    """Density of ink washes for a tone: 0 where it is light, else softly quantised to ``steps`` densities.
+
+    Even the darkest lets the paper shine through.
 
     Args:
         luma: (H, W) in [0, 1].
-        steps: how many densities, ≥ 1.
+        steps: number of densities, ≥ 1.
 
     Returns:
         (H, W) in [0, 0.8].

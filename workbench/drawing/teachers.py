@@ -1,7 +1,7 @@
-"""The drawn teachers of scenes by name: what a stylizer may learn to draw before it meets a style.
+"""Scene teachers by name: the drawings that a stylizer learns before its adversarial training.
 
-A teacher is a function of a picture and its settings: the looks of :func:`workbench.drawing.draw`, and the
-two that the shipped weights learnt. Another one is added by naming it in :data:`TEACHERS`.
+A teacher is a function of a picture and settings. There are the looks of :func:`workbench.drawing.draw` and
+the two on which the shipped weights were trained; new ones are added to :data:`TEACHERS`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,17 @@ from workbench.drawing.look import LOOKS
 
 @dataclasses.dataclass(frozen=True)
 class Teacher:
-    """How it draws, and how it is set unless told otherwise."""
+    """A drawing function and its default settings."""
 
     function: Callable[[NDArray[np.uint8], Any], NDArray[np.uint8]]  # (picture, settings) to drawing
     settings: Any  # a dataclass
-    version: int = (
-        1  # raised whenever it draws something else with the same settings: what was drawn is drawn anew
-    )
+    version: int = 1  # raise it when the same settings give another drawing
 
     def with_changes(self, changes: Mapping[str, Any]) -> Teacher:
-        """The same teacher set otherwise.
+        """The same teacher with changed settings.
 
         Raises:
-            WorkbenchError: a setting that it does not have, or a value of another type.
+            WorkbenchError: an unknown setting, or a value of the wrong type.
         """
         given = {f.name: getattr(self.settings, f.name) for f in dataclasses.fields(self.settings)}
         return dataclasses.replace(self, settings=options.build(type(self.settings), given | dict(changes)))

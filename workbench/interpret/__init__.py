@@ -1,4 +1,4 @@
-"""What a network looked at, and whether that explanation can be trusted."""
+"""Attribution and probing of networks, tests of explanations, and descriptors of expression."""
 
 from workbench.core import lazy
 

@@ -1,8 +1,8 @@
-"""Grad-CAM: which parts of a picture spoke for a class.
+"""Grad-CAM: which parts of a picture are evidence for a class.
 
 The map is Σ_k w_k A_k over the channels k of a late feature map A, with w_k the mean over positions of the
-gradient of the class's logit to A_k. Departure from the paper: the negative part is kept unless ``relu`` is
-set, since "this part spoke against" is a finding too, and nothing is scaled: maps scaled min-max each cannot
+gradient of the class's logit with respect to A_k. Departures from the paper: negative values, which are
+evidence against the class, are kept unless ``relu`` is set; and maps are not min-max scaled, so that they can
 be compared with one another.
 
 Source: Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, through captum's ``LayerGradCam``.
@@ -20,13 +20,15 @@ from workbench.core.errors import WorkbenchError
 
 
 class AttributionError(WorkbenchError):
-    """An explanation was asked for that would be meaningless, or that does not fit the network."""
+    """The requested explanation would be meaningless, or does not fit the network."""
 
 
 def default_layer(network: nn.Module) -> nn.Module:
-    """The module that gives the last feature map: an EfficientNet's head, the last stage of a ResNet or of a
-    row of blocks, or else the last convolution. Of ``lite_statistics`` it is the fifth stage of its first
-    network: the other networks' evidence does not show in its map.
+    """The module with the last feature map.
+
+    That is an EfficientNet's head, the last stage of a ResNet or of a sequence of blocks, else the last
+    convolution. For ``lite_statistics`` it is the fifth stage of the first network;
+    the map does not show the evidence of the other networks.
 
     Raises:
         AttributionError: a network without any 2-D convolution.
@@ -35,7 +37,7 @@ def default_layer(network: nn.Module) -> nn.Module:
         if hasattr(network, "conv_head") and isinstance(getattr(network, name, None), nn.Module):
             return getattr(network, name)
     if isinstance(getattr(network, "statistics", None), nn.ModuleList):
-        # its linear layer reads every stage: a middle one has the evidence of itself and all deeper ones
+        # its linear layer uses every stage; a middle one has its own evidence and that of deeper stages
         return network.statistics[0].network.blocks[4]
     if isinstance(getattr(network, "layer4", None), nn.Module):  # a ResNet: after the shortcut and its ReLU
         return network.layer4
@@ -50,7 +52,7 @@ def default_layer(network: nn.Module) -> nn.Module:
 
 
 def check_request(network: nn.Module, x: Tensor, target: int | Tensor) -> None:
-    """Refuse what no method could explain.
+    """Raise for a request that no method can explain.
 
     Raises:
         AttributionError: a network in training mode (dropout and batch statistics would change the map from
@@ -69,7 +71,7 @@ def check_request(network: nn.Module, x: Tensor, target: int | Tensor) -> None:
 
 
 def check_classes(target: int | Tensor, classes: int) -> None:
-    """Refuse a class that the network does not have.
+    """Raise for a class that the network does not have.
 
     Raises:
         AttributionError: outside 0 … classes - 1.
@@ -92,9 +94,9 @@ def grad_cam(
     Args:
         network: in eval mode, (B, 3, H, W) to logits (B, C).
         x: (B, 3, H, W), preprocessed as the network expects.
-        target: class index in 0 … C-1, or one a picture (B,).
+        target: class index in 0 … C-1, or one per picture (B,).
         layer: module of ``network`` with output (B, K, h, w); by default :func:`default_layer`.
-        relu: keep only what spoke for the class, as in the paper.
+        relu: keep only evidence for the class, as in the paper.
 
     Returns:
         (B, h, w) float32. The values are in units of logit × activation; they are comparable between pictures
@@ -104,14 +106,14 @@ def grad_cam(
         AttributionError: a network in training mode, an ``x`` or ``target`` that does not fit, or a layer
             that is not in the network or has no spatial extent.
     """
-    from captum.attr import LayerGradCam  # not with the page: it brings matplotlib
+    from captum.attr import LayerGradCam  # imported late, as it loads matplotlib
 
     check_request(network, x, target)
     layer = default_layer(network) if layer is None else layer
     if not any(m is layer for m in network.modules()):
         raise AttributionError("Expected `layer` to be a module of the network but it is not part of it.")
     with torch.inference_mode(False), torch.enable_grad():
-        x = x.detach().clone().requires_grad_(True)  # a frozen network still needs a path for the gradient
+        x = x.detach().clone().requires_grad_(True)  # gives a frozen network a gradient path
         feature, logits = _probe(network, x, layer)
         if feature is None or feature.ndim != 4 or feature.shape[-1] * feature.shape[-2] < 2:
             shape = None if feature is None else tuple(feature.shape)
@@ -147,17 +149,16 @@ def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
 def overlay(
     picture: Image.Image, heatmap: NDArray, colormap: str = "inferno", opacity: float = 0.6
 ) -> Image.Image:
-    """The picture with a heat map over it: the stronger the evidence, the more of the colour.
+    """The picture with a heat map over it, more opaque where the evidence is stronger.
 
-    Only what spoke for the class is drawn; the greatest value of this map has the brightest colour and
-    ``opacity``, and values at or below 0 leave the picture as it is. For the eye only: numbers belong to the
-    raw map.
+    Only evidence for the class is shown: the largest value of the map has the brightest colour and
+    ``opacity``; where values are 0 or below, the picture is unchanged. For measurements use the raw map.
 
     Args:
         picture: mode RGB, W × H.
         heatmap: (H, W) raw values.
         colormap: a perceptually uniform colormap of matplotlib.
-        opacity: of the strongest spot, in (0, 1]. Below 1 the picture is never hidden.
+        opacity: of the maximum, in (0, 1]; below 1 the picture always stays visible.
 
     Returns:
         RGB, W × H.

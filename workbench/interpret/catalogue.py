@@ -1,6 +1,6 @@
-"""The attribution methods in words: titles, units, sources.
+"""Titles, units and sources of the attribution methods, without torch.
 
-Light, so that a menu can list them without torch; :mod:`workbench.interpret.methods` computes them.
+:mod:`workbench.interpret.methods` computes them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """One way to make a map: :func:`workbench.interpret.methods.attribute` makes it."""
+    """An attribution method, computed by :func:`workbench.interpret.methods.attribute`."""
 
     title: str  # for menus and plots
     description: str  # one line for people
     units: str  # of the raw values
-    layered: bool = False  # whether it looks at a layer
-    control: bool = False  # whether it knows nothing of the network
+    layered: bool = False  # whether it uses a layer
+    control: bool = False  # whether it ignores the network
     source: str = ""
 
 
@@ -59,5 +59,5 @@ METHODS: dict[str, Method] = {
 
 
 def methods(controls: bool = False) -> list[str]:
-    """Names of the methods, and of the controls if asked for."""
+    """Names of the methods, optionally with the controls."""
     return [name for name, method in METHODS.items() if controls or not method.control]

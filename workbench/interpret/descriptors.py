@@ -1,14 +1,13 @@
-"""A painter's means of expression as numbers: of a picture, of a collection, of its classes.
+"""Descriptors of expression of a picture, a collection, or its classes.
 
     >>> from skimage.data import astronaut
     >>> values = describe(Image.fromarray(astronaut()))
     >>> list(values) == list(DESCRIPTORS)
     True
 
-What each number is, its unit, its range and its source stand in :data:`DESCRIPTORS`, from
-:mod:`workbench.interpret.expression`. Pictures are measured at one size, so lengths are in per cent of the
-short side and nothing depends on how large a file is. A number that does not exist is nan: the straightness
-of lines where there are none.
+:data:`DESCRIPTORS`, from :mod:`workbench.interpret.expression`, gives the definition, unit, range and source
+of each. Pictures are measured at one size, and lengths are in per cent of the short side, so the resolution
+of a file does not matter. Undefined values are nan, such as the straightness of lines where there are none.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ def describe_folder(data: Paintings, progress: Callable[[float], None] | None = 
 
     Args:
         data: N paintings.
-        progress: called with the share done; a bar on the terminal without it.
+        progress: called with the share done; by default a progress bar on the terminal.
 
     Returns:
-        Columns: ``path``, ``label``, ``group`` (N,) strings, and a (N,) float column a descriptor.
+        Columns: ``path``, ``label``, ``group`` (N,) strings, and one (N,) float column per descriptor.
     """
     rows = []
     for i in tqdm(range(len(data)), desc="measuring", unit="picture", disable=True if progress else None):
@@ -62,16 +61,16 @@ def describe_folder(data: Paintings, progress: Callable[[float], None] | None = 
 def class_averages(
     table: dict[str, NDArray], samples: int = 2000, level: float = 0.95, seed: int = 0
 ) -> list[dict]:
-    """Mean of every descriptor in every class, with an interval by resampling groups (painters).
+    """Mean of every descriptor in every class, with a bootstrap interval over groups (painters).
 
     Args:
-        table: of :func:`describe_folder`. nan entries are left out of the means.
+        table: of :func:`describe_folder`; nan entries are ignored.
         samples, level, seed: of the bootstrap.
 
     Returns:
-        Rows of ``descriptor``, ``class``, ``pictures`` (that have a value), ``mean``, ``low``, ``high``, and
-        over all pictures ``spread``, the standard deviation of the descriptor, and ``p5`` and ``p95``,
-        between which nine of ten pictures lie.
+        Rows of ``descriptor``, ``class``, ``pictures`` (with a value), ``mean``, ``low``, ``high``, and
+        over all pictures ``spread``, the standard deviation of the descriptor, and ``p5`` and ``p95``, its
+        5th and 95th percentiles.
 
     Raises:
         DatasetError: the table has fewer than 2 groups.

@@ -1,7 +1,7 @@
-"""The measures of expression, one function each: line, edge, texture, colour, space, composition.
+"""The descriptors of expression, one function each: line, edge, texture, colour, space, composition.
 
 Every function is registered in :data:`DESCRIPTORS` with its unit, its range and the source of the method;
-its docstring is the description that users read. See :mod:`workbench.interpret.descriptors` for how to ask.
+its docstring is the description that users read. :mod:`workbench.interpret.descriptors` computes them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Descriptor:
     Attributes:
         name: as in the results of ``describe``.
         unit: of its values; "1" for shares and indices.
-        description: what is measured and how, for a reader who looks at the picture.
+        description: what is measured and how.
         source: of the method.
-        range: least and greatest value there can be.
+        range: smallest and largest possible value.
     """
 
     name: str

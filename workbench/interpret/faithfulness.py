@@ -1,8 +1,9 @@
-"""How far each attribution method can be trusted on one network: every measure, against two controls.
+"""Faithfulness of attribution methods on one network, by several measures and against two controls.
 
-:func:`measure` gives one row a picture, :func:`summarise` the table with intervals over pictures and seeds
-and the paired difference to a random map. No measure decides alone: a constant map is perfectly stable, an
-edge detector points well at a painted subject, and only a map that changes with the weights can explain them.
+:func:`judgements` gives one row per picture, :func:`summarise` the table with intervals over pictures and
+seeds and the paired differences to the controls. No single measure is sufficient: a constant map is perfectly
+stable, an edge detector locates a painted subject well, and only a map that depends on the weights can
+explain them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from workbench.metrics.bootstrap import Interval, Resamples, draw_counts
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One way to judge maps."""
+    """A measure of the faithfulness of maps."""
 
     title: str
     better: int  # 1: higher is better, -1: lower is
@@ -50,23 +51,23 @@ MEASURES: dict[str, Measure] = {
     "mass": Measure("relevance mass", 1, "How much of the positive relevance is inside the true region?"),
 }
 CONTROLS = ("random", "edges")
-LISTED = ("cascade", "agreement")  # measures with one row a part: layers randomised, the other method
+LISTED = ("cascade", "agreement")  # measures with one row per part: randomised layers, or the compared method
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is measured, and at which cost."""
+    """Settings of the measures; they determine the cost."""
 
     methods: tuple[str, ...] = tuple(methods(controls=True))
     layer: str | None = None  # of layered methods; None is the last feature map
     seeds: tuple[int, ...] = (0, 1, 2)  # of random maps, squares, noise and new weights
     fill: str = "blur"  # of deletion, insertion and infidelity
     steps: int = 8  # of deletion and insertion
-    samples: int = 12  # squares a picture, of infidelity
-    noises: int = 2  # a picture, of sensitivity
+    samples: int = 12  # squares per picture, of infidelity
+    noises: int = 2  # noise samples per picture, of sensitivity
     radius: float = 0.02  # of that noise
     points: int = 4  # of the cascade
-    costly: int = 8  # pictures of sensitivity and cascade, which repeat the method; 0 leaves both out
+    costly: int = 8  # pictures for sensitivity and cascade, which repeat the method; 0 skips both
     batch: int = 8  # pictures at a time
     options: Mapping[str, Mapping] = dataclasses.field(  # of methods
         default_factory=lambda: {"integrated_gradients": {"steps": 12}}
@@ -86,15 +87,16 @@ def judgements(
         network: in eval mode.
         x: (N, 3, H, W), preprocessed.
         target: (N,) classes to explain, as a rule the predicted ones.
-        masks: (N, H, W) bool true regions, if they are known: pointing game and relevance mass need them.
+        masks: (N, H, W) bool true regions, if known; pointing game and relevance mass need them.
         settings: see :class:`Settings`.
 
     Returns:
-        Rows of method, measure, part ("" but for :data:`LISTED`), picture (0 … N-1), seed, value. What does
-        not depend on a seed has the first one only. With masks, the method ``chance`` has their area.
+        Rows of method, measure, part ("" except for :data:`LISTED`), picture (0 … N-1), seed, value. Values
+        that do not depend on a seed have the first seed only. With masks, the method ``chance`` gives their
+        area.
 
     Raises:
-        AttributionError, UnknownNameError: what :func:`~workbench.interpret.methods.attribute` refuses.
+        AttributionError, UnknownNameError: see :func:`~workbench.interpret.methods.attribute`.
     """
     settings = settings or Settings()
     if masks is not None and masks.shape != (len(x), *x.shape[2:]):
@@ -125,7 +127,7 @@ def _explain(
 def _batch(
     network: nn.Module, x: Tensor, target: Tensor, masks: Tensor | None, settings: Settings, costly: int
 ) -> Iterator[tuple[str, str, str, int, NDArray]]:
-    """(method, measure, part, seed, values) of one batch; ``costly`` is how many of its pictures get all."""
+    """(method, measure, part, seed, values) of one batch; its first ``costly`` pictures get all measures."""
     first = settings.seeds[0]
     maps = {m: _explain(m, network, x, target, settings, first) for m in settings.methods}
     drawn = (
@@ -162,7 +164,7 @@ def _batch(
 
 
 def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
-    """The measures that make a method's map many times over."""
+    """The measures that compute a method's map many times."""
     for method in settings.methods:
         values = sensitivity(
             lambda inputs, classes, method=method: _explain(
@@ -205,18 +207,18 @@ def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Inte
 def summarise(
     rows: Iterable[Mapping], groups: ArrayLike | None = None, samples: int = 500, seed: int = 0
 ) -> list[dict]:
-    """The table of a network: one row a method, measure and part.
+    """The table of a network: one row per method, measure and part.
 
     Args:
         rows: from :func:`judgements`.
-        groups: (N,) group of each picture (its painter); by default each is its own.
+        groups: (N,) group of each picture (its painter); by default each picture is its own group.
         samples: bootstrap samples over groups of pictures and over seeds.
         seed: of the resampling.
 
     Returns:
         Rows of method, measure, part, estimate, low, high (95 %), vs_random, vs_random_low, vs_random_high
-        and vs_edges, vs_edges_low, vs_edges_high (the paired differences to the two controls, where they
-        were measured), pictures and seeds.
+        and vs_edges, vs_edges_low, vs_edges_high (the paired differences to the two controls, if measured),
+        pictures and seeds.
     """
     values: dict[tuple[str, str, str], dict[tuple[int, int], float]] = {}
     for row in rows:
@@ -268,8 +270,8 @@ def faithfulness(
 def verdict(table: Sequence[Mapping], method: str) -> str:
     """One line on how far ``method`` can be trusted, from the rows of :func:`summarise` (or of its CSV).
 
-    It passes a measure where the interval of its paired difference to random maps lies on the good side; the
-    same is asked against the edge detector.
+    A method passes a measure if the interval of its paired difference to random maps is entirely on the
+    better side; likewise for the edge detector.
     """
     title = METHODS[method].title if method in METHODS else method
     own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}

@@ -1,12 +1,12 @@
-"""What a channel responds to: in one picture, in a folder, and in the picture that excites it most.
+"""What a channel responds to: in one picture, in a folder, and in an optimised picture.
 
-The exciting picture is found by gradient ascent on its Fourier coefficients, whose low frequencies are scaled
-up as those of natural pictures, in colours decorrelated as theirs are; it is jittered at every step, and the
-seed fixes everything. It shows what the channel could answer to, not what it usually does: compare it with
-the pictures that excite it.
+The optimised picture results from gradient ascent on Fourier coefficients, with the spectrum and the colour
+correlations of natural pictures; it is jittered at every step, and the seed determines it. It shows what the
+channel can respond to, which may differ from what it usually responds to: compare it with the most activating
+pictures.
 
-Source: Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017; the matrix of colours is that
-of their library lucid (Apache-2.0).
+Source: Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017; the colour matrix is that of
+their library lucid (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from workbench.interpret.attribution import AttributionError, check_request
 from workbench.interpret.layers import activations, recording
 
-COLOURS = torch.tensor(  # square root of the covariance of colours in natural pictures, largest norm 1
+COLOURS = torch.tensor(  # square root of the colour covariance of natural pictures, largest norm 1
     [[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]
 )
 COLOURS = COLOURS / COLOURS.norm(dim=0).max()
@@ -31,7 +31,7 @@ COLOURS = COLOURS / COLOURS.norm(dim=0).max()
 
 @dataclasses.dataclass(frozen=True)
 class ChannelMap:
-    """What one channel found in a picture."""
+    """Activation of one channel on a picture."""
 
     channel: int
     mean: float  # over positions
@@ -63,15 +63,15 @@ def most_activating(
     channels: Sequence[int],
     count: int = 5,
 ) -> dict[int, list[tuple[int, float]]]:
-    """Pictures in which each channel is strongest: channel -> [(index of the picture, mean activation)].
+    """Most activating pictures of each channel: channel -> [(index of the picture, mean activation)].
 
     Args:
         network: in eval mode.
         pictures: read one at a time.
-        prepare: a picture to (V, 3, H, W); views are averaged.
+        prepare: maps a picture to (V, 3, H, W); views are averaged.
         layer: with output (V, K, h, w).
         channels: indices in 0 … K-1.
-        count: pictures a channel.
+        count: pictures per channel.
     """
     means = np.stack(
         [
@@ -113,25 +113,25 @@ def exciting_picture(
     mean: Sequence[float] = (0.5, 0.5, 0.5),
     std: Sequence[float] = (0.5, 0.5, 0.5),
 ) -> tuple[Image.Image, list[float]]:
-    """The picture that excites a channel most, found by optimisation.
+    """A picture that maximises a channel's activation, found by optimisation.
 
     Args:
         network: in eval mode.
         layer: with output (B, K, h, w).
-        channel: 0 … K-1; its mean over positions is raised.
+        channel: 0 … K-1; its mean over positions is maximised.
         size: pixels of a side.
         steps: of Adam.
         rate: of learning.
-        jitter: pixels that the picture may be shifted by, at random in each step.
-        seed: of the start and of the shifts.
-        mean: of RGB in [0, 1], what the network expects.
-        std: of RGB.
+        jitter: largest random shift in each step, in pixels.
+        seed: of the initial picture and the shifts.
+        mean: of RGB in [0, 1], by which the network's input is standardised.
+        std: of RGB, likewise.
 
     Returns:
         RGB picture, and the activation at every step.
 
     Raises:
-        AttributionError: training mode, a layer without feature map, or a channel that is not there.
+        AttributionError: training mode, a layer without feature map, or an index that is no channel of it.
     """
     middle, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
     check_request(network, torch.zeros(1, 3, size, size), 0)
@@ -151,7 +151,7 @@ def exciting_picture(
             network((picture - middle) / spread)
             activation = seen["layer"][0, channel].mean()
             (gradient,) = torch.autograd.grad(-activation, spectrum)
-            spectrum.grad = gradient  # of the picture only: the network's own stay as they are
+            spectrum.grad = gradient  # for the picture only; the network's gradients are untouched
             optimizer.step()
             history.append(float(activation.detach()))
         pixels = fourier_picture(spectrum.detach(), size)[0].permute(1, 2, 0)

@@ -1,9 +1,9 @@
-"""The parts of a classifier by name: its stages, its residual blocks, and what they put out for a picture.
+"""Stages and residual blocks of a classifier by name, and their activations.
 
 A timm EfficientNet has ``stem``, ``stage1`` … ``stage7`` and ``head``; a timm ResNet has ``stem`` and
-``stage1`` … ``stage4``; their MAFR variants have the same. lite0 and ResNet-50 have 16 residual blocks,
-``block0`` (the shallowest) … ``block15``, which is how MAFR's ``aggregated`` counts them. Any other
-convolutional network is divided at its own top-level modules.
+``stage1`` … ``stage4``; their MAFR variants likewise. lite0 and ResNet-50 have 16 residual blocks, ``block0``
+(the shallowest) … ``block15``, numbered as in MAFR's ``aggregated``. Any other convolutional network is
+divided at its top-level modules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workbench.interpret.attribution import AttributionError, check_request
 
 
 def stages(network: nn.Module) -> dict[str, nn.Module]:
-    """Named stages from the shallow end; each puts out a feature map (B, K, h, w).
+    """Stages by name, from shallow to deep; each outputs a feature map (B, K, h, w).
 
     Raises:
         AttributionError: a network without any 2-D convolution.
@@ -59,7 +59,7 @@ def _convolves(module: nn.Module) -> bool:
 
 
 def blocks(network: nn.Module) -> dict[str, nn.Module]:
-    """The residual blocks ``block0`` … from the shallow end; a network without any has its stages here."""
+    """The residual blocks ``block0`` … from shallow to deep; the stages of a network without any."""
     if hasattr(network, "conv_stem") and hasattr(network, "blocks"):
         found = [block for stage in network.blocks for block in stage]
     elif hasattr(network, "layer1") and hasattr(network, "layer4"):
@@ -73,7 +73,7 @@ def find(network: nn.Module, name: str) -> nn.Module:
     """The stage or block of that name, or the module at that dotted path.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: no such stage, block or module.
     """
     known = {**blocks(network), **stages(network)}
     if name in known:
@@ -86,7 +86,7 @@ def find(network: nn.Module, name: str) -> nn.Module:
 
 @contextlib.contextmanager
 def recording(modules: Mapping[str, nn.Module], pooled: bool = False) -> Iterator[dict[str, Tensor]]:
-    """Keep the outputs of ``modules`` while a network runs; with ``pooled``, their means over positions."""
+    """Record the outputs of ``modules`` while a network runs; with ``pooled``, their means over positions."""
     seen: dict[str, Tensor] = {}
 
     def keep(name: str):
@@ -96,7 +96,7 @@ def recording(modules: Mapping[str, nn.Module], pooled: bool = False) -> Iterato
                 raise AttributionError(
                     f"Expected layer {name} to put out (B, K, h, w) but it puts out {shape}. Choose another."
                 )
-            seen[name] = output.mean((2, 3)) if pooled else output.clone()  # later layers may work in place
+            seen[name] = output.mean((2, 3)) if pooled else output.clone()  # later layers may overwrite it
 
         return hook
 

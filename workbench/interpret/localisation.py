@@ -1,4 +1,4 @@
-"""Where a map points, against a region known to be true; and whether two maps agree."""
+"""Agreement of maps with a known true region, and with each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _check(maps: Tensor, masks: Tensor) -> None:
 
 
 def pointing_game(maps: Tensor, masks: Tensor) -> NDArray[np.float64]:
-    """1 where the greatest value of a map lies inside its mask, else 0: (B,). By chance: the mask's area.
+    """1 if the maximum of a map lies inside its mask, else 0: (B,). Chance level: the mask's area.
 
     Args:
         maps: (B, H, W) raw.
@@ -35,7 +35,7 @@ def pointing_game(maps: Tensor, masks: Tensor) -> NDArray[np.float64]:
 
 
 def relevance_mass(maps: Tensor, masks: Tensor) -> NDArray[np.float64]:
-    """Share of the positive relevance that lies inside the mask, in [0, 1]: (B,). By chance: the mask's area.
+    """Share of positive relevance inside the mask, in [0, 1]: (B,). Chance level: the mask's area.
 
     NaN for a map without any positive value.
 
@@ -54,23 +54,23 @@ def mask_area(masks: Tensor) -> NDArray[np.float64]:
 
 
 def cells(maps: Tensor, count: int = 14) -> Tensor:
-    """Means of a map over ``count`` × ``count`` cells: methods of different grain become comparable."""
+    """Means of a map over ``count`` × ``count`` cells, to compare methods of different resolution."""
     return F.adaptive_avg_pool2d(maps[:, None].double(), count)[:, 0]
 
 
 def rank_correlation(a: Tensor, b: Tensor, count: int = 14) -> NDArray[np.float64]:
-    """Spearman's correlation of two maps over cells, in [-1, 1]: (B,). 0 where a map is constant.
+    """Spearman's correlation of two maps over cells, in [-1, 1]: (B,). 0 if a map is constant.
 
     Args:
         a: (B, H, W) raw.
         b: (B, H, W) raw.
-        count: cells a side.
+        count: cells per side.
     """
     if a.shape != b.shape or a.ndim != 3:
         raise AttributionError(
             f"Expected two stacks of maps (B, H, W) alike but got {tuple(a.shape)} and {tuple(b.shape)}."
         )
-    from scipy.stats import rankdata  # a second to load, and not needed to serve the page
+    from scipy.stats import rankdata  # takes a second to import
 
     ranks = [rankdata(cells(m, min(count, *m.shape[1:])).flatten(1).numpy(), axis=1) for m in (a, b)]
     first, second = (r - r.mean(1, keepdims=True) for r in ranks)

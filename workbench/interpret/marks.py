@@ -1,13 +1,13 @@
-"""A painting taken apart for measuring: its ground, its marks, their spines.
+"""Segmentation of a painting for measurement: ground, marks and their centre lines (spines).
 
 Everything is measured at one size (short side :data:`SIDE` pixels), so that lengths in per cent of the
-short side mean the same in a photograph of 400 pixels and in a scan of 4,000. Lightness and colour are
+short side are comparable between a photograph of 400 pixels and a scan of 4,000. Lightness and colour are
 CIELAB (D65).
 
-* the **ground** is the colour that most of the smooth area has: bare paper or silk, sky, a wall;
+* the **ground** is the most frequent colour of the smooth area: bare paper or silk, sky, a wall;
 * **blank** area is smooth and of the ground's colour;
-* **marks** are dark and thin: darker by :data:`CONTRAST` L* than what lies around them, and narrower than
-  :data:`WIDEST` of the short side. They are the strokes of ink, and the dark lines of any other painting;
+* **marks** are dark and thin: darker by :data:`CONTRAST` L* than their surroundings, and narrower than
+  :data:`WIDEST` of the short side. They are ink strokes, or the dark lines of other paintings;
 * **segments** are the pieces of the marks' spines between crossings and ends.
 """
 
@@ -22,18 +22,18 @@ from PIL import Image
 
 from workbench.core.errors import ImageError
 
-SIDE = 256  # pixels of the short side when measuring
-LONGEST = 8  # longer scrolls are shrunk until their long side is this many times SIDE
-CONTRAST = 8.0  # L* by which a mark is darker than what is around it
-EDGE = 0.2  # share of the depth of the mark at which it ends
-WIDEST = 0.07  # of the short side: a wider dark area is a wash or a thing, not a stroke
-SHORTEST = 0.08  # of the short side: segments below say nothing of straightness
+SIDE = 256  # pixels of the short side at the measuring size
+LONGEST = 8  # longer scrolls are scaled to a long side of this many times SIDE
+CONTRAST = 8.0  # L* by which a mark is darker than its surroundings
+EDGE = 0.2  # share of a mark's depth at which it ends
+WIDEST = 0.07  # of the short side: a wider dark area is a wash or an object, not a stroke
+SHORTEST = 0.08  # of the short side: straightness of shorter segments is undefined
 BLANK_COLOUR = 10.0  # ΔE (CIE 1976) from the ground
 BLANK_TEXTURE = 3.0  # standard deviation of L* within 3 % of the short side
 
 
 class Picture:
-    """A picture at the measuring size; parts are computed when asked for, once.
+    """A picture at the measuring size; its parts are computed on first use.
 
     Raises:
         ImageError: a side of the picture is below 16 pixels.
@@ -55,7 +55,7 @@ class Picture:
     @cached_property
     def lab(self) -> NDArray:
         """(H, W, 3) L* 0..100, a*, b*."""
-        from skimage.color import rgb2lab  # scikit-image is loaded with the first picture that is measured
+        from skimage.color import rgb2lab  # imported on first use
 
         return rgb2lab(self.rgb.astype(np.float32) / 255).astype(np.float32)
 
@@ -73,13 +73,12 @@ class Picture:
 
     @cached_property
     def ground(self) -> NDArray:
-        """(3,) CIELAB of the ground: median of the fullest cell (10 units a side) of the smooth area."""
+        """(3,) CIELAB of the ground: median of the fullest cell (side 10) of the smooth area."""
         smooth = self.lab[self.roughness < BLANK_TEXTURE]
-        if len(smooth) < 0.02 * self.roughness.size:  # nothing is smooth: the whole picture votes
+        if len(smooth) < 0.02 * self.roughness.size:  # hardly any smooth area: use the whole picture
             smooth = self.lab.reshape(-1, 3)
-        soft = [
-            np.floor((smooth + shift) / 10).astype(int) for shift in (0, 5)
-        ]  # two grids: no cut in a tone
+        # two shifted grids, as a cell border may divide a tone
+        soft = [np.floor((smooth + shift) / 10).astype(int) for shift in (0, 5)]
         best = max((_fullest(cells) for cells in soft), key=np.count_nonzero)
         return np.median(smooth[best], axis=0)
 
@@ -119,13 +118,13 @@ class Picture:
         """Length of all spines in short sides: steps to a neighbour, diagonal ones √2 long."""
         s = self.spines
         steps = (s[:, 1:] & s[:, :-1]).sum() + (s[1:] & s[:-1]).sum()
-        falling = s[1:, 1:] & s[:-1, :-1] & ~s[1:, :-1] & ~s[:-1, 1:]  # not the corner of a staircase
+        falling = s[1:, 1:] & s[:-1, :-1] & ~s[1:, :-1] & ~s[:-1, 1:]  # not at corners
         rising = s[1:, :-1] & s[:-1, 1:] & ~s[1:, 1:] & ~s[:-1, :-1]
         return float(steps + np.sqrt(2) * (falling.sum() + rising.sum())) / self.side
 
     @cached_property
     def neighbours(self) -> NDArray:
-        """(H, W) how many spine pixels lie around each pixel, itself included."""
+        """(H, W) number of spine pixels in the 3×3 neighbourhood of each pixel."""
         spines = self.spines.astype(np.float32)
         return cv2.filter2D(spines, -1, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT)
 
@@ -133,14 +132,15 @@ class Picture:
     def widths(self) -> NDArray:
         """(H, W) width of the mark around each pixel, in pixels, 1 or more.
 
-        Twice the distance to the nearest pixel outside, less 2: half a pixel a side for the outside pixel
-        being a whole one, and half a pixel more for the soft edge of the resampled picture.
+        Twice the distance to the nearest outside pixel, less 2: half a pixel per side as distances are
+            between
+        pixel centres, and half a pixel per side for the blurred edge of the resampled picture.
         """
         return np.maximum(2 * cv2.distanceTransform(self.marks.astype(np.uint8), cv2.DIST_L2, 5) - 2, 1)
 
     @cached_property
     def segments(self) -> list[NDArray]:
-        """(n, 2) pixels of each segment of :data:`SHORTEST` and more, crossings and their forks cut out."""
+        """(n, 2) pixels of each segment of at least :data:`SHORTEST`, without crossings and their forks."""
         crossing = (self.spines & (self.neighbours > 3)).astype(np.uint8)
         pieces = self.spines & ~cv2.dilate(crossing, np.ones((3, 3), np.uint8)).astype(bool)
         from skimage.measure import label, regionprops
@@ -158,7 +158,7 @@ class Picture:
 
 
 def _fullest(cells: NDArray) -> NDArray[np.bool_]:
-    """(N,) which rows lie in the cell that most rows lie in."""
+    """(N,) bool, rows in the cell with the most rows."""
     code = (cells * (1, 1000, 1_000_000)).sum(1)
     _, inverse, count = np.unique(code, return_inverse=True, return_counts=True)
     return inverse == count.argmax()

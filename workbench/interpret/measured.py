@@ -1,8 +1,8 @@
-"""Measurements that come with the package: how classes are painted on average, how far explanations hold.
+"""Measurements in the package: class averages of descriptors, and faithfulness of explanations.
 
-Two small tables lie in the folder ``measured``: class averages of the expression descriptors over a
-collection of real paintings, and the faithfulness of every attribution method on the shipped classifiers.
-They hold means over many pictures, nothing of a single one.
+The folder ``measured`` has two small tables: class averages of the expression descriptors over a collection
+of real paintings, and the faithfulness of every attribution method on the shipped classifiers. They hold
+means over many pictures, no values of single ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _table(name: str, folder: Path) -> tuple[dict[str, str], ...]:
 
 
 def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:
-    """Class averages of a collection that has just these classes.
+    """Class averages of a collection with exactly these classes.
 
     Args:
         classes: of a model.
@@ -43,10 +43,10 @@ def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:
 
 
 def faithfulness_of(sha256: str, folder: Path = FOLDER) -> list[dict]:
-    """What was measured on the classifier with exactly these weights, for ``faithfulness.verdict``.
+    """Faithfulness measured on the classifier with exactly these weights, for ``faithfulness.verdict``.
 
     Args:
-        sha256: of the weights file, as on its card. A model of the same name with other weights has nothing.
+        sha256: of the weights file, as on its card.
         folder: of ``faithfulness.csv``.
 
     Returns:
@@ -57,12 +57,12 @@ def faithfulness_of(sha256: str, folder: Path = FOLDER) -> list[dict]:
 
 
 def reliance(sha256: str, method: str, usual_layer: bool = True) -> str:
-    """How far a method's maps of one model can be trusted, in a line or two for people.
+    """One or two sentences on how far a method's maps of one model can be trusted.
 
     Args:
         sha256: of the model's weights, as on its card.
         method: a name in :data:`~workbench.interpret.methods.METHODS`.
-        usual_layer: whether a layered method looks at the layer that it was measured on.
+        usual_layer: whether a layered method uses the layer that it was measured on.
     """
     from workbench.interpret.faithfulness import verdict  # brings torch; the tables need none
 

@@ -1,10 +1,10 @@
-"""Attribution methods behind one interface: a network, pictures, a class and perhaps a layer give raw maps.
+"""Attribution methods with one interface: network, pictures, class and, for some, a layer to raw maps.
 
 >>> maps = attribute("occlusion", network, x, target=2)  # (B, H, W)  # doctest: +SKIP
 
-Two controls stand beside the methods and know nothing of the network: ``random`` and ``edges``. Whatever a
-method is praised for, it should do better than these (Adebayo et al., "Sanity Checks for Saliency Maps",
-NeurIPS 2018). Values are never scaled: maps scaled min-max each cannot be compared with one another.
+Two controls ignore the network: ``random`` and ``edges``. A method should do better than both on every
+measure (Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018). Maps are not min-max scaled, so
+that they can be compared with one another.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _SMOOTH = ("gelu", "silu", "swish", "mish", "softplus", "celu", "selu", "leakyre
 
 
 def filled(x: Tensor, fill: str = "mean") -> Tensor:
-    """What "nothing to see here" looks like: a stand-in for the pixels that a method takes away.
+    """Replacement for the pixels that a method removes.
 
     Args:
         x: (B, 3, H, W).
         fill: ``mean``, each picture's own mean colour; ``blur``, the picture blurred so that only layout and
-            tone stay; ``zero``, the middle of the network's input range.
+            tone remain; ``zero``, the middle of the network's input range.
 
     Returns:
         (B, 3, H, W).
@@ -70,18 +70,18 @@ def _grad_cam(network, x, target, layer, _seed) -> Tensor:
 
 
 class _ClippedReLU(nn.ReLU):
-    """ReLU6 as a kind of ``nn.ReLU``: captum's guided backpropagation guides no other module."""
+    """ReLU6 as a subclass of ``nn.ReLU``, the only module that captum's guided backpropagation handles."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.hardtanh(x, 0.0, 6.0)
 
 
 def guidable(network: nn.Module) -> nn.Module:
-    """A copy of ``network`` whose every ReLU and ReLU6 can be guided.
+    """A copy of ``network`` whose ReLU and ReLU6 modules work with captum's guided backpropagation.
 
     Raises:
-        AttributionError: activations other than ReLU, for which guided backpropagation is not defined and
-            would silently be the plain gradient.
+        AttributionError: activations other than ReLU, for which guided backpropagation is undefined and would
+            silently give the plain gradient.
     """
     smooth = {
         type(m).__name__
@@ -109,17 +109,17 @@ def guidable(network: nn.Module) -> nn.Module:
 
 
 def _guided_grad_cam(network, x, target, layer, _seed) -> Tensor:
-    from captum.attr import GuidedGradCam  # not with the page: it brings matplotlib
+    from captum.attr import GuidedGradCam  # imported late, as it loads matplotlib
 
     layer = default_layer(network) if layer is None else layer
-    _grad_cam(network, x, target, layer, _seed)  # for its refusals
+    _grad_cam(network, x, target, layer, _seed)  # for its checks
     name = next(n for n, m in network.named_modules() if m is layer)
     copied = guidable(network)
     guided = GuidedGradCam(copied, copied.get_submodule(name))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # captum tells of hooks that it removes itself
+        warnings.simplefilter("ignore", UserWarning)  # captum warns of hooks that it removes itself
         parts = guided.attribute(x, target=target, interpolate_mode="bilinear")
-    return parts.abs().sum(1)  # the sign of a colour's gradient is no evidence for or against
+    return parts.abs().sum(1)  # the sign of a colour channel's gradient is not evidence for or against
 
 
 def _integrated_gradients(network, x, target, _layer, _seed, fill="mean", steps=16) -> Tensor:
@@ -134,7 +134,7 @@ def _integrated_gradients(network, x, target, _layer, _seed, fill="mean", steps=
 
 
 def _window(size: tuple[int, int], window: int | None = None, stride: int | None = None) -> tuple[int, int]:
-    """Side of the square that is painted over and its step, by default a quarter of the picture and half."""
+    """Side and stride of the occluding square; by default a quarter of the picture and half of that."""
     window = min(window or max(1, round((size[0] * size[1]) ** 0.5 / 4)), *size)
     return window, stride or max(1, window // 2)
 
@@ -166,7 +166,7 @@ def _edges(_network, x, _target, _layer, _seed) -> Tensor:
     return F.conv2d(F.pad(gray, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1)
 
 
-# how each entry of the catalogue is made
+# computes each entry of the catalogue
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "grad_cam": _grad_cam,
     "guided_grad_cam": _guided_grad_cam,
@@ -178,7 +178,7 @@ _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
 
 
 def available(network: nn.Module) -> list[str]:
-    """The methods that this network can be explained with: guided backpropagation is not for every one."""
+    """The methods that suit this network; guided backpropagation needs ReLU."""
     try:
         guidable(network)
     except AttributionError:
@@ -187,7 +187,7 @@ def available(network: nn.Module) -> list[str]:
 
 
 def passes(method: str, size: tuple[int, int], steps: int = 16) -> int:
-    """About how many pictures the network is shown for one map, for a progress bar.
+    """Approximate number of pictures that the network processes for one map, for a progress bar.
 
     Args:
         method: a name in :data:`METHODS`.
@@ -218,23 +218,23 @@ def attribute(
         method: a name in :data:`METHODS`.
         network: in eval mode, (B, 3, H, W) to logits (B, C).
         x: (B, 3, H, W), preprocessed as the network expects.
-        target: class index, or one a picture (B,).
+        target: class index, or one per picture (B,).
         layer: for layered methods, a module or its name (see :mod:`workbench.interpret.layers`); by default
             the last feature map.
-        seed: of the random control; nothing else is random.
-        size: (H, W) of the maps, by default that of ``x``; coarser maps are enlarged bilinearly.
+        seed: of the random control; the methods are deterministic.
+        size: (H, W) of the maps, by default that of ``x``; coarser maps are upsampled bilinearly.
         options: ``fill`` (:data:`FILLS`) and ``steps`` of integrated gradients; ``fill``, ``window`` and
             ``stride`` (pixels; by default a quarter of the picture's side, and half of that) of occlusion;
             ``grid`` of random.
 
     Returns:
-        (B, H, W) float32, in the units that the method's entry states.
+        (B, H, W) float32, in the units of the method's catalogue entry.
 
     Raises:
-        UnknownNameError: no such method, layer or fill.
-        AttributionError: training mode, an ``x`` or ``target`` that does not fit, a layer for a method that
-            has none, a layer without spatial extent, guided backpropagation on another activation than ReLU,
-            or a Grad-CAM that is zero everywhere.
+        UnknownNameError: unknown method, layer or fill.
+        AttributionError: training mode, an ``x`` or ``target`` that does not fit, a layer for a method
+            without layers, a layer without spatial extent, guided backpropagation with activations other than
+            ReLU, or a Grad-CAM that is zero everywhere.
     """
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)

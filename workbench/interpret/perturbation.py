@@ -1,7 +1,7 @@
-"""Faithfulness by changing the picture: deletion and insertion, infidelity, sensitivity.
+"""Faithfulness by perturbation of the picture: deletion and insertion, infidelity, sensitivity.
 
-What is taken out is replaced by a stated fill, and always in whole cells: single pixels taken out here and
-there would make a texture that no network has ever seen, and would judge fine-grained maps by that.
+Removed parts are replaced by a given fill, and always in whole cells: removing scattered single pixels would
+make a texture outside the training distribution, which would distort the scores of fine-grained maps.
 
 Sources: Petsiuk et al., "RISE", BMVC 2018 (deletion, insertion); Samek et al., IEEE TNNLS 2017 (regions);
 Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019, through captum.
@@ -21,7 +21,7 @@ from workbench.interpret.attribution import AttributionError, check_classes, che
 from workbench.interpret.localisation import cells
 from workbench.interpret.methods import filled
 
-_BATCH = 64  # pictures a forward pass: bounds the memory
+_BATCH = 64  # pictures per forward pass, to bound memory
 
 
 def _check(network: nn.Module, x: Tensor, target: Tensor, maps: Tensor) -> None:
@@ -53,20 +53,20 @@ def deletion_insertion(
     count: int = 8,
     steps: int = 8,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Areas under the curves of the class's probability while the most relevant cells go, or come, first.
+    """Areas under the curves of class probability as cells are deleted or inserted, most relevant first.
 
     Args:
         network: in eval mode.
         x: (B, 3, H, W).
         target: (B,) classes.
         maps: (B, H, W) raw.
-        fill: what a missing cell shows, see :func:`~workbench.interpret.methods.filled`.
-        count: cells a side.
+        fill: of missing cells, see :func:`~workbench.interpret.methods.filled`.
+        count: cells per side.
         steps: points of a curve after the first.
 
     Returns:
-        deletion (B,), low for a faithful map, and insertion (B,), high for one; both in [0, 1], the mean
-        probability by the trapezoid rule over the share of the cells.
+        deletion (B,), low for a faithful map, and insertion (B,), high for one; both in [0, 1], by the
+        trapezoid rule over the share of cells.
 
     Raises:
         AttributionError: training mode, or shapes that do not fit.
@@ -87,7 +87,7 @@ def deletion_insertion(
 
 
 class _Replay:
-    """Remembers what a function gave: all maps are judged by the same perturbations, at the cost of one."""
+    """Caches a function's results, so that all maps are scored on the same perturbations."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]):
         self.function, self.calls, self.position = function, [], 0
@@ -112,11 +112,11 @@ def infidelity(
     samples: int = 16,
     seed: int = 0,
 ) -> dict[str, NDArray[np.float64]]:
-    """Share of the logit's change under random removals that each map leaves unexplained.
+    """Share of the logit's change under random occlusions that each map leaves unexplained.
 
-    A random square (a quarter to a half of each side) is filled in; a faithful map's sum over it predicts how
-    far the logit falls. Each map is first scaled by the factor that suits it best (captum's ``normalize``),
-    and the mean squared error is divided by that of an all-zero map: 0 predicts every change, 1 none.
+    A random square (a quarter to a half of each side) is replaced; a faithful map's sum over it predicts the
+    decrease of the logit. Each map is first scaled by its optimal factor (captum's ``normalize``), and the
+    mean squared error is divided by that of an all-zero map: 0 is a perfect prediction, 1 none.
 
     Args:
         network: in eval mode.
@@ -124,13 +124,13 @@ def infidelity(
         target: (B,) classes.
         maps: name -> (B, H, W) raw.
         fill: of the squares.
-        samples: squares a picture.
+        samples: squares per picture.
         seed: of the squares.
 
     Returns:
         name -> (B,) in [0, 1].
     """
-    from captum.metrics import infidelity as captum_infidelity  # not with the page: it brings matplotlib
+    from captum.metrics import infidelity as captum_infidelity  # imported late, as it loads matplotlib
 
     for found in maps.values():
         _check(network, x, target, found)
@@ -172,9 +172,8 @@ def infidelity(
     change = judge(torch.zeros(len(x), *shape), normalize=False).double()  # mean squared change of the logit
     result = {}
     for name, found in maps.items():
-        scaled = found / found.abs().amax((1, 2), keepdim=True).clamp(
-            min=1e-30
-        )  # float32 squares must not vanish
+        # scaled so that squares do not underflow in float32
+        scaled = found / found.abs().amax((1, 2), keepdim=True).clamp(min=1e-30)
         error = judge(scaled, normalize=True).double()
         share = torch.where(change > 0, error / change, torch.ones_like(change))
         result[name] = share.clamp(0, 1).numpy()
@@ -189,18 +188,18 @@ def sensitivity(
     samples: int = 3,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """The most a map changes under invisible noise, relative to the map: (B,), 0 or more.
+    """Largest relative change of a map under imperceptible noise: (B,), 0 or more.
 
     Args:
-        explain: pictures (B, 3, H, W) and classes (B,) to maps (B, H, W).
+        explain: maps pictures (B, 3, H, W) and classes (B,) to maps (B, H, W).
         x: pictures.
         target: (B,).
         radius: of the uniform noise, in the units of ``x`` (.02 is 2.5 gray levels of 255 for mean and
             standard deviation .5).
-        samples: noises a picture.
+        samples: noise samples per picture.
         seed: of the noise.
 
-    A map that does not look at the network at all may have 0: stability alone is no merit.
+    A map that ignores the network may have 0, so stability alone is not enough.
     """
     from captum.metrics import sensitivity_max
 
@@ -209,7 +208,7 @@ def sensitivity(
     def noise(inputs, perturb_radius):
         return inputs + perturb_radius * (2 * torch.rand(inputs.shape, generator=generator) - 1)
 
-    def explained(inputs, target):  # captum wants a tuple for a tuple
+    def explained(inputs, target):  # captum expects a tuple for a tuple
         return (explain(inputs[0], target),) if isinstance(inputs, tuple) else explain(inputs, target)
 
     result = sensitivity_max(

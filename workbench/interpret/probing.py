@@ -1,13 +1,13 @@
-"""Which stage of a network knows what: probes of pooled features for every characteristic of a painting.
+"""Linear probes: which stage of a network encodes which characteristic of a painting.
 
 For every stage a linear probe predicts each expression descriptor (ridge regression, R²) and each mood
 against the rest (logistic regression, balanced accuracy), by cross-validation that keeps painters apart.
-Features of a network with random weights are the control: a probe may read brightness off almost anything,
-and only what lies above the control was learnt (Hewitt and Liang, "Designing and Interpreting Probes", EMNLP
-2019).
+Features of a network with random weights are the control: some characteristics, such as brightness, can be
+predicted from almost any features, and only a score above the control was learnt (Hewitt and Liang,
+"Designing and Interpreting Probes", EMNLP 2019).
 
-Stages are compared by representational similarity analysis, and from the probes of the residual blocks comes
-a recommendation which of them to aggregate.
+Stages are compared by representational similarity analysis, and the probes of the residual blocks recommend
+which of them to aggregate.
 
 Sources: Alain and Bengio, "Understanding intermediate layers using linear classifier probes", ICLR workshop
 2017; Kriegeskorte et al., "Representational similarity analysis", Front. Syst. Neurosci. 2008; Nemhauser et
@@ -51,7 +51,7 @@ def stage_features(
     Args:
         network: in eval mode.
         pictures: N pictures, read one at a time.
-        prepare: a picture to views (V, 3, H, W), over which features are averaged.
+        prepare: maps a picture to views (V, 3, H, W), over which features are averaged.
         modules: from :func:`~workbench.interpret.layers.stages` or ``blocks``.
     """
     found: dict[str, list[NDArray]] = {name: [] for name in modules}
@@ -70,7 +70,7 @@ def r_squared(values: NDArray, predicted: NDArray) -> float:
 def probe_value(
     features: ArrayLike, values: ArrayLike, groups: ArrayLike, folds: int = 5, samples: int = 200
 ) -> Interval:
-    """Cross-validated R² of a ridge probe for a number a picture, with its interval over groups.
+    """Cross-validated R² of a ridge probe for one number per picture, with its interval over groups.
 
     Args:
         features: (N, K), standardised inside each fold.
@@ -97,11 +97,11 @@ def probe_class(
     samples: int = 200,
     seed: int = 0,
 ) -> Interval:
-    """Cross-validated balanced accuracy of a logistic probe for yes or no, with its interval over groups.
+    """Cross-validated balanced accuracy of a binary logistic probe, with its interval over groups.
 
     Args:
         features: (N, K), standardised inside each fold.
-        labels: (N,) 0 or 1. By chance: .5.
+        labels: (N,) 0 or 1. Chance level: .5.
         groups: (N,).
         folds: stratified.
         samples: bootstrap samples of groups.
@@ -131,12 +131,12 @@ def probe(
     folds: int = 5,
     samples: int = 200,
 ) -> list[dict]:
-    """Every stage against every characteristic: the table behind the heat map.
+    """Probe every stage for every characteristic.
 
     Args:
         features: stage -> (N, K).
-        descriptors: name -> (N,) numbers; a picture without one (nan) is left out of that probe, a constant
-            descriptor altogether.
+        descriptors: name -> (N,) numbers; pictures with nan are left out of that probe, constant descriptors
+            are skipped.
         moods: name -> (N,) 0 or 1.
         groups: (N,).
         folds: of the cross-validation.
@@ -163,10 +163,10 @@ def probe(
 
 
 def similarity(features: Mapping[str, NDArray]) -> tuple[list[str], NDArray[np.float64]]:
-    """RSA: how alike stages see the pictures. Names and a symmetric (L, L) with ones on the diagonal.
+    """Representational similarity of stages: names and a symmetric (L, L) matrix with a unit diagonal.
 
     Two pictures' dissimilarity at a stage is 1 - Pearson's correlation of their standardised features; two
-    stages' similarity is Spearman's correlation of these over all pairs of pictures.
+    stages' similarity is Spearman's correlation of their dissimilarities over all pairs of pictures.
     """
     ranks = []
     for x in features.values():
@@ -177,7 +177,7 @@ def similarity(features: Mapping[str, NDArray]) -> tuple[list[str], NDArray[np.f
 
 
 def relevance(values: ArrayLike, labels: ArrayLike) -> float:
-    """Correlation ratio η²: the share of a descriptor's variance that lies between the moods, in [0, 1].
+    """Correlation ratio η²: the between-mood share of a descriptor's variance, in [0, 1].
 
     Pictures without a value (nan) are left out.
     """
@@ -193,23 +193,24 @@ def relevance(values: ArrayLike, labels: ArrayLike) -> float:
 def recommend(
     gains: Mapping[str, Mapping[str, float]], weights: Mapping[str, float], share: float = 0.95
 ) -> list[str]:
-    """Blocks to aggregate: the fewest, chosen greedily, that together know the characteristics of mood.
+    """Blocks to aggregate: a small set, chosen greedily, that covers the characteristics of mood.
 
     A set of blocks covers a characteristic as well as its best block does; the value of a set is the sum over
-    characteristics of weight × cover. The block that adds most is taken next, a tie going to the deeper one,
-    until the set has ``share`` of what all blocks have. Greedy choice has at least 1 - 1/e of the best value
-    of any set of its size. Nothing is random: equal tables give equal answers.
+    characteristics of weight × coverage. The block that adds most is taken next, with ties in favour of the
+    deeper one, until the set has ``share`` of the value of all blocks. A greedy set has at least 1 - 1/e of
+    the value of the best set of its size. The choice is deterministic.
 
     Args:
-        gains: block -> characteristic -> score above the control; below 0 counts as 0. From the shallow end.
-        weights: characteristic -> how much it tells of mood, e.g. :func:`relevance`; others do not count.
+        gains: block -> characteristic -> score above the control (negative counts as 0), from shallow to
+            deep.
+        weights: characteristic -> its relevance to mood, e.g. :func:`relevance`; others are ignored.
         share: of the value of all blocks, in (0, 1].
 
     Returns:
         Names of the blocks in the order of choice.
 
     Raises:
-        ValueError: nothing has any value, or ``share`` is out of range.
+        ValueError: all values are zero, or ``share`` is out of range.
     """
     if not 0 < share <= 1:
         raise ValueError(f"Expected `share` in (0, 1] but got {share}.")
@@ -228,7 +229,7 @@ def recommend(
 
 
 def gains_over(rows: Sequence[Mapping], control: Sequence[Mapping]) -> dict[str, dict[str, float]]:
-    """Score of every layer and characteristic above the control's (or above chance, if that is higher).
+    """Score of every layer and characteristic above that of the control (or chance, if higher).
 
     Args:
         rows: from :func:`probe` with the trained network.

@@ -1,9 +1,8 @@
-"""The sanity check by randomisation: a map that survives the loss of the weights explains nothing of them.
+"""Sanity check by randomisation: a map that stays the same with random weights does not explain the network.
 
-Parameters are randomised from the logits down, part after part, and each time the map is made again.
+Parameters are randomised cumulatively from the logits to the input, and the map is computed after each step.
 Departure from the paper: every tensor is redrawn from a normal distribution with its own mean and standard
-deviation, so that the signal neither dies nor explodes on its way through layers whose batch-norm statistics
-stay.
+deviation, so that activations neither vanish nor explode in layers that keep their batch-norm statistics.
 
 Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, arXiv:1810.03292.
 """
@@ -26,8 +25,8 @@ from workbench.interpret.localisation import rank_correlation
 def parts(network: nn.Module) -> dict[str, list[str]]:
     """Names of the parameters of each part, from the logits to the first layer.
 
-    A parameter belongs to the stage that holds it, or else to the next stage behind it (a convolution before
-    the norm that ends a stem); those behind the last stage are the ``logits``.
+    A parameter belongs to the stage that contains it, or else to the next stage (a convolution before the
+    norm that ends a stem); those after the last stage are the ``logits``.
     """
     modules = {id(m): name for name, m in network.named_modules()}
     prefixes = {f"{modules[id(stage)]}.": name for name, stage in stages(network).items()}
@@ -57,17 +56,17 @@ def randomise(network: nn.Module, names: list[str], generator: torch.Generator) 
 def cascade(
     explain: Callable[[nn.Module], Tensor], network: nn.Module, seed: int = 0, points: int | None = None
 ) -> dict[str, NDArray[np.float64]]:
-    """Rank correlation of the original maps with those of ever more randomised copies of the network.
+    """Rank correlation of the original maps with those of cumulatively randomised copies of the network.
 
     Args:
-        explain: network to maps (B, H, W).
-        network: left as it is.
+        explain: maps a network to maps (B, H, W).
+        network: not modified.
         seed: of the new parameters.
-        points: how often to look; neighbouring parts are randomised together. By default after every part.
+        points: number of comparisons; neighbouring parts are randomised together. By default one per part.
 
     Returns:
-        last part randomised -> (B,) Spearman correlations in [-1, 1], from the logits down; the last entry
-        has no trained weight left. 0 where a map became constant.
+        last part randomised -> (B,) Spearman correlations in [-1, 1], from the logits down; in the last
+        entry all weights are random. 0 if a map became constant.
     """
     original, network = explain(network), copy.deepcopy(network)
     groups = [list(g) for g in np.array_split(np.arange(len(parts(network))), points or len(parts(network)))]
@@ -78,7 +77,7 @@ def cascade(
             randomise(network, items[i][1], generator)
         try:
             found = explain(network)
-        except AttributionError:  # nothing reaches the class any more
+        except AttributionError:  # no gradient reaches the layer any more
             found = torch.zeros_like(original)
         result[items[group[-1]][0]] = rank_correlation(original, found)
     return result

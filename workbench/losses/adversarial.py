@@ -53,16 +53,19 @@ def least_squares_loss(scores: Scores, label: float) -> Tensor:
 
 
 def cross_entropy_loss(scores: Scores, real: bool) -> Tensor:
-    """−log p(real), or −log(1 − p(real)) where ``real`` is false; scores are logits. For a generator
-    ``real=True`` on its fakes is the non-saturating loss.
+    """−log p(real), or −log(1 − p(real)) if ``real`` is false; scores are logits.
+
+    ``real=True`` on fakes is the non-saturating generator loss.
     """
     label = torch.ones_like if real else torch.zeros_like
     return _mean([F.binary_cross_entropy_with_logits(s, label(s)) for s in scores])
 
 
 def edge_promoting_loss(real: Scores, smoothed: Scores, fake: Scores) -> Tensor:
-    """Discriminator's side of CartoonGAN: style pictures are real; drawings are fake, and so are style
-    pictures without their clear edges (:func:`workbench.losses.smooth_edges`).
+    """CartoonGAN's discriminator loss.
+
+    Style pictures are real; drawings and style pictures with blurred edges
+    (:func:`workbench.losses.smooth_edges`) are fake.
     """
     return (
         cross_entropy_loss(real, True) + cross_entropy_loss(smoothed, False) + cross_entropy_loss(fake, False)

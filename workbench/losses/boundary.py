@@ -1,8 +1,7 @@
-"""Boundary loss: anime has clear borders. Where the photo has an edge, the drawing must have one at least as
-strong; where it has none, the drawing must not invent one.
+"""Boundary loss: the drawing keeps the strong edges of the photo and adds none in its flat areas.
 
-Its adversarial half, CartoonGAN's edge-promoting term (CVPR 2018), is :func:`smooth_edges`: style pictures
-whose edges are blurred are shown to the discriminator as fakes.
+:func:`smooth_edges` serves the adversarial counterpart, CartoonGAN's edge-promoting loss (CVPR 2018), in
+which style pictures with blurred edges are fakes.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ def edge_map(image: Tensor) -> Tensor:
 
 
 def boundary_loss(drawing: Tensor, photo: Tensor, strong: float = 0.25, weak: float = 0.06) -> Tensor:
-    """Weaker-than-wanted borders on the photo's edges plus invented borders in its flat parts.
+    """Missing edge strength on the photo's edges plus added edge strength in its flat areas.
 
     Args:
         drawing: (B, 3, H, W) in [-1, 1].
         photo: same shape; no gradient flows into it.
-        strong: edge magnitude from which a pixel of the photo is a border.
-        weak: edge magnitude below which a pixel of the photo is flat.
+        strong: edge magnitude from which a pixel of the photo is an edge.
+        weak: edge magnitude below which it is flat.
 
     Returns:
         Scalar ≥ 0.
@@ -44,14 +43,14 @@ def boundary_loss(drawing: Tensor, photo: Tensor, strong: float = 0.25, weak: fl
     if not 0 <= weak < strong:
         raise ValueError(f"Expected 0 ≤ `weak` < `strong` but got {weak} and {strong}.")
     drawn, seen = edge_map(drawing), edge_map(photo.detach())
-    border = ((seen - weak) / (strong - weak)).clamp(0, 1)  # soft membership, 0 flat … 1 border
+    border = ((seen - weak) / (strong - weak)).clamp(0, 1)  # soft membership, 0 flat … 1 edge
     missing = border * F.relu(seen.clamp_min(strong) - drawn)
     invented = (1 - border) * F.relu(drawn - seen)
     return (missing + invented).mean()
 
 
 def smooth_edges(image: Tensor, sigma: float = 1.5, threshold: float = 0.2) -> Tensor:
-    """Style pictures with blurred edges: the fakes that teach a discriminator to ask for clear ones.
+    """Style pictures with blurred edges: fakes that teach a discriminator to prefer clear edges.
 
     Args:
         image: (B, 3, H, W) in [-1, 1].

@@ -1,7 +1,7 @@
-"""CAM loss: the auxiliary classifier behind the attention must tell the two domains apart.
+"""CAM loss: the auxiliary classifier of the attention must distinguish the two domains.
 
-Source: U-GAT-IT, Kim et al., ICLR 2020, equation 4: binary cross-entropy for the generator's classifier; the
-    discriminators' learn by :func:`workbench.losses.least_squares_loss`.
+Source: U-GAT-IT, Kim et al., ICLR 2020, equation 4: binary cross-entropy for the generator's classifier;
+those of the discriminators use :func:`workbench.losses.least_squares_loss`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ def cam_loss(photo_logits: Tensor, style_logits: Tensor) -> Tensor:
         style_logits: auxiliary scores of style pictures, any shape.
 
     Returns:
-        Scalar ≥ 0; 2 · ln 2 where the classifier knows nothing.
+        Scalar ≥ 0; 2 · ln 2 at chance.
     """
     return F.softplus(-photo_logits).mean() + F.softplus(style_logits).mean()

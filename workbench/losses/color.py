@@ -1,8 +1,7 @@
 """Colour loss: L1 on luma and Huber on chroma, in YUV (BT.601), at low resolution.
 
-Colour drift is the first complaint about every published stylizer. AnimeGAN (2019) compares YUV pixel by
-pixel, which also punishes every line drawn; here both pictures are first averaged over ``pool``×``pool``
-pixels, so that ink is free.
+AnimeGAN (2019) compares YUV pixel by pixel, which also penalises every drawn line. Here both pictures are
+first averaged over ``pool``×``pool`` pixels, so that thin lines cost little.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from workbench.core.pixels import LUMA
 
-# BT.601 with U and V scaled to the range of RGB differences
+# BT.601
 _YUV = (LUMA, (-0.14713, -0.28886, 0.436), (0.615, -0.51499, -0.10001))
 
 

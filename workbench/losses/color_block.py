@@ -1,9 +1,8 @@
-"""Colour-block loss: anime has sparse flat colour, so a drawing should be flat inside the photo's regions.
+"""Colour-block loss: a drawing should have flat colour within each region of the photo.
 
-Regions are superpixels of the photo (Felzenszwalb, selective search's merges, SLIC: any labels do), computed
-once.
-Source: the surface and structure representations of White-box Cartoonization (CVPR 2020) in their simplest
-    form.
+Regions are superpixels of the photo, computed once by any method (Felzenszwalb, selective search, SLIC).
+
+Source: a simplification of the structure representation of White-box Cartoonization (CVPR 2020).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def region_means(image: Tensor, labels: Tensor) -> Tensor:
         (B, C, H, W), differentiable with respect to ``image``.
 
     Raises:
-        ValueError: if the shapes do not belong together.
+        ValueError: if the shapes do not match.
     """
     batch, channels, height, width = image.shape
     if labels.shape != (batch, height, width):
@@ -47,6 +46,6 @@ def color_block_loss(drawing: Tensor, labels: Tensor) -> Tensor:
         labels: (B, H, W) region labels ≥ 0 of the photo.
 
     Returns:
-        Scalar ≥ 0; 0 for a drawing of one colour a region.
+        Scalar ≥ 0; 0 for a drawing with one colour per region.
     """
     return (drawing - region_means(drawing, labels)).abs().mean()

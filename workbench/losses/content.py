@@ -1,4 +1,4 @@
-"""Content loss: the drawing must show what the photo shows, judged by features of a frozen ImageNet backbone.
+"""Content loss: distance between drawing and photo in the features of a frozen ImageNet backbone.
 
 Source: Johnson et al., "Perceptual losses", ECCV 2016; CartoonGAN (CVPR 2018) uses the L1 distance, as here.
 """
@@ -11,15 +11,15 @@ from torch import Tensor
 
 
 def content_loss(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-    r"""Mean over stages of :math:`\|f - t\|_1 / \|t\|_1`, so that every stage counts alike whatever its
-    scale.
+    r"""Mean over stages of :math:`\|f - t\|_1 / \|t\|_1`, so that all stages have equal weight
+    whatever their scale.
 
     Args:
         features: feature maps of the drawing, each (B, C_i, H_i, W_i).
         targets: feature maps of the photo, same shapes; no gradient flows into them.
 
     Returns:
-        Scalar ≥ 0; 0 where the maps agree, about 1 where the drawing's are zero.
+        Scalar ≥ 0; 0 if the maps agree, 1 if the drawing's are zero.
 
     Raises:
         ValueError: if the numbers of stages or their shapes differ.

@@ -1,8 +1,8 @@
-"""Gram matrices of features: which channels are active together, wherever in the picture.
+"""Gram loss: distance between Gram matrices, the co-activations of feature channels over all positions.
 
-Source: Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; as a
-    training loss Johnson et al., "Perceptual losses", ECCV 2016. AnimeGAN (ISICA 2019) takes the L1 distance,
-    as here, and gray style pictures, so that texture is learnt without the style's colours.
+Sources: Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; as a
+training loss, Johnson et al., "Perceptual losses", ECCV 2016. AnimeGAN (ISICA 2019) uses the L1 distance, as
+here, and gray style pictures, so that texture is learnt without the style's colours.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a drawing is recognised by: its lines, and where its tones change. For learning from a drawn target.
+"""Losses on the lines and luma gradients of a drawn target.
 
-A line is a thin thing: of a plain L1 distance it is a few percent, and a generator that blurs all lines away
-loses little. :func:`line_loss` counts pixels on and beside lines more; :func:`gradient_loss` compares how
-luma changes from pixel to pixel, so that a soft line costs as much as a missing one.
+Lines cover few pixels, so a generator that blurs all of them away has a small plain L1 distance.
+:func:`line_loss` gives more weight to pixels on and beside lines; :func:`gradient_loss` compares differences
+of neighbouring pixels, which penalises blurred lines as well as missing ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def line_map(drawing: Tensor, depth: float = 0.12, window: int = 7) -> Tensor:
     Args:
         drawing: in [-1, 1].
         depth: how much darker in luma a line is than the mean around it.
-        window: side of the square around a pixel, odd, in pixels; borders count only what lies within.
+        window: side of the square around a pixel, odd, in pixels; cropped at the border.
     """
     luma = rgb_to_yuv(drawing)[:, :1]
     around = F.avg_pool2d(luma, window, stride=1, padding=window // 2, count_include_pad=False)
@@ -28,7 +28,7 @@ def line_map(drawing: Tensor, depth: float = 0.12, window: int = 7) -> Tensor:
 
 
 def line_loss(drawing: Tensor, target: Tensor, weight: float) -> Tensor:
-    """L1 distance in which a pixel on or beside a line of ``target`` counts 1 + ``weight``, any other 1.
+    """L1 distance with weight 1 + ``weight`` on pixels on or beside lines of ``target`` and 1 elsewhere.
 
     Args:
         drawing: (B, 3, H, W) in [-1, 1].
@@ -48,14 +48,14 @@ def line_loss(drawing: Tensor, target: Tensor, weight: float) -> Tensor:
 
 
 def gradient_loss(drawing: Tensor, target: Tensor) -> Tensor:
-    """Mean L1 distance between the differences of neighbouring lumas, across plus down.
+    """Mean L1 distance between the differences of neighbouring luma values, horizontal plus vertical.
 
     Args:
         drawing: (B, 3, H, W) in [-1, 1], H, W ≥ 2.
         target: same shape; no gradient flows into it.
 
     Returns:
-        Scalar ≥ 0; 0 also where both differ by a constant.
+        Scalar ≥ 0; also 0 if both differ by a constant.
 
     Raises:
         ValueError: if shapes differ, or a side is below 2.

@@ -1,4 +1,4 @@
-"""Mask loss: the output mask must be the person's, pixel by pixel and as a whole."""
+"""Mask loss: cross-entropy plus Dice between the output mask and the person's mask."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from torch import Tensor
 def mask_loss(logits: Tensor, mask: Tensor, smooth: float = 1.0) -> Tensor:
     """Binary cross-entropy plus one minus the soft Dice coefficient of each picture.
 
-    Cross-entropy alone is content to miss thin strands; Dice counts overlap whatever the person's size.
+    Cross-entropy alone hardly penalises missing thin strands; Dice measures overlap whatever the person's
+    size.
 
     Args:
         logits: (B, 1, H, W).
         mask: same shape in [0, 1]; no gradient flows into it.
-        smooth: pixels added to both sides of the Dice ratio, which make it 1 for an empty mask met by none.
+        smooth: pixels added to numerator and denominator of Dice, so that it is 1 if both masks are empty.
 
     Returns:
         Scalar ≥ 0.

@@ -1,10 +1,10 @@
-"""Spectral style loss: style learnt from spectra alone, in which the semantics of a picture cannot leak.
+"""Spectral style loss: an adversarial loss on power spectra, which hide the semantics of a picture.
 
 The paper's equation is L = E_Y[log D(F(Y))] + E_X[log(1 − D(F(G(X))))], F the 2-D Fourier transform. Raw
 spectra make that loss explode (log|F| has 50-70 times the gradient of pixel L1, and |F| has none at zero), so
-here F is the *log power spectrum* of windowed luma, floored, and standardised frequency by frequency with
-statistics of the style set; both domains pass the same area downscaling first, because resampling history
-shifts high frequencies by more than style does.
+here F is the floored *log power spectrum* of windowed luma, each frequency standardised with statistics of
+the style set. Pictures of both domains first pass the same area downscaling, because their resampling history
+changes high frequencies more than style does.
 
 Source: the paper, section 4; spectra of generated pictures after Durall et al., CVPR 2020.
 """
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from workbench.losses.color import rgb_to_yuv
 
-FLOOR = 1e-5  # power below which frequencies count as silent
+FLOOR = 1e-5  # power below which a frequency counts as absent
 
 
 def log_spectrum(image: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class SpectrumNorm(nn.Module):
     """Standardises log spectra frequency by frequency with running statistics of the style set.
 
     Args:
-        size: side S of the pictures whose spectra come.
+        size: side S of the pictures.
         momentum: weight of a new batch in the running statistics.
         limit: standardised values are clamped to ±``limit``.
     """
@@ -87,10 +87,10 @@ class SpectrumNorm(nn.Module):
 
     @torch.no_grad()
     def update(self, spectrum: Tensor) -> None:
-        """Take a batch of style spectra (B, 1, S, S // 2 + 1) into the statistics."""
+        """Update the statistics with a batch of style spectra (B, 1, S, S // 2 + 1)."""
         mean = spectrum.mean(0, keepdim=True)
         var = (spectrum - (mean if self.updates == 0 else self.mean)).square().mean(0, keepdim=True)
-        step = max(self.momentum, 1 / (1 + int(self.updates)))  # a plain average until momentum takes over
+        step = max(self.momentum, 1 / (1 + int(self.updates)))  # plain average first, then exponential
         self.mean.lerp_(mean, step)
         self.var.lerp_(var, step)
         self.updates += 1
@@ -105,7 +105,7 @@ def equal_history(image: Tensor, size: int, scale: float) -> Tensor:
     Args:
         image: (B, 3, H, W).
         size: side of the result.
-        scale: ≥ 1; how much larger the square taken from ``image`` is. Draw it anew each step.
+        scale: ≥ 1, of the square taken from ``image``; to be drawn at random in each step.
 
     Raises:
         ValueError: if ``image`` is smaller than the square.
@@ -120,7 +120,7 @@ def equal_history(image: Tensor, size: int, scale: float) -> Tensor:
 
 
 def spectral_style_loss(discriminator: nn.Module, fake: Tensor, real: Tensor, label: float = 0.9) -> Tensor:
-    """Generator's side: least squares towards ``label`` plus an L1 anchor on mean radial profiles.
+    """Generator loss: least squares towards ``label`` plus the L1 distance of mean radial profiles.
 
     Args:
         discriminator: maps standardised log spectra to a list of score maps.

@@ -1,4 +1,4 @@
-"""Total variation (anisotropic): suppresses speckle that no other term forbids.
+"""Anisotropic total variation: suppresses speckle, which no other loss penalises.
 
 Source: Rudin, Osher and Fatemi, "Nonlinear total variation based noise removal algorithms", Physica D 1992.
 """

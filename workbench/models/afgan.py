@@ -2,12 +2,13 @@
 
 U-GAT-IT without its fully connected layers: an auxiliary classifier's class-activation map (CAM) tells the
 decoder where photo and drawing differ most, adaptive layer-instance normalisation (AdaLIN) takes its γ and β
-from pooled features through 1×1 convolutions, and the last layer gives a mask beside the drawing, so that
-Y = m ⊙ G(X) + (1 − m) ⊙ X. Fully convolutional: any size, but γ, β and the normalisation look at the whole
-input, so large pictures are drawn as crops of faces (``styles.portrait``), not as tiles.
+from pooled features through 1×1 convolutions, and the last layer gives a mask in addition to the drawing, so
+that Y = m ⊙ G(X) + (1 − m) ⊙ X. The network is fully convolutional and takes any size, but γ, β and the
+normalisation depend on the whole input, so large pictures are drawn as crops of faces (``styles.portrait``),
+not as tiles.
 
-Sources: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4
-    which gives the parts, not layer sizes; U-GAT-IT, Kim et al., ICLR 2020.
+Sources: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4,
+which gives the parts but no layer sizes; U-GAT-IT, Kim et al., ICLR 2020.
 """
 
 from __future__ import annotations
@@ -24,19 +25,18 @@ from workbench.models.registry import register
 
 
 class Portrayal(NamedTuple):
-    """What the generator gives."""
+    """Output of the generator."""
 
     picture: Tensor  # (B, 3, H, W) composited: m ⊙ drawing + (1 − m) ⊙ photo
     drawing: Tensor  # (B, 3, H, W) in [-1, 1] before compositing
-    mask: Tensor  # (B, 1, H, W) in [0, 1], 1 where the drawing stands
+    mask: Tensor  # (B, 1, H, W) in [0, 1], 1 where the drawing replaces the photo
     mask_logits: Tensor  # (B, 1, H, W)
     cam_logits: Tensor  # (B, 2): from average and from maximum pooling
-    attention: Tensor  # (B, 1, H/8, W/8): where the auxiliary classifier looks
+    attention: Tensor  # (B, 1, H/8, W/8): attention map of the auxiliary classifier
 
 
 class CAM(nn.Module):
-    """Class-activation attention: an auxiliary classifier on pooled features, whose weights then weigh the
-    channels.
+    """Class-activation attention: channels are weighted by an auxiliary classifier of their pooled values.
 
     Shapes: features (B, C, H, W) → attended features (B, C, H, W), logits (B, 2), attention map (B, 1, H, W).
     """
@@ -61,7 +61,7 @@ class CAM(nn.Module):
         return attended, logits, attended.mean(1, keepdim=True)
 
 
-RHO_MARGIN = 1e-3  # a ρ clamped at 0 or 1 itself has no gradient and would stay there
+RHO_MARGIN = 1e-3  # a ρ clamped to exactly 0 or 1 has no gradient and would stay there
 
 
 class AdaLIN(nn.Module):
@@ -73,9 +73,8 @@ class AdaLIN(nn.Module):
 
     def forward(self, x: Tensor, gamma: Tensor | float, beta: Tensor | float) -> Tensor:
         rho = self.rho.clamp(0, 1)
-        variance, mean = torch.var_mean(
-            x.float(), (2, 3), keepdim=True, correction=0
-        )  # half precision loses it
+        # in float32, as half precision loses the variance
+        variance, mean = torch.var_mean(x.float(), (2, 3), keepdim=True, correction=0)
         layer_mean = mean.mean(1, keepdim=True)
         layer_variance = (variance + (mean - layer_mean).square()).mean(1, keepdim=True)
         instance = rho * (variance + 1e-5).rsqrt()
@@ -88,14 +87,14 @@ class AdaLIN(nn.Module):
 
 @torch.no_grad()
 def keep_ratios(network: nn.Module) -> None:
-    """Bring every ρ of AdaLIN back between 0 and 1: to be called after each step, as in U-GAT-IT."""
+    """Clamp every ρ of AdaLIN between 0 and 1; call it after each optimiser step, as in U-GAT-IT."""
     for module in network.modules():
         if isinstance(module, AdaLIN):
             module.rho.clamp_(RHO_MARGIN, 1 - RHO_MARGIN)
 
 
 class _Block(nn.Module):
-    """x + norm(conv(act(norm(conv(x))))), adaptive where γ and β are given."""
+    """x + norm(conv(act(norm(conv(x))))), with AdaLIN if γ and β are given."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -109,7 +108,7 @@ class _Block(nn.Module):
 
 
 class _Up(nn.Module):
-    """Twice the size, joined with the encoder's map through a gate: the photo's own eyes must not leak."""
+    """Upsampling by 2 with a gated skip connection, so that the photo's eyes do not leak into the drawing."""
 
     def __init__(self, inputs: int, outputs: int, refined: bool):
         super().__init__()
@@ -124,8 +123,8 @@ class _Up(nn.Module):
 
 
 def _tones(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Luma (B, 1, H, W) and chroma (B, 3, H, W), which add up to the photo smoothed over 8 pixels: hair,
-    skin and clothes keep their colours without their texture.
+    """Luma (B, 1, H, W) and chroma (B, 3, H, W) of the photo smoothed over 8 pixels: colours without texture;
+    their sum is the smoothed photo.
     """
     low = F.interpolate(F.avg_pool2d(x, 8), scale_factor=8, mode="bilinear", align_corners=False)
     luma = (low * low.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
@@ -169,9 +168,8 @@ class AFGANGenerator(nn.Module):
         self.up2 = _Up(quarter, half, refined=True)
         self.up1 = _Up(half, full, refined=False)
         self.out = nn.Conv2d(full, 4, 3, padding=1)
-        self.tone = nn.Conv2d(
-            full, 2, 3, padding=1
-        )  # how much of the photo's smoothed luma and chroma to keep
+        # how much of the photo's smoothed luma and chroma to keep
+        self.tone = nn.Conv2d(full, 2, 3, padding=1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
@@ -196,7 +194,7 @@ class AFGANGenerator(nn.Module):
         return self.cam(self._encode(x)[-1])[1]
 
     def portray(self, x: Tensor) -> Portrayal:
-        """All parts of the answer for photos (B, 3, H, W) in [-1, 1]."""
+        """All outputs for photos (B, 3, H, W) in [-1, 1]."""
         if x.ndim != 4 or x.shape[1] != 3:
             raise ValueError(f"Expected a batch of RGB pictures (B, 3, H, W) but got shape {tuple(x.shape)}.")
         height, width = x.shape[-2:]
@@ -212,7 +210,7 @@ class AFGANGenerator(nn.Module):
         y = self.out(y).float()
         drawing = torch.tanh(y[:, :3] + gain[:, :1] * luma + gain[:, 1:] * chroma)[..., :height, :width]
         mask_logits = y[:, 3:, :height, :width]
-        # the ends of the sigmoid are cut: where the mask is sure, it is exactly 0 or 1
+        # the tails of the sigmoid are cut off, so that a confident mask is exactly 0 or 1
         mask = (1.1 * torch.sigmoid(mask_logits) - 0.05).clamp(0, 1)
         picture = mask * drawing + (1 - mask) * x
         return Portrayal(picture, drawing, mask, mask_logits, cam_logits, attention)
@@ -223,7 +221,7 @@ class AFGANGenerator(nn.Module):
 
 
 class CAMDiscriminator(nn.Module):
-    """PatchGAN whose features are weighed by a CAM of "real or drawn" (the local discriminator of U-GAT-IT).
+    """PatchGAN with CAM attention on "real or drawn" (the local discriminator of U-GAT-IT).
 
     Shapes: input (B, 3, H, W) → score map (B, 1, H/8, W/8) and auxiliary logits (B, 2).
     """
@@ -256,5 +254,5 @@ def afgan_small(**kwargs) -> AFGANGenerator:
 
 @register("discriminator")
 def cam_discriminator(**kwargs) -> CAMDiscriminator:
-    """Scores patches, weighed by class-activation attention."""
+    """Scores patches, with class-activation attention."""
     return CAMDiscriminator(**kwargs)

@@ -1,12 +1,12 @@
-"""The parts of a convolutional network, small enough to be read: LeNet-5 with its parts to choose.
+"""LeNet-5 with a choice of activation, pooling and head, to teach the parts of a convolutional network.
 
     C1 5×5 → activation → pool 2×2 → C3 5×5 → activation → pool 2×2 → C5 5×5 → activation → head
 
 with 6, 16 and 120 maps. The head is LeNet-5's fully connected one, which flattens C5's maps (so the picture's
 size is fixed and the next layer grows with its square), or global average pooling (GAP), which takes the mean
-of each map: any size, and no weights but the last layer's.
+of each map and so accepts any size and has no weights but the last layer's.
 
-Where this departs from LeNet-5: pictures are RGB, C3 sees every map of C1, pooling has no weights of its own,
+Departures from LeNet-5: pictures are RGB, C3 sees every map of C1, pooling has no weights of its own,
 the output is linear (logits for a softmax), and all weights start from Glorot's uniform distribution.
 
 Sources: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998; Zeiler and
@@ -30,18 +30,18 @@ POOLINGS = ("max", "mean", "stochastic")
 HEADS = ("fc", "gap")
 MAPS = (6, 16, 120)  # of C1, C3 and C5
 HIDDEN = 84  # of the fully connected head
-LEAST_SIDE = 32  # where C5 has one position left
+LEAST_SIDE = 32  # pixels, at which C5 has one position left
 
 
 class StochasticPool2d(nn.Module):
-    """Draws one value of each window in training, weighs them all in evaluation.
+    """Stochastic pooling: samples one value of each window in training, averages them in evaluation.
 
-    In a window of activations a_i ≥ 0 the draw takes a_i with probability p_i = a_i / Σ a. In evaluation the
-    result is the expectation Σ p_i a_i. A window of zeros gives zero. Negative activations have no
-    probability: use it behind a ReLU or a sigmoid.
+    In training a_i ≥ 0 is sampled with probability p_i = a_i / Σ a; in evaluation the result is the
+    expectation Σ p_i a_i. A window of zeros gives zero. Use it after a ReLU or a sigmoid: negative
+    activations have no probability.
 
     Args:
-        size: side of the windows, which do not overlap; what is left over at the border is not seen.
+        size: side of the windows, which do not overlap; incomplete windows at the border are dropped.
 
     Shapes: input (B, C, H, W), output (B, C, H // size, W // size).
 
@@ -145,10 +145,10 @@ def lenet(
         activation: "sigmoid", "tanh" or "relu", after every layer but the last.
         pooling: "max", "mean" or "stochastic" (not with tanh).
         head: "fc" (84 hidden units on the flattened maps) or "gap" (the mean of each map).
-        size: side in pixels of the pictures, 32 or more. The GAP head takes any other of at least 32 too.
-        gain: factor on the first weights; above 1 they are too large for Glorot's argument.
+        size: side in pixels of the pictures, 32 or more; with the GAP head they may have any other side ≥ 32.
+        gain: factor on the initial weights; 1 is Glorot's initialisation.
 
     Raises:
-        ValueError: a part that does not exist or does not fit.
+        ValueError: an unknown part, or parts that cannot be combined.
     """
     return LeNet(num_classes, activation, pooling, head, size, gain)

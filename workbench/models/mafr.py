@@ -1,24 +1,23 @@
-"""MAFR, multilayer aggregated feature rescaling: every block's channels are rescaled by all of its layers.
+"""MAFR, multilayer aggregated feature rescaling: all layers of a block rescale its channels.
 
-Inside a residual block with convolutions of d, d and c channels and their outputs A1, A2, A3
-(z_i is the global average of A_i):
+In a residual block with convolutions of d, d and c channels and outputs A1, A2, A3 (z_i is the global average
+of A_i):
 
-    e = W_up (z1 + z2) + z3        W_up: d -> c     the shallow layers raised and added to the deep one
+    e = W_up (z1 + z2) + z3        W_up: d -> c     the shallow layers projected and added to the deep one
     s = gate(W_2 relu(W_1 e))      W_1: c -> c/r, W_2: c/r -> c
     Y = X + s * A3
 
 The gate is 2 sigmoid with W_2 = 0 at the start, so a pretrained network is unchanged until it learns
 (``neutral=False`` is the paper's sigmoid with random W_2, which halves every block at the start).
 
-W_up makes the block heavy: on ResNet-50 the paper's shapes cost 30 % more parameters. As nothing non-linear
-lies between W_up and W_1, their product V = W_1 W_up: d -> c/r computes the same, so by default it is learnt
-directly (``folded``): s = gate(W_2 relu(V (z1 + z2) + W_1 z3)). Every function of one form is one of the
-    other
-(W_1 has full row rank), at under 10 %.
+W_up makes the block heavy: on ResNet-50 the paper's shapes add 30 % to the parameters. As there is no
+non-linearity between W_up and W_1, their product V = W_1 W_up: d -> c/r computes the same, so by default V is
+learnt directly (``folded``): s = gate(W_2 relu(V (z1 + z2) + W_1 z3)). Both forms represent the same
+functions (W_1 has full row rank); the folded one adds less than 10 %.
 
-A_i are taken after normalisation and activation, A3 after its normalisation, as squeeze-and-excitation does.
-EfficientNet-lite0's first block has two convolutions only: there e = W_up z1 + z2. ResNet-50 has 3 + 4 + 6 +
-3 blocks (the paper's text once says 8 for the last stage, its own total of 16 is right).
+A1 and A2 are taken after normalisation and activation, A3 after its normalisation, as in
+squeeze-and-excitation. EfficientNet-lite0's first block has only two convolutions: there e = W_up z1 + z2.
+ResNet-50 has 3 + 4 + 6 + 3 blocks (the paper once says 8 for the last stage; its total of 16 is right).
 
 Sources: "Painter's psychology and anime creation style based on deep neural networks", section 5.1, CIN 2022;
 Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018; He et al., CVPR 2016; timm's networks (Apache-2.0).
@@ -37,7 +36,7 @@ from torch.nn import functional as F
 from workbench.models.classifiers import imagenet_lite0
 from workbench.models.registry import register
 
-BLOCKS = 16  # residual blocks of either host
+BLOCKS = 16  # residual blocks of ResNet-50 and of EfficientNet-lite0
 
 
 class AggregatedRescaling(nn.Module):
@@ -47,7 +46,7 @@ class AggregatedRescaling(nn.Module):
         shallow: d, channels of the first two layers.
         deep: c, channels of the last one.
         reduction: r; the hidden layer has max(c / r, 4) units.
-        folded: learn W_1 W_up as one matrix instead of two, see the module's text.
+        folded: learn W_1 W_up as one matrix instead of two, see the module's docstring.
         neutral: scales of exactly 1 at the start, in (0, 2); else the paper's sigmoid in (0, 1).
     """
 
@@ -75,7 +74,7 @@ def _mean(x: Tensor) -> Tensor:
 
 
 class _Rescaled(nn.Module):
-    """The layers of a block of timm under their own names, which type checkers cannot know."""
+    """Declares the attributes of timm's blocks for type checkers."""
 
     if TYPE_CHECKING:
 
@@ -98,7 +97,7 @@ class MAFRBottleneck(_Rescaled):
         scale = self.rescale(_mean(a1) + _mean(a2), _mean(a3))[:, :, None, None]
         shortcut = x if getattr(self, "downsample", None) is None else self.downsample(x)
         if getattr(self, "drop_path", None) is not None:
-            scale = self.drop_path(scale)  # dropping the scale drops the branch
+            scale = self.drop_path(scale)  # zero scale drops the branch
         return self.act3(torch.addcmul(shortcut, a3, scale))
 
 
@@ -129,10 +128,10 @@ class MAFRInvertedResidual(_Rescaled):
 
 
 def block_indices(aggregated: int | Iterable[int]) -> tuple[int, ...]:
-    """Blocks to replace, ascending from the shallow end: the deepest n, or those that are named.
+    """Ascending indices of the blocks to replace: the deepest n, or the given ones.
 
     Raises:
-        ValueError: a number outside 0 … 16, or an index outside 0 … 15 or named twice.
+        ValueError: a number outside 0 … 16, or an index outside 0 … 15 or given twice.
     """
     if isinstance(aggregated, int):
         if not 0 <= aggregated <= BLOCKS:
@@ -174,16 +173,16 @@ def mafr_resnet50(
         aggregated: number of blocks to aggregate from the deep end (0 is timm's ResNet-50), or their indices
             from the shallow end.
         reduction: r of the equations; 20 keeps the cost on ResNet-50 under 10 % of the parameters.
-        folded: see the module's text; False has the paper's own shapes.
-        neutral: a pretrained network is unchanged at step 0.
+        folded: see the module's docstring; False has the paper's shapes.
+        neutral: start with scales of 1, so that a pretrained network is unchanged before training.
         dropout: of pooled features while training.
-        pretrained: timm's ImageNet weights, fetched from the hub; the rescaling starts neutral.
+        pretrained: timm's ImageNet weights, downloaded from the hub; the rescaling starts neutral.
         kwargs: of timm's ``resnet50``, e.g. ``drop_path_rate``.
 
     Raises:
         ValueError: `aggregated` outside 0 … 16.
     """
-    block_indices(aggregated)  # before anything is fetched
+    block_indices(aggregated)  # raises before anything is downloaded
     host: Any = timm.create_model(
         "resnet50",
         pretrained=pretrained,

@@ -1,4 +1,4 @@
-"""Architectures by name. The decorator returns the function unchanged (after timm's registry)."""
+"""Registry of architectures by name, modelled on timm's."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def register(
 ) -> Callable[[Factory], Factory]:
     """Register the decorated factory under its own name as an architecture of ``kind`` (one of ``KINDS``).
 
-    A package of its own names such a factory as an entry point of the group ``workbench.models``.
+    A third-party package names its factory as an entry point of the group ``workbench.models``.
 
     Args:
         kind: of the network.
-        mean: of RGB in [0, 1], which a classifier's pictures are standardised with.
-        std: their deviation.
+        mean: of RGB in [0, 1], by which a classifier's input is standardised.
+        std: standard deviation of RGB, likewise.
     """
     if kind not in KINDS:
         raise ValueError(f"Expected `kind` to be one of {KINDS} but got {kind!r}.")
@@ -51,16 +51,16 @@ def register(
 
 
 class Facts(NamedTuple):
-    """What must be known of an architecture before it is built."""
+    """Properties of an architecture that are known before it is built."""
 
     mean: Triple  # of RGB in [0, 1], see :func:`register`
     std: Triple
-    pretrained: bool  # whether there are ImageNet weights
+    pretrained: bool  # whether ImageNet weights are available
     defaults: dict[str, Any]  # the factory's arguments
 
 
 def facts(name: str) -> Facts:
-    """What an architecture expects of its pictures, whether it has ImageNet weights, and its arguments.
+    """Input normalisation, availability of ImageNet weights, and default arguments of an architecture.
 
     Raises:
         UnknownNameError: if nothing is registered under ``name``.
@@ -90,19 +90,19 @@ def names(kind: str | None = None) -> list[str]:
 def _has_kind(name: str, kind: str) -> bool:
     try:
         return _registry.get(name).kind == kind
-    except UnknownNameError:  # of another package, and it cannot be loaded
+    except UnknownNameError:  # a third-party package that cannot be loaded
         return False
 
 
 def create(name: str, **kwargs: Any) -> nn.Module:
     """Build the architecture ``name`` with random weights (``kwargs`` go to its factory).
 
-    A classifier carries what timm calls ``pretrained_cfg``: ``timm.data.resolve_data_config`` makes of it the
+    A classifier gets timm's ``pretrained_cfg``, from which ``timm.data.resolve_data_config`` derives the
     preprocessing that the network expects.
 
     Raises:
         UnknownNameError: if nothing is registered under ``name``.
-        ValueError: pretrained weights are asked for and there are none.
+        ValueError: pretrained weights are requested but do not exist.
     """
     factory, known = _registry.get(name), facts(name)
     if not known.pretrained and kwargs.pop("pretrained", False):
@@ -123,7 +123,7 @@ def set_preprocessing(
     size: int = 224,
     classes: Sequence[str] = (),
 ) -> None:
-    """Set ``pretrained_cfg``: the whole picture squeezed to a square of ``size`` pixels, standardised."""
+    """Set ``pretrained_cfg``: the whole picture resized to a square of ``size`` pixels, standardised."""
     config: Mapping[str, Any] = {
         "architecture": architecture,
         "input_size": (3, size, size),

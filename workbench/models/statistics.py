@@ -1,13 +1,12 @@
-"""A linear classifier on the statistics of frozen EfficientNet-lite networks: what is painted, and how.
+"""A linear classifier on the feature statistics of frozen EfficientNet-lite networks.
 
-The last feature map, averaged over positions, says what is painted. The mean and the standard deviation of
-every channel of every stage say how: they are the diagonal of the Gram matrices that style transfer matches,
-from fine texture to layout. A linear layer on all of them is trained; the networks stay as ImageNet left
-them.
+The last feature map, averaged over positions, describes the content. The mean and the standard deviation of
+every channel of every stage describe the style: they determine the diagonal of the Gram matrices that style
+transfer matches, from fine texture to layout. Only a linear layer on all of them is trained; the networks
+keep their ImageNet weights.
 
 Sources: Gatys, Ecker and Bethge, "Image Style Transfer Using CNNs", CVPR 2016; Huang and Belongie, "AdaIN",
-    ICCV 2017
-(mean and deviation as style); Kornblith et al., CVPR 2019 (linear transfer).
+ICCV 2017 (mean and deviation as style); Kornblith et al., CVPR 2019 (linear transfer).
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from workbench.models.registry import register
 
 
 class StageStatistics(nn.Module):
-    """(B, 3, H, W) in [-1, 1] to (B, D): final pooled features, then mean and deviation of every stage's
-    channels.
+    """(B, 3, H, W) in [-1, 1] to (B, D): pooled final features, then means and standard deviations of all
+    channels of every stage.
 
     Args:
-        variant: of EfficientNet: "lite0", "lite1" or "lite2".
+        variant: of EfficientNet, "lite0", "lite1" or "lite2".
         pretrained: ImageNet weights from the pip package of the variant.
 
     Attributes:
@@ -96,6 +95,7 @@ def lite_statistics(
         pretrained: ImageNet weights from the variants' pip packages.
 
     Raises:
-        ValueError: no variant, or another one. WeightsError: a package is missing.
+        ValueError: no variant, or an unknown one.
+        WeightsError: a package is missing.
     """
     return StatisticsClassifier(num_classes, tuple(variants), pretrained)

@@ -1,7 +1,7 @@
-"""``timm.create_model("mafr_resnet50")``: timm knows our classifiers once ``workbench.models`` is imported.
+"""Registers this project's classifiers with timm, so that ``timm.create_model("mafr_resnet50")`` works.
 
-timm brings torch, which the listing of our models must not. What is registered are light functions that
-import an architecture when it is built; they are registered once timm has been imported, now or later.
+Importing timm loads torch, and listing our models must not. The registration therefore waits until timm is
+imported, and the registered functions import an architecture only when it is built.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ABOUT_DOWNLOADS = ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
 
 
 def offer_to_timm() -> None:
-    """Register our classifiers with timm: at once if it is imported, else as soon as it is."""
+    """Register our classifiers with timm, now if it is imported, else when it is."""
     if "timm" in sys.modules:
         _register_all()
     elif not any(isinstance(finder, _AfterTimm) for finder in sys.meta_path):
@@ -45,7 +45,7 @@ def _entry(name: str) -> Callable[..., Any]:
 
 
 class _AfterTimm(MetaPathFinder):
-    """Leaves timm's import as it is, and registers our classifiers when it is imported."""
+    """Registers our classifiers after timm is imported; the import itself is unchanged."""
 
     def find_spec(
         self, fullname: str, path: Any = None, target: ModuleType | None = None

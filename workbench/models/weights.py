@@ -1,8 +1,7 @@
 """Trained weights, loaded and saved with their cards.
 
-``NAME.safetensors`` (fp16) lies beside ``NAME.json``, the card. Nothing loads without its card: the
-architecture, its arguments, the class names and the preprocessing travel with the weights, and the card's
-digest ties the two files.
+``NAME.safetensors`` (fp16) lies beside its card ``NAME.json``, without which it cannot be loaded. The card
+holds the architecture, its arguments, the class names, the preprocessing and the digest of the weights.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ __all__ = ["SHIPPED", "Card", "card", "check", "load", "save", "trained"]
 
 
 def check(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> Card:
-    """The card of a model whose weights are as they were when the card was written; loads no network.
+    """The card of a model, after a check of its weights against the card's digest; loads no network.
 
     Raises:
         UnknownNameError: no such shipped model.
@@ -38,7 +37,7 @@ def check(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> Card:
 
 
 def _match(path: Path, info: Card, digest: str) -> None:
-    """Raise WeightsError unless the digest of the weights is the card's."""
+    """Raise WeightsError unless the weights have the card's digest."""
     if info.sha256 and digest != info.sha256:
         raise WeightsError(
             f"{path.name} does not match its card (sha256 {digest[:12]}…, card says {info.sha256[:12]}…). "
@@ -87,7 +86,7 @@ def load(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> tuple[nn.Mo
 
 
 def save(network: nn.Module, info: Card, folder: str | os.PathLike) -> Path:
-    """Write ``NAME.safetensors`` (fp16) and ``NAME.json`` into ``folder``, each whole or not at all.
+    """Write ``NAME.safetensors`` (fp16) and ``NAME.json`` into ``folder``, each atomically.
 
     Returns:
         Path of the weights.

@@ -1,4 +1,4 @@
-"""The atelier: a procedural painter whose pictures have a known mood, known factors and a known region.
+"""The atelier: a procedural painter whose pictures have a known mood, known factors and a known mood region.
 
 >>> from workbench.data.atelier import paint
 >>> picture = paint("serenity", seed=3)

@@ -1,4 +1,4 @@
-"""The hand at work: factors of expression turned into lengths, densities and bent lines."""
+"""Converts factors of expression into stroke widths, densities and curved lines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from workbench.data.atelier.strokes import Layer
 
 @dataclasses.dataclass(frozen=True)
 class Box:
-    """Where a motif goes: centre and half extent, in sides of the picture."""
+    """Position of a motif: centre and half extent, in units of the picture's side."""
 
     x: float
     y: float
     s: float
 
     def at(self, x: ArrayLike, y: ArrayLike) -> NDArray:
-        """(..., 2) points from box coordinates, -1..1 each."""
+        """(..., 2) picture coordinates of points in box coordinates (-1..1 each)."""
         return np.stack([self.x + self.s * np.asarray(x), self.y + self.s * np.asarray(y)], -1)
 
     def inner(self, x: float, y: float, s: float) -> Box:
@@ -30,7 +30,7 @@ class Box:
 
 @dataclasses.dataclass(frozen=True)
 class Brush:
-    """Physical settings of one group of strokes, all from its factors (each 0..1).
+    """Physical settings of one group of strokes, computed from its factors (each 0..1).
 
     Attributes:
         width: full width of a main stroke, 0.4 to 3.2 % of the side, log scale.
@@ -71,13 +71,13 @@ class Brush:
         )
 
     def count(self, usual: float, least: int = 1) -> int:
-        """Number of strokes where a middling hand would lay ``usual``."""
+        """Number of strokes, given the ``usual`` number of an average painter."""
         return max(least, round(usual * self.many))
 
     def bent(self, start: ArrayLike, end: ArrayLike, rng, knots: int = 5, bow: float = 1.0, sign=None):
-        """(S, knots, 2) lines from ``start`` to ``end`` (both (S, 2)), bowed as this hand bows them.
+        """(S, knots, 2) curved lines from ``start`` to ``end`` (both (S, 2)).
 
-        ``sign`` (S,) fixes the side to which they bow; random if not given.
+        ``sign`` (S,) is the side to which they curve; random if not given.
         """
         start, end = np.atleast_2d(start), np.atleast_2d(end)
         count = len(start)
@@ -95,7 +95,7 @@ class Brush:
         return line + (shape + shake)[..., None] * normal[:, None]
 
     def lay(self, layer: Layer, spines, rng, width: ArrayLike = 1.0, ink: ArrayLike = 1.0, **options) -> None:
-        """Lay strokes with this hand's width, ink, dryness and pressure, times ``width`` and ``ink``."""
+        """Draw strokes with this brush; ``width`` and ``ink`` are factors on its own."""
         options.setdefault("dryness", self.dryness)
         options.setdefault("pressure", self.pressure)
         count = len(spines)

@@ -1,7 +1,7 @@
 """A labelled data set by the atelier: class folders, a table with painters, votes and factors, and masks.
 
-Every ordinary picture bears a seal whose shape says nothing of its mood. Two options plant what a classifier
-must not be trusted to have ignored: a seal that predicts the mood, and painters or papers that go with moods.
+Every picture has a seal, by default of a shape that is independent of the mood. Two options plant shortcuts
+that a classifier might learn: a seal that predicts the mood, and painters or papers correlated with moods.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from workbench.data.paintings import Paintings, read_paintings
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # of the painter: raise it when the same seed gives another picture, so that no cache is stale
+VERSION = 1  # raise it when the same seed gives another picture, so that cached data sets are painted again
 NAME = "atelier"
 CONFOUNDS = ("painter", "paper")
 CHANCE = 1 / len(SEALS)
@@ -49,26 +49,26 @@ def write_atelier(
     confound: str | None = None,
     strength: float = 0.8,
 ) -> Path:
-    """Paint ``n`` pictures, as many of each mood as of any other (give or take one).
+    """Paint ``n`` pictures, equally many of each mood (to within one).
 
     ``out`` then holds ``MOOD/NUMBER.png``, ``ratings.csv`` (path, label, painter, votes_MOOD …, motif, paper,
     seal, picture_seed, the factors, the measures), ``masks/MOOD/NUMBER.png`` (255 where the mood is carried),
     ``seal_masks/MOOD/NUMBER.png`` and ``atelier.json`` (the arguments). The label is the mood that was
-    painted; the votes are simulated raters', who see the factors dimly and need not agree with it.
+    painted; the votes are those of simulated raters, who perceive the factors with noise and may disagree.
 
     Args:
-        out: a folder that is not there yet, or is empty. It appears when everything is in it.
+        out: a new or empty folder. It is filled only when the data set is complete.
         n: pictures, 10 to 100,000.
         seed: of the whole set.
         size: side in pixels.
-        painters: number of hands, 2 or more, dealt at random.
-        seal_cue: probability that a picture bears the seal of its mood; ``1/5`` is chance: no cue.
+        painters: number of painters, 2 or more, assigned at random.
+        seal_cue: probability that a picture has the seal of its mood; ``1/5`` is chance, so no cue.
         confound: "painter" (each painter prefers one mood) or "paper" (each mood prefers one paper).
         strength: probability that a picture follows the confound.
 
     Raises:
-        DatasetError: ``out`` is in use, or a number out of range.
-        UnknownNameError: ``confound`` unknown.
+        DatasetError: ``out`` is not empty, or a number is out of range.
+        UnknownNameError: ``confound`` is unknown.
     """
     out = Path(out)
     _check(out, n, seed, painters, seal_cue, confound, strength)
@@ -97,18 +97,18 @@ def write_atelier(
 def open_dataset(
     source: str | os.PathLike, ratings: str | os.PathLike | None = None, n: int = 500, seed: int = 0
 ) -> Paintings:
-    """Labelled paintings from a folder, or painted on the spot.
+    """Labelled paintings from a folder, or painted by the atelier.
 
     Args:
         source: ``"atelier"``, ``"atelier:N"`` or ``"atelier:N:SEED"`` (painted once into the user's cache
             folder, then read from there), else a folder for
             :func:`~workbench.data.paintings.read_paintings`.
         ratings: the table of a folder, if it is not its ``ratings.csv``.
-        n: pictures of a plain ``"atelier"``.
-        seed: of an atelier without one.
+        n: number of pictures if ``source`` gives none.
+        seed: of the atelier if ``source`` gives none.
 
     Raises:
-        DatasetError: not a form of ``atelier:N:SEED``, or what ``read_paintings`` raises.
+        DatasetError: malformed ``atelier:N:SEED``, or see ``read_paintings``.
     """
     name, *numbers = str(source).split(":")
     if name != NAME or (not numbers and Path(source).is_dir()):
@@ -122,13 +122,13 @@ def open_dataset(
         try:
             write_atelier(folder, n, seed)
         except DatasetError:
-            if not (folder / "ratings.csv").is_file():  # else another process was quicker
+            if not (folder / "ratings.csv").is_file():  # another process may have written it meanwhile
                 raise
     return read_paintings(folder)
 
 
 def read_mask(data: Paintings, index: int, kind: str = MASKS) -> NDArray[np.bool_]:
-    """(H, W) bool truth of picture ``index``: ``"masks"`` (the mood's region) or ``"seal_masks"``.
+    """(H, W) bool mask of picture ``index``: its mood region (``"masks"``) or its seal (``"seal_masks"``).
 
     Raises:
         UnknownNameError: any other ``kind``.

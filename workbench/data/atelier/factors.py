@@ -1,9 +1,9 @@
-"""What makes a mood in the atelier: twelve factors of expression, and how moods and hands shift them.
+"""The atelier's generative model: twelve factors of expression that depend on mood and painter.
 
-Every factor is a number in 0..1. A mood has a mean of each; a picture draws around it with the same spread
-for all, so that moods overlap; and every painter has a hand of his own that shifts all his pictures. The
-means follow what the criticism of Chinese painting says of the five moods (see ``workbench.data.moods``) and
-are a choice of this project, not a measurement.
+Every factor is a number in 0..1. Each mood has a mean for each factor; pictures vary around it with one
+standard deviation for all, so that moods overlap; and each painter shifts the factors of all his pictures.
+The means follow what the criticism of Chinese painting says about the five moods (see
+``workbench.data.moods``) and are a choice of this project, not a measurement.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ FACTORS: dict[str, tuple[str, tuple[float, ...]]] = {
     "offset": ("a group in the middle to one at the edge", (0.45, 0.20, 0.58, 0.40, 0.75)),
     "motion": ("level and upright to leaning and swinging", (0.85, 0.40, 0.55, 0.12, 0.45)),
 }
-SPREAD = 0.24  # standard deviation of a picture around its mood
-HAND = 0.11  # standard deviation of painters around all moods
+SPREAD = 0.24  # standard deviation of pictures around their mood's mean
+HAND = 0.11  # standard deviation of the painters' shifts
 RATERS = 20
-DOUBT = 0.17  # how sharply raters see: power of the likelihood, 1 is an ideal observer
+DOUBT = 0.17  # power of the raters' likelihood; 1 is an ideal observer
 
 MEANS = np.array([means for _, means in FACTORS.values()]).T  # (5, 12)
 
 
 @dataclasses.dataclass(frozen=True)
 class Hand:
-    """A painter: what he does in every picture, whatever its mood."""
+    """A painter: the habits that are independent of mood."""
 
     name: str
     shift: NDArray  # (12,) added to every factor
-    paper: int  # the paper he prefers
-    ink_hue: NDArray  # (3,) absorbance of his ink, R G B
-    motifs: NDArray  # (M,) his liking of each motif, about 1
+    paper: int  # preferred paper, index into PAPERS
+    ink_hue: NDArray  # (3,) absorbance of the ink, R G B
+    motifs: NDArray  # (M,) preference for each motif, about 1
 
 
 def hand(painter: int, motifs: int) -> Hand:
@@ -77,13 +77,13 @@ def check_mood(mood: str) -> int:
 
 
 def draw_factors(mood: str, shift: NDArray, rng: np.random.Generator) -> dict[str, float]:
-    """Factors of one picture: normal about the mood's means plus the painter's shift, kept in 0..1."""
+    """Factors of one picture: normal around the mood's means plus the painter's shift, clipped to 0..1."""
     values = rng.normal(MEANS[check_mood(mood)] + shift, SPREAD)
     return dict(zip(FACTORS, np.clip(values, 0.0, 1.0).round(4).tolist(), strict=True))
 
 
 def neutral_factors(shift: NDArray, rng: np.random.Generator) -> dict[str, float]:
-    """Factors of what surrounds the mood: drawn from 0.2..0.8 whatever the mood is."""
+    """Factors of the surroundings: uniform in 0.2..0.8, independent of the mood."""
     values = np.clip(rng.uniform(0.2, 0.8, len(FACTORS)) + shift, 0, 1)
     return dict(zip(FACTORS, values.tolist(), strict=True))
 
@@ -100,5 +100,5 @@ def posterior(factors: dict[str, float], power: float = 1.0) -> NDArray:
 
 
 def votes(factors: dict[str, float], rng: np.random.Generator) -> NDArray:
-    """(5,) shares of :data:`RATERS` simulated raters, who see the factors dimly (:data:`DOUBT`)."""
+    """(5,) vote shares of :data:`RATERS` simulated raters, whose likelihood is raised to :data:`DOUBT`."""
     return rng.multinomial(RATERS, posterior(factors, DOUBT)) / RATERS

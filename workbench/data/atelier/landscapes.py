@@ -1,4 +1,4 @@
-"""Motifs of land and water: mountains, rocks and a tree, a boat, birds."""
+"""Landscape motifs: mountains, rocks and a tree, a boat, birds."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _range(layer, brush, box, base, height, near, rng) -> None:
     peaks *= np.clip((1 - np.abs(u)) * 4, 0, 1)
     ridge = base - height * np.clip(peaks, 0, None)  # at x = box.x + box.s * u
     column = np.interp(layer.x[0], box.x + box.s * u, ridge, left=base, right=base)
-    below = layer.y - column[None]  # (size, size), 0 on the ridge
-    raised = np.clip((base - column) / height * 20 - 0.5, 0, 1)  # where there is a slope at all
+    below = layer.y - column[None]  # (size, size) depth below the ridge
+    raised = np.clip((base - column) / height * 20 - 0.5, 0, 1)  # 0 where the contour has no height
     inside = np.clip(below * size + 0.5, 0, 1) * raised
     rise = np.clip((base - layer.y) / height, 0, 1)  # 0 at the foot
     foot = np.clip((base - layer.y) / (0.45 * height), 0, 1)
@@ -62,7 +62,7 @@ def _range(layer, brush, box, base, height, near, rng) -> None:
     end = start + np.stack([np.sin(fall), np.cos(fall)], -1) * (room * rng.uniform(0.4, 0.8, spurs))[:, None]
     tall = room > 0.25 * height
     lines = brush.bent(start[tall], end[tall], rng, knots=6, bow=0.6)
-    flank = Layer(size)  # what is drawn on the slopes ends at the ridge
+    flank = Layer(size)  # drawn separately, to be cut off at the ridge
     brush.lay(flank, lines, rng, width=0.75, ink=0.75 * depth, edge=0.5)
     shade = lines + np.array([0.012, 0.004]) * rng.choice([-1, 1])
     soft = Layer(size)
@@ -97,7 +97,7 @@ def _range(layer, brush, box, base, height, near, rng) -> None:
 
 
 def _slope(u, ridge, base, box, at):
-    """Points on the ridge at box coordinates ``at`` (S, 2), its slope there, and the room below (S,)."""
+    """Points on the ridge at box coordinates ``at`` (S, 2), its slope there, and the height below (S,)."""
     top = np.interp(at, u, ridge)
     rise = np.interp(at + 0.06, u, ridge) - np.interp(at - 0.06, u, ridge)
     return np.stack([box.x + box.s * at, top], -1), -rise / (0.12 * box.s), base - top
@@ -129,7 +129,7 @@ def tree(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None
             np.linspace(-1, 1, forks)[None] + rng.normal(0, 0.35, part.shape)
         )
         angles = (angles[:, None] + spread).ravel()
-        angles = angles + 0.12 * (-np.pi / 2 - angles)  # towards the light
+        angles = angles + 0.12 * (-np.pi / 2 - angles)  # upwards, towards the light
         lengths = np.repeat(lengths, forks) * rng.uniform(0.45, 0.8, len(angles))
         widths = np.repeat(widths, forks) * 0.6
         keep = rng.random(len(angles)) < np.clip(0.55 + 0.25 * brush.many, 0, 1)
@@ -158,7 +158,7 @@ def stone(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> Non
     polygon = np.round(outline * layer.size * 16).astype(np.int32)
     mask = np.zeros((layer.size, layer.size), np.uint8)
     cv2.fillPoly(mask, [polygon], 255, cv2.LINE_AA, 4)
-    sink = np.clip((box.y + 0.02 * box.s - layer.y) / (0.45 * box.s), 0, 1)  # it sinks into the ground
+    sink = np.clip((box.y + 0.02 * box.s - layer.y) / (0.45 * box.s), 0, 1)  # it fades into the ground
     cover = mask.astype(np.float32) / 255 * sink
     layer.hide(cover)
     grain = fbm(rng, layer.size, 9, 3)
@@ -175,7 +175,7 @@ def stone(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> Non
 
 
 def boat(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None:
-    """A boat with its man, lines of water, a bank with reeds or stones."""
+    """A boat with a boatman, lines of water, a bank with reeds or stones."""
     way = rng.choice([-1.0, 1.0])
     spots = [(rng.uniform(-0.3, 0.3), rng.uniform(-0.1, 0.2), 0.36)]
     if brush.many > 1.15:
@@ -226,8 +226,8 @@ def boat(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None
 
 
 def birds(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None:
-    """Birds on a bare bough: wet bodies, beak, tail and claws in a few strokes."""
-    way = 1.0 if box.x < 0.5 else -1.0  # the bough reaches in from the nearer edge
+    """Birds on a bare branch: washed bodies, with beak, tail and claws in a few strokes."""
+    way = 1.0 if box.x < 0.5 else -1.0  # the branch grows in from the nearer edge
     rise = rng.normal(0, 0.35) * brush.swing
     bough = np.stack([box.at(-way, 0.55 + rise), box.at(way * 0.95, 0.45 - rise)])
     bough[0, 0] = -0.02 if way > 0 else 1.02

@@ -1,15 +1,15 @@
 """One picture by the procedural painter, with its factors and the region that carries its mood.
 
-A picture is painted in three parts, each from random numbers of its own:
+A picture is painted in three parts, each with its own random numbers:
 
-1. the sheet and its *surroundings* (far hills, ground, distant birds, moon, inscription): of the painter and
-   the seed, never of the mood;
+1. the sheet and its *surroundings* (far hills, ground, distant birds, moon, inscription), which depend on the
+   painter and the seed, never on the mood;
 2. the *mood group*: one motif (bamboo, mountains, a boat, …) painted with the factors of the mood;
 3. the seal, if there is one.
 
-The mask is the truth about part 2: outside of it the picture with the mood group is the picture without
-it, bit for bit. It is the set of all pixels that the group changes, closed over gaps narrower than 4 % of
-the side, so that the paper between two leaves of one spray belongs to it.
+The mask is the ground truth of part 2: outside it, the pictures with and without the mood group are
+identical. It contains all pixels that the group changes, with gaps narrower than 4 % of the side closed, so
+that the paper between two leaves of one spray belongs to it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from workbench.data.atelier.factors import Hand, check_mood, draw_factors, hand,
 from workbench.data.atelier.paper import PAPERS, VERMILION, paper, stamp, surroundings
 from workbench.data.atelier.strokes import Layer
 
-PAINTERS = 24  # hands that seeds are dealt to when no painter is named
+PAINTERS = 24  # painters that seeds are assigned to if none is given
 
 # motif: (painter, liking of vitality, grandeur, elegance, serenity, desolation, home height, size)
 MOTIFS = {
@@ -41,12 +41,12 @@ MOTIFS = {
     "boat": (landscapes.boat, (0.8, 0.9, 0.8, 1.5, 1.2), 0.60, 0.95),
     "birds": (landscapes.birds, (1.4, 0.7, 1.0, 0.8, 0.9), 0.44, 0.90),
 }
-THRESHOLD = 0.012  # density that is not seen (1 % of the light) and does not count as painted
+THRESHOLD = 0.012  # density below which ink is invisible (1 % of the light) and does not count
 
 
 @dataclasses.dataclass(frozen=True)
 class AtelierPainting:
-    """A picture whose truth is known.
+    """A picture with its ground truth.
 
     Attributes:
         image: RGB.
@@ -55,10 +55,10 @@ class AtelierPainting:
         factors: the drawn factors (0..1, see ``FACTORS``) of the mood group.
         mask: (size, size) bool, the region that carries the mood.
         seal_mask: (size, size) bool or None, the seal.
-        painter: name of the hand.
+        painter: name of the painter.
         motif: key of ``MOTIFS``.
         paper: index into ``PAPERS``.
-        measures: what the drawn picture came to: ``blank`` (share of the sheet without visible ink),
+        measures: of the finished picture: ``blank`` (share of the sheet without visible ink),
             ``mask_share``, ``group_strokes``, ``group_ink`` (mean density over the mask).
     """
 
@@ -95,15 +95,15 @@ def paint(
             sheet and surroundings.
         size: side in pixels, 64 to 2048.
         seal: shape of a seal (a key of ``SEALS``; each has its place near the edge), or None.
-        painter: number of the hand; dealt from the seed if None.
-        motif: key of ``MOTIFS``; drawn if None.
-        paper_tone: index into ``PAPERS``; the painter's own, or now and then another, if None.
-        factors: values that replace the drawn ones, for controlled experiments.
-        around: seed of other surroundings for the same sheet and mood group.
+        painter: number of the painter; chosen by the seed if None.
+        motif: key of ``MOTIFS``; random if None.
+        paper_tone: index into ``PAPERS``; if None, mostly the painter's preferred paper.
+        factors: values that replace the random ones, for controlled experiments.
+        around: seed of the surroundings, to vary them for the same sheet and mood group.
         mood_group: False leaves the mood group out: the counterfactual picture, with an empty mask.
 
     Raises:
-        UnknownNameError: mood, seal, motif or factor unknown.
+        UnknownNameError: unknown mood, seal, motif or factor.
         WorkbenchError: size, seed or paper out of range.
     """
     _check(mood, seed, size, motif, painter, paper_tone)
@@ -169,7 +169,7 @@ def _choose(mood: str, who: Hand, rng: np.random.Generator) -> str:
 
 
 def _group(layer: Layer, motif: str, brush: Brush, rng: np.random.Generator) -> Layer:
-    """Place and paint the motif: its size is the factor extent, its place the factor offset."""
+    """Place and paint the motif: size by the factor extent, position by the factor offset."""
     draw, _, home, scale = MOTIFS[motif]
     half = (0.24 + 0.19 * brush.factors["extent"]) * scale
     reach = 0.05 + 0.26 * brush.factors["offset"]
@@ -187,7 +187,7 @@ def _group(layer: Layer, motif: str, brush: Brush, rng: np.random.Generator) -> 
 
 
 def _settle(group: Layer) -> NDArray[np.bool_]:
-    """Drop what cannot be seen, in place, and return the mask of the rest with its narrow gaps closed."""
+    """Remove invisible ink in place, and return the mask of the rest with narrow gaps closed."""
     visible = (group.density.max(0) > THRESHOLD) | (group.cover > THRESHOLD)
     group.density *= visible
     group.cover *= visible

@@ -1,4 +1,4 @@
-"""What every picture has whatever its mood: paper, a faint distance, an inscription, a seal."""
+"""The parts that are independent of the mood: paper, surroundings, inscription, seal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAPERS = np.array(  # reflectance R G B: new rice paper, ivory, aged, tea-staine
     np.float32,
 )
 VERMILION = np.array([0.25, 1.9, 2.1], np.float32)  # absorbance of the seal's paste
-# shape: (x, y) of its place and half size, all in sides
+# shape: (x, y, half size), in units of the picture's side
 SEALS = {
     "square": (0.075, 0.925),
     "round": (0.925, 0.925),
@@ -37,8 +37,8 @@ def paper(size: int, tone: int, rng: np.random.Generator) -> tuple[NDArray, NDAr
     """A sheet.
 
     Returns:
-        (size, size, 3) reflectance in 0..1 with clouds of age, fibres and darker margins, and its tooth:
-        (size, size) about 1, how much of the ink each place takes.
+        (size, size, 3) reflectance in 0..1 with ageing, fibres and darker margins; and (size, size) grain
+        about 1, a factor on the ink at each pixel.
     """
     sheet = PAPERS[tone] * rng.uniform(0.985, 1.015, 3).astype(np.float32)
     clouds = fbm(rng, size, 3, 5) - 0.5
@@ -68,7 +68,7 @@ def paper(size: int, tone: int, rng: np.random.Generator) -> tuple[NDArray, NDAr
 
 
 def surroundings(layer: Layer, brush: Brush, rng: np.random.Generator) -> None:
-    """The filler: one or two of far hills, a bank, distant birds and a moon; and an inscription."""
+    """One or two of far hills, a bank, distant birds and a moon; and an inscription."""
     parts = (hills, ground, flock, moon)
     for i in rng.choice(len(parts), size=rng.integers(1, 3), replace=False):
         parts[i](layer, brush, rng)
@@ -144,11 +144,11 @@ def inscription(layer: Layer, rng: np.random.Generator) -> None:
 
 
 def stamp(size: int, shape: str, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
-    """A red seal in the place of its shape, carved with a few white lines.
+    """A red seal at the position of its shape, carved with a few white lines.
 
     Returns:
-        (size, size) density of the paste, and the (size, size) bool mask of the seal's outline, filled:
-        nothing outside of it changes.
+        (size, size) density of the paste, and the (size, size) bool mask of the seal's filled
+        outline; nothing changes outside it.
 
     Raises:
         UnknownNameError: if ``shape`` is not in :data:`SEALS`.

@@ -1,4 +1,4 @@
-"""Motifs that grow: bamboo, a branch in blossom or bare, orchids and reeds, lotus."""
+"""Plant motifs: bamboo, a branch in blossom or bare, orchids and reeds, lotus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def polar(angle, length):
 
 
 def bamboo(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None:
-    """Jointed stems and leaves in sprays."""
+    """Jointed stems with sprays of leaves."""
     joints = []
     for _ in range(brush.count(1.6)):
         foot = rng.uniform(-0.55, 0.55)
@@ -56,7 +56,7 @@ def bamboo(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> No
 
 
 def branch(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None:
-    """A branch that reaches in from a side, forks, and bears blossoms or, pale of colour, buds."""
+    """A branch that reaches in from a side, forks, and bears blossoms or, at low colour, buds."""
     side = 1.0 if box.x < 0.5 else -1.0  # it grows inwards from the nearer edge
     edge = np.array([-0.02 if side > 0 else 1.02, box.y + box.s * rng.uniform(-0.2, 0.7)])
     elbow = box.at(-side * rng.uniform(0.35, 0.6), rng.uniform(-0.1, 0.45))
@@ -93,7 +93,7 @@ def branch(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> No
 
 
 def blossoms(layer: Layer, brush: Brush, centres, box: Box, rng: np.random.Generator) -> None:
-    """Five petals of the accent colour each, with an ink outline where colour is scarce, and stamens."""
+    """Blossoms of five petals in the accent colour, with stamens, and an ink outline if colour is low."""
     count = len(centres)
     radius = box.s * rng.uniform(0.05, 0.095, count)
     turn = rng.uniform(0, 2 * np.pi, count)
@@ -160,7 +160,7 @@ def grasses(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> N
 
 
 def lotus(layer: Layer, brush: Brush, box: Box, rng: np.random.Generator) -> None:
-    """Broad leaves washed in, veins, stems down to the water, a flower or two."""
+    """Broad washed leaves with veins, stems down to the water, one or two flowers."""
     n = brush.count(2.2, 1)
     xs, ys = rng.uniform(-0.75, 0.75, n), rng.uniform(-0.5, 0.35, n)
     centres = box.at(xs, ys)

@@ -1,13 +1,13 @@
-"""Ink on paper as optical density: strokes are sheets of bristle marks, washes are fields.
+"""Ink on paper as optical density: strokes made of bristle marks, and washes.
 
-A :class:`Layer` holds three densities (ink and two pigments). Light that goes through density ``d`` of a
-colour with absorbance ``a`` keeps ``exp(-a d)`` of itself (Beer-Lambert), so layers add and never clip, as
-thin ink does. Lengths are in units of the picture's side (0..1, x to the right, y down), so a picture looks
-the same at every size.
+A :class:`Layer` holds three densities (ink and two pigments). A density ``d`` of a colour with absorbance
+``a`` transmits ``exp(-a d)`` of the light (Beer-Lambert), so that layers add and never clip, as with thin
+ink. Lengths are in units of the picture's side (0..1, x to the right, y down), so a picture looks the same at
+every size.
 
 A stroke is a spine through a few points and a width along it. It is sampled on a grid (along × across);
-each sample leaves its share of the ink on the four nearest pixels. A fixed texture of bristles, long along
-the stroke, decides where a dry brush leaves the paper bare. Whole bundles of strokes are drawn at once.
+each sample adds its share of the ink to the four nearest pixels. A fixed bristle texture, elongated along the
+stroke, determines where a dry brush leaves the paper bare. Many strokes are drawn at once.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ PROFILES = {
 
 
 class Layer:
-    """Densities of ink and two pigments, and how much they hide what lies below.
+    """Densities of ink and two pigments, and how much they cover the layers below.
 
     Attributes:
         density: (3, size, size) float32, 0 or more.
         cover: (size, size) float32 in 0..1: the share of the layers below that is not seen.
-        strokes: how many strokes were laid.
+        strokes: number of strokes drawn.
     """
 
     def __init__(self, size: int):
@@ -63,18 +63,18 @@ class Layer:
         channel: int = INK,
         edge: float = 0.35,
     ) -> None:
-        """Lay a bundle of S strokes.
+        """Draw S strokes.
 
         Args:
-            spines: (S, K, 2) points (x, y) that the strokes pass through, K from 2.
-            width: full width at the widest place, scalar or (S,).
+            spines: (S, K, 2) points (x, y) that the strokes pass through, K ≥ 2.
+            width: full width at the widest point, scalar or (S,).
             ink: density in the middle of the stroke, scalar or (S,).
             rng: of the bristles and the pressure.
-            profile: how the width goes along the stroke, a key of ``PROFILES``.
+            profile: width along the stroke, a key of ``PROFILES``.
             dryness: share of the stroke that the brush leaves bare, 0..1, rising along the stroke.
-            pressure: how much the width swells and shrinks on the way, 0..1.
+            pressure: how much the width varies along the stroke, 0..1.
             channel: INK, ACCENT or TINT.
-            edge: how much darker a wet stroke dries at its edges.
+            edge: how much darker a stroke is at its edges, as wet ink dries.
         """
         spines = np.asarray(spines, np.float32)
         if not len(spines):
@@ -103,7 +103,7 @@ class Layer:
         travelled = np.cumsum(speed, axis=1) * 700 + rng.uniform(0, rows, (count, 1))
         bristle = (half[..., None] * v) * 1600 + rng.uniform(0, columns, (count, 1, 1))
         grain = bank[travelled.astype(np.int32)[..., None] % rows, bristle.astype(np.int32) % columns]
-        missing = dry * (0.35 + 1.0 * u)  # (S, n): the brush runs dry on the way
+        missing = dry * (0.35 + 1.0 * u)  # (S, n): the brush dries along the stroke
         kept = np.clip((grain - missing[..., None]) * 5 + 0.5, 0, 1)
         load = 1 + edge * (v**4 - 0.25) + 0.35 * (grain - 0.5)
         area = (speed * half * (2 * self.size**2 / across))[..., None]
@@ -131,11 +131,11 @@ class Layer:
         self.density[channel, first : first + rows] += total.reshape(rows, size).astype(np.float32)
 
     def wash(self, field: NDArray, channel: int = INK) -> None:
-        """Add a field of density, (size, size) or what broadcasts to it."""
+        """Add a density field that broadcasts to (size, size)."""
         self.density[channel] += np.maximum(field, 0)
 
     def hide(self, mask: NDArray) -> None:
-        """Hide what this layer and those below have under ``mask`` (0..1)."""
+        """Cover this layer and those below where ``mask`` (0..1) is set."""
         self.density *= 1 - mask
         self.cover = np.maximum(self.cover, mask)
 
@@ -146,7 +146,7 @@ class Layer:
         return np.clip((1 - radius) / soft + 0.5, 0, 1)
 
     def bleed(self, amount: float, radius: float) -> None:
-        """Let wet ink creep: mix in ``amount`` of the layer blurred by ``radius`` (in sides)."""
+        """Spread wet ink: mix in ``amount`` of the layer blurred by ``radius`` (in units of the side)."""
         if amount > 0:
             sigma = radius * self.size
             for channel in self.density:
@@ -156,7 +156,7 @@ class Layer:
 
 
 def fbm(rng: np.random.Generator, size: int, cells: int, octaves: int = 4, stretch: float = 1.0) -> NDArray:
-    """Fractal noise, (size, size) float32 about 0.5: ``cells`` bumps a side in the first octave.
+    """Fractal noise, (size, size) float32 about 0.5: ``cells`` bumps per side in the first octave.
 
     ``stretch`` > 1 makes the bumps wider than high.
     """
@@ -174,7 +174,7 @@ def fbm(rng: np.random.Generator, size: int, cells: int, octaves: int = 4, stret
 def curve_noise(
     rng: np.random.Generator, n: int, cells: int, octaves: int = 4, decay: float = 0.5
 ) -> NDArray:
-    """Fractal noise of one variable, (n,) about 0."""
+    """One-dimensional fractal noise, (n,) about 0."""
     total, u = np.zeros(n, np.float32), np.linspace(0, 1, n)
     for octave in range(octaves):
         knots = cells * 2**octave + 1
@@ -184,7 +184,7 @@ def curve_noise(
 
 
 def _waves(rng: np.random.Generator, count: int, u: NDArray) -> NDArray:
-    """(S, n) two slow waves a stroke, within -1..1: the pressure of the hand."""
+    """(S, n) pressure of the hand in -1..1: two slow waves per stroke."""
     phase = rng.uniform(0, 2 * np.pi, (2, count, 1)).astype(np.float32)
     rate = rng.uniform(2, 9, (2, count, 1)).astype(np.float32)
     return 0.6 * np.sin(rate[0] * u + phase[0]) + 0.4 * np.sin(2.3 * rate[1] * u + phase[1])
@@ -202,7 +202,7 @@ def _spline(knots: int, n: int) -> NDArray:
 
 @lru_cache(maxsize=1)
 def _bristles() -> NDArray:
-    """(1024, 128) the brush: values uniform in 0..1, long along the stroke and narrow across it."""
+    """(1024, 128) bristle texture: uniform in 0..1, elongated along the stroke."""
     rng = np.random.default_rng(20)
     hairs = gaussian_filter(rng.standard_normal((1024, 128)), (40, 0.9), mode="wrap")
     grain = gaussian_filter(rng.standard_normal((1024, 128)), (5, 0.9), mode="wrap")

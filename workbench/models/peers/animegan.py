@@ -1,7 +1,7 @@
-"""AnimeGANv2's generator, rebuilt for cost comparison. No weights are shipped.
+"""AnimeGANv2's generator, re-implemented for comparison. No weights are shipped.
 
-Normalised convolutions with reflection padding go down to a quarter of the size, inverted residual blocks
-with depthwise convolutions work there, and bilinear upsampling leads back. Normalisation is over all channels
+Normalised convolutions with reflection padding reduce the size to a quarter, inverted residual blocks with
+depthwise convolutions follow, and bilinear upsampling restores the size. Normalisation is over all channels
 and pixels of a picture (layer normalisation, a GroupNorm of one group), so every output pixel depends on the
 whole input.
 
@@ -23,9 +23,7 @@ def _norm_act(channels: int) -> tuple[nn.Module, nn.Module]:
 
 
 class ConvBlock(nn.Sequential):
-    """Reflection padding, k×k convolution, layer normalisation, LeakyReLU. A stride of 2 halves even
-    sizes.
-    """
+    """Reflection padding, k×k convolution, layer normalisation, LeakyReLU; stride 2 halves even sizes."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1):
         near, far = ((kernel - 1) // 2, (kernel - 1) // 2) if stride == 1 else (0, kernel - 2)
@@ -76,10 +74,9 @@ class AnimeGANv2Generator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.trunk(self.down(x))  # (B, 128, H/4, W/4)
-        y = self.up1(
-            F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
-        )  # (B, 128, H/2, W/2)
-        y = self.up2(F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False))  # (B, 32, H, W)
+        # (B, 128, H/2, W/2), then (B, 32, H, W)
+        y = self.up1(F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False))
+        y = self.up2(F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False))
         return self.out(y)
 
 

@@ -1,7 +1,7 @@
-"""The discriminator that CartoonGAN introduced and AnimeGAN kept: shallow, judging patches by their edges.
+"""The shallow patch discriminator of CartoonGAN and AnimeGAN.
 
 A flat convolution, two strided ones each followed by a flat one, a 3×3 layer and the scores, at a quarter of
-the size. Shallow, because whether a picture is a cartoon shows in small patches.
+the size. It is shallow because small patches show whether a picture is a cartoon.
 
 Source: Y. Chen, Y.-K. Lai, Y.-J. Liu, "CartoonGAN" (CVPR 2018), figure 2, with instance normalisation as in
 its reference implementation; J. Chen, G. Liu, X. Chen, "AnimeGAN" (ISICA 2019) normalises over all channels
@@ -69,5 +69,5 @@ class CartoonDiscriminator(nn.Module):
 
 @register("discriminator")
 def cartoon_discriminator(**kwargs) -> CartoonDiscriminator:
-    """CartoonGAN's and AnimeGAN's: patches at a quarter of the size."""
+    """Discriminator of CartoonGAN and AnimeGAN; one score per 4×4 pixels."""
     return CartoonDiscriminator(**kwargs)

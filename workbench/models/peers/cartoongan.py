@@ -1,4 +1,4 @@
-"""CartoonGAN's generator, rebuilt for cost comparison. No weights are shipped.
+"""CartoonGAN's generator, re-implemented for comparison. No weights are shipped.
 
 Source: Y. Chen, Y.-K. Lai, Y.-J. Liu, "CartoonGAN: generative adversarial networks for photo cartoonization"
 (CVPR 2018), figure 2: a flat 7×7 convolution, two down-convolution blocks, eight residual blocks, two

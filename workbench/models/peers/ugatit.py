@@ -1,14 +1,14 @@
-"""U-GAT-IT's light networks, rebuilt for comparison. No weights are shipped.
+"""U-GAT-IT's light networks, re-implemented for comparison. No weights are shipped.
 
 An auxiliary classifier's class-activation map tells the decoder where the two domains differ, and the
 decoder's normalisation takes its γ and β from the attended features. "Light" means that γ and β come from
-globally pooled features; in the full network fully connected layers read every pixel, which fixes the size of
-the picture and takes up most of its 279 M parameters.
+globally pooled features; in the full network they come from fully connected layers on all positions, which
+fix the picture's size and hold most of its 279 M parameters.
 
 Source: J. Kim, M. Kim, H. Kang, K. Lee, "U-GAT-IT: unsupervised generative attentional networks with adaptive
 layer-instance normalization for image-to-image translation" (ICLR 2020), figure 1 and appendix tables 4 to 6.
-The attention and the adaptive normalisation are those of :mod:`workbench.models.afgan`, which took them from
-there; the attended features pass a LeakyReLU of 0.2 for ReLU.
+The attention and the adaptive normalisation are shared with :mod:`workbench.models.afgan`. Departure from the
+paper: a LeakyReLU of 0.2 instead of ReLU after the attention.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """The same with adaptive layer-instance normalisation; γ and β come with the features."""
+    """:class:`EncoderBlock` with adaptive layer-instance normalisation; γ and β are inputs."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -61,7 +61,7 @@ class DecoderBlock(nn.Module):
 
 
 class LIN(AdaLIN):
-    """Layer-instance normalisation with γ, β and ρ of its own; ρ begins near 0, nearly all layer."""
+    """Layer-instance normalisation with learnt γ, β and ρ; ρ starts near 0 (layer normalisation)."""
 
     def __init__(self, channels: int):
         super().__init__(channels)
@@ -74,7 +74,7 @@ class LIN(AdaLIN):
 
 
 def _up(inputs: int, outputs: int) -> nn.Sequential:
-    """Nearest upsampling, convolution, layer-instance normalisation: twice the size."""
+    """Nearest upsampling by 2, convolution, layer-instance normalisation."""
     return nn.Sequential(nn.Upsample(scale_factor=2), _conv(inputs, outputs), LIN(outputs), nn.ReLU())
 
 
@@ -119,10 +119,11 @@ class UGATITLightGenerator(nn.Module):
 
 
 class UGATITDiscriminator(nn.Module):
-    """Strided convolutions, then a class-activation map weighs the features that are scored.
+    """Strided convolutions, then class-activation attention, then the scores.
 
     Args:
-        strides: halvings of the size; 3 judges patches ("local"), 5 nearly the whole picture ("global").
+        strides: number of halvings of the size; 3 scores patches ("local"), 5 nearly the whole picture
+            ("global").
         base: channels of the first layer; they double with each layer.
 
     Shapes: input (B, 3, H, W) with sides of at least 32 for 3 and 128 for 5 halvings; output a score map, and
@@ -154,5 +155,5 @@ def ugatit_light(**kwargs) -> UGATITLightGenerator:
 
 @register("discriminator")
 def ugatit_discriminator(**kwargs) -> UGATITDiscriminator:
-    """U-GAT-IT's: patches, or nearly the whole picture."""
+    """U-GAT-IT's local or global discriminator."""
     return UGATITDiscriminator(**kwargs)

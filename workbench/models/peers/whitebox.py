@@ -1,7 +1,7 @@
-"""White-box Cartoonization's generator, rebuilt for cost comparison. No weights are shipped.
+"""White-box Cartoonization's generator, re-implemented for comparison. No weights are shipped.
 
-A U-Net without normalisation whose skips are added, followed at inference by a guided filter that takes edges
-back from the photo.
+A U-Net without normalisation and with additive skips, followed at inference by a guided filter that restores
+the edges of the photo.
 
 Source: X. Wang, J. Yu, "Learning to cartoonize using white-box cartoon representations" (CVPR 2020), section
 3.4 and its supplement; guided filter after K. He, J. Sun, X. Tang, "Guided image filtering" (ECCV 2010),
@@ -37,7 +37,7 @@ def guided_filter(guide: Tensor, x: Tensor, radius: int = 1, epsilon: float = 5e
 
     Args:
         guide: (B, C, H, W), and ``x`` the same shape.
-        radius: half the window's side; windows of 2·radius + 1 pixels, cut at the border.
+        radius: windows have a side of 2·radius + 1 pixels and are cropped at the border.
         epsilon: variance below which the guide counts as flat (both signals in [-1, 1]).
 
     Source: He, Sun, Tang (2010), equations 5-8, each channel guided by its own.
