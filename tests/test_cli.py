@@ -293,6 +293,8 @@ def classifier(monkeypatch):
             return [self.classify(image) for image in images]
 
     stand_in = types.SimpleNamespace(DEFAULT_CLASSIFIER="mood", Classifier=Classifier)
+    import workbench.classify.reading  # noqa: F401  # or it would keep the name of below for good
+
     monkeypatch.setattr("workbench.classify.readings.DEFAULT_CLASSIFIER", "mood")
     monkeypatch.setattr("workbench.classify.reading", stand_in, raising=False)
     monkeypatch.setitem(sys.modules, "workbench.classify.reading", stand_in)
