@@ -86,7 +86,15 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     page = _pictures()
     _controls(page)
     gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
-    _events(platform, blocks, page)
+    _events(platform, page)
+    blocks.load(
+        _first_look(platform),
+        None,
+        [page.result, page.caption],
+        show_progress="hidden",
+        concurrency_limit=None,
+        api_visibility="private",
+    )
     _api(platform, page)
 
 
@@ -151,7 +159,7 @@ def _controls(page: SimpleNamespace) -> None:
         )
 
 
-def _events(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) -> None:
+def _events(platform: Platform, page: SimpleNamespace) -> None:
     """What happens when something is chosen, pressed or loaded."""
 
     async def redraw(
@@ -229,14 +237,6 @@ def _events(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) -> Non
     for event in (drawn, clicked):  # also after an error
         event.failure(lambda: _HIDDEN, None, page.stopper, **SETTINGS)
     page.stopper.click(stop, None, [page.caption, page.stopper], **SETTINGS)
-    blocks.load(
-        _first_look(platform),
-        None,
-        [page.result, page.caption],
-        show_progress="hidden",
-        concurrency_limit=None,
-        api_visibility="private",
-    )
 
 
 def _first_look(platform: Platform):

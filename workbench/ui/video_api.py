@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+from collections.abc import AsyncGenerator
 
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
@@ -44,22 +46,9 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
         with pictures.one_line_errors():
             owner = visitor.owner_of(request)
             job = await submit(platform, request, video, style, strength, scale, steadiness, progress)
-            view = None
-            try:
-                while view is None or not view.ended:
-                    await asyncio.sleep(_EVERY)
-                    view = await run_in_threadpool(platform.job, owner, job)
-                    progress(view.share, desc=job_card.note(view) or job_card.state(view))
-                    yield None
-            finally:
-                if view is None or not view.ended:
-                    platform.cancel(owner, job)
-            if view.state != schema.DONE:
-                problem = CancelledError if view.state == schema.CANCELLED else WorkbenchError
-                raise problem(view.reason or "The job was cancelled.")
-            target = pictures.result_folder() / job_card.download_name(view, "video.mp4")
-            await run_in_threadpool(shutil.copyfile, platform.result(owner, job, "video.mp4"), target)
-            yield str(target)
+            async with contextlib.aclosing(_finished(platform, owner, job, progress)) as steps:
+                async for step in steps:
+                    yield step
 
     async def submit_video(
         video,
@@ -99,3 +88,25 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
         api_name="submit_video",
         concurrency_limit=None,
     )
+
+
+async def _finished(
+    platform: Platform, owner: str, job: str, progress: gr.Progress
+) -> AsyncGenerator[str | None, None]:
+    """None as long as the job is not done, then the path of its film; a caller who leaves cancels it."""
+    view = None
+    try:
+        while view is None or not view.ended:
+            await asyncio.sleep(_EVERY)
+            view = await run_in_threadpool(platform.job, owner, job)
+            progress(view.share, desc=job_card.note(view) or job_card.state(view))
+            yield None
+    finally:
+        if view is None or not view.ended:
+            platform.cancel(owner, job)
+    if view.state != schema.DONE:
+        problem = CancelledError if view.state == schema.CANCELLED else WorkbenchError
+        raise problem(view.reason or "The job was cancelled.")
+    target = pictures.result_folder() / job_card.download_name(view, "video.mp4")
+    await run_in_threadpool(shutil.copyfile, platform.result(owner, job, "video.mp4"), target)
+    yield str(target)
