@@ -90,6 +90,7 @@ def _draw(
         options.strength,
         progress,
         preserve_color=options.preserve_color,
+        detail=options.detail,
         runtime=options.runtime,
         device=options.device,
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.pixels import region_labels, region_means
-from workbench.drawing import flats, lines
+from workbench.drawing import flats, lines, scale
 from workbench.drawing.flow import Array, fold
 from workbench.drawing.look import LOOKS, Look
 
@@ -37,72 +35,24 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
         raise ValueError(f"Expected uint8 RGB (H, W, 3) but got {pixels.dtype} of shape {pixels.shape}.")
     if not detail > 0:
         raise ValueError(f"Expected `detail` above 0 but got {detail}.")
-    photo = _working_picture(pixels, look.side * detail).astype(np.float32) / 255
+    working = scale.working_picture(pixels, look.side * detail, _MOST, _LONGEST)
+    photo = working.astype(np.float32) / 255
     color, strength = paint(photo, look), lines.ink(denoise(photo), look)
     if photo.shape == pixels.shape:
         return _put_ink(color, strength, look)
     drawing = np.empty_like(pixels)
-    for top in range(0, pixels.shape[0], _TILE):
-        for left in range(0, pixels.shape[1], _TILE):
-            part = drawing[top : top + _TILE, left : left + _TILE]
-            part[:] = _put_ink(*_enlarge(color, strength, (top, left), part.shape[:2], pixels.shape), look)
+    strength = cv2.GaussianBlur(strength, (0, 0), 0.7)  # smooths pixel staircases
+    low, high = scale.around(color)
+    windows = scale.Windows(photo.shape[:2], pixels.shape[:2])
+    for rows, columns in windows:
+        hard = (windows.smooth(strength, rows, columns) - 0.42) * windows.factor**0.7 + 0.5
+        paints = windows.hard(color, low, high, rows, columns)
+        drawing[rows, columns] = _put_ink(paints, np.clip(hard, 0, 1), look)
     return drawing
 
 
-_TILE = 2048  # side in pixels of a rendered tile; bounds memory, and OpenCV is limited to 32,766
-_LARGEST = 1.5e6  # most pixels of a working picture; bounds the memory of scrolls
+_MOST = 1.5e6  # pixels of a working picture at most; bounds the memory of scrolls
 _LONGEST = 30_000  # longest side of a working picture; OpenCV is limited to 32,766
-
-
-def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
-    """``pixels``, scaled down to a short side of ``side`` if larger."""
-    height, width = pixels.shape[:2]
-    area, longest = height * width, max(height, width)
-    scale = min(side / min(height, width), (_LARGEST / area) ** 0.5, _LONGEST / longest)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
-def _enlarge(
-    color: Array, strength: Array, corner: tuple[int, int], size: tuple[int, int], whole: tuple[int, ...]
-) -> tuple[Array, Array]:
-    """A window of ``color`` and ``strength`` at the photo's scale, with borders as sharp as in the original.
-
-    Args:
-        corner: (top, left) of the window in the photo.
-        size: (height, width) of the window.
-        whole: shape of the photo.
-    """
-    scale = whole[0] / color.shape[0], whole[1] / color.shape[1]
-    factor = max(scale)
-    margin = int(np.ceil(factor))
-    (top, left), (height, width) = corner, size
-    # window coordinates (x, y) to working-picture coordinates, pixel centres at .5
-    matrix = np.array(
-        [
-            [1 / scale[1], 0, (left - margin + 0.5) / scale[1] - 0.5],
-            [0, 1 / scale[0], (top - margin + 0.5) / scale[0] - 0.5],
-        ]
-    )
-    color, strength = (
-        cv2.warpAffine(
-            image,
-            matrix,
-            (width + 2 * margin, height + 2 * margin),
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for image in (color, cv2.GaussianBlur(strength, (0, 0), 0.7))  # smooths pixel staircases
-    )
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
-    low, high = cv2.erode(color, kernel), cv2.dilate(color, kernel)
-    place = (color - low) / np.maximum(high - low, 1e-6)  # 0.5 in a gradient, which is kept
-    color = low + (high - low) * np.clip((place - 0.5) * min(factor, 3.0) + 0.5, 0, 1)
-    strength = np.clip((strength - 0.42) * factor**0.7 + 0.5, 0, 1)
-    inner = slice(margin, -margin), slice(margin, -margin)
-    return color[inner], strength[inner]
 
 
 def _put_ink(color: Array, strength: Array, look: Look) -> NDArray[np.uint8]:

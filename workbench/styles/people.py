@@ -67,7 +67,7 @@ class FusedStyle(PortraitStyle):
     def _load(self, runtime: str, device: torch.device) -> Callable[[Pixels, Progress | None, Faces], Pixels]:
         from workbench.styles import portrait
 
-        people, scene = load_network(self.path, device, KIND), self.scene.load(runtime, device)
+        people, scene = load_network(self.path, device, KIND), self.scene.load_at(1.0, runtime, device)
 
         def draw(pixels: Pixels, progress: Progress | None, faces: Faces) -> Pixels:
             def part(first: float, last: float) -> Progress | None:
