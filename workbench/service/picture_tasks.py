@@ -12,7 +12,7 @@ from PIL import Image
 from workbench.classify.reading import Classifier, Reading, classifiers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.files import replacing, write_image, write_whole
-from workbench.data.images import read_image
+from workbench.data.images import MAX_PIXELS, MOST_DRAWN, read_image
 from workbench.interpret.catalogue import METHODS
 from workbench.interpret.descriptors import describe
 from workbench.interpret.measured import reliance
@@ -38,7 +38,7 @@ _SLOW_METHODS = ("integrated_gradients", "occlusion")  # they run the network so
 def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Context) -> None:
     """Redraw a picture: ``picture.png``, and a small one of it for lists or two to compare on a page."""
     get(options.style)  # an unknown one is told before the upload is opened
-    image = open_picture(inputs[0], context)
+    image = open_picture(inputs[0], context, max_pixels=MOST_DRAWN)
     drawn = stylize(
         image,
         options.style,
@@ -131,7 +131,9 @@ def warm_up(inputs: tuple[Path, ...], options: WarmUpOptions, context: Context) 
     context.out.rmdir()  # nobody looks there
 
 
-def open_picture(path: Path, context: Context, any_size: bool = False) -> Image.Image:
+def open_picture(
+    path: Path, context: Context, any_size: bool = False, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """The picture as RGB, upright; a large one only where no quick task waits, or ``any_size`` says so."""
     context.progress(0.0, "Opening the picture")
     if not any_size:
@@ -140,7 +142,7 @@ def open_picture(path: Path, context: Context, any_size: bool = False) -> Image.
             size = header.size
         if size[0] * size[1] > QUICK_PIXELS:
             context.take_time()
-    return read_image(path)
+    return read_image(path, max_pixels)
 
 
 def load_classifier(name: str) -> Classifier:
