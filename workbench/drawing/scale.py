@@ -79,7 +79,8 @@ class Windows:
         self.large, self.tile = large, tile
         # where each row and column lies in the small picture, pixel centres at .5, in cv2.remap's own steps
         self._places = tuple(
-            np.round(((np.arange(n) + 0.5) * (m / n) - 0.5) * 32) / 32 for m, n in zip(small, large, strict=True)
+            np.round(((np.arange(n) + 0.5) * (m / n) - 0.5) * 32) / 32
+            for m, n in zip(small, large, strict=True)
         )
         self.factor = max(n / m for m, n in zip(small, large, strict=True))
 
@@ -93,7 +94,9 @@ class Windows:
     def smooth(self, image: NDArray, rows: slice, columns: slice, method: int = cv2.INTER_CUBIC) -> Array:
         """A tile of ``image`` (h, w[, C]), interpolated, float32."""
         cuts, maps = [], []
-        for places, length in zip((self._places[0][rows], self._places[1][columns]), image.shape, strict=False):
+        for places, length in zip(
+            (self._places[0][rows], self._places[1][columns]), image.shape, strict=False
+        ):
             first, last = max(int(places[0]) - 3, 0), min(int(places[-1]) + 5, length)
             cuts.append(slice(first, last))
             maps.append((places - first).astype(np.float32))

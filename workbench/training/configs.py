@@ -214,6 +214,7 @@ class DistilledConfig(StylizerConfig):
     w_lines: Weight = 0.0  # first phase: how much more in L1 a pixel on or beside a line counts
     w_edges: Weight = 1.0  # first phase: L1 between edge maps
     w_gradient: Weight = 0.0  # first phase: L1 between differences of neighbouring lumas
+    w_block: Weight = 0.0  # flat inside regions
     warmup_steps: Count = 0  # first phase: steps in which the learning rate rises
     decay_share: Share = 0.0  # first phase: last part, in which it falls by a cosine
 
@@ -239,7 +240,9 @@ class DistilConfig(DistilledConfig):
     w_edges: Weight = 0.0
     w_gradient: Weight = 2.0
     w_block: Weight = 2.0  # L1 less the mean error of each region of the photo: flat where the teacher is
-    w_patch: Weight = 0.02  # adversarial, patches of the drawing's luma beside the photo's; 0 has no adversary
+    w_patch: Weight = (
+        0.02  # adversarial, patches of the drawing's luma beside the photo's; 0 has no adversary
+    )
     patch_from: Count = 500  # steps without the adversary; it gains its weight in as many more
     patch_base: Positive = 16  # channels of the adversary's first layer
     scales: tuple[float, ...] = (1.0, 1.0)  # resizing would blur lines

@@ -40,6 +40,9 @@ class DistilledRecipe(SceneRecipe):
 
     def prepare(self) -> Cost:
         self.targets["drawing"], cost = drawings(self.data.training, self.teacher, self.cache)
+        if self.config.w_block:
+            self.targets["regions"], more = regions(self.data.training, self.cache)
+            cost += more
         return cost
 
     def learning_rate(self, step: int, progress: float) -> float:
@@ -81,13 +84,6 @@ class Distil(DistilledRecipe):
     criterion = "distance"
     keep_averages = True
 
-    def prepare(self) -> Cost:
-        cost = super().prepare()
-        if self.config.w_block:
-            self.targets["regions"], more = regions(self.data.training, self.cache)
-            cost += more
-        return cost
-
     def build_discriminators(self) -> nn.ModuleDict:
         if not self.config.w_patch:
             return nn.ModuleDict()
@@ -99,14 +95,14 @@ class Distil(DistilledRecipe):
         terms = self.distances_to_teacher(drawing, batch.drawing) | weigh(
             block=(config.w_block, lambda: losses.color_block_loss(drawing - batch.drawing, batch.regions))
         )
-        judged: dict[str, float] = {}
+        judged = {"patch": 0.0, "d_patch": 0.0} if config.w_patch else {}
         begun = step + 1 - config.patch_from
         if config.w_patch and begun > 0:
             share = min(1.0, begun / (config.patch_from + 1))
             judged["d_patch"], pull = self._judge_patches(batch, drawing)
             terms["patch"] = share * config.w_patch * pull
         self.update_generator(*terms.values())
-        return values(terms) | judged
+        return judged | values(terms)
 
     def _judge_patches(self, batch: Batch, drawing: Tensor) -> tuple[float, Tensor]:
         """Train the discriminator; its loss, and the generator's."""

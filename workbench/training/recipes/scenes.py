@@ -70,7 +70,9 @@ class SceneRecipe(Recipe):
 
     @cached_property
     def _style_crops(self) -> Crops:
-        return Crops([(p,) for p in self.data.style], self.config.crop, self.config.scales, self.config.seed + 1)
+        return Crops(
+            [(p,) for p in self.data.style], self.config.crop, self.config.scales, self.config.seed + 1
+        )
 
     def batch(self, step: int) -> Batch:
         photo, *targets = self._photo_crops.batch(step, self.config.batch)
