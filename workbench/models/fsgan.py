@@ -46,7 +46,7 @@ def harden(x: Tensor, steepness: float) -> Tensor:
 
 
 def _of_nine(extreme: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
-    """The extreme of each 3×3 square, (B, C, H, W) → (B, C, H - 2, W - 2); pooling takes four times as long."""
+    """The extreme of each 3×3 square, (B, C, H, W) → (B, C, H - 2, W - 2); faster than pooling."""
     x = extreme(extreme(x[..., :-2, :], x[..., 1:-1, :]), x[..., 2:, :])
     return extreme(extreme(x[..., :-2], x[..., 1:-1]), x[..., 2:])
 

@@ -54,8 +54,8 @@ def stylize(
         UnknownNameError: no such style or runtime.
         WeightsError: the user's weights are missing, have no card, are damaged or are not a stylizer's.
         ImageError: the style needs what the picture does not show, as a portrait style needs a face.
-        WorkbenchError: ``strength`` or ``preserve_color`` outside [0, 1], ``detail`` outside [0.25, 16], a device that is not there, or a
-            runtime that cannot run this style or whose packages are missing.
+        WorkbenchError: ``strength`` or ``preserve_color`` outside [0, 1], ``detail`` outside [0.25, 16], a
+            device that is not there, or a runtime that cannot run this style or whose packages are missing.
     """
     pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     drawn = get(style).draw(

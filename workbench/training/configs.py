@@ -228,7 +228,7 @@ class DistilledConfig(StylizerConfig):
 @_recipe("distil", "distil:Distil")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DistilConfig(DistilledConfig):
-    """Distilled from a drawn teacher: L1 that counts lines more, gradients of luma, a patch adversary on luma."""
+    """Distilled from a drawn teacher: L1 on lines, within regions and of luma gradients, patch adversary."""
 
     style: str = ""  # folder of pictures in the style, to measure the distance to it; none is needed
     teacher: str = "comic"
