@@ -14,7 +14,7 @@ from workbench.styles import networks, people
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.style import Draw, Style
 
-_PORTRAIT, _SCENE = "afgan_portrait", "fsgan_pepper"  # whose people and whose scene the joined style draws
+_PORTRAIT, _SCENE = "afgan_portrait", "fsgan_comic"  # whose people and whose scene the joined style draws
 
 
 @dataclasses.dataclass(frozen=True)
