@@ -24,7 +24,8 @@ def test_a_line_on_a_step_is_measured():
     assert found.line_share == pytest.approx(2 / 96, abs=0.5 / 96)
     assert found.line_continuity == 1.0
     assert found.false_lines == 0.0
-    assert found.line_depth == pytest.approx(((3 * 0.3 + 2 * 0.8) / 7 + (2 * 0.3 + 3 * 0.8) / 7) / 2, abs=0.002)
+    left, right = (3 * 0.3 + 2 * 0.8) / 7, (2 * 0.3 + 3 * 0.8) / 7
+    assert found.line_depth == pytest.approx((left + right) / 2, abs=0.002)
     assert found.sharpness == pytest.approx(1.0)
 
 
