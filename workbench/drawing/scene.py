@@ -29,6 +29,13 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
     Raises:
         ValueError: pixels of another shape or type, an unknown look, or ``detail`` ≤ 0.
     """
+    look = checked(pixels, look, detail)
+    photo = working_picture(pixels, look.side * detail).astype(np.float32) / 255
+    return render(paint(photo, look), lines.ink(denoise(photo), look), pixels.shape, look)
+
+
+def checked(pixels: NDArray[np.uint8], look: Look | str, detail: float) -> Look:
+    """The look by its name; raises what :func:`draw` raises."""
     if isinstance(look, str):
         if look not in LOOKS:
             raise ValueError(f"Expected `look` to be one of {', '.join(LOOKS)} but got {look!r}.")
@@ -37,28 +44,34 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
         raise ValueError(f"Expected uint8 RGB (H, W, 3) but got {pixels.dtype} of shape {pixels.shape}.")
     if not detail > 0:
         raise ValueError(f"Expected `detail` above 0 but got {detail}.")
-    photo = _working_picture(pixels, look.side * detail).astype(np.float32) / 255
-    color, strength = paint(photo, look), lines.ink(denoise(photo), look)
-    if photo.shape == pixels.shape:
+    return look
+
+
+def render(color: Array, strength: Array, shape: tuple[int, ...], look: Look) -> NDArray[np.uint8]:
+    """Colours and lines of a working picture as a drawing of ``shape`` (H, W, 3)."""
+    if color.shape == shape:
         return _put_ink(color, strength, look)
-    drawing = np.empty_like(pixels)
-    for top in range(0, pixels.shape[0], _TILE):
-        for left in range(0, pixels.shape[1], _TILE):
+    if color.shape[0] > shape[0]:  # of an enlarged photo
+        large = _put_ink(color, strength, look)
+        return np.asarray(cv2.resize(large, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    drawing = np.empty(shape, np.uint8)
+    for top in range(0, shape[0], _TILE):
+        for left in range(0, shape[1], _TILE):
             part = drawing[top : top + _TILE, left : left + _TILE]
-            part[:] = _put_ink(*_enlarge(color, strength, (top, left), part.shape[:2], pixels.shape), look)
+            part[:] = _put_ink(*_enlarge(color, strength, (top, left), part.shape[:2], shape), look)
     return drawing
 
 
 _TILE = 2048  # side in pixels of a rendered tile; bounds memory, and OpenCV is limited to 32,766
-_LARGEST = 1.5e6  # most pixels of a working picture; bounds the memory of scrolls
+LARGEST = 1.5e6  # most pixels of a working picture; bounds the memory of scrolls
 _LONGEST = 30_000  # longest side of a working picture; OpenCV is limited to 32,766
 
 
-def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
+def working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
     """``pixels``, scaled down to a short side of ``side`` if larger."""
     height, width = pixels.shape[:2]
     area, longest = height * width, max(height, width)
-    scale = min(side / min(height, width), (_LARGEST / area) ** 0.5, _LONGEST / longest)
+    scale = min(side / min(height, width), (LARGEST / area) ** 0.5, _LONGEST / longest)
     if scale >= 1:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
