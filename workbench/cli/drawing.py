@@ -90,6 +90,7 @@ def _draw(
         options.strength,
         progress,
         preserve_color=options.preserve_color,
+        deform=options.deform,
         runtime=options.runtime,
         device=options.device,
     )

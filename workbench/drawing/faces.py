@@ -54,9 +54,18 @@ class Face:
         return np.stack([self.landmarks[list(pair)].mean(0) for pair in EYE_CORNERS])
 
     @property
+    def middle(self) -> Points:
+        """The point midway between the eyes, (2,)."""
+        return np.asarray(self.eyes.mean(0), np.float32)
+
+    @property
     def interocular_px(self) -> float:
         """Distance between the eyes in pixels."""
         return float(np.linalg.norm(self.eyes[1] - self.eyes[0]))
+
+    def moved(self, right: float, down: float) -> Face:
+        """The face so many pixels further."""
+        return dataclasses.replace(self, landmarks=self.landmarks + np.array([right, down], np.float32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +97,8 @@ def _run(network: Any, blob: Any) -> list[NDArray[np.float32]]:
 def find_faces(pixels: NDArray[np.uint8]) -> list[Face]:
     """Faces of a picture (H, W, 3) uint8 RGB, the largest first.
 
-    Eyes must be about 20 pixels apart in a large photo, fewer in a small one; heads may be turned by some
-    40 degrees. The time grows with the picture: 0.03 s for 512×512, about 1 s for 12 megapixels.
+    How small, turned and hidden they may be: ``reports/results/face_detection.csv``. The time grows with the
+    picture.
 
     Raises:
         ValueError: pixels of another shape or type.

@@ -1,4 +1,4 @@
-"""Draws a photo with people in a look: the scene's drawing, with care for the faces in it.
+"""Draws a photo with people in a look: the drawing of a scene, with care for the faces in it.
 
 Every face keeps its own features. A gentle warp may enlarge the eyes and slim nose and jaw; wrinkles and pores
 are smoothed before lines are looked for; the skin keeps its tone; eyes, brows and mouth, which are small, get
@@ -25,8 +25,8 @@ from workbench.drawing.look import LOOKS, Look
 
 BOLD = {"contour": 1.6, "contour_threshold": 0.011, "outline": 0.8, "line_threshold": 0.0045, "line_shortest": 36.0}
 DEFORM = 0.25  # gentle: eyes 8 % larger
-_EYES = 56.0, 72.0  # pixels between the eyes in the working picture, fewest and most
-_LEAST_DETAIL, _MOST_DETAIL = 0.5, 1.6  # of the working picture, relative to a scene's
+_EYES = 40.0, 72.0  # pixels between the eyes in the working picture, fewest and most
+_LEAST_DETAIL, _MOST_DETAIL = 0.5, 1.25  # of the working picture, relative to a scene's
 _LARGEST_ZOOM = 2.5  # of a small photo
 
 
@@ -49,7 +49,7 @@ def draw(
     """
     look = scene.checked(pixels, look, detail)
     if not 0 <= deform <= 1:
-        raise ValueError(f"Expected `deform` between 0 and 1 but got {deform}.")
+        raise ValueError(f"Expected `deform` to be between 0 and 1 but got {deform}.")
     faces = find_faces(pixels) if faces is None else faces
     if not faces:
         return scene.draw(pixels, look, detail)

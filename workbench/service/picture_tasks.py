@@ -45,6 +45,7 @@ def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Co
         options.strength,
         lambda share: context.progress(0.05 + 0.85 * share, "Drawing"),
         preserve_color=options.preserve_color,
+        deform=options.deform,
         runtime=options.runtime,
         device=options.device,
     )

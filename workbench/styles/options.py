@@ -19,6 +19,7 @@ class DrawOptions:
     style: str = DEFAULT_STYLE  # name of a style, or a .safetensors or .onnx file
     strength: _Share = 1.0  # 0 is the photo, 1 the drawing
     preserve_color: _Share = 0.0  # 0 takes the drawing's colours, 1 keeps the photo's under its lights
+    deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
     runtime: Literal["torch", "torch-bf16", "onnx"] = (
         "torch"  # what runs the network; onnx needs the extra `export`; `workbench bench` tells the fastest
     )

@@ -40,6 +40,7 @@ class Style(abc.ABC):
     licence: str
     kind: ClassVar[str] = "style"  # "network", "portrait" or "filter"
     needs: ClassVar[str] = ""  # what a picture must show to be drawn at all, e.g. "a face"
+    shows: ClassVar[str] = ""  # what it is meant for, and a film without is worth a word
     runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
     stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
 
@@ -60,6 +61,10 @@ class Style(abc.ABC):
         draw = self.load(runtime, device)
         return lambda frames: [draw(frame, None) for frame in frames]
 
+    def adjusted(self, options: DrawOptions) -> Style:
+        """The style with what can be chosen for styles of its kind alone."""
+        return self
+
     @property
     def halo(self) -> int | None:
         """How many pixels around it a pixel of the drawing depends on; None if on the whole picture."""
@@ -77,6 +82,7 @@ class Style(abc.ABC):
         progress: Progress | None = None,
         *,
         preserve_color: float = 0.0,
+        deform: float = DrawOptions.deform,
         runtime: str = "torch",
         device: str | None = None,
     ) -> Pixels:
@@ -88,8 +94,8 @@ class Style(abc.ABC):
         Returns:
             New pixels of the same shape.
         """
-        chosen = _checked(strength=strength, preserve_color=preserve_color)
-        draw = self.load(runtime, self._place(runtime, device))
+        chosen = _checked(strength=strength, preserve_color=preserve_color, deform=deform)
+        draw = self.adjusted(chosen).load(runtime, self._place(runtime, device))
         drawn = draw(pixels, progress) if chosen.strength > 0 else pixels.copy()
         if chosen.strength > 0 and chosen.preserve_color > 0:
             drawn = with_chroma_of(pixels, drawn, chosen.preserve_color)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from workbench.styles.menu import get, styles
 from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
+from workbench.styles.options import DrawOptions
 from workbench.styles.style import Progress, Style
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def stylize(
     progress: Progress | None = None,
     *,
     preserve_color: float = 0.0,
+    deform: float = DrawOptions.deform,
     runtime: str = "torch",
     device: str | None = None,
 ) -> Image.Image:
@@ -38,6 +40,7 @@ def stylize(
         progress: called with the share done, in (0, 1]; an exception that it raises stops the work.
         preserve_color: 0 leaves the drawing's colours, 1 gives it the photo's under its own lights and
             shades: see :func:`workbench.styles.style.with_chroma_of`.
+        deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
         runtime: "torch"; "onnx" for ONNX Runtime (a network is exported the first time, which compares the
             two); or "torch-bf16", faster where the processor has bfloat16 instructions and not the same
             picture to the last level. See :mod:`workbench.styles.runtimes`.
@@ -50,12 +53,18 @@ def stylize(
         UnknownNameError: no such style or runtime.
         WeightsError: the user's weights are missing, have no card, are damaged or are not a stylizer's.
         ImageError: the style needs what the picture does not show, as a portrait style needs a face.
-        WorkbenchError: ``strength`` or ``preserve_color`` outside [0, 1], a device that is not there, or a
-            runtime that cannot run this style or whose packages are missing.
+        WorkbenchError: ``strength``, ``preserve_color`` or ``deform`` outside [0, 1], a device that is not
+            there, or a runtime that cannot run this style or whose packages are missing.
     """
     pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     drawn = get(style).draw(
-        pixels, strength, progress, preserve_color=preserve_color, runtime=runtime, device=device
+        pixels,
+        strength,
+        progress,
+        preserve_color=preserve_color,
+        deform=deform,
+        runtime=runtime,
+        device=device,
     )
     return Image.fromarray(drawn)
 

@@ -32,7 +32,7 @@ _HIDDEN = gr.update(visible=False)
 
 def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -> Preview:
     """Have a photo drawn; ``choices`` are those of the controls, in their order."""
-    options = dict(zip(("style", "strength", "preserve_color", "runtime"), choices, strict=True))
+    options = dict(zip(("style", "strength", "preserve_color", "runtime", "deform"), choices, strict=True))
     runtimes = visitor.style_of(options["style"]).runtimes
     if compare and len(runtimes) == 1:  # nor has the page a choice then
         options["runtime"] = runtimes[0]
@@ -157,6 +157,13 @@ def _controls(page: SimpleNamespace) -> None:
             interactive=has_runtimes(chosen),
             elem_id="redraw-runtime",
         )
+        page.deform = controls.slider(
+            PhotoOptions,
+            "deform",
+            "Exaggerate faces",
+            info="In drawn portraits: larger eyes, a smaller nose and jaw.",
+            elem_id="redraw-deform",
+        )
 
 
 def _events(platform: Platform, page: SimpleNamespace) -> None:
@@ -168,6 +175,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         strength,
         preserve_color,
         runtime,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
     ):
@@ -182,7 +190,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
             return
         start = time.perf_counter()
         try:
-            choices = style, strength, preserve_color, runtime
+            choices = style, strength, preserve_color, runtime, deform
             with ask(platform, request, path, choices, compare=True) as preview:
                 has_button = False
                 while not await visitor.ended(preview, progress):
@@ -206,13 +214,14 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         strength,
         preserve_color,
         runtime,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ):
         """As `redraw`, but a missing picture is an error worth telling."""
         with pictures.one_line_errors():
             pictures.needed(path)
-        drawing = redraw(path, style, strength, preserve_color, runtime, request, progress)
+        drawing = redraw(path, style, strength, preserve_color, runtime, deform, request, progress)
         async with contextlib.aclosing(drawing) as steps:
             async for step in steps:
                 yield step
@@ -225,11 +234,11 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
     def other_style(name):
         return about_style(name), gr.Dropdown(interactive=has_runtimes(name))
 
-    inputs = [page.photo, page.style, page.strength, page.colours, page.runtime]
+    inputs = [page.photo, page.style, page.strength, page.colours, page.runtime, page.deform]
     outputs = [page.result, page.download, page.caption, page.stopper]
     drawing = {"show_progress_on": page.result, "concurrency_limit": None, "api_visibility": "private"}
     page.style.select(other_style, page.style, [page.about, page.runtime], **SETTINGS)
-    changes = [page.style.select, page.strength.release, page.colours.release, page.runtime.select]
+    changes = [page.style.select, page.strength.release, page.colours.release, page.runtime.select, page.deform.release]
     drawn = gr.on(
         [page.photo.change, *changes], redraw, inputs, outputs, trigger_mode="always_last", **drawing
     )
@@ -272,6 +281,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         strength,
         preserve_color,
         runtime,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ):
@@ -284,11 +294,12 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
             preserve_color: from 0, the drawing's own colours, to 1, the photograph's in the drawing's light.
             runtime: what runs the network: "torch"; "torch-bf16", which rounds a little and is quick where
                 the processor has bfloat16 instructions; or "onnx". Portraits and filters take "torch" only.
+            deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
 
         Returns:
             the redrawn picture as a PNG file of the same size
         """
-        choices = style, strength, preserve_color, runtime
+        choices = style, strength, preserve_color, runtime, deform
         with pictures.one_line_errors():
             preview = ask(platform, request, image, choices, compare=False)
             folder = await visitor.result(preview, progress)
@@ -296,7 +307,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
 
     gr.Button(visible=False).click(
         stylize_file,
-        [page.photo, page.style, page.strength, page.colours, page.runtime],
+        [page.photo, page.style, page.strength, page.colours, page.runtime, page.deform],
         gr.File(visible=False, label="PNG"),
         api_name="stylize",
         concurrency_limit=None,
