@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.drawing.face_shapes import BROWS, LIPS_INNER, Shape, polygon
+from workbench.drawing.face_shapes import BROWS, LIPS_INNER, Shape, disc, polygon
 from workbench.drawing.faces import EYE_CONTOURS, IRISES
 from workbench.drawing.flow import Array
 from workbench.drawing.look import Look
@@ -30,11 +30,15 @@ def draw_features(
     window = shape.window
     color, strength = color.copy(), strength.copy()
     part, ink = color[window], strength[window]
+    ink *= 1 - 0.65 * shape.inner  # of wrinkles, the shade is enough
     for side in (0, 1):
-        part[:] = _brow(part, photo[window], shape, side)
+        part[:], most = _brow(part, photo[window], shape, side)
+        np.minimum(ink, most, out=ink)
         drawn, line = _eye(part, photo[window], shape, side, look)
         part[:] = drawn
         np.maximum(ink, line, out=ink)
+    teeth = polygon(shape.size, shape.points[list(LIPS_INNER)])
+    ink *= 1 - 0.7 * teeth
     np.maximum(ink, _mouth(shape), out=ink)
     return color, strength
 
@@ -65,50 +69,45 @@ def _eye(part: Array, photo: Array, shape: Shape, side: int, look: Look) -> tupl
     iris = shape.points[list(IRISES[side])]
     centre, radius = iris[0], float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
     radius = min(radius, 0.36 * width)
-    disc = _disc(shape.size, centre, radius) * inside
+    ball = disc(shape.size, centre, radius) * inside
     lab = cv2.cvtColor(np.ascontiguousarray(photo, np.float32), cv2.COLOR_RGB2LAB)
     result = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
-    white = inside * (1 - disc)
+    white = inside * (1 - ball)
     # the white of the eye a little lighter and without colour, in its own shade
     light = result[..., 0] + 0.35 * np.maximum(86 - result[..., 0], 0)
     result = _mix(result, np.dstack([light, result[..., 1:] * 0.5]), white * 0.8)
-    ring = (disc > 0.5) & (_disc(shape.size, centre, 0.5 * radius) < 0.5)
+    ring = (ball > 0.5) & (disc(shape.size, centre, 0.5 * radius) < 0.5)
     own = np.median(lab[ring], 0) if ring.sum() > 3 else np.float32([25, 0, 0])
     rows = np.arange(shape.size[0], dtype=np.float32)[:, None]
     graded = np.clip(0.75 + 0.45 * (rows - centre[1] + radius) / (2 * radius), 0.7, 1.25)
-    tone = np.clip(own[0] * 1.15 + 4, 26, 62) * graded + np.zeros(shape.size, np.float32)
-    brown = np.clip((40 - own[0]) / 20, 0, 1) * np.float32([6, 10])  # dark irises are, by daylight
-    chroma = np.zeros(2) if shape.gray else own[1:] * 1.3 + brown
-    result = _mix(result, np.dstack([tone, *(np.full(shape.size, c, np.float32) for c in chroma)]), disc * 0.9)
+    tone = np.clip(own[0] * 1.15 + 3, 17, 62) * graded + np.zeros(shape.size, np.float32)
+    brown = np.clip((40 - own[0]) / 20, 0, 1) * np.float32([4, 6])  # dark irises are, by daylight
+    chroma = np.zeros(2) if shape.gray else own[1:] * 1.15 + brown
+    result = _mix(result, np.dstack([tone, *(np.full(shape.size, c, np.float32) for c in chroma)]), ball * 0.9)
     dark = np.float32([10, 0, 0]) + np.zeros_like(result)
-    rim = np.clip(disc - _disc(shape.size, centre, 0.84 * radius), 0, 1)
+    rim = np.clip(ball - disc(shape.size, centre, 0.84 * radius), 0, 1)
     result = _mix(result, dark, 0.5 * rim)
-    result = _mix(result, dark, 0.9 * _disc(shape.size, centre, 0.42 * radius) * inside)
+    result = _mix(result, dark, 0.9 * disc(shape.size, centre, 0.42 * radius) * inside)
     shade = stroke(shape.size, upper + 0.10 * (lower[3:6].mean(0) - upper[3:6].mean(0)), 0.05 * shape.unit) * inside
     result = _mix(result, dark, 0.3 * shade)
-    glint = _disc(shape.size, centre - radius * np.float32([0.32, 0.36]), max(0.8, 0.24 * radius)) * inside
-    result = _mix(result, np.float32([98, 0, 0]) + np.zeros_like(result), 0.95 * glint)
+    glint = disc(shape.size, centre - radius * np.float32([0.32, 0.36]), max(0.8, 0.22 * radius)) * inside
+    result = _mix(result, np.float32([min(98, shape.tone[0] + 40), 0, 0]) + np.zeros_like(result), 0.9 * glint)
     line = np.maximum(line, 0.4 * stroke(shape.size, lower[1:-1], max(0.8, 0.014 * shape.unit)))
     return np.clip(cv2.cvtColor(result.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1), line * (1 - glint)
-
-
-def _disc(size: tuple[int, int], centre: NDArray, radius: float) -> Array:
-    t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    return polygon(size, centre + radius * np.stack([np.cos(t), np.sin(t)], 1))
 
 
 def _mix(picture: Array, other: Array, share: Array) -> Array:
     return picture + share[..., None] * (other - picture)
 
 
-def _brow(part: Array, photo: Array, shape: Shape, side: int) -> Array:
-    """The brow's own hair, darker: only where the photo is darker than the skin around it."""
+def _brow(part: Array, photo: Array, shape: Shape, side: int) -> tuple[Array, Array]:
+    """Colours with the brow's own hair a little darker, and the most ink on it: a light brow stays light."""
     area = polygon(shape.size, shape.points[list(BROWS[side])])
     area = cv2.GaussianBlur(cv2.dilate(area, np.ones((3, 3))), (0, 0), max(0.6, 0.02 * shape.unit))
     luma = cv2.GaussianBlur(photo.mean(-1), (0, 0), max(0.8, 0.03 * shape.unit))
     around = cv2.GaussianBlur(luma, (0, 0), max(1.0, 0.14 * shape.unit))
     hair = np.clip((around - luma) / 0.10, 0, 1) * area
-    return part * (1 - 0.4 * hair[..., None])
+    return part * (1 - 0.25 * hair[..., None]), 1 - area * (1 - np.clip((around - luma) / 0.3, 0, 1))
 
 
 def _mouth(shape: Shape) -> Array:
@@ -116,6 +115,6 @@ def _mouth(shape: Shape) -> Array:
     upper, lower = (shape.points[list(edge)] for edge in _MOUTH)
     opened = np.clip(float(np.linalg.norm(shape.points[13] - shape.points[14])) / shape.unit / 0.08, 0, 1)
     width = max(1.0, 0.022 * shape.unit)
-    closed = 0.8 * stroke(shape.size, (upper + lower) / 2, width)
-    edges = np.maximum(0.8 * stroke(shape.size, upper, width), 0.5 * stroke(shape.size, lower, 0.6 * width))
+    closed = 0.75 * stroke(shape.size, (upper + lower) / 2, width)
+    edges = np.maximum(0.55 * stroke(shape.size, upper, width), 0.3 * stroke(shape.size, lower, 0.6 * width))
     return np.asarray(closed if opened < 0.3 else opened * edges, np.float32)

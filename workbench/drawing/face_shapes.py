@@ -19,7 +19,7 @@ BROWS = (  # upper edge from the outer to the inner end, lower edge back
     (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
 )
 NOSTRILS = (98, 97, 2, 326, 327)
-NOSE_TIP, CHIN, TEMPLES = 4, 152, (234, 454)
+NOSE_TIP, CHIN, TEMPLES, NOSE_WINGS = 4, 152, (234, 454), (129, 358)
 CHEEKS = (205, 425, 50, 280, 117, 346, 151, 9)
 
 
@@ -30,6 +30,12 @@ def polygon(size: tuple[int, int], points: NDArray) -> Array:
     corners = np.round(np.asarray(points) * 16).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255, cv2.LINE_AA, 4)
     return mask.astype(np.float32) / 255
+
+
+def disc(size: tuple[int, int], centre: NDArray, radius: float) -> Array:
+    """(H, W) in [0, 1]: 1 inside the circle, with smooth edges."""
+    t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    return polygon(size, centre + radius * np.stack([np.cos(t), np.sin(t)], 1))
 
 
 class Shape:
@@ -44,6 +50,8 @@ class Shape:
         points: (478, 2) in pixels of the window.
         unit: distance between the eyes in pixels.
         skin: (h, w) in [0, 1]: bare skin of face, ears and neck, without eyes, brows and lips.
+        inner: (h, w) in [0, 1]: skin away from its borders, where a line is a wrinkle.
+        tone: Lab colour (3,) of the cheeks.
         gray: whether the face has no colour, as in a gray photo.
     """
 
@@ -59,9 +67,14 @@ class Shape:
         self.size = part.shape[:2]
         lab = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
         self.gray = bool(np.hypot(lab[..., 1], lab[..., 2]).mean() < 2.5)
+        self.tone = self._tone(lab)
         self.skin = self._skin(lab)
+        inner = cv2.erode(self.skin, _disc(0.07 * self.unit))
+        for wing in self.points[list(NOSE_WINGS)]:
+            inner *= 1 - disc(self.size, wing, 0.16 * self.unit)
+        self.inner = cv2.GaussianBlur(inner, (0, 0), max(0.5, 0.03 * self.unit))
 
-    def _skin(self, lab: Array) -> Array:
+    def _tone(self, lab: Array) -> Array:
         height, width = self.size
         spots = np.clip(np.round(self.points[list(CHEEKS)]).astype(int), 0, (width - 1, height - 1))
         reach = max(1, round(0.05 * self.unit))
@@ -69,8 +82,10 @@ class Shape:
             lab[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1].reshape(-1, 3)
             for x, y in spots
         ]
-        tone = np.median(np.concatenate(colors), 0)
-        difference = lab - tone
+        return np.asarray(np.median(np.concatenate(colors), 0), np.float32)
+
+    def _skin(self, lab: Array) -> Array:
+        difference = lab - self.tone
         far = np.sqrt((difference[..., 1:] ** 2).sum(-1) + (0.4 * difference[..., 0]) ** 2)
         oval = polygon(self.size, self.points[list(OVAL)])
         around = cv2.dilate(oval, _disc(0.55 * self.unit))
