@@ -1,4 +1,4 @@
-"""Lines and colours of a drawn face's features: lids, irises, brows, lips, each only as far as it is there."""
+"""Lines and colours of a drawn face's features: lids, irises, brows and lips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from workbench.drawing.look import Look
 
 _SQUINT = 0.16  # height of an eye relative to its width below which it is a line
 _SMALL = 10.0  # width of an eye in pixels below which its iris cannot be drawn
-_MOUTH = ((78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308), (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308))
+_MOUTH = (
+    (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+)
 
 
 def draw_features(
@@ -44,11 +47,19 @@ def draw_features(
 
 
 def stroke(size: tuple[int, int], points: NDArray, width: float, ends: float = 0.25) -> Array:
-    """(H, W) in [0, 1]: a pen stroke along points (N, 2), ``width`` pixels in its middle, thinner at its ends."""
+    """(H, W) in [0, 1]: a pen stroke along points (N, 2).
+
+    Args:
+        size: (H, W).
+        width: pixels in the middle.
+        ends: width at the ends, as a share of that.
+    """
     steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     at = np.linspace(0, steps[-1], 40)
     line = np.stack([np.interp(at, steps, points[:, i]) for i in (0, 1)], 1)
-    line = np.stack([np.convolve(np.pad(line[:, i], 2, mode="edge"), np.ones(5) / 5, "valid") for i in (0, 1)], 1)
+    line = np.stack(
+        [np.convolve(np.pad(line[:, i], 2, mode="edge"), np.ones(5) / 5, "valid") for i in (0, 1)], 1
+    )
     t = np.linspace(0, 1, len(line))
     half = 0.5 * width * (ends + (1 - ends) * np.sin(np.pi * t) ** 0.6)
     along = np.gradient(line, axis=0)
@@ -83,15 +94,22 @@ def _eye(part: Array, photo: Array, shape: Shape, side: int, look: Look) -> tupl
     tone = np.clip(own[0] * 1.15 + 3, 17, 62) * graded + np.zeros(shape.size, np.float32)
     brown = np.clip((40 - own[0]) / 20, 0, 1) * np.float32([4, 6])  # dark irises are, by daylight
     chroma = np.zeros(2) if shape.gray else own[1:] * 1.15 + brown
-    result = _mix(result, np.dstack([tone, *(np.full(shape.size, c, np.float32) for c in chroma)]), ball * 0.9)
+    result = _mix(
+        result, np.dstack([tone, *(np.full(shape.size, c, np.float32) for c in chroma)]), ball * 0.9
+    )
     dark = np.float32([10, 0, 0]) + np.zeros_like(result)
     rim = np.clip(ball - disc(shape.size, centre, 0.84 * radius), 0, 1)
     result = _mix(result, dark, 0.5 * rim)
     result = _mix(result, dark, 0.9 * disc(shape.size, centre, 0.42 * radius) * inside)
-    shade = stroke(shape.size, upper + 0.10 * (lower[3:6].mean(0) - upper[3:6].mean(0)), 0.05 * shape.unit) * inside
+    shade = (
+        stroke(shape.size, upper + 0.10 * (lower[3:6].mean(0) - upper[3:6].mean(0)), 0.05 * shape.unit)
+        * inside
+    )
     result = _mix(result, dark, 0.3 * shade)
     glint = disc(shape.size, centre - radius * np.float32([0.32, 0.36]), max(0.8, 0.22 * radius)) * inside
-    result = _mix(result, np.float32([min(98, shape.tone[0] + 40), 0, 0]) + np.zeros_like(result), 0.9 * glint)
+    result = _mix(
+        result, np.float32([min(98, shape.tone[0] + 40), 0, 0]) + np.zeros_like(result), 0.9 * glint
+    )
     line = np.maximum(line, 0.4 * stroke(shape.size, lower[1:-1], max(0.8, 0.014 * shape.unit)))
     return np.clip(cv2.cvtColor(result.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1), line * (1 - glint)
 

@@ -23,7 +23,6 @@ NOSE_TIP, CHIN, TEMPLES, NOSE_WINGS = 4, 152, (234, 454), (129, 358)
 CHEEKS = (205, 425, 50, 280, 117, 346, 151, 9)
 
 
-
 def polygon(size: tuple[int, int], points: NDArray) -> Array:
     """(H, W) in [0, 1]: 1 inside the polygon (N, 2), with smooth edges."""
     mask = np.zeros(size, np.uint8)
@@ -108,9 +107,7 @@ def _disc(radius: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
 
-def deformed(
-    photo: Array, points: list[NDArray], which: int, amount: float
-) -> tuple[Array, list[NDArray]]:
+def deformed(photo: Array, points: list[NDArray], which: int, amount: float) -> tuple[Array, list[NDArray]]:
     """The photo with one face exaggerated: eyes larger, nose and jaw smaller.
 
     Args:
@@ -174,6 +171,6 @@ class _Warp:
         grows = np.minimum(down, 1) ** 1.2 * np.clip((1.6 - down) / 0.6, 0, 1)
         fall = np.clip((1.9 - np.abs(v[..., 0]) / self.half) / 0.9, 0, 1)
         squeeze = v[..., 0] * self.jaw * grows * fall * fall * (3 - 2 * fall)
-        return (places + move + np.dstack([squeeze, np.zeros_like(squeeze)]).reshape(places.shape) @ self.frame).astype(
-            np.float32
-        )
+        return (
+            places + move + np.dstack([squeeze, np.zeros_like(squeeze)]).reshape(places.shape) @ self.frame
+        ).astype(np.float32)

@@ -1,8 +1,8 @@
 """Finds faces and their landmarks: MediaPipe's networks, run by OpenCV.
 
-Three small networks: a detector of faces at any place, run on the whole picture and on overlapping tiles, so
-that small faces in large photos are found as well; a mesh of 468 landmarks, which also tells whether the crop
-shows a face at all; and the contours of each eye with its iris.
+Three small networks: a detector of faces, run on the whole picture and on overlapping tiles, so that small
+faces in large photos are found as well; a mesh of 468 landmarks, which also tells whether the crop shows a
+face at all; and the contours of each eye with its iris.
 
 Sources: BlazeFace, Bazarevsky et al., 2019 (the full-range model); Kartynnik et al., "Real-time facial surface
 geometry from monocular video on mobile GPUs", 2019; Ablavatski et al., "Real-time pupil tracking from
@@ -152,7 +152,9 @@ def _detect(pixels: NDArray[np.uint8], tile: tuple[int, int, int]) -> list[_Box]
 
 def _overlap(a: _Box, b: _Box) -> float:
     """Intersection of two boxes over the smaller one: a part of a face lies on the whole."""
-    width, height = (min(a.corners[i + 2], b.corners[i + 2]) - max(a.corners[i], b.corners[i]) for i in (0, 1))
+    width, height = (
+        min(a.corners[i + 2], b.corners[i + 2]) - max(a.corners[i], b.corners[i]) for i in (0, 1)
+    )
     areas = [(c[2] - c[0]) * (c[3] - c[1]) for c in (a.corners, b.corners)]
     return max(0.0, width) * max(0.0, height) / max(min(areas), 1e-6)
 

@@ -1,6 +1,6 @@
 """Draws a photo with people in a look: the drawing of a scene, with care for the faces in it.
 
-Every face keeps its own features. A gentle warp may enlarge the eyes and slim nose and jaw; wrinkles and pores
+Every face keeps its own features. A gentle warp may enlarge eyes and slim nose and jaw; wrinkles and pores
 are smoothed before lines are looked for; the skin keeps its tone; eyes, brows and mouth, which are small, get
 clean lines where their landmarks are. What is not a face, and a face that was not found, is drawn as in
 :func:`workbench.drawing.draw`.
@@ -10,24 +10,43 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.options import Range
 from workbench.drawing import lines, scene
 from workbench.drawing.face_features import draw_features
 from workbench.drawing.face_shapes import Shape, deformed
 from workbench.drawing.faces import Face, find_faces
 from workbench.drawing.flats import guided
 from workbench.drawing.flow import Array
-from workbench.drawing.look import LOOKS, Look
+from workbench.drawing.look import Look
 
-BOLD = {"line_sigma": 0.72, "contour": 1.8, "contour_threshold": 0.01, "outline": 0.9, "line_threshold": 0.004, "line_shortest": 34.0, "step": 1.35}
+BOLD = {
+    "line_sigma": 0.72,
+    "contour": 1.8,
+    "contour_threshold": 0.01,
+    "outline": 0.9,
+    "line_threshold": 0.004,
+    "line_shortest": 34.0,
+    "step": 1.35,
+}
 DEFORM = 0.25  # gentle: eyes 8 % larger
 _EYES = 40.0, 72.0  # pixels between the eyes in the working picture, fewest and most
 _LEAST_DETAIL, _MOST_DETAIL = 0.5, 1.25  # of the working picture, relative to a scene's
 _LARGEST_ZOOM = 2.5  # of a small photo
+
+
+@dataclasses.dataclass(frozen=True)
+class PortraitSettings:
+    """How people are drawn, for a training's targets."""
+
+    look: str = "comic"
+    detail: float = 1.0
+    deform: Annotated[float, Range(0.0, 1.0)] = DEFORM
 
 
 def draw(
@@ -73,8 +92,8 @@ def draw(
 
 
 def _working_picture(pixels: NDArray[np.uint8], faces: Sequence[Face], side: float) -> Array:
-    """As for a scene, but in proportion to the faces: finer where they are small, coarser in a close-up, whose
-    lines are bolder. A photo smaller than that is enlarged.
+    """As for a scene, but in proportion to the faces: finer where they are small, coarser in a close-up. A
+    photo smaller than that is enlarged.
     """
     height, width = pixels.shape[:2]
     apart = np.median([face.interocular_px for face in faces]) * side / min(height, width)
@@ -100,7 +119,7 @@ def smooth_skin(photo: Array, shape: Shape) -> Array:
 
 
 def keep_tone(color: Array, photo: Array, shape: Shape) -> Array:
-    """The colours with the skin's median shifted back to the photo's: grading must not make anybody orange."""
+    """The colours with the skin's median shifted back to the photo's: grading makes nobody orange."""
     window, skin = shape.window, shape.skin
     if (skin > 0.5).sum() < 20:
         return color

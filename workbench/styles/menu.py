@@ -14,7 +14,7 @@ from workbench.styles import networks, people
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.style import Draw, Style
 
-_FORMER = {"afgan_portrait": "drawn_portrait", "portrait_and_scene": "drawn_portrait"}  # names of before
+_FORMER = {"afgan_portrait": "drawn_portrait", "portrait_and_scene": "drawn_portrait"}  # those that are gone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,8 @@ def get(style: str | Path | Style) -> Style:
             if card.kind == kind.KIND:
                 return dataclasses.replace(kind.of_card(card, path), name=str(style))
         raise networks.not_a_style(path, card)
-    menu, name = styles(), _FORMER.get(str(style), str(style))
+    menu, name = styles(), str(style)
+    name = name if name in menu else _FORMER.get(name, name)
     if name not in menu:
         raise UnknownNameError("style", name, menu)
     return menu[name]

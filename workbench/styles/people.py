@@ -96,8 +96,8 @@ def of_card(card: cards.Card, path: Path) -> PortraitStyle:
 DRAWN = DrawnPeopleStyle(
     "drawn_portrait",
     "Portrait, drawn",
-    "People as a comic artist draws them, with their own features, in a scene of the same lines and colours. How far "
-    "eyes grow and jaws shrink can be chosen. Computed without a network: about a second.",
+    "People as a comic artist draws them, with their own features, in a scene of the same lines and colours. "
+    "How far eyes grow and jaws shrink can be chosen. Computed without a network: about a second.",
     "Apache-2.0",
     "comic",
 )

@@ -58,7 +58,7 @@ def draw(
             crops.append((face, box, drawing, mask))
     if not crops and base is None:
         raise ImageError(
-            "Expected a picture with an upright face that looks at the viewer but found none. "
+            "Expected a picture with a face that looks at the viewer but found none. "
             "Choose a style for scenes, or a picture in which the face is larger."
         )
     output = (photo if base is None else base).copy()
@@ -97,7 +97,9 @@ def _portray(
         answer = cast(Any, network).portray(to_tensor(small, parameter.device).to(parameter.dtype))
     drawing = to_pixels(answer.drawing)[0]
     mask = (answer.mask[0, 0].float() * 255).round().byte().cpu().numpy()
-    drawing = keep_tone(drawing, small, (face.middle[0] - box[0]) * scale, (face.middle[1] - box[1]) * scale, UNIT)
+    drawing = keep_tone(
+        drawing, small, (face.middle[0] - box[0]) * scale, (face.middle[1] - box[1]) * scale, UNIT
+    )
     if (width, height) != tuple(size):
         method = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
         drawing, mask = (cv2.resize(a, (width, height), interpolation=method) for a in (drawing, mask))
@@ -106,7 +108,11 @@ def _portray(
 
 def _covers(mask: np.ndarray, face: Face, box: tuple[int, int, int, int]) -> bool:
     """Whether the mask lies on the found face: leaves and clouds that look like faces are not drawn."""
-    x, y, half = face.middle[0] - box[0], face.middle[1] - box[1] + 0.4 * face.interocular_px, 0.6 * face.interocular_px
+    x, y, half = (
+        face.middle[0] - box[0],
+        face.middle[1] - box[1] + 0.4 * face.interocular_px,
+        0.6 * face.interocular_px,
+    )
     part = mask[max(0, int(y - half)) : int(y + half) + 1, max(0, int(x - half)) : int(x + half) + 1]
     return part.size > 0 and float(part.mean()) > 255 * _SURE
 
@@ -145,7 +151,9 @@ def _share(x, y, face: Face, others: list[Face]) -> np.ndarray | float:
     """How much of a pixel belongs to this face rather than to its neighbours: each draws its own."""
 
     def nearness(one: Face) -> np.ndarray:
-        square = ((x - one.middle[0]) ** 2 + (y - one.middle[1] - 0.6 * one.interocular_px) ** 2) / one.interocular_px**2
+        square = (
+            (x - one.middle[0]) ** 2 + (y - one.middle[1] - 0.6 * one.interocular_px) ** 2
+        ) / one.interocular_px**2
         return 1 / (0.2 + square) ** 3
 
     if not others:

@@ -238,7 +238,13 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
     outputs = [page.result, page.download, page.caption, page.stopper]
     drawing = {"show_progress_on": page.result, "concurrency_limit": None, "api_visibility": "private"}
     page.style.select(other_style, page.style, [page.about, page.runtime], **SETTINGS)
-    changes = [page.style.select, page.strength.release, page.colours.release, page.runtime.select, page.deform.release]
+    changes = [
+        page.style.select,
+        page.strength.release,
+        page.colours.release,
+        page.runtime.select,
+        page.deform.release,
+    ]
     drawn = gr.on(
         [page.photo.change, *changes], redraw, inputs, outputs, trigger_mode="always_last", **drawing
     )

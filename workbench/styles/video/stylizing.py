@@ -136,7 +136,9 @@ def stylize_video(
         log.warning("%s: %s was found in no frame", Path(source).name, missing)
     width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
     seconds = float(end * Fraction(layout.time_base))
-    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged, missing)
+    return Result(
+        Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged, missing
+    )
 
 
 def _drawn(frames: Iterable[Frame], draw: Drawer, batch: int) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
