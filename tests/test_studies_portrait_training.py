@@ -8,6 +8,7 @@ import portraits as drawn
 import pytest
 import torch
 from PIL import Image
+from stylizers import save_tiny_portrait
 from torch import nn
 
 from workbench.data.faces import load_portraits, split_by_person

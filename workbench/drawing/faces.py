@@ -4,8 +4,8 @@ Three small networks: a detector of faces, run on the whole picture and on overl
 faces in large photos are found as well; a mesh of 468 landmarks, which also tells whether the crop shows a
 face at all; and the contours of each eye with its iris.
 
-Sources: BlazeFace, Bazarevsky et al., 2019 (the full-range model); Kartynnik et al., "Real-time facial surface
-geometry from monocular video on mobile GPUs", 2019; Ablavatski et al., "Real-time pupil tracking from
+Sources: BlazeFace, Bazarevsky et al., 2019 (the full-range model); Kartynnik et al., "Real-time facial
+surface geometry from monocular video on mobile GPUs", 2019; Ablavatski et al., "Real-time pupil tracking from
 monocular video for digital puppetry", 2020. Weights: Google, Apache-2.0 (``weights/NOTICE.md``).
 """
 
