@@ -1,9 +1,9 @@
 """How much of a person is still there in the drawing, and how drawn it is.
 
-Likeness: how far landmarks went, how the skin's tone changed, and how the light and dark of hair, of eyes with
-brows and glasses, and of mouth, chin and beard agree with the photo's. Drawn: how flat regions are and how much
-ink there is. No network that knows persons by their faces comes with a free licence in a package, so the
-distance of such embeddings is not measured.
+Likeness: how far landmarks went, how the skin's tone changed, and how the light and dark of hair, of eyes
+with brows and glasses, and of mouth, chin and beard agree with the photo's. Drawn: how flat regions are and
+how much ink there is. No network that knows persons by their faces comes with a free licence in a package,
+so the distance of such embeddings is not measured.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ _CROP = 96  # pixels between the eyes of a face that is compared
 class Likeness(TableStudy):
     """Is the person in the drawing the one of the photo?
 
-    Rows are of a style and a group of skin tones ("all" for everybody), means over people, with 95 % intervals
-    by a bootstrap over them. ``landmarks``: mean distance of a landmark from its place in the photo, in
-    distances of the eyes. ``skin``: CIELAB distance of the skin's median. ``hair``, ``eyes``, ``beard``:
-    correlation of the luma, 1 is the photo's. ``lost``: share of drawings in which no face is found; they count
-    in no mean of landmarks. ``flatness``: variance within regions relative to the photo's, 1 is as rough.
-    ``ink``: share of pixels that are much darker than their surroundings and were not in the photo.
+    Rows are of a style and a group of skin tones ("all" for everybody), means over people, with 95 %
+    intervals by a bootstrap over them. ``landmarks``: mean distance of a landmark from its place in the
+    photo, in distances of the eyes. ``skin``: CIELAB distance of the skin's median. ``hair``, ``eyes``,
+    ``beard``: correlation of the luma, 1 is the photo's. ``lost``: share of drawings in which no face is
+    found; they count in no mean of landmarks. ``flatness``: variance within regions relative to the
+    photo's, 1 is as rough. ``ink``: share of pixels that are much darker than their surroundings and were
+    not in the photo.
     """
 
     keys = ("style",)
