@@ -47,7 +47,7 @@ def scenes(style: str) -> Rows:
 def drawings() -> Rows:
     """How close to its style each shipped network comes, beside the untouched photos."""
     found = [["network", "photos, untouched", "its drawings", "the style against itself"]]
-    for style in ("fsgan_pepper", "fsgan_ink", "afgan_portrait"):
+    for style in ("fsgan_pepper", "fsgan_ink"):
         rows = {row["pictures"]: row for row in rows_of(f"{style}.csv") if row.get("source", "all") == "all"}
         names = ("photos", style, "style against itself")
         found.append([f"`{style}`", *(plus_minus(rows[name], "kid_lite0") for name in names)])

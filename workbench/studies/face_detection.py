@@ -110,7 +110,7 @@ class FaceDetection(TableStudy):
     """Does the detector find people where they are, and nobody where nobody is?
 
     A row has the recall over the people of a condition with a face found within half a distance of the eyes,
-    ``false_alarms`` a picture, and the seconds that one picture takes.
+    ``false_alarms`` a picture, and the median of ``seconds_a_picture`` (processor time).
     """
 
     keys = ("detector", "condition")
@@ -151,7 +151,7 @@ class FaceDetection(TableStudy):
             return row | {
                 "recall": recall,
                 "false_alarms": round(counts[2] / pictures, 4),
-                "seconds": round(float(np.median(seconds)), 3),
+                "seconds_a_picture": round(float(np.median(seconds)), 3),
             }
 
         return measure
