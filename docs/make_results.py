@@ -76,12 +76,14 @@ def likeness() -> Rows:
         "beard": "mouth, beard",
         "lost": "no face found",
         "ink": "ink",
-        "flatness": "roughness",
+        "roughness": "roughness",
     }
     found = [["style", "skin tone", "people", *head.values()]]
     for row in rows_of("likeness.csv"):
         values = [f"{float(row[m]):.3f}" if row[m] else "" for m in head]
-        values[1] = f"{float(row['skin']):.1f} ({float(row['skin_low']):.1f} to {float(row['skin_high']):.1f})"
+        values[1] = (
+            f"{float(row['skin']):.1f} ({float(row['skin_low']):.1f} to {float(row['skin_high']):.1f})"
+        )
         found.append([row["style"], row["tone"], row["people"], *values])
     return found
 

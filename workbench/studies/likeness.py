@@ -44,9 +44,9 @@ class Likeness(TableStudy):
     intervals by a bootstrap over them. ``landmarks``: mean distance of a landmark from its place in the
     photo, in distances of the eyes. ``skin``: CIELAB distance of the skin's median. ``hair``, ``eyes``,
     ``beard``: correlation of the luma, 1 is the photo's. ``lost``: share of drawings in which no face is
-    found; they count in no mean of landmarks. ``flatness``: variance within regions relative to the
-    photo's, 1 is as rough. ``ink``: share of pixels that are much darker than their surroundings and were
-    not in the photo.
+    found; they count in no mean of landmarks. ``roughness``: variance within regions and beside the ink,
+    relative to the photo's, 1 is as rough. ``ink``: share of pixels that are much darker than their
+    surroundings and were not in the photo.
     """
 
     keys = ("style",)
@@ -142,15 +142,12 @@ def measure(photo: NDArray[np.uint8], face: Face, drawing: NDArray[np.uint8]) ->
         columns = slice(*(round(_CROP * (1.5 + x)) for x in (-half, half)))
         pair = [cv2.GaussianBlur(luma(c)[rows, columns], (0, 0), 0.03 * _CROP).ravel() for c in crops]
         row[name] = float(np.corrcoef(pair)[0, 1])
-    labels = region_labels(photo)
-    rough = [within_region_variance(p, labels) for p in (photo, drawing)]
-    row["flatness"] = rough[1] / max(rough[0], 1e-6)
-    row["ink"] = float(
-        (
-            _dark(drawing, face)
-            & ~cv2.dilate(_dark(photo, face).astype(np.uint8), np.ones((3, 3))).astype(bool)
-        ).mean()
-    )
+    inked, dark = (_dark(p, face) for p in (drawing, photo))
+    bare = cv2.dilate(inked.astype(np.uint8), np.ones((5, 5))) == 0
+    labels = region_labels(photo)[bare][None]
+    rough = [within_region_variance(p[bare][None], labels) for p in (photo, drawing)]
+    row["roughness"] = rough[1] / max(rough[0], 1e-6)
+    row["ink"] = float((inked & (cv2.dilate(dark.astype(np.uint8), np.ones((3, 3))) == 0)).mean())
     return row
 
 
