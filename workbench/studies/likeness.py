@@ -55,7 +55,7 @@ class Likeness(TableStudy):
     portraits: str  # folder of portraits, one person each
     weights: tuple[str, ...] = ()  # other portrait stylizers, as .safetensors files
     styles: tuple[str, ...] = ("drawn_portrait", "drawn_comic", "fsgan_comic")  # by name
-    people: int = 120  # of the folder
+    people: int = 120  # as many of each group of skin tones, if the folder has them
     seed: int = 0
     samples: int = 2000  # of the bootstrap
 
@@ -66,12 +66,18 @@ class Likeness(TableStudy):
     def prepare(self, out: Path) -> Callable[..., Rows]:
         """People are chosen and their faces found."""
         files = list_images(self.portraits)
-        chosen = np.random.default_rng(self.seed).permutation(len(files))
-        people: list[tuple[NDArray[np.uint8], Face]] = []
-        for index in chosen:
+        most = -(-self.people // len(TONES))
+        groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}
+        for index in np.random.default_rng(self.seed).permutation(len(files)):
+            if all(len(group) >= most for group in groups.values()):
+                break
             photo = np.asarray(read_image(files[index]).convert("RGB"))
-            if len(people) < self.people and (found := find_faces(photo)):
-                people.append((photo, found[0]))
+            if found := find_faces(photo):
+                light = Shape(found[0].landmarks, photo.astype(np.float32) / 255).tone[0]
+                group = next(groups[tone] for tone, (low, high) in TONES.items() if low <= light < high)
+                if len(group) < most:
+                    group.append((photo, found[0]))
+        people = [person for group in groups.values() for person in group]
         paths = {Path(w).stem: w for w in self.weights}
 
         def rows(style: str) -> list[dict]:
