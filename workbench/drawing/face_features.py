@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from workbench.drawing.face_shapes import BROWS, LIPS_INNER, Shape, disc, polygon
 from workbench.drawing.faces import EYE_CONTOURS, IRISES
 from workbench.drawing.flow import Array
-from workbench.drawing.look import Look
 
 _SQUINT = 0.16  # height of an eye relative to its width below which it is a line
+_DARK = np.array([10.0, 0, 0])  # Lab
 _SMALL = 10.0  # width of an eye in pixels below which its iris cannot be drawn
 _MOUTH = (
     (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
@@ -19,16 +19,13 @@ _MOUTH = (
 )
 
 
-def draw_features(
-    color: Array, strength: Array, photo: Array, shape: Shape, look: Look
-) -> tuple[Array, Array]:
+def draw_features(color: Array, strength: Array, photo: Array, shape: Shape) -> tuple[Array, Array]:
     """Colours (H, W, 3) and line strength (H, W) with the features of one face drawn.
 
     Args:
         color, strength: of the drawing so far.
         photo: (H, W, 3) that it is drawn from.
         shape: of the face in it.
-        look: of the drawing.
     """
     window = shape.window
     color, strength = color.copy(), strength.copy()
@@ -37,7 +34,7 @@ def draw_features(
     for side in (0, 1):
         part[:], most = _brow(part, photo[window], shape, side)
         np.minimum(ink, most, out=ink)
-        drawn, line = _eye(part, photo[window], shape, side, look)
+        drawn, line = _eye(part, photo[window], shape, side)
         part[:] = drawn
         np.maximum(ink, line, out=ink)
     teeth = polygon(shape.size, shape.points[list(LIPS_INNER)])
@@ -68,50 +65,44 @@ def stroke(size: tuple[int, int], points: NDArray, width: float, ends: float = 0
     return polygon(size, np.concatenate([line + across, (line - across)[::-1]]))
 
 
-def _eye(part: Array, photo: Array, shape: Shape, side: int, look: Look) -> tuple[Array, Array]:
+def _eye(part: Array, photo: Array, shape: Shape, side: int) -> tuple[Array, Array]:
+    """Colours with one eye drawn, and its lines; of an eye that is closed or small, the lid alone."""
     contour = shape.points[list(EYE_CONTOURS[side])]
     lower, upper = contour[:9], np.concatenate([contour[:1], contour[9:], contour[8:9]])
+    opening = lower[3:6].mean(0) - upper[3:6].mean(0)
     width = float(np.linalg.norm(lower[0] - lower[-1]))
-    height = float(np.linalg.norm(upper[3:6].mean(0) - lower[3:6].mean(0)))
     line = 0.95 * stroke(shape.size, upper, max(1.2, 0.042 * shape.unit), 0.35)
-    if height < _SQUINT * width or width < _SMALL:
+    if np.linalg.norm(opening) < _SQUINT * width or width < _SMALL:
         return part, line
     inside = polygon(shape.size, np.concatenate([lower, upper[::-1]]))
-    iris = shape.points[list(IRISES[side])]
-    centre, radius = iris[0], float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
-    radius = min(radius, 0.36 * width)
-    ball = disc(shape.size, centre, radius) * inside
-    lab = cv2.cvtColor(np.ascontiguousarray(photo, np.float32), cv2.COLOR_RGB2LAB)
-    result = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
-    white = inside * (1 - ball)
+    rim = shape.points[list(IRISES[side])]
+    centre, radius = rim[0], min(float(np.linalg.norm(rim[1:] - rim[0], axis=1).mean()), 0.36 * width)
+    iris = disc(shape.size, centre, radius) * inside
+    lab = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
     # the white of the eye a little lighter and without colour, in its own shade
-    light = result[..., 0] + 0.35 * np.maximum(86 - result[..., 0], 0)
-    result = _mix(result, np.dstack([light, result[..., 1:] * 0.5]), white * 0.8)
-    ring = (ball > 0.5) & (disc(shape.size, centre, 0.5 * radius) < 0.5)
-    own = np.median(lab[ring], 0) if ring.sum() > 3 else np.float32([25, 0, 0])
-    rows = np.arange(shape.size[0], dtype=np.float32)[:, None]
-    graded = np.clip(0.75 + 0.45 * (rows - centre[1] + radius) / (2 * radius), 0.7, 1.25)
-    tone = np.clip(own[0] * 1.15 + 3, 17, 62) * graded + np.zeros(shape.size, np.float32)
-    brown = np.clip((40 - own[0]) / 20, 0, 1) * np.float32([4, 6])  # dark irises are, by daylight
-    chroma = np.zeros(2) if shape.gray else own[1:] * 1.15 + brown
-    result = _mix(
-        result, np.dstack([tone, *(np.full(shape.size, c, np.float32) for c in chroma)]), ball * 0.9
-    )
-    dark = np.float32([10, 0, 0]) + np.zeros_like(result)
-    rim = np.clip(ball - disc(shape.size, centre, 0.84 * radius), 0, 1)
-    result = _mix(result, dark, 0.5 * rim)
-    result = _mix(result, dark, 0.9 * disc(shape.size, centre, 0.42 * radius) * inside)
-    shade = (
-        stroke(shape.size, upper + 0.10 * (lower[3:6].mean(0) - upper[3:6].mean(0)), 0.05 * shape.unit)
-        * inside
-    )
-    result = _mix(result, dark, 0.3 * shade)
-    glint = disc(shape.size, centre - radius * np.float32([0.32, 0.36]), max(0.8, 0.22 * radius)) * inside
-    result = _mix(
-        result, np.float32([min(98, shape.tone[0] + 40), 0, 0]) + np.zeros_like(result), 0.9 * glint
-    )
+    light = lab[..., 0] + 0.35 * np.maximum(86 - lab[..., 0], 0)
+    lab = _mix(lab, np.dstack([light, lab[..., 1:] * 0.5]), 0.8 * inside * (1 - iris))
+    lab = _mix(lab, _iris(photo, shape, iris, centre, radius), 0.9 * iris)
+    lab = _mix(lab, _DARK, 0.5 * np.clip(iris - disc(shape.size, centre, 0.84 * radius), 0, 1))
+    lab = _mix(lab, _DARK, 0.9 * disc(shape.size, centre, 0.42 * radius) * inside)  # the pupil
+    lab = _mix(lab, _DARK, 0.3 * stroke(shape.size, upper + 0.1 * opening, 0.05 * shape.unit) * inside)
+    glint = disc(shape.size, centre - radius * np.array([0.32, 0.36]), max(0.8, 0.22 * radius)) * inside
+    lab = _mix(lab, np.array([min(98.0, shape.tone[0] + 40), 0, 0]), 0.9 * glint)
     line = np.maximum(line, 0.4 * stroke(shape.size, lower[1:-1], max(0.8, 0.014 * shape.unit)))
-    return np.clip(cv2.cvtColor(result.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1), line * (1 - glint)
+    return np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1), line * (1 - glint)
+
+
+def _iris(photo: Array, shape: Shape, iris: Array, centre: NDArray, radius: float) -> Array:
+    """Lab (h, w, 3) of an iris in the person's own colour, darker at its top."""
+    lab = cv2.cvtColor(np.ascontiguousarray(photo, np.float32), cv2.COLOR_RGB2LAB)
+    ring = (iris > 0.5) & (disc(shape.size, centre, 0.5 * radius) < 0.5)
+    own = np.median(lab[ring], 0) if ring.sum() > 3 else np.array([25, 0, 0])
+    rows = np.arange(shape.size[0])[:, None]
+    light = np.clip(0.75 + 0.45 * (rows - centre[1] + radius) / (2 * radius), 0.7, 1.25)
+    brown = np.clip((40 - own[0]) / 20, 0, 1) * np.array([4, 6])  # as dark irises are by daylight
+    chroma = np.zeros(2) if shape.gray else own[1:] * 1.15 + brown
+    tone = np.broadcast_to(np.clip(own[0] * 1.15 + 3, 17, 62) * light, shape.size)
+    return np.dstack([tone, *(np.full(shape.size, c) for c in chroma)])
 
 
 def _mix(picture: Array, other: Array, share: Array) -> Array:

@@ -25,15 +25,6 @@ from workbench.drawing.flats import guided
 from workbench.drawing.flow import Array
 from workbench.drawing.look import Look
 
-BOLD = {
-    "line_sigma": 0.72,
-    "contour": 1.8,
-    "contour_threshold": 0.01,
-    "outline": 0.9,
-    "line_threshold": 0.004,
-    "line_shortest": 34.0,
-    "step": 1.35,
-}
 DEFORM = 0.25  # gentle: eyes 8 % larger
 _EYES = 40.0, 72.0  # pixels between the eyes in the working picture, fewest and most
 _LEAST_DETAIL, _MOST_DETAIL = 0.5, 1.25  # of the working picture, relative to a scene's
@@ -72,7 +63,7 @@ def draw(
     faces = find_faces(pixels) if faces is None else faces
     if not faces:
         return scene.draw(pixels, look, detail)
-    look = dataclasses.replace(look, **BOLD)
+    look = bold(look)
     photo = _working_picture(pixels, faces, look.side * detail)
     scale = np.array([photo.shape[1] / pixels.shape[1], photo.shape[0] / pixels.shape[0]], np.float32)
     points = [(face.landmarks + 0.5) * scale - 0.5 for face in faces]
@@ -87,8 +78,22 @@ def draw(
     color, strength = scene.paint(clean, look), lines.ink(scene.denoise(clean), look)
     for shape in shapes:
         color = color if look.paper else keep_tone(color, photo, shape)
-        color, strength = draw_features(color, strength, photo, shape, look)
+        color, strength = draw_features(color, strength, photo, shape)
     return scene.render(color, strength, pixels.shape, look)
+
+
+def bold(look: Look) -> Look:
+    """The look with heavier outlines: on skin there are few lines, so more of the others are wanted."""
+    return dataclasses.replace(
+        look,
+        line_sigma=1.2 * look.line_sigma,
+        line_threshold=0.8 * look.line_threshold,
+        line_shortest=1.13 * look.line_shortest,
+        step=look.step - 0.25,
+        contour=1.8 * look.contour,
+        contour_threshold=0.77 * look.contour_threshold,
+        outline=min(1.0, 1.5 * look.outline),
+    )
 
 
 def _working_picture(pixels: NDArray[np.uint8], faces: Sequence[Face], side: float) -> Array:
