@@ -47,7 +47,7 @@ def scenes(style: str) -> Rows:
 def drawings() -> Rows:
     """How close to its style each shipped network comes, beside the untouched photos."""
     found = [["network", "photos, untouched", "its drawings", "the style against itself"]]
-    for style in ("fsgan_pepper", "fsgan_ink", "afgan_portrait"):
+    for style in ("fsgan_pepper", "fsgan_ink"):
         rows = {row["pictures"]: row for row in rows_of(f"{style}.csv") if row.get("source", "all") == "all"}
         names = ("photos", style, "style against itself")
         found.append([f"`{style}`", *(plus_minus(rows[name], "kid_lite0") for name in names)])
@@ -66,29 +66,36 @@ def panel() -> Rows:
     return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
 
-def portraits() -> Rows:
-    """The portrait network, its teacher and the untouched portraits."""
-    head = [
-        "portraits",
-        "KID to anime faces",
-        "mask IoU",
-        "background PSNR",
-        "skin lightness against the photo",
-    ]
-    found = [head]
-    for row in rows_of("afgan_portrait.csv"):
-        if row["source"] == "all" and row["pictures"] != "style against itself":
-            drawn = row["pictures"] != "photos"
-            r, shift = (float(row[f"skin_lightness_{name}"]) for name in ("correlation", "shift"))
-            found.append(
-                [
-                    row["pictures"],
-                    plus_minus(row, "kid_lite0"),
-                    f"{float(row['mask_iou']):.3f}" if row["mask_iou"] else "",
-                    f"{float(row['background_psnr']):.1f} dB" if row["background_psnr"] else "",
-                    f"r {r:.3f}, {shift:+.1f} L*" if drawn else "",
-                ]
-            )
+def likeness() -> Rows:
+    """How much of a person stays in each style's drawings, and how drawn they are."""
+    head = {
+        "landmarks": "landmarks moved",
+        "skin": "skin ΔE",
+        "hair": "hair",
+        "eyes": "eyes",
+        "beard": "mouth, beard",
+        "lost": "no face found",
+        "ink": "ink",
+        "roughness": "roughness",
+    }
+    found = [["style", "skin tone", "people", *head.values()]]
+    for row in rows_of("likeness.csv"):
+        values = [f"{float(row[m]):.3f}" if row[m] else "" for m in head]
+        values[1] = (
+            f"{float(row['skin']):.1f} ({float(row['skin_low']):.1f} to {float(row['skin_high']):.1f})"
+        )
+        found.append([row["style"], row["tone"], row["people"], *values])
+    return found
+
+
+def faces() -> Rows:
+    """Recall and false alarms of the detector and of the cascade before it."""
+    rows = {(row["condition"], row["detector"]): row for row in rows_of("face_detection.csv")}
+    found = [["condition", "people", "recall", "of the cascade", "false alarms a picture", "of the cascade"]]
+    for condition in dict.fromkeys(name for name, _ in rows):
+        pair = [rows[condition, detector] for detector in ("networks", "cascade")]
+        measures = (row[m] for m in ("recall", "false_alarms") for row in pair)
+        found.append([condition, pair[0]["people"], *measures])
     return found
 
 
@@ -151,7 +158,8 @@ TABLES = {
     "moods": lambda: moods(("accuracy", "balanced_accuracy", "log_loss"), tuple(MODELS)[:3]),
     "fsgan_pepper": lambda: scenes("fsgan_pepper"),
     "fsgan_ink": lambda: scenes("fsgan_ink"),
-    "portraits": portraits,
+    "likeness": likeness,
+    "faces": faces,
     "costs": lambda: costs(short=False),
     "all_moods": lambda: moods(tuple(METRICS), tuple(MODELS)),
 }

@@ -46,6 +46,7 @@ def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Co
         lambda share: context.progress(0.05 + 0.85 * share, "Drawing"),
         preserve_color=options.preserve_color,
         detail=options.detail,
+        deform=options.deform,
         runtime=options.runtime,
         device=options.device,
     )
