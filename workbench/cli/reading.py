@@ -101,13 +101,7 @@ def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list
 
 
 def _entry(path: Path, found: Reading) -> dict:
-    return {
-        "path": str(path),
-        "model": found.model,
-        "top": found.top,
-        "calibrated": bool(found.calibrated),
-        "probabilities": {name: float(value) for name, value in found.probabilities.items()},
-    }
+    return {"path": str(path), **found.as_dict()}
 
 
 def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen: dict) -> dict:
@@ -124,4 +118,5 @@ def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen:
 
 def _reading_line(entry: dict) -> str:
     ranked = sorted(entry["probabilities"].items(), key=lambda item: -item[1])
-    return f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
+    line = f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
+    return line + (". Unlike the pictures that the model learnt from: do not rely on it" * entry["unlike"])
