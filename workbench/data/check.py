@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from workbench.core.errors import ImageError
-from workbench.data import duplicates
+from workbench.data import duplicates, painters
 from workbench.data.images import read_image
 from workbench.data.paintings import NEAR_DUPLICATES, Paintings, list_paintings
 
@@ -68,6 +68,9 @@ class DataCard:
     alike: tuple[Alike, ...]  # same hand and motif (SAME > cosine ≥ SERIES)
     near_duplicates_checked: bool
     groups_if_joined: int  # number of groups if near-duplicates share one
+    merged: tuple[painters.Merge, ...]  # painters' names that were replaced, and why
+    near_names: tuple[tuple[str, str], ...]  # names that may be one painter's
+    contradicted: tuple[str, ...]  # pictures whose label has fewer votes than another class
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -79,7 +82,7 @@ class DataCard:
     def to_dict(self) -> dict:
         """All fields as values that JSON can hold."""
         plain = dataclasses.asdict(self)
-        for name in ("same", "alike"):
+        for name in ("same", "alike", "merged"):
             plain[name] = [pair._asdict() for pair in getattr(self, name)]
         return {"ok": self.ok, **plain}
 
@@ -148,6 +151,9 @@ def check_dataset(
         alike=tuple(pair for pair in alike if pair.similarity < duplicates.SAME),
         near_duplicates_checked=near_duplicates,
         groups_if_joined=len(set(joined.tolist())),
+        merged=listing.merged,
+        near_names=tuple(painters.near_names(data.groups.tolist())) if data.grouped else (),
+        contradicted=_contradicted(data),
     )
     torn = [m for m in equal if len(set(data.labels[list(m)])) > 1]
     divided = [m for m in equal if data.grouped and len(set(data.groups[list(m)])) > 1]
@@ -205,6 +211,20 @@ def _notes(card: DataCard) -> tuple[str, ...]:
             f"{_count(apart, 'pair')} of one hand and motif in two groups "
             f"({sum(not pair.same_class for pair in apart)} across classes); grouping by "
             f'"{NEAR_DUPLICATES}" leaves {card.groups_if_joined} of {card.groups} groups: {_pairs(apart)}'
+        )
+    if card.merged:
+        lines = "".join(f"\n      {m.name} = {m.painter} ({m.reason})" for m in card.merged[:SHOWN])
+        more = "\n      …" * (len(card.merged) > SHOWN)
+        found.append(f"{_count(card.merged, 'name')} replaced, so that a painter has one: {lines}{more}")
+    if card.near_names:
+        found.append(
+            f"{_count(card.near_names, 'pair')} of names that may be one painter's: "
+            f"{_some(f'{a} ~ {b}' for a, b in card.near_names)}"
+        )
+    if card.contradicted:
+        found.append(
+            f"{_count(card.contradicted, 'picture')} for whose label fewer raters voted than for another: "
+            f"{_some(card.contradicted)}"
         )
     if not card.grouped_by:
         found.append("no painters are known: scores over plain folds may be too good")
@@ -270,6 +290,13 @@ def _describe(data: Paintings, pair: duplicates.Pair) -> Alike:
         bool(data.labels[i] == data.labels[j]),
         bool(data.groups[i] == data.groups[j]),
     )
+
+
+def _contradicted(data: Paintings) -> tuple[str, ...]:
+    if data.votes is None:
+        return ()
+    own = data.votes[np.arange(len(data)), data.labels]
+    return tuple(np.array(data.paths, dtype=object)[own < data.votes.max(1) - 1e-9].tolist())
 
 
 def _groups_of_class(data: Paintings) -> dict[str, int]:
