@@ -73,8 +73,8 @@ class StatisticsConfig:
     eval_crops: tuple[Crop, ...] = ((224, 3), (336, 3))  # (short side, count) at native scale
     novelty_components: int = 32  # of the score that tells pictures unlike the training ones; 0 is none
     covariance_stage: int = 5  # of the first network: its channels' covariances are read as well; 0 is none
-    hard_share: float = 0.5  # of the target that is the label; the rest is the raters' votes, if any
-    class_weight_power: float = 0.5  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
+    hard_share: float = 0.25  # of the target that is the label; the rest is the raters' votes, if any
+    class_weight_power: float = 0.0  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
     calibrate_to: Calibration = (
         "votes"  # what the probabilities match: the raters' votes, if any, or the label
     )

@@ -41,6 +41,12 @@ class Alike(NamedTuple):
     similarity: float  # cosine in [-1, 1]
     same_class: bool
     same_group: bool
+    keypoints: int  # local features that agree; 0: judged by the cosine alone
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both show one picture, and not only one hand and motif."""
+        return self.keypoints > 0 or self.similarity >= duplicates.SAME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +70,7 @@ class DataCard:
     loose: tuple[str, ...]  # pictures beside the class folders
     empty: tuple[str, ...]  # class folders without pictures
     equal: tuple[tuple[str, ...], ...]  # byte-identical files
-    same: tuple[Alike, ...]  # one picture photographed twice, judged by features (cosine ≥ SAME)
+    same: tuple[Alike, ...]  # one picture photographed twice, by cosine ≥ SAME or local features
     alike: tuple[Alike, ...]  # same hand and motif (SAME > cosine ≥ SERIES)
     near_duplicates_checked: bool
     groups_if_joined: int  # number of groups if near-duplicates share one
@@ -100,7 +106,7 @@ def check_dataset(
     Args:
         root: folder with one sub-folder per class, or with a table (see ``read_paintings``).
         ratings: the table, if it is not ``ratings.csv`` in ``root``.
-        near_duplicates: also compare the features of all pairs of pictures (about 0.15 s per picture).
+        near_duplicates: also compare the features of all pairs of pictures (about 0.5 s per picture).
         cache: a file for the features, see ``turned_features``.
         progress: show progress bars.
 
@@ -122,8 +128,12 @@ def check_dataset(
     pairs = []
     if near_duplicates and len(data) > 1:
         features = duplicates.turned_features(data.root, data.paths, cache, progress)
-        repeated = {frozenset((a, b)) for members in equal for a in members for b in members if a < b}
-        pairs = [p for p in duplicates.similar_pairs(features) if frozenset(p[:2]) not in repeated]
+        equal_pairs = {frozenset((a, b)) for members in equal for a in members for b in members if a < b}
+        repeated = set(equal_pairs)
+        sure = duplicates.same_paintings(data.root, data.paths, features, progress=progress)
+        repeated |= {frozenset(p[:2]) for p in sure}
+        pairs = [p for p in sure if frozenset(p[:2]) not in equal_pairs]
+        pairs += [p for p in duplicates.similar_pairs(features) if frozenset(p[:2]) not in repeated]
     joined = duplicates.merge_groups(data.groups, [*equal, *(p[:2] for p in pairs)])
     alike = [_describe(data, pair) for pair in pairs]
     counts = np.bincount(data.labels, minlength=len(data.classes))
@@ -147,8 +157,8 @@ def check_dataset(
         loose=listing.loose,
         empty=listing.empty,
         equal=tuple(tuple(data.paths[i] for i in members) for members in equal),
-        same=tuple(pair for pair in alike if pair.similarity >= duplicates.SAME),
-        alike=tuple(pair for pair in alike if pair.similarity < duplicates.SAME),
+        same=tuple(pair for pair in alike if pair.is_same),
+        alike=tuple(pair for pair in alike if not pair.is_same),
         near_duplicates_checked=near_duplicates,
         groups_if_joined=len(set(joined.tolist())),
         merged=listing.merged,
@@ -189,11 +199,11 @@ def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[
         found.append(f"{_count(divided, 'picture')} in two groups (equal files): {_some(map(_and, divided))}")
     labels = [pair for pair in card.same if not pair.same_class]
     if labels:
-        found.append(f"{_count(labels, 'picture')} photographed twice, under two labels: {_pairs(labels)}")
+        found.append(f"{_count(labels, 'picture')} shown twice, under two labels: {_pairs(labels)}")
     leaks = [pair for pair in card.same if pair.same_class and not pair.same_group]
     if leaks:
         found.append(
-            f"{_count(leaks, 'picture')} photographed twice, in two groups: a split between them leaks "
+            f"{_count(leaks, 'picture')} shown twice, in two groups: a split between them leaks "
             f'(group by "{NEAR_DUPLICATES}"): {_pairs(leaks)}'
         )
     return tuple(found)
@@ -289,6 +299,7 @@ def _describe(data: Paintings, pair: duplicates.Pair) -> Alike:
         round(pair.similarity, 4),
         bool(data.labels[i] == data.labels[j]),
         bool(data.groups[i] == data.groups[j]),
+        pair.keypoints,
     )
 
 
