@@ -131,37 +131,65 @@ METRICS = {
     "log_loss": "log-loss",
     "log_loss_votes": "log-loss against votes",
 }
-MODELS = {
-    "mood_statistics": "`mood_statistics`",
+MODELS = {  # each adds something to the one before
     "linear_probe_squeezed": "linear probe, picture squeezed",
-    "linear_probe_views": "linear probe, same views",
-    "mood_statistics - linear_probe_squeezed": "difference from the first probe",
-    "mood_statistics - linear_probe_views": "difference from the second",
+    "linear_probe_views": "linear probe, seven views",
+    "soft_probe_views": "fitted to votes, too",
+    "stage_statistics_one_network": "statistics of all stages",
+    "stage_statistics_all_networks": "and of a second network",
+    "mood_statistics": "and covariances: `mood_statistics`",
 }
 
 
-def moods(metrics: tuple[str, ...], models: tuple[str, ...]) -> Rows:
-    """Scores of the mood classifier and of what it is compared with, with 95 % intervals."""
+def moods(metrics: tuple[str, ...], models: tuple[str, ...] = tuple(MODELS)) -> Rows:
+    """Scores of the mood classifier and of each step on the way to it, with 95 % intervals."""
     found = {}
     for row in rows_of("mood_statistics_summary.csv"):
-        sign = "+" if " - " in row["model"] else ""
-        low, high = (f"{float(row[name]):{sign}.3f}" for name in ("low", "high"))
-        found[row["model"], row["metric"]] = f"{float(row['estimate']):{sign}.3f} ({low} to {high})"
-    head = ["", *(MODELS[model] for model in models)]
-    return [head, *([METRICS[m], *(found[model, m] for model in models)] for m in metrics)]
+        low, high = (f"{float(row[name]):.3f}" for name in ("low", "high"))
+        found[row["model"], row["metric"]] = f"{float(row['estimate']):.3f} ({low} to {high})"
+    head = ["", *(METRICS[metric] for metric in metrics)]
+    return [head, *([MODELS[model], *(found[model, m] for m in metrics)] for model in models)]
+
+
+NOVELTY = {
+    "scene_photos": "photos of scenes",
+    "portrait_photos": "photos of people",
+    "western_style": "western paintings",
+    "children_emotion": "children's drawings",
+    "atelier": "painted by the atelier",
+}
+
+
+def novelty() -> Rows:
+    """How pictures of other kinds are met by the mood classifier, with 95 % intervals."""
+    found = {(row["set"], row["measure"]): row for row in rows_of("novelty_summary.csv")}
+    body = []
+    for name, words in NOVELTY.items():
+        cells = [found[name, "auc"]["pictures"]]
+        for measure in ("unlike", "auc", "top_probability"):
+            row = found[name, measure]
+            cells.append(
+                f"{float(row['estimate']):.3f} ({float(row['low']):.3f} to {float(row['high']):.3f})"
+            )
+        body.append([words, *cells])
+    return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
 TABLES = {
     "drawings": drawings,
     "panel": panel,
     "speed": lambda: costs(short=True),
-    "moods": lambda: moods(("accuracy", "balanced_accuracy", "log_loss"), tuple(MODELS)[:3]),
+    "moods": lambda: moods(
+        ("accuracy", "balanced_accuracy", "log_loss_votes"),
+        ("linear_probe_squeezed", "linear_probe_views", "mood_statistics"),
+    ),
     "fsgan_pepper": lambda: scenes("fsgan_pepper"),
     "fsgan_ink": lambda: scenes("fsgan_ink"),
     "likeness": likeness,
     "faces": faces,
     "costs": lambda: costs(short=False),
-    "all_moods": lambda: moods(tuple(METRICS), tuple(MODELS)),
+    "all_moods": lambda: moods(tuple(METRICS)),
+    "novelty": novelty,
 }
 
 

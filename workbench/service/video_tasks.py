@@ -68,7 +68,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     pixels = frame_at(inputs[0], options.at, options.scale)
     write_png(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
-    draw = style.drawer(options.strength, options.runtime, options.device)
+    draw = style.drawer(options.strength, options.runtime, options.device, detail=options.detail)
     start = time.perf_counter()
     drawing = draw([pixels])[0]
     seconds = time.perf_counter() - start
@@ -108,6 +108,7 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
         options.scale,
         options.runtime,
         options.temporal,
+        detail=options.detail,
         chunk=chunk,
         progress=tell,
         cancelled=context.cancelled,

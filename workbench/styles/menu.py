@@ -35,12 +35,17 @@ class DrawnStyle(Style):
 
     look: str
     kind = "drawing"
+    grows = True
 
     def load(self, runtime: str, device: Any) -> Draw:
         """See :meth:`Style.load`."""
+        return self.load_at(1.0, runtime, device)
+
+    def load_at(self, detail: float, runtime: str, device: Any) -> Draw:
+        """See :meth:`Style.load_at`: lines and areas are enlarged apart."""
         from workbench import drawing
 
-        return lambda pixels, progress: drawing.draw(pixels, self.look)
+        return lambda pixels, progress: drawing.draw(pixels, self.look, detail)
 
 
 _LOOKS = {

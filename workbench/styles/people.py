@@ -62,6 +62,7 @@ class DrawnPeopleStyle(Style):
     """People with their own features, and all else in the same lines and colours; without a network."""
 
     look: str
+    detail: float = DrawOptions().detail
     deform: float = DrawOptions().deform
     kind = "portrait"
     stateful = True  # faces are followed from frame to frame
@@ -71,7 +72,7 @@ class DrawnPeopleStyle(Style):
         """See :meth:`Style.load`."""
         from workbench.drawing import portrait
 
-        return lambda pixels, progress: portrait.draw(pixels, self.look, deform=self.deform)
+        return lambda pixels, progress: portrait.draw(pixels, self.look, self.detail, self.deform)
 
     def load_frames(self, runtime: str, device: torch.device) -> Drawer:
         """See :meth:`Style.load_frames`: a frame that shows no face is drawn as a scene."""
@@ -80,12 +81,12 @@ class DrawnPeopleStyle(Style):
 
         track = FaceTracker()
         return lambda frames: [
-            portrait.draw(frame, self.look, deform=self.deform, faces=track(frame)) for frame in frames
+            portrait.draw(frame, self.look, self.detail, self.deform, track(frame)) for frame in frames
         ]
 
     def adjusted(self, options: DrawOptions) -> Style:
         """See :meth:`Style.adjusted`."""
-        return dataclasses.replace(self, deform=options.deform)
+        return dataclasses.replace(self, detail=options.detail, deform=options.deform)
 
 
 def of_card(card: cards.Card, path: Path) -> PortraitStyle:
