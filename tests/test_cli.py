@@ -1,6 +1,5 @@
 """The commands as a user types them: files, folders, JSON, exit codes, one line for each error."""
 
-import dataclasses
 import json
 import resource
 import subprocess
@@ -267,15 +266,7 @@ def test_a_failed_write_leaves_the_old_file(run, tmp_path, monkeypatch):
 def classifier(monkeypatch):
     """A stand-in with the real classifier's interface that reads the mean brightness."""
 
-    @dataclasses.dataclass(frozen=True)
-    class Reading:
-        model: str
-        probabilities: dict
-        calibrated: bool = True
-
-        @property
-        def top(self):
-            return max(self.probabilities, key=self.probabilities.get)
+    from workbench.classify.readings import Reading
 
     class Classifier:
         @classmethod
@@ -286,7 +277,7 @@ def classifier(monkeypatch):
 
         def classify(self, image):
             light = np.float32(np.asarray(image).mean() / 255)
-            return Reading("mood", {"dark": 1 - light, "light": light})
+            return Reading("mood", {"dark": 1 - light, "light": light}, True)
 
         def classify_all(self, images):
             return [self.classify(image) for image in images]
