@@ -55,14 +55,14 @@ def drawings() -> Rows:
 
 
 def panel() -> Rows:
-    """Mean rank of each stylizer by each question of the blind comparisons; 1 is best of three."""
+    """Mean rank of each stylizer by each question of the blind comparisons; 1 is best of three or four."""
     questions = ("overall", "drawn", "clean")
     ranks: dict[tuple[str, str], dict[str, list[int]]] = {}
     for row in rows_of("panel.csv"):
         of_one = ranks.setdefault((row["photos"], row["stylizer"]), {q: [] for q in questions})
         of_one[row["question"]].append(int(row["rank"]))
     means = {name: [statistics.mean(found[q]) for q in questions] for name, found in ranks.items()}
-    ordered = sorted(means, key=lambda name: (name[0] != "28 held-out photos", means[name]))
+    ordered = sorted(means, key=lambda name: (not name[0].startswith("30"), not name[0].startswith("28"), means[name]))
     return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
 
