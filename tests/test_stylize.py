@@ -42,6 +42,7 @@ def test_menu_has_networks_first_the_default_on_top_then_filters(folder):
     assert list(menu)[:6] == [
         DEFAULT_STYLE,
         "another",
+        "drawn_portrait",
         "drawn_comic",
         "drawn_anime",
         "drawn_ink",

@@ -16,6 +16,7 @@ from workbench.data.images import list_images, read_image
 from workbench.data.paintings import Paintings, read_paintings
 from workbench.data.splits import grouped_folds
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
+from workbench.interpret.measuring import MEASURES, measure, measure_folder
 from workbench.metrics.bootstrap import bootstrap, paired_bootstrap
 from workbench.metrics.classification import classification_report
 from workbench.metrics.kid import kid
@@ -33,6 +34,7 @@ __version__: str
 
 __all__ = [
     "DESCRIPTORS",
+    "MEASURES",
     "Card",
     "Classifier",
     "Explanation",
@@ -71,6 +73,8 @@ __all__ = [
     "load_classifier",
     "load_model",
     "losses",
+    "measure",
+    "measure_folder",
     "metrics",
     "models",
     "open_atelier",

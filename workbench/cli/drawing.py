@@ -91,6 +91,7 @@ def _draw(
         progress,
         preserve_color=options.preserve_color,
         detail=options.detail,
+        deform=options.deform,
         runtime=options.runtime,
         device=options.device,
     )

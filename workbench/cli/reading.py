@@ -28,6 +28,10 @@ def classify(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: an object, or for a folder a list.")
     ] = False,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="OUT.csv", help="Also write a table, one row per picture."),
+    ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(metavar="OUT.png", help="Also write the painting with a heat map of where it looked."),
@@ -54,11 +58,12 @@ def classify(
 
     if explain is not None:
         check_output(explain)
-        if source.is_dir():
-            raise ImageError("Expected one picture for --explain but got a folder. Give one picture.")
+    if explain is not None and source.is_dir():
+        raise ImageError("Expected one picture for --explain but got a folder. Give one picture.")
     classifier = Classifier.load(DEFAULT_CLASSIFIER if model is None else model, device)
     if source.is_dir():
         entries, failed = _read_folder(classifier, source)
+        _write_table(entries, csv_file)
         if as_json:
             typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
         else:
@@ -66,6 +71,7 @@ def classify(
         return report(failed)
     picture = read_image(source)
     entry = _entry(source, classifier.classify(picture))
+    _write_table([entry], csv_file)
     if explain is not None:
         shown = {"class": class_name or entry["top"], "method": method, "layer": layer}
         entry["explanation"] = _explain(classifier, picture, explain, shown)
@@ -101,13 +107,20 @@ def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list
 
 
 def _entry(path: Path, found: Reading) -> dict:
-    return {
-        "path": str(path),
-        "model": found.model,
-        "top": found.top,
-        "calibrated": bool(found.calibrated),
-        "probabilities": {name: float(value) for name, value in found.probabilities.items()},
-    }
+    return {"path": str(path), **found.as_dict()}
+
+
+def _write_table(entries: list[dict], path: Path | None) -> None:
+    """Path, model, top, a column per class, calibrated, novelty, unlike; error for an unreadable picture."""
+    from workbench.core.runs import write_rows
+
+    if path is not None:
+        rows = [{k: v for k, v in entry.items() if k != "classes"} for entry in entries]
+        write_rows(({**row, **_columns(row.pop("probabilities", {}))} for row in rows), path)
+
+
+def _columns(probabilities: dict[str, float]) -> dict[str, float]:
+    return {f"p_{name}": value for name, value in probabilities.items()}
 
 
 def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen: dict) -> dict:
@@ -124,4 +137,5 @@ def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen:
 
 def _reading_line(entry: dict) -> str:
     ranked = sorted(entry["probabilities"].items(), key=lambda item: -item[1])
-    return f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
+    line = f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
+    return line + (". Unlike the pictures that the model learnt from: do not rely on it" * entry["unlike"])

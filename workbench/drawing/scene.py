@@ -27,6 +27,13 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
     Raises:
         ValueError: pixels of another shape or type, an unknown look, or ``detail`` ≤ 0.
     """
+    look = checked(pixels, look, detail)
+    photo = working_picture(pixels, look.side * detail).astype(np.float32) / 255
+    return render(paint(photo, look), lines.ink(denoise(photo), look), pixels.shape, look)
+
+
+def checked(pixels: NDArray[np.uint8], look: Look | str, detail: float) -> Look:
+    """The look by its name; raises what :func:`draw` raises."""
     if isinstance(look, str):
         if look not in LOOKS:
             raise ValueError(f"Expected `look` to be one of {', '.join(LOOKS)} but got {look!r}.")
@@ -35,15 +42,20 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
         raise ValueError(f"Expected uint8 RGB (H, W, 3) but got {pixels.dtype} of shape {pixels.shape}.")
     if not detail > 0:
         raise ValueError(f"Expected `detail` above 0 but got {detail}.")
-    working = scale.working_picture(pixels, look.side * detail, _MOST, _LONGEST)
-    photo = working.astype(np.float32) / 255
-    color, strength = paint(photo, look), lines.ink(denoise(photo), look)
-    if photo.shape == pixels.shape:
+    return look
+
+
+def render(color: Array, strength: Array, shape: tuple[int, ...], look: Look) -> NDArray[np.uint8]:
+    """Colours and lines of a working picture as a drawing of ``shape`` (H, W, 3)."""
+    if color.shape == shape:
         return _put_ink(color, strength, look)
-    drawing = np.empty_like(pixels)
+    if color.shape[0] > shape[0]:  # of an enlarged photo
+        large = _put_ink(color, strength, look)
+        return np.asarray(cv2.resize(large, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    drawing = np.empty(shape, np.uint8)
     strength = cv2.GaussianBlur(strength, (0, 0), 0.7)  # smooths pixel staircases
     low, high = scale.around(color)
-    windows = scale.Windows(photo.shape[:2], pixels.shape[:2])
+    windows = scale.Windows(color.shape[:2], (shape[0], shape[1]))
     for rows, columns in windows:
         hard = (windows.smooth(strength, rows, columns) - 0.42) * windows.factor**0.7 + 0.5
         paints = windows.hard(color, low, high, rows, columns)
@@ -51,8 +63,13 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
     return drawing
 
 
-_MOST = 1.5e6  # pixels of a working picture at most; bounds the memory of scrolls
+LARGEST = 1.5e6  # most pixels of a working picture; bounds the memory of scrolls
 _LONGEST = 30_000  # longest side of a working picture; OpenCV is limited to 32,766
+
+
+def working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[np.uint8]:
+    """``pixels`` scaled down to a short side of ``side`` if larger, within the limits of a drawing."""
+    return scale.working_picture(pixels, side, LARGEST, _LONGEST)
 
 
 def _put_ink(color: Array, strength: Array, look: Look) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from workbench.classify.reading import Classifier, Reading, classifiers
+from workbench.classify.reading import Classifier, classifiers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.files import replacing, write_image, write_whole
 from workbench.data.images import MAX_PIXELS, MOST_DRAWN, read_image
@@ -46,6 +46,7 @@ def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Co
         lambda share: context.progress(0.05 + 0.85 * share, "Drawing"),
         preserve_color=options.preserve_color,
         detail=options.detail,
+        deform=options.deform,
         runtime=options.runtime,
         device=options.device,
     )
@@ -66,7 +67,7 @@ def classify_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Co
     classifier = load_classifier(options.model)
     image = open_picture(inputs[0], context)
     context.progress(0.2, "Reading")
-    write_json(context.out / "reading.json", _as_json(classifier.classify(image)))
+    write_json(context.out / "reading.json", classifier.classify(image).as_dict())
 
 
 def explain_picture(inputs: tuple[Path, ...], options: ExplainOptions, context: Context) -> None:
@@ -98,7 +99,7 @@ def measure_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Con
     readings = []
     for done, name in enumerate(others):
         context.progress(0.5 + 0.5 * done / len(others), "Asking the other models")
-        readings.append(_as_json(Classifier.load(name).classify(image)))
+        readings.append(Classifier.load(name).classify(image).as_dict())
     known = {name: None if value != value else float(value) for name, value in values.items()}
     write_facts(context, {"values": known, "readings": readings})
 
@@ -186,13 +187,3 @@ def write_facts(context: Context, facts: dict[str, Any]) -> None:
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write JSON whole or not at all."""
     write_whole((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), path)
-
-
-def _as_json(reading: Reading) -> dict[str, Any]:
-    return {
-        "model": reading.model,
-        "classes": list(reading.probabilities),
-        "probabilities": {label: float(value) for label, value in reading.probabilities.items()},
-        "top": reading.top,
-        "calibrated": bool(reading.calibrated),
-    }

@@ -115,11 +115,9 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
     )
     if result.damaged:
         context.remark(f"{result.damaged} damaged packets of the file could not be read and are missing.")
-    if result.unchanged == result.frames and options.strength and style.needs:
-        context.remark(
-            "No face was found in any frame, so nothing was drawn. Faces must look at the camera; to redraw "
-            "the scene as well, choose another style."
-        )
+    if result.missing and options.strength:
+        done = "nothing was drawn" if style.needs else "the film was drawn as a scene"
+        context.remark(f"Expected {result.missing} but found none in the film, so {done}.")
     if chunk is None:
         _finish(inputs[0], result.frames, result.seconds, context)
 

@@ -22,6 +22,7 @@ class DrawOptions:
     detail: Annotated[float, Range(0.25, 16.0)] = (
         1.0  # of large pictures: 2 has lines half as wide and regions half as large; 16 draws all pixels
     )
+    deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
     runtime: Literal["torch", "torch-bf16", "onnx"] = (
         "torch"  # what runs the network; onnx needs the extra `export`; `workbench bench` tells the fastest
     )

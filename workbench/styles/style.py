@@ -41,6 +41,7 @@ class Style(abc.ABC):
     licence: str
     kind: ClassVar[str] = "style"  # "network", "portrait" or "filter"
     needs: ClassVar[str] = ""  # what a picture must show to be drawn at all, e.g. "a face"
+    shows: ClassVar[str] = ""  # what it is meant for, and a film without is worth a word
     runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
     stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
     grows: ClassVar[bool] = False  # whether large pictures are drawn small and the drawing enlarged
@@ -76,6 +77,10 @@ class Style(abc.ABC):
 
         return at_scale
 
+    def adjusted(self, options: DrawOptions) -> Style:
+        """The style with what can be chosen for styles of its kind alone."""
+        return self
+
     @property
     def halo(self) -> int | None:
         """How many pixels around it a pixel of the drawing depends on; None if on the whole picture."""
@@ -94,6 +99,7 @@ class Style(abc.ABC):
         *,
         preserve_color: float = 0.0,
         detail: float = 1.0,
+        deform: float = DrawOptions.deform,
         runtime: str = "torch",
         device: str | None = None,
     ) -> Pixels:
@@ -105,8 +111,8 @@ class Style(abc.ABC):
         Returns:
             New pixels of the same shape.
         """
-        chosen = _checked(strength=strength, preserve_color=preserve_color, detail=detail)
-        draw = self.load_at(chosen.detail, runtime, self._place(runtime, device))
+        chosen = _checked(strength=strength, preserve_color=preserve_color, detail=detail, deform=deform)
+        draw = self.adjusted(chosen).load_at(chosen.detail, runtime, self._place(runtime, device))
         drawn = draw(pixels, progress) if chosen.strength > 0 else pixels.copy()
         if chosen.strength > 0 and chosen.preserve_color > 0:
             drawn = with_chroma_of(pixels, drawn, chosen.preserve_color)
@@ -123,6 +129,7 @@ class Style(abc.ABC):
         device: str | None = None,
         *,
         detail: float = 1.0,
+        deform: float = DrawOptions.deform,
     ) -> Drawer:
         """The function that draws the frames of one film, each (H, W, 3) uint8.
 
@@ -130,10 +137,11 @@ class Style(abc.ABC):
         A frame that shows nothing that the style :attr:`needs` comes back itself, undrawn.
 
         Args:
-            strength, runtime, device, detail: as for :meth:`draw`.
+            strength, runtime, device, detail, deform: as for :meth:`draw`.
         """
-        share = _checked(strength=strength, detail=detail).strength
-        draw = self.load_frames(runtime, self._place(runtime, device))
+        chosen = _checked(strength=strength, detail=detail, deform=deform)
+        share = chosen.strength
+        draw = self.adjusted(chosen).load_frames(runtime, self._place(runtime, device))
         if self.grows:
             draw = _at_scale(draw, scale.SIDE * detail)
         if share == 0:

@@ -326,7 +326,7 @@ class UGATITConfig(StylizerConfig):
 @_recipe("afgan", "afgan:AFGAN")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PortraitConfig(TrainingConfig):
-    """Distilled from a drawn teacher, then adversarial on frozen features and attended patches."""
+    """Distilled from the drawn portrait, then adversarial on frozen features and attended patches."""
 
     publication: ClassVar[type[Publication]] = PortraitPublication
     places: ClassVar[tuple[str, ...]] = ("portraits", "annotations", "scenes", "style", "out")
@@ -337,7 +337,7 @@ class PortraitConfig(TrainingConfig):
     style: str  # folder of anime faces, 50 or more
     architecture: str = "afgan_small"
     steps: Positive = 6000
-    distil_steps: Count = 5000
+    distil_steps: Count = 6000  # the anime faces of the last phase pull away from the person's own
     batch: Annotated[int, Range(2)] = 8
     crop: Crop = 152
     lr: Weight = 2.5e-4
@@ -347,7 +347,6 @@ class PortraitConfig(TrainingConfig):
     held_out: Share = 0.17  # of the people: half choose the weights, half measure the chosen ones
     interocular_px: tuple[float, float] = (24.0, 48.0)  # least and largest distance between the eyes
     dark_skin_fraction: Share = 0.25  # of training portraits, seen with dark skin too
-    rare_repeats: Positive = 3  # how many times as often the bald and those with glasses are seen
     drawing: dict = dataclasses.field(default_factory=dict)  # changes to the teacher's settings
     noise: Weight = 0.08  # std of noise before the frozen features
     face_side: Weight = 4.0  # side of the square that discriminators see, in distances between the eyes
@@ -364,6 +363,6 @@ class PortraitConfig(TrainingConfig):
     w_patch: Weight = 0.5  # adversarial, patches weighed by attention
 
     def __post_init__(self):
-        from workbench.drawing.portrait_teacher import PortraitTeacherConfig
+        from workbench.drawing.portrait import PortraitSettings
 
-        options.build(PortraitTeacherConfig, self.drawing)  # refused before any long work
+        options.build(PortraitSettings, self.drawing)  # refused before any long work

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from workbench.core import options
 from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.drawing.faces import find_faces
 from workbench.styles.menu import get
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.options import VideoOptions
@@ -30,6 +31,7 @@ from workbench.styles.video.writing import Mp4, VideoEncoder, check_target
 
 log = logging.getLogger(__name__)
 
+_LOOK = 5  # of so many frames one is searched for faces, until there is one
 _AHEAD = 4  # frames that may wait between two stages
 
 
@@ -54,6 +56,7 @@ class Result:
     audio: str  # what was done with the sound: "none", "copied (aac)", "encoded again …"
     damaged: int  # packets of the source that could not be decoded and are missing
     unchanged: int  # frames that the style left as they were, as portrait styles do where nobody is seen
+    missing: str = ""  # what the style is meant for and no frame that was looked at shows, e.g. "a face"
 
 
 def stylize_video(
@@ -104,7 +107,8 @@ def stylize_video(
         raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
     blend = TemporalBlend(temporal)
     check_target(target, source)
-    draw = get(style).drawer(strength, runtime, device, detail=detail)
+    chosen = get(style)
+    draw, missing = chosen.drawer(strength, runtime, device, detail=detail), chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
         with Mp4(target, layout.time_base) as file:
@@ -121,6 +125,8 @@ def stylize_video(
                     encoder.write(blend(frame.pixels, drawing), frame.pts, frame.duration)
                     end = frame.pts + frame.duration
                     unchanged += drawing is frame.pixels
+                    if missing and done % _LOOK == 1 and find_faces(frame.pixels):
+                        missing = ""
                     if progress is not None:
                         progress(_progress(done, layout.frames, time.perf_counter() - start))
             encoder.flush()
@@ -128,9 +134,13 @@ def stylize_video(
                 progress(Progress(done, done, time.perf_counter() - start, 0.0))
     if reader.damaged:
         log.warning("%s: %d damaged packets left out", Path(source).name, len(reader.damaged))
+    if missing:
+        log.warning("%s: %s was found in no frame", Path(source).name, missing)
     width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
     seconds = float(end * Fraction(layout.time_base))
-    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged)
+    return Result(
+        Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged, missing
+    )
 
 
 def _drawn(frames: Iterable[Frame], draw: Drawer, batch: int) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
