@@ -321,7 +321,15 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
 
     gr.Button(visible=False).click(
         stylize_file,
-        [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail],
+        [
+            page.photo,
+            page.style,
+            page.strength,
+            page.colours,
+            page.runtime,
+            page.detail,
+            page.deform,
+        ],
         gr.File(visible=False, label="PNG"),
         api_name="stylize",
         concurrency_limit=None,
