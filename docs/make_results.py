@@ -54,15 +54,17 @@ def drawings() -> Rows:
     return found
 
 
-def panel() -> Rows:
-    """Mean rank of each stylizer by each question of the blind comparisons; 1 is best of three."""
+def panel(newest: bool) -> Rows:
+    """Mean rank of each stylizer by each question of the blind comparisons; 1 is best of three or four."""
     questions = ("overall", "drawn", "clean")
     ranks: dict[tuple[str, str], dict[str, list[int]]] = {}
     for row in rows_of("panel.csv"):
+        if newest and row["photos"] != NEWEST_PANEL:
+            continue
         of_one = ranks.setdefault((row["photos"], row["stylizer"]), {q: [] for q in questions})
         of_one[row["question"]].append(int(row["rank"]))
     means = {name: [statistics.mean(found[q]) for q in questions] for name, found in ranks.items()}
-    ordered = sorted(means, key=lambda name: (name[0] != "28 held-out photos", means[name]))
+    ordered = sorted(means, key=lambda name: (name[0] != NEWEST_PANEL, -int(name[0][:2]), means[name]))
     return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
 
@@ -175,9 +177,11 @@ def novelty() -> Rows:
     return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
+NEWEST_PANEL = "30 held-out photos"
 TABLES = {
     "drawings": drawings,
-    "panel": panel,
+    "panel": lambda: panel(newest=True),
+    "all_panels": lambda: panel(newest=False),
     "speed": lambda: costs(short=True),
     "moods": lambda: moods(
         ("accuracy", "balanced_accuracy", "log_loss_votes"),
