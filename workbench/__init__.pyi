@@ -16,6 +16,7 @@ from workbench.data.images import list_images, read_image
 from workbench.data.paintings import Paintings, read_paintings
 from workbench.data.splits import grouped_folds
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
+from workbench.interpret.measuring import MEASURES, data_dictionary, measure
 from workbench.metrics.bootstrap import bootstrap, paired_bootstrap
 from workbench.metrics.classification import classification_report
 from workbench.metrics.kid import kid
@@ -33,6 +34,7 @@ __version__: str
 
 __all__ = [
     "DESCRIPTORS",
+    "MEASURES",
     "Card",
     "Classifier",
     "Explanation",
@@ -57,6 +59,7 @@ __all__ = [
     "create_model",
     "cross_validate",
     "data",
+    "data_dictionary",
     "describe",
     "describe_folder",
     "drawing",
@@ -71,6 +74,7 @@ __all__ = [
     "load_classifier",
     "load_model",
     "losses",
+    "measure",
     "metrics",
     "models",
     "open_atelier",

@@ -14,6 +14,7 @@ import typer
 from workbench import __version__
 from workbench.cli import (
     benchmarks,
+    collections,
     datasets,
     drawing,
     networks,
@@ -39,6 +40,7 @@ for _command in (
     drawing.stylize,
     drawing.video,
     reading.classify,
+    collections.measure,
     networks.models,
     networks.export,
     reports.report,
