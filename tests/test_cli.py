@@ -1,6 +1,8 @@
 """The commands as a user types them: files, folders, JSON, exit codes, one line for each error."""
 
+import csv
 import dataclasses
+import io
 import json
 import resource
 import subprocess
@@ -324,6 +326,12 @@ def test_classify_a_folder(run, tmp_path, classifier):
     assert second["path"] == str(tmp_path / "b.jpg")
     assert "picture" in second["error"]
     assert "b.jpg: " in err
+    code, out, _ = run("classify", tmp_path, "--csv")
+    assert code == 1
+    good, bad = csv.DictReader(io.StringIO(out))
+    assert (good["path"], good["top"], good["p_dark"], good["error"]) == ("a.png", "dark", "1.0", "")
+    assert (bad["path"], bad["top"]) == ("b.jpg", "")
+    assert "picture" in bad["error"]
     code, out, err = run("classify", tmp_path)
     assert code == 1
     assert out == f"{tmp_path / 'a.png'}: dark 100.0%, light 0.0%\n"

@@ -41,12 +41,15 @@ for _command in (
     drawing.video,
     reading.classify,
     collections.measure,
+    collections.embed,
+    collections.neighbours,
     networks.models,
     networks.export,
     reports.report,
     serving.serve,
 ):
     app.command()(_command)
+app.command("map")(collections.map_)
 training.train.command("stylizer")(stylizers.train_stylizer)
 training.train.command("portraits")(stylizers.train_portraits)
 app.add_typer(training.train, name="train")

@@ -28,6 +28,9 @@ def classify(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: an object, or for a folder a list.")
     ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: a row per picture, a column p_CLASS per class.")
+    ] = False,
     explain: Annotated[
         Path | None,
         typer.Option(metavar="OUT.png", help="Also write the painting with a heat map of where it looked."),
@@ -52,6 +55,8 @@ def classify(
     from workbench.core.files import check_output
     from workbench.data.images import read_image
 
+    if as_csv and as_json:
+        raise WorkbenchError("Expected --csv or --json but got both. Give one of them.")
     if explain is not None:
         check_output(explain)
         if source.is_dir():
@@ -61,6 +66,9 @@ def classify(
         entries, failed = _read_folder(classifier, source)
         if as_json:
             typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        elif as_csv:
+            relative = [{**e, "path": Path(e["path"]).relative_to(source).as_posix()} for e in entries]
+            typer.echo(_csv(relative), nl=False)
         else:
             typer.echo("\n".join(_reading_line(entry) for entry in entries if "error" not in entry))
         return report(failed)
@@ -69,8 +77,11 @@ def classify(
     if explain is not None:
         shown = {"class": class_name or entry["top"], "method": method, "layer": layer}
         entry["explanation"] = _explain(classifier, picture, explain, shown)
-    typer.echo(json.dumps(entry, indent=2, ensure_ascii=False) if as_json else _reading_line(entry))
-    if explain is not None and not as_json:
+    if as_csv:
+        typer.echo(_csv([entry]), nl=False)
+    else:
+        typer.echo(json.dumps(entry, indent=2, ensure_ascii=False) if as_json else _reading_line(entry))
+    if explain is not None and not (as_json or as_csv):
         typer.echo(f"{explain}: {entry['explanation']['class']}. {entry['explanation']['trust']}")
     return None
 
@@ -120,6 +131,18 @@ def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen:
     usual = chosen["layer"] in (None, classifier.default_layer)
     trust = reliance(classifier.card.sha256, chosen["method"], usual)
     return {"path": str(target), **chosen, "class": shown.class_name, "trust": trust}
+
+
+def _csv(entries: list[dict]) -> str:
+    """A row per picture; in a folder the paths are relative to it, as in all tables of a folder."""
+    from workbench.core.runs import csv_text
+
+    rows = []
+    for entry in entries:
+        row = {name: entry.get(name, "") for name in ("path", "model", "top", "calibrated")}
+        row |= {f"p_{name}": value for name, value in entry.get("probabilities", {}).items()}
+        rows.append(row if "error" not in entry else row | {"error": entry["error"]})
+    return csv_text(rows)
 
 
 def _reading_line(entry: dict) -> str:
