@@ -1,13 +1,10 @@
 """Landmarks and masks of portraits, for ``workbench train portraits``: FOLDER of photos in, one .npz out.
 
-Needs its own environment, for MediaPipe's wheel holds the models and wants an older numpy:
-
-    python3.11 -m venv annotate && annotate/bin/pip install mediapipe==0.10.14 "numpy<2" "jax<0.5"
-    annotate/bin/python docs/annotate_portraits.py FOLDER annotations.npz
+    python docs/annotate_portraits.py FOLDER annotations.npz
 
 Per picture: ``landmarks/NAME`` (478, 2) float32, the face mesh with irises in pixels, and ``mask/NAME``
 (H, W) uint8, 255 on the person: MediaPipe's selfie segmentation, sharpened by GrabCut, for which a plain
-backdrop is easy. Pictures without a face are listed and left out. Both models are Apache-2.0.
+backdrop is easy. Pictures without a face are listed and left out.
 """
 
 import argparse
@@ -15,8 +12,11 @@ import logging
 from pathlib import Path
 
 import cv2
-import mediapipe as mp
 import numpy as np
+
+from workbench.core.files import replacing
+from workbench.data.images import list_images, read_image
+from workbench.drawing.faces import WEIGHTS, find_faces
 
 log = logging.getLogger(__name__)
 
@@ -46,29 +46,19 @@ def person_mask(photo: np.ndarray, probability: np.ndarray, points: np.ndarray) 
 
 def annotate(folder: Path, out: Path) -> None:
     """Write the annotations of all pictures of ``folder`` to ``out``."""
-    solutions = mp.solutions
-    mesh = solutions.face_mesh.FaceMesh(
-        static_image_mode=True, refine_landmarks=True, max_num_faces=1, min_detection_confidence=0.3
-    )
-    selfie = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
-    found = {}
-    for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png")):
-        photo = cv2.imread(str(file))[..., ::-1]
-        height, width = photo.shape[:2]
-        large = np.ascontiguousarray(
-            cv2.resize(photo, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
-        )
-        faces = mesh.process(large).multi_face_landmarks
+    segmentation, found = cv2.dnn.readNetFromTFLite(str(WEIGHTS / "person.tflite")), {}
+    for file in list_images(folder):
+        photo = np.asarray(read_image(file).convert("RGB"))
+        faces = find_faces(photo)
         if not faces:
             log.warning("no face in %s", file.name)
             continue
-        points = np.float32([(p.x * width, p.y * height) for p in faces[0].landmark])
-        soft = cv2.resize(
-            selfie.process(large).segmentation_mask, (width, height), interpolation=cv2.INTER_AREA
-        )
-        found[f"landmarks/{file.name}"] = points
-        found[f"mask/{file.name}"] = person_mask(photo, soft, points)
-    np.savez_compressed(out, **found)
+        segmentation.setInput(cv2.dnn.blobFromImage(photo, 1 / 255, (256, 256)))
+        soft = cv2.resize(segmentation.forward()[0, 0], photo.shape[1::-1])
+        found[f"landmarks/{file.name}"] = faces[0].landmarks
+        found[f"mask/{file.name}"] = person_mask(photo, soft, faces[0].landmarks)
+    with replacing(out) as partial:
+        np.savez_compressed(partial, **found)
     log.warning("%d portraits annotated in %s", len(found) // 2, out)
 
 

@@ -47,7 +47,7 @@ def scenes(style: str) -> Rows:
 def drawings() -> Rows:
     """How close to its style each shipped network comes, beside the untouched photos."""
     found = [["network", "photos, untouched", "its drawings", "the style against itself"]]
-    for style in ("fsgan_pepper", "fsgan_ink", "afgan_portrait"):
+    for style in ("fsgan_pepper", "fsgan_ink"):
         rows = {row["pictures"]: row for row in rows_of(f"{style}.csv") if row.get("source", "all") == "all"}
         names = ("photos", style, "style against itself")
         found.append([f"`{style}`", *(plus_minus(rows[name], "kid_lite0") for name in names)])
@@ -66,29 +66,36 @@ def panel() -> Rows:
     return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
 
-def portraits() -> Rows:
-    """The portrait network, its teacher and the untouched portraits."""
-    head = [
-        "portraits",
-        "KID to anime faces",
-        "mask IoU",
-        "background PSNR",
-        "skin lightness against the photo",
-    ]
-    found = [head]
-    for row in rows_of("afgan_portrait.csv"):
-        if row["source"] == "all" and row["pictures"] != "style against itself":
-            drawn = row["pictures"] != "photos"
-            r, shift = (float(row[f"skin_lightness_{name}"]) for name in ("correlation", "shift"))
-            found.append(
-                [
-                    row["pictures"],
-                    plus_minus(row, "kid_lite0"),
-                    f"{float(row['mask_iou']):.3f}" if row["mask_iou"] else "",
-                    f"{float(row['background_psnr']):.1f} dB" if row["background_psnr"] else "",
-                    f"r {r:.3f}, {shift:+.1f} L*" if drawn else "",
-                ]
-            )
+def likeness() -> Rows:
+    """How much of a person stays in each style's drawings, and how drawn they are."""
+    head = {
+        "landmarks": "landmarks moved",
+        "skin": "skin ΔE",
+        "hair": "hair",
+        "eyes": "eyes",
+        "beard": "mouth, beard",
+        "lost": "no face found",
+        "ink": "ink",
+        "roughness": "roughness",
+    }
+    found = [["style", "skin tone", "people", *head.values()]]
+    for row in rows_of("likeness.csv"):
+        values = [f"{float(row[m]):.3f}" if row[m] else "" for m in head]
+        values[1] = (
+            f"{float(row['skin']):.1f} ({float(row['skin_low']):.1f} to {float(row['skin_high']):.1f})"
+        )
+        found.append([row["style"], row["tone"], row["people"], *values])
+    return found
+
+
+def faces() -> Rows:
+    """Recall and false alarms of the detector and of the cascade before it."""
+    rows = {(row["condition"], row["detector"]): row for row in rows_of("face_detection.csv")}
+    found = [["condition", "people", "recall", "of the cascade", "false alarms a picture", "of the cascade"]]
+    for condition in dict.fromkeys(name for name, _ in rows):
+        pair = [rows[condition, detector] for detector in ("networks", "cascade")]
+        measures = (row[m] for m in ("recall", "false_alarms") for row in pair)
+        found.append([condition, pair[0]["people"], *measures])
     return found
 
 
@@ -124,36 +131,65 @@ METRICS = {
     "log_loss": "log-loss",
     "log_loss_votes": "log-loss against votes",
 }
-MODELS = {
-    "mood_statistics": "`mood_statistics`",
+MODELS = {  # each adds something to the one before
     "linear_probe_squeezed": "linear probe, picture squeezed",
-    "linear_probe_views": "linear probe, same views",
-    "mood_statistics - linear_probe_squeezed": "difference from the first probe",
-    "mood_statistics - linear_probe_views": "difference from the second",
+    "linear_probe_views": "linear probe, seven views",
+    "soft_probe_views": "fitted to votes, too",
+    "stage_statistics_one_network": "statistics of all stages",
+    "stage_statistics_all_networks": "and of a second network",
+    "mood_statistics": "and covariances: `mood_statistics`",
 }
 
 
-def moods(metrics: tuple[str, ...], models: tuple[str, ...]) -> Rows:
-    """Scores of the mood classifier and of what it is compared with, with 95 % intervals."""
+def moods(metrics: tuple[str, ...], models: tuple[str, ...] = tuple(MODELS)) -> Rows:
+    """Scores of the mood classifier and of each step on the way to it, with 95 % intervals."""
     found = {}
     for row in rows_of("mood_statistics_summary.csv"):
-        sign = "+" if " - " in row["model"] else ""
-        low, high = (f"{float(row[name]):{sign}.3f}" for name in ("low", "high"))
-        found[row["model"], row["metric"]] = f"{float(row['estimate']):{sign}.3f} ({low} to {high})"
-    head = ["", *(MODELS[model] for model in models)]
-    return [head, *([METRICS[m], *(found[model, m] for model in models)] for m in metrics)]
+        low, high = (f"{float(row[name]):.3f}" for name in ("low", "high"))
+        found[row["model"], row["metric"]] = f"{float(row['estimate']):.3f} ({low} to {high})"
+    head = ["", *(METRICS[metric] for metric in metrics)]
+    return [head, *([MODELS[model], *(found[model, m] for m in metrics)] for model in models)]
+
+
+NOVELTY = {
+    "scene_photos": "photos of scenes",
+    "portrait_photos": "photos of people",
+    "western_style": "western paintings",
+    "children_emotion": "children's drawings",
+    "atelier": "painted by the atelier",
+}
+
+
+def novelty() -> Rows:
+    """How pictures of other kinds are met by the mood classifier, with 95 % intervals."""
+    found = {(row["set"], row["measure"]): row for row in rows_of("novelty_summary.csv")}
+    body = []
+    for name, words in NOVELTY.items():
+        cells = [found[name, "auc"]["pictures"]]
+        for measure in ("unlike", "auc", "top_probability"):
+            row = found[name, measure]
+            cells.append(
+                f"{float(row['estimate']):.3f} ({float(row['low']):.3f} to {float(row['high']):.3f})"
+            )
+        body.append([words, *cells])
+    return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
 TABLES = {
     "drawings": drawings,
     "panel": panel,
     "speed": lambda: costs(short=True),
-    "moods": lambda: moods(("accuracy", "balanced_accuracy", "log_loss"), tuple(MODELS)[:3]),
+    "moods": lambda: moods(
+        ("accuracy", "balanced_accuracy", "log_loss_votes"),
+        ("linear_probe_squeezed", "linear_probe_views", "mood_statistics"),
+    ),
     "fsgan_pepper": lambda: scenes("fsgan_pepper"),
     "fsgan_ink": lambda: scenes("fsgan_ink"),
-    "portraits": portraits,
+    "likeness": likeness,
+    "faces": faces,
     "costs": lambda: costs(short=False),
-    "all_moods": lambda: moods(tuple(METRICS), tuple(MODELS)),
+    "all_moods": lambda: moods(tuple(METRICS)),
+    "novelty": novelty,
 }
 
 

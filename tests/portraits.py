@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from workbench.drawing.faces import Face
+
 # mean place of the points that the teacher uses, in units of the distance between the eyes
 MEAN_FACE = {
     2: (-0.01, 0.74),
@@ -99,6 +101,11 @@ def landmarks(x: float, y: float, unit: float) -> np.ndarray:
     for index, place in MEAN_FACE.items():
         points[index] = place
     return points * unit + [x, y]
+
+
+def face_at(x: float, y: float, unit: float) -> Face:
+    """A face whose eyes' middle is at (x, y)."""
+    return Face(landmarks(x, y, unit), 1.0)
 
 
 def with_glasses(photo, points, unit: float, color=(30, 25, 25)):

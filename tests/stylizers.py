@@ -28,11 +28,14 @@ def save_tiny(folder, name="tiny", kind="stylizer", seed=0, **changes):
     return models.save(network, Card(**values | changes), folder)
 
 
-def save_tiny_portrait(folder, name="mine"):
-    """Write a tiny portrait network, which finds nobody; return the path of its weights."""
+def save_tiny_portrait(folder, name="mine", mask=0.0):
+    """Write a tiny portrait network; return the path of its weights. By itself it takes nothing for a person,
+    with a ``mask`` of 9 everything.
+    """
     torch.manual_seed(0)
     arguments = {"widths": (4, 8, 8, 8), "encoder_blocks": 1, "blocks": 1}
     network = models.create("afgan_small", **arguments)
+    torch.nn.init.constant_(network.out.bias[3:], mask)
     values = dict.fromkeys(("title", "description", "limitations", "licence"), "")
     values |= {key: {} for key in ("preprocessing", "training", "metrics")}
     card = Card(

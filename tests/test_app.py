@@ -80,7 +80,7 @@ def test_endpoints(client):
     jobs = ["/cancel_job", "/delete_job", "/my_jobs", "/stylize_video", "/submit_video"]
     assert sorted(endpoints) == sorted(["/classify", "/explain", "/stylize", *jobs])
     names = [p["parameter_name"] for p in endpoints["/stylize"]["parameters"]]
-    assert names == ["image", "style", "strength", "preserve_color", "runtime"]
+    assert names == ["image", "style", "strength", "preserve_color", "runtime", "detail", "deform"]
     needed = [
         p["parameter_name"] for p in endpoints["/stylize"]["parameters"] if not p["parameter_has_default"]
     ]

@@ -1,8 +1,6 @@
 """The commands as a user types them: files, folders, JSON, exit codes, one line for each error."""
 
-import csv
 import dataclasses
-import io
 import json
 import resource
 import subprocess
@@ -12,10 +10,9 @@ import types
 import numpy as np
 import pytest
 from PIL import Image
-from stylizers import save_tiny
+from stylizers import save_tiny, save_tiny_portrait
 
 from workbench import __version__, cli
-from workbench.core import cards
 from workbench.core.errors import UnknownNameError
 from workbench.models import weights
 from workbench.styles.stylize import DEFAULT_STYLE
@@ -126,11 +123,11 @@ def test_a_picture_without_a_face_is_named_in_a_portrait_style(run, tmp_path):
     folder.mkdir()
     Image.fromarray(data.astronaut()[:300, 60:380]).save(folder / "astronaut.png")
     Image.fromarray(data.coffee()[:120, :160]).save(folder / "coffee.png")
-    style = cards.SHIPPED / "afgan_portrait.safetensors"
+    style = save_tiny_portrait(tmp_path / "weights", mask=9.0)
     code, out, err = run("stylize", folder, tmp_path / "out", "--style", style)
     assert code == 1, err
     assert out == f"1 of 2 pictures written to {tmp_path / 'out'}\n"
-    assert "coffee.png: Expected a picture with an upright face" in err
+    assert "coffee.png: Expected a picture with a face" in err
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["astronaut.png"]
     code, _, err = run("stylize", folder, tmp_path / "out2", "--style", style, "--runtime", "onnx")
     assert (code, err.count("\n")) == (2, 1)
@@ -326,12 +323,6 @@ def test_classify_a_folder(run, tmp_path, classifier):
     assert second["path"] == str(tmp_path / "b.jpg")
     assert "picture" in second["error"]
     assert "b.jpg: " in err
-    code, out, _ = run("classify", tmp_path, "--csv")
-    assert code == 1
-    good, bad = csv.DictReader(io.StringIO(out))
-    assert (good["path"], good["top"], good["p_dark"], good["error"]) == ("a.png", "dark", "1.0", "")
-    assert (bad["path"], bad["top"]) == ("b.jpg", "")
-    assert "picture" in bad["error"]
     code, out, err = run("classify", tmp_path)
     assert code == 1
     assert out == f"{tmp_path / 'a.png'}: dark 100.0%, light 0.0%\n"

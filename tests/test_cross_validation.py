@@ -246,11 +246,23 @@ def test_temperature_comes_from_the_other_folds(paintings):
         Fold(0, 0, np.array([0, 1]), hot, labels, 1.0, 1, {}),
         Fold(0, 1, np.array([2, 3]), -hot, labels, 1.0, 1, {}),  # always wrong
     ]
-    first, second = calibration.calibrate_across_folds(folds)
+    first, second = calibration.calibrate_across_folds(folds, np.tile(np.eye(2), (2, 1)))
     assert first[0, 0] == pytest.approx(1 / (1 + np.exp(-4 / 20)), abs=1e-3)  # fold 1 says: trust nothing
     assert second[0, 1] > 0.99  # fold 0 says: trust everything
     with pytest.raises(ValueError, match="every picture"):
         Validation(paintings, tuple(folds)).probabilities()
+
+
+def test_calibrated_to_votes_the_probabilities_are_their_shares(paintings):
+    """Sure of the label where three raters in four name it, it says .75."""
+    votes = 0.5 * paintings.onehot + 0.25
+    rated = dataclasses.replace(paintings, votes=votes)
+    found = validation(rated, rated.labels)
+    to_votes = dataclasses.replace(found, calibrate_to="votes").probabilities()[0]
+    assert to_votes == pytest.approx(votes, abs=1e-3)
+    assert dataclasses.replace(found, calibrate_to="label").probabilities()[0].max(1).min() > 0.99
+    unrated = dataclasses.replace(validation(paintings, paintings.labels), calibrate_to="votes")
+    assert unrated.probabilities()[0].max(1).min() > 0.99  # there are only labels
 
 
 def test_descriptors_are_those_of_the_folder(paintings):

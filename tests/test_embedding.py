@@ -9,8 +9,8 @@ import torch
 import workbench as wb
 from workbench.cli import main
 from workbench.core.errors import WeightsError
+from workbench.core.tables import read_table
 from workbench.interpret.embedding import alike_pairs, embed, nearest, outlier_scores
-from workbench.interpret.measuring import read_table
 
 
 def call(*arguments):

@@ -9,13 +9,14 @@ from PIL import Image
 
 from workbench.core.errors import DatasetError
 from workbench.data.faces import Composites, Portrait, load_portraits, person_of, split_by_person
-from workbench.drawing.portrait_teacher import draw
+from workbench.drawing.faces import Face
+from workbench.drawing.portrait import draw
 
 
 @pytest.fixture(scope="module")
 def portrait():
     photo, landmarks, mask = drawn.portrait()
-    return Portrait(photo, landmarks, mask, draw(photo, landmarks, mask))
+    return Portrait(photo, landmarks, mask, draw(photo, "ink", faces=[Face(landmarks, 1.0)]))
 
 
 def folder_of(tmp_path, count=9):
@@ -119,16 +120,6 @@ def test_the_eyes_come_to_lie_where_the_example_says(portrait):
         rows, columns = np.mgrid[:96, :96]
         found = (columns * weight).sum() / weight.sum(), (rows * weight).sum() / weight.sum()
         np.testing.assert_allclose(found, center, atol=0.8)
-
-
-@pytest.mark.parametrize("judged", [True, False])
-def test_an_example_says_whether_its_face_may_be_judged(portrait, judged):
-    scenes = [np.zeros((120, 140, 3), np.uint8)]
-    portraits = [dataclasses.replace(portrait, judged=judged)]
-    example = Composites(portraits, scenes, 96, (16.0, 26.0), 4, empty=0.5).batch(0, 12)
-    assert example.judged.dtype == bool
-    np.testing.assert_array_equal(example.judged, (example.interocular_px > 0) & judged)
-    assert 0 < np.count_nonzero(example.interocular_px) < 12
 
 
 def test_a_scene_without_a_person_stays_as_it_is(portrait):

@@ -142,7 +142,7 @@ def test_the_tools_are_the_api(page):
     assert len(tools) == len(public_endpoints(page))
     assert "no diagnosis" in tools["classify_file"].description
     arguments = tools["stylize_file"].inputSchema["properties"]
-    assert set(arguments) == {"image", "style", "strength", "preserve_color", "runtime"}
+    assert set(arguments) == {"image", "style", "strength", "preserve_color", "runtime", "detail", "deform"}
     assert all(a["description"] for a in arguments.values())
 
 

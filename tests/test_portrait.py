@@ -1,17 +1,17 @@
 """Redrawing the people of a picture: faces found, crops blended, styles registered."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from portraits import face_at
 from skimage import data
 from stylizers import save_tiny_portrait
 
 from workbench.core.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
 from workbench.drawing import skin
 from workbench.models.afgan import Portrayal
-from workbench.styles import people, portrait
+from workbench.styles import portrait
 from workbench.styles import stylize as stylizer
 
 
@@ -37,29 +37,16 @@ def one_face(monkeypatch, *faces):
     monkeypatch.setattr(portrait, "keep_tone", lambda drawing, *_: drawing)  # paint is no skin
 
 
-def test_a_face_is_found_where_it_is():
-    """The astronaut's eyes, read off the picture, lie at (206, 107) and (243, 112)."""
-    (face,) = portrait.find_faces(data.astronaut())
-    assert abs(face.x - 225) < 12
-    assert abs(face.y - 110) < 12
-    assert 28 < face.interocular_px < 46
-
-
-@pytest.mark.parametrize("size", [(1, 1), (20, 300), (64, 64)])
-def test_no_face_in_a_picture_without_one(size):
-    assert portrait.find_faces(np.full((*size, 3), 127, np.uint8)) == []
-
-
 def test_pixels_outside_the_mask_keep_their_values(monkeypatch):
     photo = np.random.default_rng(0).integers(0, 256, (300, 260, 3), np.uint8)
-    one_face(monkeypatch, portrait.FoundFace(130, 120, 30))
+    one_face(monkeypatch, face_at(130, 120, 30))
     output = portrait.draw(Paint(), photo)
     changed = (output != photo).any(-1)
     rows, columns = np.nonzero(changed)
     assert changed[120:140, 120:140].mean() > 0.95  # white on the face
     assert changed.mean() < 0.4
     assert (output[120:140, 120:140] == 255).all()
-    left, top, right, bottom = portrait._crop_box(portrait.FoundFace(130, 120, 30), photo.shape)
+    left, top, right, bottom = portrait._crop_box(face_at(130, 120, 30), photo.shape)
     assert rows.min() >= top
     assert rows.max() < bottom
     assert columns.min() >= left
@@ -68,7 +55,7 @@ def test_pixels_outside_the_mask_keep_their_values(monkeypatch):
 
 def test_a_drawing_fades_out_where_its_crop_ends_within_the_picture(monkeypatch):
     photo = np.zeros((600, 600, 3), np.uint8)
-    face = portrait.FoundFace(300, 280, 30)
+    face = face_at(300, 280, 30)
     one_face(monkeypatch, face)
     output = portrait.draw(Paint(radius=9.0), photo).astype(int)  # a mask that covers all of the crop
     assert np.abs(np.diff(output[280, :, 0])).max() < 25  # 27 pixels from black to white: no step
@@ -79,14 +66,14 @@ def test_a_drawing_fades_out_where_its_crop_ends_within_the_picture(monkeypatch)
 
 def test_a_drawing_reaches_the_picture_s_own_border(monkeypatch):
     photo = np.zeros((200, 160, 3), np.uint8)
-    one_face(monkeypatch, portrait.FoundFace(80, 80, 40))
+    one_face(monkeypatch, face_at(80, 80, 40))
     output = portrait.draw(Paint(radius=9.0), photo)
     assert (output == 255).all()
 
 
 def test_two_people_do_not_draw_over_each_other(monkeypatch):
     photo = np.zeros((260, 400, 3), np.uint8)
-    faces = portrait.FoundFace(130, 110, 30), portrait.FoundFace(270, 110, 30)
+    faces = face_at(130, 110, 30), face_at(270, 110, 30)
     one_face(monkeypatch, *faces)
     both = portrait.draw(Paint(radius=9.0), photo).astype(int)
     assert both.max() <= 255
@@ -97,7 +84,7 @@ def test_two_people_do_not_draw_over_each_other(monkeypatch):
 
 def test_what_the_network_takes_for_background_is_no_face(monkeypatch):
     photo = np.zeros((200, 200, 3), np.uint8)
-    one_face(monkeypatch, portrait.FoundFace(100, 100, 30))
+    one_face(monkeypatch, face_at(100, 100, 30))
     with pytest.raises(ImageError, match="style for scenes"):
         portrait.draw(Paint(radius=0.0), photo)
 
@@ -111,7 +98,7 @@ def test_without_a_face_the_surroundings_are_all(monkeypatch):
 
 
 def test_people_stand_in_the_redrawn_scene(monkeypatch):
-    one_face(monkeypatch, portrait.FoundFace(100, 90, 20))
+    one_face(monkeypatch, face_at(100, 90, 20))
     photo, base = np.zeros((220, 200, 3), np.uint8), np.full((220, 200, 3), 60, np.uint8)
     output = portrait.draw(Paint(), photo, base)
     assert (output[90, 100] == 255).all()
@@ -120,7 +107,7 @@ def test_people_stand_in_the_redrawn_scene(monkeypatch):
 
 
 def test_the_progress_can_stop_the_work(monkeypatch):
-    one_face(monkeypatch, portrait.FoundFace(50, 50, 15))
+    one_face(monkeypatch, face_at(50, 50, 15))
     seen = []
     portrait.draw(Paint(), np.zeros((100, 100, 3), np.uint8), progress=seen.append)
     assert seen == [1.0]
@@ -132,41 +119,18 @@ def test_the_progress_can_stop_the_work(monkeypatch):
         portrait.draw(Paint(), np.zeros((100, 100, 3), np.uint8), progress=stop)
 
 
-def test_painted_skin_keeps_its_order_and_dark_skin_stays_dark():
-    levels = np.arange(15, 90, 5)
-    painted = [skin.painted(np.float32([level, 14, 18]))[0] for level in levels]
-    assert np.all(np.diff(painted) > 1)
-    assert all(after - before < 13.5 for before, after in zip(levels, painted, strict=True) if before <= 45)
-    assert max(painted) < 95
-    np.testing.assert_array_equal(skin.painted(np.float32([40, 1, 1]))[1:], [0, 0])  # gray stays gray
-
-
 def test_skin_that_was_drawn_too_pale_gets_the_photo_s_tone():
     photo = np.full((120, 100, 3), (86, 56, 44), np.uint8)
     drawing = np.full((120, 100, 3), (240, 205, 185), np.uint8)
     drawing[40:44, 20:80] = 255  # the white of the eyes
     drawing[:20] = (40, 32, 60)  # hair
     kept = skin.keep_tone(drawing, photo, 50, 42, 30)
-    wanted = skin.painted(skin.to_lab(photo)[0, 0])
+    wanted = skin.to_lab(photo)[0, 0]
     np.testing.assert_allclose(skin.to_lab(kept)[60, 50], wanted, atol=1.0)
     assert np.abs(kept[42, 50].astype(int) - 255).max() < 90
     assert np.abs(kept[:20].astype(int) - drawing[:20]).max() <= 2
     far = np.hypot(*np.mgrid[-57:63, -50:50]) > 2.7 * 30
     np.testing.assert_allclose(kept[far], drawing[far], atol=1)
-
-
-def test_one_face_is_not_found_twice():
-    face = portrait.FoundFace
-    kept = portrait._apart([face(100, 100, 40), face(120, 110, 30), face(240, 100, 25)])
-    assert kept == [face(100, 100, 40), face(240, 100, 25)]
-
-
-def test_a_tilted_face_is_found():
-    photo = data.astronaut()[:300, 60:380]
-    turn = cv2.getRotationMatrix2D((165, 108), 22, 1.0)
-    tilted = cv2.warpAffine(photo, turn, photo.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
-    (found,) = portrait.find_faces(tilted)
-    assert np.hypot(found.x - 165, found.y - 108) < 20
 
 
 @pytest.fixture
@@ -192,33 +156,25 @@ def test_a_portrait_style_that_is_not_there_is_unknown():
         stylizer.stylize(Image.new("RGB", (20, 20)), "nobody")
 
 
-needs_weights = pytest.mark.skipif(
-    people.FUSED not in stylizer.styles(), reason="the weights are not installed"
-)
-
-
-@needs_weights
-def test_the_menu_has_both_portrait_styles():
+def test_the_menu_has_the_drawn_portrait():
     known = stylizer.styles()
-    assert known["afgan_portrait"].kind == known[people.FUSED].kind == "portrait"
+    assert known["drawn_portrait"].kind == "portrait"
     assert next(iter(known)) == stylizer.DEFAULT_STYLE
+    assert stylizer.get("portrait_and_scene").name == "drawn_portrait"  # as it was called
 
 
-@needs_weights
-def test_the_astronaut_becomes_an_anime_portrait_and_her_background_stays():
-    photo = data.astronaut()[:360, 40:420]
-    drawing = np.asarray(stylizer.stylize(Image.fromarray(photo), "afgan_portrait"))
-    assert drawing.shape == photo.shape
-    face = np.abs(drawing[80:140, 150:210].astype(int) - photo[80:140, 150:210]).mean()
-    assert face > 15
-    np.testing.assert_array_equal(drawing[:, -20:], photo[:, -20:])
+def test_how_far_a_face_is_exaggerated_can_be_chosen():
+    photo = Image.fromarray(data.astronaut()[:220, 120:330])
+    plain, default, strong = (
+        np.asarray(stylizer.stylize(photo, "drawn_portrait", deform=d), int) for d in (0.0, 0.25, 1.0)
+    )
+    np.testing.assert_array_equal(np.asarray(stylizer.stylize(photo, "drawn_portrait")), default)
+    assert np.abs(strong - plain).mean() > np.abs(default - plain).mean() > 0
+    with pytest.raises(WorkbenchError, match="deform"):
+        stylizer.stylize(photo, "drawn_portrait", deform=1.5)
 
 
-@needs_weights
-def test_the_joint_style_redraws_scenes_without_people_too():
+def test_a_picture_without_people_is_drawn_as_a_scene():
     photo = Image.fromarray(data.coffee()[:160, :200])
-    joint = np.asarray(stylizer.stylize(photo, people.FUSED))
-    scene = np.asarray(stylizer.stylize(photo, "fsgan_pepper"))
-    np.testing.assert_array_equal(joint, scene)
-    with pytest.raises(ImageError, match="found none"):
-        stylizer.stylize(photo, "afgan_portrait")
+    joint = np.asarray(stylizer.stylize(photo, "drawn_portrait"))
+    np.testing.assert_array_equal(joint, np.asarray(stylizer.stylize(photo, "drawn_comic")))

@@ -10,7 +10,7 @@ from browsing import chromium, hold_next
 from PIL import Image
 
 from workbench import models
-from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier
+from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier, Reading
 from workbench.data.images import read_image
 from workbench.service import picture_tasks
 from workbench.service.engines.worker import Context
@@ -84,7 +84,7 @@ def measured(path, model, folder):
     picture_tasks.measure_picture((path,), ReadOptions(model), Context(folder))
     found = json.loads((folder / "facts.json").read_text())
     reading = Classifier.load(model).classify(read_image(path))
-    return found["values"], [reading, *map(read.as_reading, found["readings"])]
+    return found["values"], [reading, *map(Reading.from_dict, found["readings"])]
 
 
 def test_what_follows_the_mood(photo, tmp_path):

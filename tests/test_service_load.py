@@ -174,14 +174,16 @@ def test_a_film_that_was_cut_off_says_so(real, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_film_that_shows_nobody_says_so_in_a_portrait_style(real, tmp_path):
+def test_a_film_that_shows_nobody_says_so_in_the_portrait_style(real, tmp_path):
     import clips
 
     platform, _ = real
     clip = clips.make(tmp_path / "nobody.mp4", 5)
-    view = drawn(platform, clip, style="afgan_portrait")
+    view = drawn(platform, clip, style="drawn_portrait")
     assert view.state == "done"
-    assert view.reason.startswith("No face was found in any frame, so nothing was drawn.")
+    assert view.reason.startswith(
+        "Expected a face but found none in the film, so the film was drawn as a scene."
+    )
     assert drawn(platform, clip, style="colormatrix_sepia", strength=0).reason is None  # as it was asked for
 
 

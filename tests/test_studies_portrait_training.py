@@ -8,6 +8,7 @@ import portraits as drawn
 import pytest
 import torch
 from PIL import Image
+from stylizers import save_tiny_portrait
 from torch import nn
 
 from workbench.data.faces import load_portraits, split_by_person
@@ -70,7 +71,10 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
     _, _, test = split_by_person(list(load_portraits(*places[:2])), 0.4, 0)
 
     small = {"arguments": {"width": 8, "blocks": 1}, "base": 4}
-    asked = study.PortraitTraining(*map(str, places), minutes=1e-4, held_out=0.4, changes=small)
+    network = str(save_tiny_portrait(tmp_path / "weights", mask=9.0))
+    asked = study.PortraitTraining(
+        *map(str, places), minutes=1e-4, held_out=0.4, network=network, changes=small
+    )
     path = asked.run(tmp_path / "out")
     with path.open(newline="") as file:
         rows = {(r["method"], r["source"]): r for r in csv.DictReader(file)}

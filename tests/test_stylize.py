@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,7 @@ from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.drawing.filters import FILTERS
 from workbench.models import weights
 from workbench.styles import menu
-from workbench.styles.stylize import DEFAULT_STYLE, network_of, styles, stylize
+from workbench.styles.stylize import DEFAULT_STYLE, get, network_of, styles, stylize
 from workbench.styles.tiling import run_tiled, run_together
 
 
@@ -41,6 +42,7 @@ def test_menu_has_networks_first_the_default_on_top_then_filters(folder):
     assert list(menu)[:6] == [
         DEFAULT_STYLE,
         "another",
+        "drawn_portrait",
         "drawn_comic",
         "drawn_anime",
         "drawn_ink",
@@ -69,6 +71,43 @@ def test_network_style_is_the_network_in_tiles(folder):
 def test_drawn_style_is_the_drawing(folder, look):
     drawn = np.asarray(stylize(picture(80, 60), f"drawn_{look}"))
     np.testing.assert_array_equal(drawn, drawing.draw(np.asarray(picture(80, 60)), look))
+
+
+def test_large_pictures_are_drawn_at_a_working_scale(folder):
+    soft = cv2.resize(np.asarray(picture(8, 6)), (1600, 1200), interpolation=cv2.INTER_CUBIC)
+    photo = Image.fromarray(soft)
+    network = models.load(folder / "another.safetensors")[0].to(memory_format=torch.channels_last)
+    for detail, side in ((0.5, 256), (1.0, 512), (2.0, 1024)):
+        size = (round(side * 4 / 3), side)
+        small = run_tiled(network, cv2.resize(np.asarray(photo), size, interpolation=cv2.INTER_AREA))
+        drawn = np.asarray(stylize(photo, "another", detail=detail))
+        assert drawn.shape == (1200, 1600, 3)
+        shrunk = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
+        assert np.abs(shrunk.astype(int) - small).mean() < 2
+    every = np.asarray(stylize(photo, "another", detail=16))
+    np.testing.assert_array_equal(every, run_tiled(network, np.asarray(photo)))
+
+
+def test_frames_are_drawn_as_pictures_are(folder):
+    photo = picture(900, 700)
+    for style in ("another", "colormatrix_warm"):
+        (frame,) = get(style).drawer(detail=0.5)([np.asarray(photo)])
+        np.testing.assert_allclose(frame, np.asarray(stylize(photo, style, detail=0.5)), atol=1)
+
+
+@pytest.mark.parametrize("detail", [0.5, 2.0])
+def test_detail_is_the_drawing_s(folder, detail):
+    photo = picture(800, 600)
+    np.testing.assert_array_equal(
+        np.asarray(stylize(photo, "drawn_comic", detail=detail)),
+        drawing.draw(np.asarray(photo), "comic", detail),
+    )
+
+
+@pytest.mark.parametrize("detail", [0.0, 0.1, 17.0, float("nan")])
+def test_detail_out_of_range_is_refused(folder, detail):
+    with pytest.raises(WorkbenchError, match="detail"):
+        stylize(picture(), detail=detail)
 
 
 def test_filter_style_is_the_filter(folder):

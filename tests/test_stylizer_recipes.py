@@ -17,7 +17,7 @@ from workbench.training.trainer import Trainer
 TINY_FSGAN = {"architecture": "fsgan_small", "arguments": {"stem": 4, "middle": 4, "trunk": 8, "blocks": 1}}
 TINY = {
     "fsgan": TINY_FSGAN | {"spectrum_size": 32},
-    "distil": TINY_FSGAN | {"teacher": "kuwahara"},
+    "distil": TINY_FSGAN | {"teacher": "kuwahara", "patch_from": 1, "patch_base": 4},
     "cartoongan": TINY_FSGAN,
     "animegan": TINY_FSGAN,
     "ugatit_light": {"arguments": {"width": 4, "blocks": 1}, "base": 4, "crop": 128},
@@ -179,6 +179,53 @@ def test_distillation_needs_no_style_and_keeps_what_is_nearest_to_the_teacher(fo
     target = trainer.recipe.targets["drawing"]
     photo = next(iter(trainer.recipe.data.training))
     assert np.array_equal(target[photo], trainer.recipe.teacher.draw(trainer.recipe.data.training[photo]))
+
+
+def test_flat_areas_and_patches_count_as_they_are_told(folders, tmp_path):
+    names = {"step", "seconds", "teacher", "gradient"}
+    for changes, more in (
+        ({"w_block": 0.0, "w_patch": 0.0}, set()),
+        ({"w_patch": 0.0}, {"block"}),
+        ({"w_block": 0.0}, {"patch", "d_patch"}),
+    ):
+        out = tmp_path / str(len(more))
+        recipe = Trainer(config(folders, out, "distil", style="", validate_every=1, **changes))
+        recipe.run()
+        rows = logged(out / "train_distil.csv")
+        assert set(rows[0]) == names | more
+        if "patch" in more:
+            assert [float(row["d_patch"]) > 0 for row in rows] == [False, True, True]
+            assert recipe.recipe.discriminators["patches"].inputs == 2
+
+
+def test_photos_held_out_by_hand_are_the_ones_that_measure(folders, tmp_path):
+    apart = str(folders / "style")
+    trainer = Trainer(config(folders, tmp_path, "distil", held_out_photos=apart))
+    data = trainer.recipe.data
+    assert (len(data.training), len(data.validation), len(data.test)) == (12, 6, 6)
+    held_out = np.asarray(Image.open(folders / "style" / "00.png"))
+    assert np.array_equal(data.validation["00.png"], held_out)
+
+
+def test_crops_keep_every_pixel_where_no_scale_is_wanted(folders, tmp_path):
+    trainer = Trainer(config(folders, tmp_path, "distil"))
+    trainer.recipe.prepare()
+    batch = trainer.recipe.batch(0)
+    photos = trainer.recipe.data.training.values()
+    for photo, drawing in zip(batch.photo, batch.drawing, strict=True):
+        crop = ((photo.permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+        windows = (np.lib.stride_tricks.sliding_window_view(p, (64, 64), (0, 1)) for p in photos)
+        found = [
+            (w == c.transpose(2, 0, 1)).all((2, 3, 4)).any() for w in windows for c in (crop, crop[:, ::-1])
+        ]
+        assert any(found)
+        assert drawing.shape == photo.shape
+
+
+@pytest.mark.parametrize("scales", [(1.0,), (1.2, 0.8), (0.0, 1.0)])
+def test_impossible_scales_are_refused(folders, tmp_path, scales):
+    with pytest.raises(WorkbenchError, match="two scales"):
+        config(folders, tmp_path, "distil", scales=scales)
 
 
 def test_the_learning_rate_rises_and_falls_as_it_is_told(folders, tmp_path):

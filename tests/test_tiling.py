@@ -53,7 +53,8 @@ def test_tiles_equal_the_whole(size, tile):
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{"blocks": 0}, {"blocks": 5}, {"upsampling": "nearest"}, {"stem": 16, "trunk": 48}]
+    "kwargs",
+    [{"blocks": 0}, {"blocks": 5}, {"upsampling": "nearest"}, {"stem": 16, "trunk": 48}, {"steepness": 2.5}],
 )
 def test_tiles_equal_the_whole_for_other_networks(kwargs):
     network = generator(seed=3, **kwargs)

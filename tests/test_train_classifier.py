@@ -192,6 +192,30 @@ def test_stage_statistics_are_means_and_deviations():
     torch.testing.assert_close(found[:, 1296:1312], y.std((2, 3), correction=0), atol=1e-4, rtol=1e-3)
 
 
+def test_covariances_are_those_of_the_stage():
+    network = models.create("lite_statistics", num_classes=2, variants=("lite0", "lite1"), covariance_stage=5)
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        features = network.eval().forward_features(x)
+        first = network.statistics[0].network
+        y = first.blocks[:5](first.bn1(first.conv_stem(x)))[1].flatten(1).numpy()  # (112, positions)
+    assert network.parts[:2] == (2848, 112 * 113 // 2)
+    expected = np.cov(y, bias=True)[np.triu_indices(112)]
+    assert features[1, 2848 : 2848 + 6328].numpy() == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(ValueError, match="stage from 0"):
+        models.create("lite_statistics", covariance_stage=8)
+
+
+def test_the_parts_of_the_features_are_its_columns(folder):
+    data = read_paintings(folder).subset([0, 6])
+    features = StatisticsFeatures(("lite0", "lite1"), 64, ((64, 2),), 5)
+    whole = features.table(data)
+    assert features.sizes == (2848, 6328, 2848)
+    parts = dataclasses.replace(features, parts=(0, 2))
+    assert parts.sizes == (2848, 2848)
+    assert (parts.table(data) == np.delete(whole, slice(2848, 2848 + 6328), 1)).all()
+
+
 def test_the_pooled_columns_are_the_features_of_the_first_network(folder):
     data = read_paintings(folder).subset([0, 6])
     pooled = StatisticsFeatures.of(QUICK, columns=1280).table(data)

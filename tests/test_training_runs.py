@@ -56,7 +56,7 @@ def config(photos, out, **changes):
         "crop": 32,
         "teacher": "kuwahara",
     }
-    values |= {"held_out": 4, "checkpoint_every": 1, "validate_every": 1, "threads": 1}
+    values |= {"w_block": 0.0, "held_out": 4, "checkpoint_every": 1, "validate_every": 1, "threads": 1}
     return config_for("distil", **values | changes)
 
 

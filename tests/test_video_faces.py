@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from portraits import face_at
 from stylizers import save_tiny_portrait
 
 from workbench.styles import face_tracker as module
 from workbench.styles.face_tracker import FaceTracker
-from workbench.styles.portrait import FoundFace
 
 
 def scene(seed=0, height=120, width=200):
@@ -31,29 +31,29 @@ def detector(monkeypatch):
 
 
 def test_a_face_that_is_missed_moves_with_its_pixels(detector):
-    detector.append([FoundFace(110.0, 50.0, 16.0)])
+    detector.append([face_at(110.0, 50.0, 16.0)])
     track = FaceTracker()
     found = [track(frame) for frame in pan(4)]
     assert [len(f) for f in found] == [1, 1, 1, 1]
     for i, (face,) in enumerate(found):
-        assert face.x == pytest.approx(110 - 3 * i, abs=0.6)
-        assert face.y == pytest.approx(50, abs=0.6)
-        assert face.interocular_px == 16
+        assert face.middle[0] == pytest.approx(110 - 3 * i, abs=0.6)
+        assert face.middle[1] == pytest.approx(50, abs=0.6)
+        assert face.interocular_px == pytest.approx(16, abs=1e-3)
 
 
 def test_a_detection_corrects_a_little(detector):
     still = [scene()] * 3
-    detector += [[FoundFace(100.0, 50.0, 16.0)], [FoundFace(110.0, 45.0, 32.0)]]
+    detector += [[face_at(100.0, 50.0, 16.0)], [face_at(110.0, 45.0, 32.0)]]
     track = FaceTracker()
     track(still[0])
     (face,) = track(still[1])
-    assert face.x == pytest.approx(102, abs=0.05)  # a fifth of the way
-    assert face.y == pytest.approx(49, abs=0.05)
-    assert face.interocular_px == pytest.approx(16 * 2**0.1)
+    assert face.middle[0] == pytest.approx(102, abs=0.05)  # a fifth of the way
+    assert face.middle[1] == pytest.approx(49, abs=0.05)
+    assert face.interocular_px == pytest.approx(16 + 0.6 * 16, abs=0.01)
 
 
 def test_patience_grows_with_the_times_a_face_was_found(detector):
-    still, face = scene(), [FoundFace(100.0, 50.0, 16.0)]
+    still, face = scene(), [face_at(100.0, 50.0, 16.0)]
     for times in (1, 2):
         detector[:] = [face] * times
         track = FaceTracker()
@@ -62,25 +62,25 @@ def test_patience_grows_with_the_times_a_face_was_found(detector):
 
 
 def test_two_people_and_their_order(detector):
-    detector.append([FoundFace(50.0, 40.0, 12.0), FoundFace(140.0, 60.0, 18.0)])
+    detector.append([face_at(50.0, 40.0, 12.0), face_at(140.0, 60.0, 18.0)])
     track = FaceTracker()
     track(scene())
     assert [round(face.interocular_px) for face in track(scene())] == [18, 12]
 
 
 def test_a_cut_forgets_everybody(detector):
-    detector.append([FoundFace(100.0, 50.0, 16.0)])
+    detector.append([face_at(100.0, 50.0, 16.0)])
     track = FaceTracker()
     assert len(track(scene(0))) == 1
     assert track(scene(1)) == []
     assert FaceTracker()(scene(0)) == []
-    detector.append([FoundFace(100.0, 50.0, 16.0)])
+    detector.append([face_at(100.0, 50.0, 16.0)])
     assert len(track(scene(0))) == 1
     assert track(scene(0, 80, 90)) == []  # frames of another size
 
 
 def test_a_face_that_leaves_the_picture_is_gone(detector):
-    detector += [[FoundFace(8.0, 50.0, 16.0)]] * 2
+    detector += [[face_at(8.0, 50.0, 16.0)]] * 2
     track = FaceTracker()
     assert [len(track(frame)) for frame in pan(6)][-1] == 0
 
@@ -100,7 +100,7 @@ def test_frames_are_drawn_where_the_tracker_says(monkeypatch, tmp_path):
         return pixels + 10
 
     monkeypatch.setattr(portrait, "draw", draw)
-    answers = iter([[FoundFace(2, 2, 1)], []])
+    answers = iter([[face_at(2, 2, 1)], []])
     monkeypatch.setattr(module.FaceTracker, "__call__", lambda self, frame: next(answers))
     frames = [np.zeros((4, 4, 3), np.uint8) for _ in range(2)]
     drawn = get(save_tiny_portrait(tmp_path)).drawer(0.5)(frames)
@@ -113,5 +113,5 @@ def test_a_portrait_film_is_not_cut_into_pieces(tmp_path):
     from workbench.service.tasks import FilmOptions
     from workbench.service.video_tasks import split
 
-    options = FilmOptions(style="portrait_and_scene")
+    options = FilmOptions(style="drawn_portrait")
     assert split((tmp_path / "not_even_opened.mp4",), options) == [options]

@@ -18,7 +18,7 @@ from workbench.data.splits import grouped_folds
 from workbench.interpret.collection_map import map_collection
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
 from workbench.interpret.embedding import alike_pairs, embed, nearest, outlier_scores
-from workbench.interpret.measuring import MEASURES, data_dictionary, measure
+from workbench.interpret.measuring import MEASURES, measure, measure_folder
 from workbench.metrics.bootstrap import bootstrap, paired_bootstrap
 from workbench.metrics.classification import classification_report
 from workbench.metrics.kid import kid
@@ -62,7 +62,6 @@ __all__ = [
     "create_model",
     "cross_validate",
     "data",
-    "data_dictionary",
     "describe",
     "describe_folder",
     "drawing",
@@ -80,6 +79,7 @@ __all__ = [
     "losses",
     "map_collection",
     "measure",
+    "measure_folder",
     "metrics",
     "models",
     "nearest",

@@ -19,7 +19,7 @@ from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.paintings import Paintings
 from workbench.models.registry import facts, names
 
-_NOT_LEARNT_FROM = ("folds", "split_seeds")  # settings of the cross-validation, not of the fit
+_NOT_LEARNT_FROM = ("folds", "split_seeds", "calibrate_to")  # settings of the cross-validation, not the fit
 
 
 class Estimator(abc.ABC):

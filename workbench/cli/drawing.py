@@ -81,15 +81,17 @@ def _draw(
     source: Path, target: Path, options: DrawOptions, progress: Callable[[float], None] | None = None
 ) -> None:
     from workbench.core.files import write_image
-    from workbench.data.images import read_image
+    from workbench.data.images import MOST_DRAWN, read_image
     from workbench.styles.stylize import stylize
 
     drawn = stylize(
-        read_image(source),
+        read_image(source, MOST_DRAWN),
         options.style,
         options.strength,
         progress,
         preserve_color=options.preserve_color,
+        detail=options.detail,
+        deform=options.deform,
         runtime=options.runtime,
         device=options.device,
     )

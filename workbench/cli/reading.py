@@ -28,9 +28,10 @@ def classify(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: an object, or for a folder a list.")
     ] = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV: a row per picture, a column p_CLASS per class.")
-    ] = False,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="OUT.csv", help="Also write a table, one row per picture."),
+    ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(metavar="OUT.png", help="Also write the painting with a heat map of where it looked."),
@@ -55,33 +56,27 @@ def classify(
     from workbench.core.files import check_output
     from workbench.data.images import read_image
 
-    if as_csv and as_json:
-        raise WorkbenchError("Expected --csv or --json but got both. Give one of them.")
     if explain is not None:
         check_output(explain)
-        if source.is_dir():
-            raise ImageError("Expected one picture for --explain but got a folder. Give one picture.")
+    if explain is not None and source.is_dir():
+        raise ImageError("Expected one picture for --explain but got a folder. Give one picture.")
     classifier = Classifier.load(DEFAULT_CLASSIFIER if model is None else model, device)
     if source.is_dir():
         entries, failed = _read_folder(classifier, source)
+        _write_table(entries, csv_file)
         if as_json:
             typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
-        elif as_csv:
-            relative = [{**e, "path": Path(e["path"]).relative_to(source).as_posix()} for e in entries]
-            typer.echo(_csv(relative), nl=False)
         else:
             typer.echo("\n".join(_reading_line(entry) for entry in entries if "error" not in entry))
         return report(failed)
     picture = read_image(source)
     entry = _entry(source, classifier.classify(picture))
+    _write_table([entry], csv_file)
     if explain is not None:
         shown = {"class": class_name or entry["top"], "method": method, "layer": layer}
         entry["explanation"] = _explain(classifier, picture, explain, shown)
-    if as_csv:
-        typer.echo(_csv([entry]), nl=False)
-    else:
-        typer.echo(json.dumps(entry, indent=2, ensure_ascii=False) if as_json else _reading_line(entry))
-    if explain is not None and not (as_json or as_csv):
+    typer.echo(json.dumps(entry, indent=2, ensure_ascii=False) if as_json else _reading_line(entry))
+    if explain is not None and not as_json:
         typer.echo(f"{explain}: {entry['explanation']['class']}. {entry['explanation']['trust']}")
     return None
 
@@ -112,13 +107,20 @@ def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list
 
 
 def _entry(path: Path, found: Reading) -> dict:
-    return {
-        "path": str(path),
-        "model": found.model,
-        "top": found.top,
-        "calibrated": bool(found.calibrated),
-        "probabilities": {name: float(value) for name, value in found.probabilities.items()},
-    }
+    return {"path": str(path), **found.as_dict()}
+
+
+def _write_table(entries: list[dict], path: Path | None) -> None:
+    """Path, model, top, a column per class, calibrated, novelty, unlike; error for an unreadable picture."""
+    from workbench.core.runs import write_rows
+
+    if path is not None:
+        rows = [{k: v for k, v in entry.items() if k != "classes"} for entry in entries]
+        write_rows(({**row, **_columns(row.pop("probabilities", {}))} for row in rows), path)
+
+
+def _columns(probabilities: dict[str, float]) -> dict[str, float]:
+    return {f"p_{name}": value for name, value in probabilities.items()}
 
 
 def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen: dict) -> dict:
@@ -133,18 +135,7 @@ def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen:
     return {"path": str(target), **chosen, "class": shown.class_name, "trust": trust}
 
 
-def _csv(entries: list[dict]) -> str:
-    """A row per picture; in a folder the paths are relative to it, as in all tables of a folder."""
-    from workbench.core.runs import csv_text
-
-    rows = []
-    for entry in entries:
-        row = {name: entry.get(name, "") for name in ("path", "model", "top", "calibrated")}
-        row |= {f"p_{name}": value for name, value in entry.get("probabilities", {}).items()}
-        rows.append(row if "error" not in entry else row | {"error": entry["error"]})
-    return csv_text(rows)
-
-
 def _reading_line(entry: dict) -> str:
     ranked = sorted(entry["probabilities"].items(), key=lambda item: -item[1])
-    return f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
+    line = f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
+    return line + (". Unlike the pictures that the model learnt from: do not rely on it" * entry["unlike"])

@@ -27,6 +27,7 @@ EXTRAS = {
     "lab": ("jupyterlab",),
     "mcp": ("mcp",),
     "postgresql": ("psycopg",),
+    "tables": ("pyarrow",),
 }
 
 

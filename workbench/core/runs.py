@@ -133,8 +133,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return [{k: unguarded(text or "") for k, text in row.items()} for row in csv.DictReader(file)]
 
 
-def csv_text(rows: Iterable[Mapping], columns: Iterable[str] | None = None) -> str:
-    """Rows as the text of a CSV; a row without a column has an empty cell there."""
+def write_rows(rows: Iterable[Mapping], path: Path, columns: Iterable[str] | None = None) -> Path:
+    """Write rows as CSV, whole or not at all; a row without a column has an empty cell there."""
     rows = list(rows)
     names = (
         list(dict.fromkeys(column for row in rows for column in row)) if columns is None else list(columns)
@@ -143,12 +143,8 @@ def csv_text(rows: Iterable[Mapping], columns: Iterable[str] | None = None) -> s
     writer = csv.DictWriter(text, fieldnames=names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: guarded(str(value)) for k, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def write_rows(rows: Iterable[Mapping], path: Path, columns: Iterable[str] | None = None) -> Path:
-    """Write rows as CSV (see :func:`csv_text`), whole or not at all; folders are made."""
-    write_whole(csv_text(rows, columns).encode(), path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(text.getvalue().encode(), path)
     return path
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from workbench.core.errors import ImageError
-from workbench.data import duplicates
+from workbench.data import duplicates, painters
 from workbench.data.images import read_image
 from workbench.data.paintings import NEAR_DUPLICATES, Paintings, list_paintings
 
@@ -41,6 +41,12 @@ class Alike(NamedTuple):
     similarity: float  # cosine in [-1, 1]
     same_class: bool
     same_group: bool
+    keypoints: int  # local features that agree; 0: judged by the cosine alone
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both show one picture, and not only one hand and motif."""
+        return self.keypoints > 0 or self.similarity >= duplicates.SAME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +70,13 @@ class DataCard:
     loose: tuple[str, ...]  # pictures beside the class folders
     empty: tuple[str, ...]  # class folders without pictures
     equal: tuple[tuple[str, ...], ...]  # byte-identical files
-    same: tuple[Alike, ...]  # one picture photographed twice, judged by features (cosine ≥ SAME)
+    same: tuple[Alike, ...]  # one picture photographed twice, by cosine ≥ SAME or local features
     alike: tuple[Alike, ...]  # same hand and motif (SAME > cosine ≥ SERIES)
     near_duplicates_checked: bool
     groups_if_joined: int  # number of groups if near-duplicates share one
+    merged: tuple[painters.Merge, ...]  # painters' names that were replaced, and why
+    near_names: tuple[tuple[str, str], ...]  # names that may be one painter's
+    contradicted: tuple[str, ...]  # pictures whose label has fewer votes than another class
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -79,7 +88,7 @@ class DataCard:
     def to_dict(self) -> dict:
         """All fields as values that JSON can hold."""
         plain = dataclasses.asdict(self)
-        for name in ("same", "alike"):
+        for name in ("same", "alike", "merged"):
             plain[name] = [pair._asdict() for pair in getattr(self, name)]
         return {"ok": self.ok, **plain}
 
@@ -97,7 +106,7 @@ def check_dataset(
     Args:
         root: folder with one sub-folder per class, or with a table (see ``read_paintings``).
         ratings: the table, if it is not ``ratings.csv`` in ``root``.
-        near_duplicates: also compare the features of all pairs of pictures (about 0.15 s per picture).
+        near_duplicates: also compare the features of all pairs of pictures (about 0.5 s per picture).
         cache: a file for the features, see ``turned_features``.
         progress: show progress bars.
 
@@ -119,8 +128,12 @@ def check_dataset(
     pairs = []
     if near_duplicates and len(data) > 1:
         features = duplicates.turned_features(data.root, data.paths, cache, progress)
-        repeated = {frozenset((a, b)) for members in equal for a in members for b in members if a < b}
-        pairs = [p for p in duplicates.similar_pairs(features) if frozenset(p[:2]) not in repeated]
+        equal_pairs = {frozenset((a, b)) for members in equal for a in members for b in members if a < b}
+        repeated = set(equal_pairs)
+        sure = duplicates.same_paintings(data.root, data.paths, features, progress=progress)
+        repeated |= {frozenset(p[:2]) for p in sure}
+        pairs = [p for p in sure if frozenset(p[:2]) not in equal_pairs]
+        pairs += [p for p in duplicates.similar_pairs(features) if frozenset(p[:2]) not in repeated]
     joined = duplicates.merge_groups(data.groups, [*equal, *(p[:2] for p in pairs)])
     alike = [_describe(data, pair) for pair in pairs]
     counts = np.bincount(data.labels, minlength=len(data.classes))
@@ -144,10 +157,13 @@ def check_dataset(
         loose=listing.loose,
         empty=listing.empty,
         equal=tuple(tuple(data.paths[i] for i in members) for members in equal),
-        same=tuple(pair for pair in alike if pair.similarity >= duplicates.SAME),
-        alike=tuple(pair for pair in alike if pair.similarity < duplicates.SAME),
+        same=tuple(pair for pair in alike if pair.is_same),
+        alike=tuple(pair for pair in alike if not pair.is_same),
         near_duplicates_checked=near_duplicates,
         groups_if_joined=len(set(joined.tolist())),
+        merged=listing.merged,
+        near_names=tuple(painters.near_names(data.groups.tolist())) if data.grouped else (),
+        contradicted=_contradicted(data),
     )
     torn = [m for m in equal if len(set(data.labels[list(m)])) > 1]
     divided = [m for m in equal if data.grouped and len(set(data.groups[list(m)])) > 1]
@@ -183,11 +199,11 @@ def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[
         found.append(f"{_count(divided, 'picture')} in two groups (equal files): {_some(map(_and, divided))}")
     labels = [pair for pair in card.same if not pair.same_class]
     if labels:
-        found.append(f"{_count(labels, 'picture')} photographed twice, under two labels: {_pairs(labels)}")
+        found.append(f"{_count(labels, 'picture')} shown twice, under two labels: {_pairs(labels)}")
     leaks = [pair for pair in card.same if pair.same_class and not pair.same_group]
     if leaks:
         found.append(
-            f"{_count(leaks, 'picture')} photographed twice, in two groups: a split between them leaks "
+            f"{_count(leaks, 'picture')} shown twice, in two groups: a split between them leaks "
             f'(group by "{NEAR_DUPLICATES}"): {_pairs(leaks)}'
         )
     return tuple(found)
@@ -205,6 +221,20 @@ def _notes(card: DataCard) -> tuple[str, ...]:
             f"{_count(apart, 'pair')} of one hand and motif in two groups "
             f"({sum(not pair.same_class for pair in apart)} across classes); grouping by "
             f'"{NEAR_DUPLICATES}" leaves {card.groups_if_joined} of {card.groups} groups: {_pairs(apart)}'
+        )
+    if card.merged:
+        lines = "".join(f"\n      {m.name} = {m.painter} ({m.reason})" for m in card.merged[:SHOWN])
+        more = "\n      …" * (len(card.merged) > SHOWN)
+        found.append(f"{_count(card.merged, 'name')} replaced, so that a painter has one: {lines}{more}")
+    if card.near_names:
+        found.append(
+            f"{_count(card.near_names, 'pair')} of names that may be one painter's: "
+            f"{_some(f'{a} ~ {b}' for a, b in card.near_names)}"
+        )
+    if card.contradicted:
+        found.append(
+            f"{_count(card.contradicted, 'picture')} for whose label fewer raters voted than for another: "
+            f"{_some(card.contradicted)}"
         )
     if not card.grouped_by:
         found.append("no painters are known: scores over plain folds may be too good")
@@ -269,7 +299,15 @@ def _describe(data: Paintings, pair: duplicates.Pair) -> Alike:
         round(pair.similarity, 4),
         bool(data.labels[i] == data.labels[j]),
         bool(data.groups[i] == data.groups[j]),
+        pair.keypoints,
     )
+
+
+def _contradicted(data: Paintings) -> tuple[str, ...]:
+    if data.votes is None:
+        return ()
+    own = data.votes[np.arange(len(data)), data.labels]
+    return tuple(np.array(data.paths, dtype=object)[own < data.votes.max(1) - 1e-9].tolist())
 
 
 def _groups_of_class(data: Paintings) -> dict[str, int]:

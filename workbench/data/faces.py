@@ -33,7 +33,6 @@ class Portrait:
     landmarks: NDArray[np.float32]  # (478, 2) x, y in pixels
     mask: NDArray[np.uint8]  # (H, W), 255 on the person
     drawing: NDArray[np.uint8] | None = None  # (H, W, 3)
-    judged: bool = True  # False for people unlike those of the style: excluded from the adversarial loss
 
     @property
     def eyes(self) -> NDArray[np.float32]:
@@ -143,7 +142,6 @@ class Example:
     weight: NDArray[np.uint8]  # (B, S, S), 255 on eyes and mouth
     center: NDArray[np.float32]  # (B, 2) x, y of the point midway between the eyes
     interocular_px: NDArray[np.float32]  # (B,) distance between the eyes; 0 in a scene without a person
-    judged: NDArray[np.bool_]  # (B,) whether the face enters the adversarial loss
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +179,7 @@ class Composites:
         if rng.random() < self.empty:
             empty = self._scene(rng)
             none = np.zeros((size, size), np.uint8)
-            return empty, empty, none, none, np.full(2, size / 2, np.float32), np.float32(0), np.False_
+            return empty, empty, none, none, np.full(2, size / 2, np.float32), np.float32(0)
         portrait = self.portraits[rng.integers(len(self.portraits))]
         interocular = float(np.exp(rng.uniform(*np.log(self.interocular_px))))
         place = size * np.array([rng.uniform(0.36, 0.64), rng.uniform(0.34, 0.52)], np.float32)
@@ -217,7 +215,7 @@ class Composites:
             outside = (mask == 0)[..., None]
             target = np.where(outside, photo, target)
         weight = _attention(portrait, matrix, size)
-        return photo, target, mask, weight, place, np.float32(interocular), np.bool_(portrait.judged)
+        return photo, target, mask, weight, place, np.float32(interocular)
 
     def _scene(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         scene = self.scenes[rng.integers(len(self.scenes))]

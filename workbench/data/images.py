@@ -27,6 +27,8 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 MAX_PIXELS = 40_000_000
+MOST_DRAWN = 200_000_000  # pixels of a picture that is redrawn, which takes 2 GB
+Image.MAX_IMAGE_PIXELS = MOST_DRAWN  # Pillow would warn of smaller ones
 MAX_SIDE = 200_000  # tiling a picture of 1 × 40 million pixels would process 65 times its pixels in margins
 
 

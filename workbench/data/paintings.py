@@ -21,11 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from workbench.core.errors import DatasetError, ImageError
+from workbench.data import painters
 from workbench.data.images import list_images, read_image
 
 log = logging.getLogger(__name__)
 
 GROUP_COLUMNS = ("painter", "group", "artist")
+PAINTER_COLUMNS = ("painter", "artist")  # in which several names may be one painter's
 VOTES = "votes_"
 NEAR_DUPLICATES = "near-duplicates"
 
@@ -82,6 +84,7 @@ class Listing:
     missing: tuple[str, ...] = ()  # rows of the table whose picture does not exist
     loose: tuple[str, ...] = ()  # pictures beside the class folders
     empty: tuple[str, ...] = ()  # class folders without pictures
+    merged: tuple[painters.Merge, ...] = ()  # painters' names that were replaced
 
 
 def read_paintings(
@@ -103,6 +106,7 @@ def read_paintings(
             instead of refusing the folder.
         group_by: the table's group column (equal values stay on one side of a split); by default the first of
             ``painter``, ``group`` and ``artist`` that it has, else every picture is its own group.
+            Painters' names are brought together by :func:`workbench.data.painters.merge`.
             ``"near-duplicates"`` adds to that: pictures that look alike share a group
             (:func:`workbench.data.duplicates.group_near_duplicates`).
 
@@ -208,9 +212,12 @@ def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
         )
     group = group_by or next((c for c in GROUP_COLUMNS if c in columns), "")
     groups = [(r[group] or "").strip() if group else "" for r in present]
+    merged: list[painters.Merge] = []
+    if group in PAINTER_COLUMNS:
+        groups, merged = painters.merge(groups, [r.get("title") or "" for r in present])
     groups = [g or n for g, n in zip(groups, names, strict=True)]  # no painter: a group of its own
     votes = _votes(present, columns, sorted(set(labels)), table)
-    return Listing(_build(root, names, labels, groups, votes, group), missing=missing)
+    return Listing(_build(root, names, labels, groups, votes, group), missing=missing, merged=tuple(merged))
 
 
 def _votes(rows: list[dict], columns: list[str], classes: list[str], table: Path) -> NDArray | None:

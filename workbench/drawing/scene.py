@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.pixels import region_labels, region_means
-from workbench.drawing import flats, lines
+from workbench.drawing import flats, lines, scale
 from workbench.drawing.flow import Array, fold
 from workbench.drawing.look import LOOKS, Look
 
@@ -29,6 +27,13 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
     Raises:
         ValueError: pixels of another shape or type, an unknown look, or ``detail`` ≤ 0.
     """
+    look = checked(pixels, look, detail)
+    photo = working_picture(pixels, look.side * detail).astype(np.float32) / 255
+    return render(paint(photo, look), lines.ink(denoise(photo), look), pixels.shape, look)
+
+
+def checked(pixels: NDArray[np.uint8], look: Look | str, detail: float) -> Look:
+    """The look by its name; raises what :func:`draw` raises."""
     if isinstance(look, str):
         if look not in LOOKS:
             raise ValueError(f"Expected `look` to be one of {', '.join(LOOKS)} but got {look!r}.")
@@ -37,72 +42,34 @@ def draw(pixels: NDArray[np.uint8], look: Look | str = "comic", detail: float = 
         raise ValueError(f"Expected uint8 RGB (H, W, 3) but got {pixels.dtype} of shape {pixels.shape}.")
     if not detail > 0:
         raise ValueError(f"Expected `detail` above 0 but got {detail}.")
-    photo = _working_picture(pixels, look.side * detail).astype(np.float32) / 255
-    color, strength = paint(photo, look), lines.ink(denoise(photo), look)
-    if photo.shape == pixels.shape:
+    return look
+
+
+def render(color: Array, strength: Array, shape: tuple[int, ...], look: Look) -> NDArray[np.uint8]:
+    """Colours and lines of a working picture as a drawing of ``shape`` (H, W, 3)."""
+    if color.shape == shape:
         return _put_ink(color, strength, look)
-    drawing = np.empty_like(pixels)
-    for top in range(0, pixels.shape[0], _TILE):
-        for left in range(0, pixels.shape[1], _TILE):
-            part = drawing[top : top + _TILE, left : left + _TILE]
-            part[:] = _put_ink(*_enlarge(color, strength, (top, left), part.shape[:2], pixels.shape), look)
+    if color.shape[0] > shape[0]:  # of an enlarged photo
+        large = _put_ink(color, strength, look)
+        return np.asarray(cv2.resize(large, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    drawing = np.empty(shape, np.uint8)
+    strength = cv2.GaussianBlur(strength, (0, 0), 0.7)  # smooths pixel staircases
+    low, high = scale.around(color)
+    windows = scale.Windows(color.shape[:2], (shape[0], shape[1]))
+    for rows, columns in windows:
+        hard = (windows.smooth(strength, rows, columns) - 0.42) * windows.factor**0.7 + 0.5
+        paints = windows.hard(color, low, high, rows, columns)
+        drawing[rows, columns] = _put_ink(paints, np.clip(hard, 0, 1), look)
     return drawing
 
 
-_TILE = 2048  # side in pixels of a rendered tile; bounds memory, and OpenCV is limited to 32,766
-_LARGEST = 1.5e6  # most pixels of a working picture; bounds the memory of scrolls
+LARGEST = 1.5e6  # most pixels of a working picture; bounds the memory of scrolls
 _LONGEST = 30_000  # longest side of a working picture; OpenCV is limited to 32,766
 
 
-def _working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[Any]:
-    """``pixels``, scaled down to a short side of ``side`` if larger."""
-    height, width = pixels.shape[:2]
-    area, longest = height * width, max(height, width)
-    scale = min(side / min(height, width), (_LARGEST / area) ** 0.5, _LONGEST / longest)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
-def _enlarge(
-    color: Array, strength: Array, corner: tuple[int, int], size: tuple[int, int], whole: tuple[int, ...]
-) -> tuple[Array, Array]:
-    """A window of ``color`` and ``strength`` at the photo's scale, with borders as sharp as in the original.
-
-    Args:
-        corner: (top, left) of the window in the photo.
-        size: (height, width) of the window.
-        whole: shape of the photo.
-    """
-    scale = whole[0] / color.shape[0], whole[1] / color.shape[1]
-    factor = max(scale)
-    margin = int(np.ceil(factor))
-    (top, left), (height, width) = corner, size
-    # window coordinates (x, y) to working-picture coordinates, pixel centres at .5
-    matrix = np.array(
-        [
-            [1 / scale[1], 0, (left - margin + 0.5) / scale[1] - 0.5],
-            [0, 1 / scale[0], (top - margin + 0.5) / scale[0] - 0.5],
-        ]
-    )
-    color, strength = (
-        cv2.warpAffine(
-            image,
-            matrix,
-            (width + 2 * margin, height + 2 * margin),
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for image in (color, cv2.GaussianBlur(strength, (0, 0), 0.7))  # smooths pixel staircases
-    )
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
-    low, high = cv2.erode(color, kernel), cv2.dilate(color, kernel)
-    place = (color - low) / np.maximum(high - low, 1e-6)  # 0.5 in a gradient, which is kept
-    color = low + (high - low) * np.clip((place - 0.5) * min(factor, 3.0) + 0.5, 0, 1)
-    strength = np.clip((strength - 0.42) * factor**0.7 + 0.5, 0, 1)
-    inner = slice(margin, -margin), slice(margin, -margin)
-    return color[inner], strength[inner]
+def working_picture(pixels: NDArray[np.uint8], side: float) -> NDArray[np.uint8]:
+    """``pixels`` scaled down to a short side of ``side`` if larger, within the limits of a drawing."""
+    return scale.working_picture(pixels, side, LARGEST, _LONGEST)
 
 
 def _put_ink(color: Array, strength: Array, look: Look) -> NDArray[np.uint8]:

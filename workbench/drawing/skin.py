@@ -1,7 +1,7 @@
-"""Skin tone: the tone that the teacher paints, and a correction of the network's drawing.
+"""Skin tone: a correction of a network's drawing.
 
-A network trained on mostly fair faces lightens every face. The intended tone is therefore computed from the
-photo's cheeks, and skin-coloured pixels of the drawing are shifted to it.
+A network trained on mostly fair faces lightens every face. Skin-coloured pixels of its drawing are therefore
+shifted to the tone of the photo's cheeks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LIGHTEN = 0.37  # share by which dark skin moves towards white; fair skin moves up to 0.23 further
 _ALIKE = 18.0  # Lab distance within which a drawn colour counts as the cheeks' colour
 
 
@@ -19,19 +18,10 @@ def to_lab(rgb: NDArray) -> NDArray[np.float32]:
     return cv2.cvtColor(np.float32(rgb) / 255, cv2.COLOR_RGB2LAB)
 
 
-def painted(lab: NDArray, lighten: float = LIGHTEN) -> NDArray[np.float32]:
-    """CIELAB (3,) of painted skin for skin ``lab``: lighter and cleaner, in the same order of lightness."""
-    # dark skin must stay dark, so it moves less towards white than fair skin
-    share = (lighten + 0.23 * np.clip((lab[0] - 45) / 23, 0, 1)) * np.clip(lab[0] / 62, 0.45, 1.15)
-    colored = np.hypot(*lab[1:]) > 4
-    chroma = (0.65 * lab[1] + 2, 0.65 * lab[2] + 3) if colored else (0, 0)
-    return np.float32([lab[0] + share * (93 - lab[0]), *chroma])
-
-
 def keep_tone(
     drawing: NDArray[np.uint8], photo: NDArray[np.uint8], x: float, y: float, interocular_px: float
 ) -> NDArray[np.uint8]:
-    """The drawing with its skin shifted to the tone intended for the photo's.
+    """The drawing with its skin shifted to the photo's tone.
 
     Args:
         drawing: (H, W, 3).
@@ -44,7 +34,7 @@ def keep_tone(
     cheeks = np.minimum(np.hypot(dx - 0.45, dy - 0.6), np.hypot(dx + 0.45, dy - 0.6)) < 0.22
     if not cheeks.any():
         return drawing
-    wanted = painted(np.median(to_lab(photo)[cheeks], 0))
+    wanted = np.median(to_lab(photo)[cheeks], 0)
     lab = to_lab(drawing)
     drawn = np.median(lab[cheeks], 0)
     # shaded skin is skin too, so lightness has less weight

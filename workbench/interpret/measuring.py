@@ -1,199 +1,173 @@
-"""A table of measures of a folder of pictures, labelled or not: one row per picture.
+"""Measures of all pictures of a folder, as one table: image properties and descriptors of expression.
 
-Each picture's row is kept in a cache by the content of its file: a measurement that was stopped at any moment
-goes on where it was, and one more picture measures one.
+    table = measure_folder("pictures", "measures.csv", workers=4)
+
+Beside the table lies ``measures_dictionary.csv`` with the definition, unit, range and source of every column.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
+import csv
 import dataclasses
+import functools
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError, WorkbenchError
+from workbench.core.extras import require
 from workbench.core.files import replacing
 from workbench.core.runs import write_rows
 from workbench.data.images import list_images, read_image
 from workbench.interpret.descriptors import describe
 from workbench.interpret.expression import DESCRIPTORS, Descriptor
-from workbench.interpret.properties import IMAGE_PROPERTIES, image_properties
+from workbench.interpret.properties import PROPERTIES, image_properties
 
-__all__ = ["MEASURES", "Measured", "data_dictionary", "measure", "measure_image", "read_table", "write_table"]
-
-MEASURES: dict[str, Descriptor] = IMAGE_PROPERTIES | DESCRIPTORS
-VERSION = 1  # of the measures; raised when one of them changes
-TABLES = (".csv", ".parquet", ".json")
+MEASURES: Mapping[str, Descriptor] = PROPERTIES | DESCRIPTORS
+FORMATS = (".csv", ".parquet")
+_VERSION = 1  # of the measures; raise it when one of them changes
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
-    """Rows of the pictures, in the order of their paths, and what was skipped."""
+class MeasuredFolder:
+    """What came of measuring a folder."""
 
-    rows: tuple[dict[str, Any], ...]  # path, folder and one number per measure
-    skipped: dict[str, str]  # path -> reason
+    rows: list[dict[str, str | float]]  # path, label, group and the measures of each picture
+    skipped: dict[str, str]  # path -> reason, of files that could not be measured
 
 
-def measure_image(image: Image.Image, size: int = 0) -> dict[str, float]:
-    """All of :data:`MEASURES` of one picture.
+def measure(image: Image.Image) -> dict[str, float]:
+    """All of :data:`MEASURES` of a picture; nan where one is undefined, such as the width of absent strokes.
 
-    Args:
-        image: any size from 16×16 pixels.
-        size: longest side in pixels to which larger pictures are reduced; 0 for none.
+    Raises:
+        ImageError: a side is below 16 pixels.
     """
-    if size and max(image.size) > size:
-        image = image.copy()
-        image.thumbnail((size, size), Image.Resampling.LANCZOS)
     return image_properties(image) | describe(image)
 
 
-def _measure_file(path: Path, size: int, cache: Cache | None) -> dict[str, float] | str:
-    """The measures of a file, or the reason why there are none."""
+def measure_folder(
+    root: str | os.PathLike, out: str | os.PathLike | None = None, workers: int = 1
+) -> MeasuredFolder:
+    """Measure every picture under a folder, flat or nested, labelled or not.
 
-    def make() -> dict[str, float]:
-        return measure_image(read_image(path), size)
-
-    try:
-        return make() if cache is None else cache.json(key("measure", VERSION, size, picture=path), make)
-    except (WorkbenchError, OSError, ValueError) as error:
-        return str(error)
-
-
-def measure(
-    folder: str | os.PathLike,
-    *,
-    size: int = 0,
-    workers: int = 1,
-    cache: str | os.PathLike | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> Measured:
-    """Measure all pictures of a folder, at any depth.
+    Each picture's measures are kept beside the table (``NAME_cache``) under the contents of its file, so that
+    a run that was stopped at any moment goes on, and of a changed folder only what is new is measured.
 
     Args:
-        folder: of pictures; sub-folders are kept in the column ``folder``, whatever they mean.
-        size: longest side in pixels to which larger pictures are reduced before; 0 for none.
-        workers: processes; a script that asks for more than one needs ``if __name__ == "__main__"``.
-        cache: folder that keeps the rows by content; None keeps none.
-        progress: called with the share done; by default a progress bar on the terminal.
+        root: the folder. Labels and groups come from its ``ratings.csv`` if there is one (columns path, label
+            and painter, group or artist), else a picture's label is the sub-folder that it lies in.
+        out: the table, ``.csv`` or ``.parquet``, written whole or not at all; None writes nothing.
+        workers: processes; a script that starts several must guard its main part, see multiprocessing.
 
     Raises:
-        DatasetError: no picture could be measured. ImageError: no such folder.
+        DatasetError: no picture under the folder, another kind of table, or fewer than one worker.
+        ImageError: no such folder.
+        MissingExtraError: ``.parquet`` without pyarrow.
     """
-    root = Path(folder)
-    paths = list_images(root)
-    if not paths:
-        raise DatasetError(f"Expected pictures in {root} but found none. Check the folder.")
-    kept = None if cache is None else Cache(cache)
-    found: dict[Path, dict[str, float] | str] = {}
-    steps = _results(paths, size, min(workers, len(paths)), kept)
-    disable = True if progress else None
-    for path, result in tqdm(steps, total=len(paths), desc="measuring", unit="picture", disable=disable):
-        found[path] = result
-        if progress:
-            progress(len(found) / len(paths))
-    rows, skipped = [], {}
-    for path in paths:
-        name, result = path.relative_to(root), found[path]
-        if isinstance(result, str):
-            skipped[name.as_posix()] = result
+    root, out = Path(root), None if out is None else Path(out)
+    if out is not None and out.suffix not in FORMATS:
+        raise DatasetError(f"Expected a table that ends in {' or '.join(FORMATS)} but got {out.name}.")
+    if out is not None and out.suffix == ".parquet":
+        require("tables")
+    if workers < 1:
+        raise DatasetError(f"Expected 1 worker or more but got {workers}.")
+    names = [path.relative_to(root).as_posix() for path in list_images(root)]
+    if not names:
+        raise DatasetError(f"Expected pictures under {root} but found none. Check the folder.")
+    known = _labels(root)
+    cache = None if out is None else Cache(out.with_name(f"{out.stem}_cache"))
+    rows: list[dict[str, str | float]] = []
+    skipped = {}
+    for name, measured in _measured(root, names, cache, min(workers, len(names))):
+        if isinstance(measured, str):
+            skipped[name] = measured
         else:
-            where = name.parent.as_posix()
-            rows.append({"path": name.as_posix(), "folder": "" if where == "." else where, **result})
-    if not rows:
-        path, reason = next(iter(skipped.items()))
-        raise DatasetError(
-            f"Expected pictures that can be measured but none of {len(skipped)} can, e.g. {path}: {reason}"
-        )
-    return Measured(tuple(rows), skipped)
+            label, group = known.get(name, ("" if known else Path(name).parent.as_posix().strip("."), ""))
+            rows.append({"path": name, "label": label, "group": group, **measured})
+    if out is not None:
+        _write(rows, out)
+        write_rows(dictionary(), out.with_name(f"{out.stem}_dictionary.csv"))
+    return MeasuredFolder(rows, skipped)
 
 
-def _results(
-    paths: Sequence[Path], size: int, workers: int, cache: Cache | None
-) -> Iterator[tuple[Path, dict[str, float] | str]]:
-    """Path and result of each picture, as they are finished."""
-    if workers == 1:
-        for path in paths:
-            yield path, _measure_file(path, size, cache)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(_measure_file, path, size, cache): path for path in paths}
-        for done in as_completed(waiting):
-            yield waiting[done], done.result()
-
-
-def data_dictionary() -> list[dict[str, Any]]:
-    """Name, definition, source, unit and range of every column of a table of measures."""
-    columns = [
+def dictionary() -> list[dict[str, str | float]]:
+    """One row per column of the table: name, unit, low, high, definition and source."""
+    head = [
         {"name": "path", "definition": "Path of the picture in the folder."},
-        {"name": "folder", "definition": "Its sub-folder; empty for the folder itself."},
+        {"name": "label", "definition": "Class, from the folder's table or the name of its sub-folder."},
+        {"name": "group", "definition": "Painter or group, from the folder's table."},
     ]
-    for name, one in MEASURES.items():
-        low, high = one.range
-        columns.append(
-            {
-                "name": name,
-                "definition": one.description,
-                "source": one.source,
-                "unit": one.unit,
-                "low": str(low),
-                "high": str(high),
-            }
-        )
-    return columns
+    return head + [
+        {
+            "name": one.name,
+            "unit": one.unit,
+            "low": one.range[0],
+            "high": one.range[1],
+            "definition": one.description,
+            "source": one.source,
+        }
+        for one in MEASURES.values()
+    ]
 
 
-def check_table(path: str | os.PathLike) -> Path:
-    """The path of a table.
-
-    Raises:
-        WorkbenchError: another suffix than .csv, .parquet or .json.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in TABLES:
-        raise WorkbenchError(
-            f"Expected a table ending in {', '.join(TABLES)} but got {path.name}. Rename it."
-        )
-    return path
-
-
-def write_table(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> Path:
-    """Write rows as CSV, Parquet or JSON by the suffix, whole or not at all.
-
-    Raises:
-        WorkbenchError: see :func:`check_table`, or the file cannot be written.
-    """
-    path = check_table(path)
-    if path.suffix.lower() == ".csv":
-        return write_rows(rows, path)
-    import pandas
-
-    frame = pandas.DataFrame(list(rows))
-    with replacing(path) as partial:
-        if path.suffix.lower() == ".parquet":
-            frame.to_parquet(partial, index=False)
-        else:
-            frame.to_json(partial, orient="records", indent=1, force_ascii=False)
-    return path
+def _measured(
+    root: Path, names: list[str], cache: Cache | None, workers: int
+) -> Iterator[tuple[str, dict[str, float] | str]]:
+    """The measures of each picture, or why there are none, in the order of the names."""
+    work = functools.partial(_measure_file, root, cache)
+    bar = functools.partial(tqdm, total=len(names), desc="measuring", unit="picture", disable=None)
+    if workers == 1:
+        yield from bar(zip(names, map(work, names), strict=True))
+        return
+    # fresh processes: a forked one would inherit the locks of this one's threads
+    with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        yield from bar(zip(names, pool.map(work, names, chunksize=4), strict=True))
 
 
-def read_table(path: str | os.PathLike) -> Any:
-    """A table as a pandas DataFrame, by its suffix.
+def _measure_file(root: Path, cache: Cache | None, name: str) -> dict[str, float] | str:
+    path = root / name
 
-    Raises:
-        WorkbenchError: no such file, or it cannot be read.
-    """
-    import pandas
+    def make() -> dict[str, np.ndarray]:
+        return {"measures": np.array(list(measure(read_image(path)).values()))}
 
-    path = check_table(path)
-    readers = {".csv": pandas.read_csv, ".parquet": pandas.read_parquet, ".json": pandas.read_json}
     try:
-        return readers[path.suffix.lower()](path)
-    except (OSError, ValueError) as error:
-        raise WorkbenchError(f"{path} cannot be read as a table ({error}).") from error
+        if cache is None:
+            values = make()["measures"]
+        else:
+            values = cache.arrays(key("measures", _VERSION, tuple(MEASURES), picture=path), make)["measures"]
+    except (WorkbenchError, OSError) as error:
+        return str(error)
+    return dict(zip(MEASURES, values.tolist(), strict=True))
+
+
+def _labels(root: Path) -> dict[str, tuple[str, str]]:
+    """(label, group) by path, from the folder's table; empty without one."""
+    table = root / "ratings.csv"
+    if not table.is_file():
+        return {}
+    from workbench.data.paintings import GROUP_COLUMNS
+
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if rows and "path" not in rows[0]:
+        raise DatasetError(f"Expected a column path in {table.name} but it has: {', '.join(rows[0])}.")
+    group = next((name for name in GROUP_COLUMNS if rows and name in rows[0]), "")
+    return {row["path"]: (row.get("label") or "", row.get(group) or "") for row in rows}
+
+
+def _write(rows: list[dict[str, str | float]], out: Path) -> None:
+    if out.suffix == ".csv":
+        cells = ({k: "" if v != v else v for k, v in row.items()} for row in rows)  # nan: an empty cell
+        write_rows(cells, out, ("path", "label", "group", *MEASURES))
+        return
+    import pandas as pd
+
+    with replacing(out) as path:
+        pd.DataFrame(rows, columns=["path", "label", "group", *MEASURES]).to_parquet(path, index=False)

@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image
 
-from workbench.classify.reading import Classifier, Reading, classifiers
+from workbench.classify.reading import Classifier, classifiers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.files import replacing, write_image, write_whole
-from workbench.data.images import read_image
+from workbench.data.images import MAX_PIXELS, MOST_DRAWN, read_image
 from workbench.interpret.catalogue import METHODS
 from workbench.interpret.descriptors import describe
 from workbench.interpret.measured import reliance
@@ -38,13 +38,15 @@ _SLOW_METHODS = ("integrated_gradients", "occlusion")  # they run the network so
 def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Context) -> None:
     """Redraw a picture: ``picture.png``, and a small one of it for lists or two to compare on a page."""
     get(options.style)  # an unknown one is told before the upload is opened
-    image = open_picture(inputs[0], context)
+    image = open_picture(inputs[0], context, max_pixels=MOST_DRAWN)
     drawn = stylize(
         image,
         options.style,
         options.strength,
         lambda share: context.progress(0.05 + 0.85 * share, "Drawing"),
         preserve_color=options.preserve_color,
+        detail=options.detail,
+        deform=options.deform,
         runtime=options.runtime,
         device=options.device,
     )
@@ -65,7 +67,7 @@ def classify_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Co
     classifier = load_classifier(options.model)
     image = open_picture(inputs[0], context)
     context.progress(0.2, "Reading")
-    write_json(context.out / "reading.json", _as_json(classifier.classify(image)))
+    write_json(context.out / "reading.json", classifier.classify(image).as_dict())
 
 
 def explain_picture(inputs: tuple[Path, ...], options: ExplainOptions, context: Context) -> None:
@@ -97,7 +99,7 @@ def measure_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Con
     readings = []
     for done, name in enumerate(others):
         context.progress(0.5 + 0.5 * done / len(others), "Asking the other models")
-        readings.append(_as_json(Classifier.load(name).classify(image)))
+        readings.append(Classifier.load(name).classify(image).as_dict())
     known = {name: None if value != value else float(value) for name, value in values.items()}
     write_facts(context, {"values": known, "readings": readings})
 
@@ -130,7 +132,9 @@ def warm_up(inputs: tuple[Path, ...], options: WarmUpOptions, context: Context) 
     context.out.rmdir()  # nobody looks there
 
 
-def open_picture(path: Path, context: Context, any_size: bool = False) -> Image.Image:
+def open_picture(
+    path: Path, context: Context, any_size: bool = False, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """The picture as RGB, upright; a large one only where no quick task waits, or ``any_size`` says so."""
     context.progress(0.0, "Opening the picture")
     if not any_size:
@@ -139,7 +143,7 @@ def open_picture(path: Path, context: Context, any_size: bool = False) -> Image.
             size = header.size
         if size[0] * size[1] > QUICK_PIXELS:
             context.take_time()
-    return read_image(path)
+    return read_image(path, max_pixels)
 
 
 def load_classifier(name: str) -> Classifier:
@@ -183,13 +187,3 @@ def write_facts(context: Context, facts: dict[str, Any]) -> None:
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write JSON whole or not at all."""
     write_whole((json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), path)
-
-
-def _as_json(reading: Reading) -> dict[str, Any]:
-    return {
-        "model": reading.model,
-        "classes": list(reading.probabilities),
-        "probabilities": {label: float(value) for label, value in reading.probabilities.items()},
-        "top": reading.top,
-        "calibrated": bool(reading.calibrated),
-    }

@@ -68,7 +68,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     pixels = frame_at(inputs[0], options.at, options.scale)
     write_png(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
-    draw = style.drawer(options.strength, options.runtime, options.device)
+    draw = style.drawer(options.strength, options.runtime, options.device, detail=options.detail)
     start = time.perf_counter()
     drawing = draw([pixels])[0]
     seconds = time.perf_counter() - start
@@ -108,17 +108,16 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
         options.scale,
         options.runtime,
         options.temporal,
+        detail=options.detail,
         chunk=chunk,
         progress=tell,
         cancelled=context.cancelled,
     )
     if result.damaged:
         context.remark(f"{result.damaged} damaged packets of the file could not be read and are missing.")
-    if result.unchanged == result.frames and options.strength and style.needs:
-        context.remark(
-            "No face was found in any frame, so nothing was drawn. Faces must look at the camera; to redraw "
-            "the scene as well, choose another style."
-        )
+    if result.missing and options.strength:
+        done = "nothing was drawn" if style.needs else "the film was drawn as a scene"
+        context.remark(f"Expected {result.missing} but found none in the film, so {done}.")
     if chunk is None:
         _finish(inputs[0], result.frames, result.seconds, context)
 

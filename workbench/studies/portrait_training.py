@@ -103,6 +103,7 @@ class PortraitTraining(TableStudy):
     minutes: float | None = None  # of one core; by default those that AFGAN's training took, by its card
     held_out: float = PortraitConfig.held_out  # share of the people who are not learnt from
     seed: int = 0  # of that split
+    network: str = SHIPPED  # the portrait stylizer: name of installed weights, or a .safetensors file
     person: str = PERSON  # regular expression whose groups name the person that a portrait shows
     changes: dict = dataclasses.field(default_factory=dict)  # other choices of the peer's training
 
@@ -112,28 +113,33 @@ class PortraitTraining(TableStudy):
 
     def depends_on(self, **run: str) -> str | None:
         """The weights of the shipped network."""
-        return models.card(SHIPPED).sha256 if run["method"] == SHIPPED else None
+        return models.card(self.network).sha256 if run["method"] == SHIPPED else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """The peer is trained; everything is drawn and compared with the style at once."""
         everyone = load_portraits(self.portraits, self.annotations)
         learnt, _, test = split_by_person(list(everyone), self.held_out, self.seed, self.person)
         pictures = list(load_pictures(self.style, 256).values())
-        minutes = _minutes(models.card(SHIPPED)) if self.minutes is None else self.minutes
+        minutes = _minutes(models.card(self.network)) if self.minutes is None else self.minutes
         training = config(out / f"{PEER}-{self.content_key[-12:]}", minutes, **self.changes)
         weights = train({n: everyone[n] for n in learnt}, pictures, training)
         peer = models.create(training.architecture, **training.arguments)
         peer.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         done = json.loads((weights.parent / _DONE).read_text())
-        return _judge({n: everyone[n] for n in test}, pictures, peer.eval(), done, out)
+        return _judge({n: everyone[n] for n in test}, pictures, peer.eval(), done, out, self.network)
 
 
 def _judge(
-    people: dict[str, Portrait], style: list[NDArray], peer: torch.nn.Module, done: dict, out: Path
+    people: dict[str, Portrait],
+    style: list[NDArray],
+    peer: torch.nn.Module,
+    done: dict,
+    out: Path,
+    network: str,
 ) -> Callable[..., list[dict]]:
     """What makes the rows of a method; all are compared at once, as the style's features take minutes."""
     torch.set_num_threads(1)
-    shipped, card = models.load(SHIPPED)
+    shipped, card = models.load(network)
     costs = {
         SHIPPED: {"steps": _steps(card), "minutes": _minutes(card)} | _cost(shipped),
         PEER: done | _cost(peer),

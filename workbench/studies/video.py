@@ -32,7 +32,7 @@ from workbench.styles.video.reading import reading
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
 RATE = 25.0  # frames a second of synthesised clips
 NOISE = 2.0  # standard deviation of their sensor noise in levels of 255: no camera is without
-STYLE, INK, PORTRAIT = "fsgan_pepper", "fsgan_ink", "afgan_portrait"
+STYLE, INK, PORTRAIT = "fsgan_pepper", "fsgan_ink", "drawn_portrait"
 
 Frames = list[NDArray[np.uint8]]
 
@@ -155,20 +155,20 @@ def _inside(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def shows_face(frames: Frames) -> bool:
     """Whether a face is found in the first and in the last frame."""
-    from workbench.styles.portrait import find_faces
+    from workbench.drawing.faces import find_faces
 
     return all(find_faces(frame) for frame in (frames[0], frames[-1]))
 
 
 def heads(frames: Frames) -> list[NDArray[np.bool_]]:
     """Where a head is in each frame, (H, W): within 2.2 distances of the eyes from the middle of the face."""
-    from workbench.styles.portrait import find_faces
+    from workbench.drawing.faces import find_faces
 
     y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
     masks = []
     for frame in frames:
         near = [
-            np.hypot(x - f.x, y - f.y - 0.3 * f.interocular_px) < 2.2 * f.interocular_px
+            np.hypot(x - f.middle[0], y - f.middle[1] - 0.3 * f.interocular_px) < 2.2 * f.interocular_px
             for f in find_faces(frame)
         ]
         masks.append(np.any(near, axis=0) if near else np.zeros(x.shape, bool))

@@ -1,6 +1,6 @@
 """Faces followed through a film: found in some frames, carried along the motion in the others.
 
-A detector alone loses a face for a frame here and there, which would flash between drawing and photograph,
+A detector alone loses a face for a frame here and there, which would flash between two ways of drawing,
 and places it a little differently each time, which would make the drawing tremble. Here a face moves with the
 optical flow of its pixels, each detection only corrects it a little, and a face that is no longer found
 stays for a moment, as long as its pixels look the same.
@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.drawing.faces import Face, find_faces
 from workbench.styles.optical_flow import Flow
-from workbench.styles.portrait import FoundFace, find_faces
 
 _PATIENCE = 4  # frames for which a face stays that is no longer found, for each time that it was found
 _LONGEST = 25  # and at most
-_PLACE, _SIZE = 0.2, 0.1  # share of a detection's correction that is followed at once
+_PLACE, _SHAPE = 0.2, 0.6  # share of a detection's correction of place and of shape that is followed at once
 _NEAR = 1.0  # distances of the eyes: a detection nearer than this is the face that was followed
 _ALIKE = 0.6  # correlation of a face's pixels from frame to frame, below which it is somebody or nothing else
 _RADIUS = 1.2  # of the disc whose motion is the face's, in distances of the eyes
@@ -27,7 +27,7 @@ _RADIUS = 1.2  # of the disc whose motion is the face's, in distances of the eye
 
 @dataclasses.dataclass
 class _Track:
-    face: FoundFace
+    face: Face
     found: int = 1  # times
     missed: int = -1  # frames since then
 
@@ -40,7 +40,7 @@ class FaceTracker:
         self._before: NDArray[np.uint8] | None = None
         self._tracks: list[_Track] = []
 
-    def __call__(self, frame: NDArray[np.uint8]) -> list[FoundFace]:
+    def __call__(self, frame: NDArray[np.uint8]) -> list[Face]:
         """Faces in the next frame (H, W, 3), the largest first."""
         grey = self._flow.grey(frame)
         self._carry(grey, frame.shape[1] / grey.shape[1])
@@ -69,27 +69,23 @@ class FaceTracker:
                 kept.append(track)
         self._tracks = kept
 
-    def _correct(self, found: FoundFace) -> None:
+    def _correct(self, found: Face) -> None:
         for track in self._tracks:
-            face = track.face
-            if np.hypot(found.x - face.x, found.y - face.y) < _NEAR * max(
-                face.interocular_px, found.interocular_px
-            ):
-                track.face = FoundFace(
-                    face.x + _PLACE * (found.x - face.x),
-                    face.y + _PLACE * (found.y - face.y),
-                    face.interocular_px * (found.interocular_px / face.interocular_px) ** _SIZE,
-                )
+            face, offset = track.face, found.middle - track.face.middle
+            if np.linalg.norm(offset) < _NEAR * max(face.interocular_px, found.interocular_px):
+                shape, own = (one.landmarks - one.middle for one in (found, face))
+                landmarks = face.middle + _PLACE * offset + own + _SHAPE * (shape - own)
+                track.face = Face(landmarks.astype(np.float32), found.score)
                 track.found, track.missed = track.found + 1, -1
                 return
         self._tracks.append(_Track(found))
 
 
 def _moved(
-    face: FoundFace, forth: NDArray[np.float32], before: NDArray, after: NDArray, scale: float
-) -> FoundFace | None:
+    face: Face, forth: NDArray[np.float32], before: NDArray, after: NDArray, scale: float
+) -> Face | None:
     """The face where its pixels went, or None if they are no longer there."""
-    x, y, unit = face.x / scale, face.y / scale, face.interocular_px / scale
+    (x, y), unit = face.middle / scale, face.interocular_px / scale
     rows, columns = np.mgrid[: before.shape[0], : before.shape[1]]
     disc = np.hypot(columns - x, rows - y - 0.5 * unit) < _RADIUS * unit
     if disc.sum() < 16:
@@ -100,7 +96,7 @@ def _moved(
     inside = 0 <= x + right < before.shape[1] and 0 <= y + down < before.shape[0]
     if likeness < _ALIKE or not inside:
         return None
-    return FoundFace(float((x + right) * scale), float((y + down) * scale), face.interocular_px)
+    return face.moved(right * scale, down * scale)
 
 
 def _patch(grey: NDArray[np.uint8], x: float, y: float, unit: float) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from workbench.styles import networks, people
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.style import Draw, Style
 
-_PORTRAIT, _SCENE = "afgan_portrait", "fsgan_pepper"  # whose people and whose scene the joined style draws
+_FORMER = {"afgan_portrait": "drawn_portrait", "portrait_and_scene": "drawn_portrait"}  # those that are gone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +35,17 @@ class DrawnStyle(Style):
 
     look: str
     kind = "drawing"
+    grows = True
 
     def load(self, runtime: str, device: Any) -> Draw:
         """See :meth:`Style.load`."""
+        return self.load_at(1.0, runtime, device)
+
+    def load_at(self, detail: float, runtime: str, device: Any) -> Draw:
+        """See :meth:`Style.load_at`: lines and areas are enlarged apart."""
         from workbench import drawing
 
-        return lambda pixels, progress: drawing.draw(pixels, self.look)
+        return lambda pixels, progress: drawing.draw(pixels, self.look, detail)
 
 
 _LOOKS = {
@@ -72,9 +77,7 @@ def styles() -> dict[str, Style]:
         if card.kind == kind.KIND
     ]
     menu = {style.name: style for style in found}
-    portrait, scene = menu.get(_PORTRAIT), menu.get(_SCENE)
-    if isinstance(portrait, people.PortraitStyle) and isinstance(scene, networks.NetworkStyle):
-        menu[people.FUSED] = people.fused(portrait, scene)
+    menu[people.DRAWN.name] = people.DRAWN
     for look, (title, description) in _LOOKS.items():
         slow = f"{description} Computed without a network: half a second for a small picture."
         menu[f"drawn_{look}"] = DrawnStyle(f"drawn_{look}", title, slow, "Apache-2.0", look)
@@ -108,7 +111,8 @@ def get(style: str | Path | Style) -> Style:
             if card.kind == kind.KIND:
                 return dataclasses.replace(kind.of_card(card, path), name=str(style))
         raise networks.not_a_style(path, card)
-    menu = styles()
-    if str(style) not in menu:
-        raise UnknownNameError("style", str(style), menu)
-    return menu[str(style)]
+    menu, name = styles(), str(style)
+    name = name if name in menu else _FORMER.get(name, name)
+    if name not in menu:
+        raise UnknownNameError("style", name, menu)
+    return menu[name]

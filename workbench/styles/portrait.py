@@ -8,8 +8,6 @@ outside the masks keep their values exactly.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +16,7 @@ import numpy as np
 
 from workbench.core.errors import ImageError
 from workbench.core.pixels import to_pixels, to_tensor
+from workbench.drawing.faces import Face, find_faces
 from workbench.drawing.skin import keep_tone
 
 if TYPE_CHECKING:
@@ -26,79 +25,7 @@ if TYPE_CHECKING:
 UNIT = 40.0  # pixels between the eyes that faces are drawn at
 REACH = (3.4, 3.0, 3.4, 4.6)  # of the crop: left, up, right and down of the middle between the eyes, in units
 _FADE = 0.9  # width of the border in which a crop fades out, in units
-# faces are searched for in the picture turned by so many degrees, of this longest side, and need so many hits
-_PASSES = ((0, 480, 3), (0, 300, 2), (15, 300, 2), (-15, 300, 2))
-_SMALLEST = 30  # side of the smallest face there
 _SURE = 0.6  # share of a found face that the network's mask must cover
-
-
-@dataclasses.dataclass(frozen=True)
-class FoundFace:
-    """Place of a face, in pixels of the picture."""
-
-    x: float  # of the middle between the eyes
-    y: float
-    interocular_px: float  # estimated distance between the eyes
-
-
-@functools.cache
-def _cascade():
-    from skimage.data import lbp_frontal_face_cascade_filename
-    from skimage.feature import Cascade
-
-    return Cascade(lbp_frontal_face_cascade_filename())
-
-
-def find_faces(pixels: np.ndarray) -> list[FoundFace]:
-    """Roughly upright frontal faces of a picture (H, W, 3) uint8, the largest first.
-
-    By the cascade of local binary patterns that scikit-image carries; a box of it is 2.6 times as wide as the
-    eyes are apart, which lie at two fifths of its height (mean of 40 portraits).
-    """
-    for degrees, longest, neighbours in _PASSES:
-        found = _search(pixels, degrees, longest, neighbours)
-        if found:
-            return _apart(sorted(found, key=lambda face: -face.interocular_px))
-    return []
-
-
-def _apart(faces: list[FoundFace]) -> list[FoundFace]:
-    """One box for each face: without those that lie on a larger one."""
-    kept: list[FoundFace] = []
-    for face in faces:
-        if all(np.hypot(face.x - one.x, face.y - one.y) > 1.6 * one.interocular_px for one in kept):
-            kept.append(face)
-    return kept
-
-
-def _search(pixels: np.ndarray, degrees: float, longest: int, neighbours: int) -> list[FoundFace]:
-    """Faces that stand upright once the picture is turned by ``degrees`` and shrunk to ``longest``."""
-    scale = min(1.0, longest / max(pixels.shape[:2]))
-    small = pixels
-    if scale < 1:
-        size = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    height, width = small.shape[:2]
-    if min(height, width) < _SMALLEST:
-        return []
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
-    if degrees:
-        small = cv2.warpAffine(small, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    boxes = _cascade().detect_multi_scale(
-        img=np.ascontiguousarray(small),
-        scale_factor=1.2,
-        step_ratio=1.2,
-        min_size=(_SMALLEST, _SMALLEST),
-        max_size=(min(height, width),) * 2,
-        min_neighbor_number=neighbours,
-    )
-    back = cv2.invertAffineTransform(turn)
-    found = []
-    for box in boxes:
-        place = box["c"] + 0.505 * box["width"], box["r"] + 0.40 * box["height"], 1.0
-        x, y = back @ place / scale
-        found.append(FoundFace(float(x), float(y), box["width"] / 2.6 / scale))
-    return found
 
 
 def draw(
@@ -106,7 +33,7 @@ def draw(
     photo: np.ndarray,
     base: np.ndarray | None = None,
     progress: Callable[[float], None] | None = None,
-    faces: Sequence[FoundFace] | None = None,
+    faces: Sequence[Face] | None = None,
 ) -> np.ndarray:
     """People redrawn, everything else as in ``base``.
 
@@ -131,7 +58,7 @@ def draw(
             crops.append((face, box, drawing, mask))
     if not crops and base is None:
         raise ImageError(
-            "Expected a picture with an upright face that looks at the viewer but found none. "
+            "Expected a picture with a face that looks at the viewer but found none. "
             "Choose a style for scenes, or a picture in which the face is larger."
         )
     output = (photo if base is None else base).copy()
@@ -144,19 +71,19 @@ def draw(
     return output
 
 
-def _crop_box(face: FoundFace, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+def _crop_box(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of head and shoulders within the picture."""
     left, up, right, down = (face.interocular_px * reach for reach in REACH)
     return (
-        max(0, round(face.x - left)),
-        max(0, round(face.y - up)),
-        min(shape[1], round(face.x + right)),
-        min(shape[0], round(face.y + down)),
+        max(0, round(face.middle[0] - left)),
+        max(0, round(face.middle[1] - up)),
+        min(shape[1], round(face.middle[0] + right)),
+        min(shape[0], round(face.middle[1] + down)),
     )
 
 
 def _portray(
-    network: nn.Module, crop: np.ndarray, face: FoundFace, box: tuple[int, int, int, int]
+    network: nn.Module, crop: np.ndarray, face: Face, box: tuple[int, int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Drawing (H, W, 3) and mask (H, W), uint8, of a crop, drawn with the eyes :data:`UNIT` pixels apart."""
     import torch
@@ -170,16 +97,22 @@ def _portray(
         answer = cast(Any, network).portray(to_tensor(small, parameter.device).to(parameter.dtype))
     drawing = to_pixels(answer.drawing)[0]
     mask = (answer.mask[0, 0].float() * 255).round().byte().cpu().numpy()
-    drawing = keep_tone(drawing, small, (face.x - box[0]) * scale, (face.y - box[1]) * scale, UNIT)
+    drawing = keep_tone(
+        drawing, small, (face.middle[0] - box[0]) * scale, (face.middle[1] - box[1]) * scale, UNIT
+    )
     if (width, height) != tuple(size):
         method = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
         drawing, mask = (cv2.resize(a, (width, height), interpolation=method) for a in (drawing, mask))
     return drawing, mask
 
 
-def _covers(mask: np.ndarray, face: FoundFace, box: tuple[int, int, int, int]) -> bool:
+def _covers(mask: np.ndarray, face: Face, box: tuple[int, int, int, int]) -> bool:
     """Whether the mask lies on the found face: leaves and clouds that look like faces are not drawn."""
-    x, y, half = face.x - box[0], face.y - box[1] + 0.4 * face.interocular_px, 0.6 * face.interocular_px
+    x, y, half = (
+        face.middle[0] - box[0],
+        face.middle[1] - box[1] + 0.4 * face.interocular_px,
+        0.6 * face.interocular_px,
+    )
     part = mask[max(0, int(y - half)) : int(y + half) + 1, max(0, int(x - half)) : int(x + half) + 1]
     return part.size > 0 and float(part.mean()) > 255 * _SURE
 
@@ -214,11 +147,13 @@ def _lay_over(output, surround, face, box, drawing, mask, others) -> None:
         target[...] = np.clip(np.rint(target + change), 0, 255)
 
 
-def _share(x, y, face: FoundFace, others: list[FoundFace]) -> np.ndarray | float:
+def _share(x, y, face: Face, others: list[Face]) -> np.ndarray | float:
     """How much of a pixel belongs to this face rather than to its neighbours: each draws its own."""
 
-    def nearness(one: FoundFace) -> np.ndarray:
-        square = ((x - one.x) ** 2 + (y - one.y - 0.6 * one.interocular_px) ** 2) / one.interocular_px**2
+    def nearness(one: Face) -> np.ndarray:
+        square = (
+            (x - one.middle[0]) ** 2 + (y - one.middle[1] - 0.6 * one.interocular_px) ** 2
+        ) / one.interocular_px**2
         return 1 / (0.2 + square) ** 3
 
     if not others:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from workbench.core import devices, options
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.core.pixels import LUMA
+from workbench.drawing import scale
 from workbench.styles.names import RUNTIMES
 from workbench.styles.options import DrawOptions
 
@@ -40,12 +41,15 @@ class Style(abc.ABC):
     licence: str
     kind: ClassVar[str] = "style"  # "network", "portrait" or "filter"
     needs: ClassVar[str] = ""  # what a picture must show to be drawn at all, e.g. "a face"
+    shows: ClassVar[str] = ""  # what it is meant for, and a film without is worth a word
     runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
     stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
+    grows: ClassVar[bool] = False  # whether large pictures are drawn small and the drawing enlarged
 
     @abc.abstractmethod
     def load(self, runtime: str, device: torch.device) -> Draw:
-        """The function that draws one picture. Whatever is wrong with the style shows here, before the work.
+        """The function that draws one picture at its own scale. Whatever is wrong with the style shows here,
+        before the work.
 
         Args:
             runtime: one of :attr:`runtimes`.
@@ -59,6 +63,23 @@ class Style(abc.ABC):
         """The function that draws the frames of one film; by default one by one, each as a picture."""
         draw = self.load(runtime, device)
         return lambda frames: [draw(frame, None) for frame in frames]
+
+    def load_at(self, detail: float, runtime: str, device: torch.device) -> Draw:
+        """The function that draws one picture of any size, so that lines and regions grow with it."""
+        draw = self.load(runtime, device)
+        if not self.grows:
+            return draw
+
+        def at_scale(pixels: Pixels, progress: Progress | None) -> Pixels:
+            working = scale.working_picture(pixels, scale.SIDE * detail)
+            drawn = draw(working, progress)
+            return drawn if working is pixels else scale.enlarged(drawn, *pixels.shape[:2])
+
+        return at_scale
+
+    def adjusted(self, options: DrawOptions) -> Style:
+        """The style with what can be chosen for styles of its kind alone."""
+        return self
 
     @property
     def halo(self) -> int | None:
@@ -77,6 +98,8 @@ class Style(abc.ABC):
         progress: Progress | None = None,
         *,
         preserve_color: float = 0.0,
+        detail: float = 1.0,
+        deform: float = DrawOptions.deform,
         runtime: str = "torch",
         device: str | None = None,
     ) -> Pixels:
@@ -88,8 +111,8 @@ class Style(abc.ABC):
         Returns:
             New pixels of the same shape.
         """
-        chosen = _checked(strength=strength, preserve_color=preserve_color)
-        draw = self.load(runtime, self._place(runtime, device))
+        chosen = _checked(strength=strength, preserve_color=preserve_color, detail=detail, deform=deform)
+        draw = self.adjusted(chosen).load_at(chosen.detail, runtime, self._place(runtime, device))
         drawn = draw(pixels, progress) if chosen.strength > 0 else pixels.copy()
         if chosen.strength > 0 and chosen.preserve_color > 0:
             drawn = with_chroma_of(pixels, drawn, chosen.preserve_color)
@@ -99,17 +122,28 @@ class Style(abc.ABC):
             progress(1.0)
         return drawn
 
-    def drawer(self, strength: float = 1.0, runtime: str = "torch", device: str | None = None) -> Drawer:
+    def drawer(
+        self,
+        strength: float = 1.0,
+        runtime: str = "torch",
+        device: str | None = None,
+        *,
+        detail: float = 1.0,
+        deform: float = DrawOptions.deform,
+    ) -> Drawer:
         """The function that draws the frames of one film, each (H, W, 3) uint8.
 
         Make one for each film and give it the frames in order: a :attr:`stateful` style follows what it sees.
         A frame that shows nothing that the style :attr:`needs` comes back itself, undrawn.
 
         Args:
-            strength, runtime, device: as for :meth:`draw`.
+            strength, runtime, device, detail, deform: as for :meth:`draw`.
         """
-        share = _checked(strength=strength).strength
-        draw = self.load_frames(runtime, self._place(runtime, device))
+        chosen = _checked(strength=strength, detail=detail, deform=deform)
+        share = chosen.strength
+        draw = self.adjusted(chosen).load_frames(runtime, self._place(runtime, device))
+        if self.grows:
+            draw = _at_scale(draw, scale.SIDE * detail)
         if share == 0:
             return list
         if share == 1:
@@ -154,6 +188,19 @@ def with_chroma_of(photo: Pixels, drawing: Pixels, amount: float = 1.0) -> Pixel
         change = cv2.transform(photo[band].astype(np.float32) - drawing[band], chroma)
         output[band] = np.clip(np.rint(drawing[band] + np.float32(amount) * change), 0, 255)
     return output
+
+
+def _at_scale(draw: Drawer, side: float) -> Drawer:
+    """``draw`` for frames of any size, which are drawn at a short side of ``side``."""
+
+    def drawn(frames: Sequence[Pixels]) -> list[Pixels]:
+        small = [scale.working_picture(frame, side) for frame in frames]
+        return [
+            picture if at_own_size is frame else scale.enlarged(picture, *frame.shape[:2])
+            for picture, at_own_size, frame in zip(draw(small), small, frames, strict=True)
+        ]
+
+    return drawn
 
 
 def _checked(**given: float) -> DrawOptions:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from workbench.styles.menu import get, styles
 from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
+from workbench.styles.options import DrawOptions
 from workbench.styles.style import Progress, Style
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ def stylize(
     progress: Progress | None = None,
     *,
     preserve_color: float = 0.0,
+    detail: float = 1.0,
+    deform: float = DrawOptions.deform,
     runtime: str = "torch",
     device: str | None = None,
 ) -> Image.Image:
-    """Redraw a picture of any size; large ones are drawn in tiles without seams.
+    """Redraw a picture of any size; lines and regions grow with it, and there are no seams.
 
     Args:
         image: picture; modes other than "RGB" are converted.
@@ -38,6 +41,10 @@ def stylize(
         progress: called with the share done, in (0, 1]; an exception that it raises stops the work.
         preserve_color: 0 leaves the drawing's colours, 1 gives it the photo's under its own lights and
             shades: see :func:`workbench.styles.style.with_chroma_of`.
+        detail: pictures with a short side of more than 512 pixels times this are drawn at that size, and the
+            drawing is enlarged with hard borders: 2 gives lines half as wide and regions half as large, and
+            16 draws every pixel. People that a portrait style draws are always drawn in crops of one size.
+        deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
         runtime: "torch"; "onnx" for ONNX Runtime (a network is exported the first time, which compares the
             two); or "torch-bf16", faster where the processor has bfloat16 instructions and not the same
             picture to the last level. See :mod:`workbench.styles.runtimes`.
@@ -50,12 +57,20 @@ def stylize(
         UnknownNameError: no such style or runtime.
         WeightsError: the user's weights are missing, have no card, are damaged or are not a stylizer's.
         ImageError: the style needs what the picture does not show, as a portrait style needs a face.
-        WorkbenchError: ``strength`` or ``preserve_color`` outside [0, 1], a device that is not there, or a
-            runtime that cannot run this style or whose packages are missing.
+        WorkbenchError: ``strength``, ``preserve_color`` or ``deform`` outside [0, 1], ``detail`` outside
+            [0.25, 16], a device that is not there, or a runtime that cannot run this style or whose packages
+            are missing.
     """
     pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     drawn = get(style).draw(
-        pixels, strength, progress, preserve_color=preserve_color, runtime=runtime, device=device
+        pixels,
+        strength,
+        progress,
+        preserve_color=preserve_color,
+        detail=detail,
+        deform=deform,
+        runtime=runtime,
+        device=device,
     )
     return Image.fromarray(drawn)
 

@@ -189,13 +189,19 @@ class StylizerConfig(TrainingConfig):
     """Of a stylizer of scenes."""
 
     publication: ClassVar[type[Publication]] = StylizerPublication
-    places: ClassVar[tuple[str, ...]] = ("photos", "style", "out")
+    places: ClassVar[tuple[str, ...]] = ("photos", "held_out_photos", "style", "out")
 
     photos: str  # folder of photos: what shall be redrawn
+    held_out_photos: str = ""  # folder of photos to hold out; by default HELD_OUT of PHOTOS are
+    scales: tuple[float, ...] = (0.75, 1.15)  # range of random resizing of crops; 1 1 keeps every pixel
     photo_side: Positive = 288  # photos are shrunk to this short side in pixels
     style_side: Positive = 288  # style pictures likewise: strokes and details must have comparable size
     held_out: Count = 80  # photos never trained on: half choose the weights, half measure the chosen ones
     split_seed: int | None = None  # of the choice of held-out photos; by default SEED
+
+    def __post_init__(self):
+        if len(self.scales) != 2 or not 0 < self.scales[0] <= self.scales[1]:
+            raise WorkbenchError(f"Expected two scales above 0, the smaller first, but got {self.scales}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -208,10 +214,12 @@ class DistilledConfig(StylizerConfig):
     w_lines: Weight = 0.0  # first phase: how much more in L1 a pixel on or beside a line counts
     w_edges: Weight = 1.0  # first phase: L1 between edge maps
     w_gradient: Weight = 0.0  # first phase: L1 between differences of neighbouring lumas
+    w_block: Weight = 0.0  # flat inside regions
     warmup_steps: Count = 0  # first phase: steps in which the learning rate rises
     decay_share: Share = 0.0  # first phase: last part, in which it falls by a cosine
 
     def __post_init__(self):
+        super().__post_init__()
         from workbench.drawing.teachers import TEACHERS
 
         TEACHERS.get(self.teacher).with_changes(self.drawing)  # refused before any long work
@@ -220,7 +228,7 @@ class DistilledConfig(StylizerConfig):
 @_recipe("distil", "distil:Distil")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DistilConfig(DistilledConfig):
-    """Distilled from a drawn teacher: L1 that counts lines more, and gradients of luma; no adversary."""
+    """Distilled from a drawn teacher: L1 on lines, within regions and of luma gradients, patch adversary."""
 
     style: str = ""  # folder of pictures in the style, to measure the distance to it; none is needed
     teacher: str = "comic"
@@ -231,6 +239,13 @@ class DistilConfig(DistilledConfig):
     w_lines: Weight = 6.0
     w_edges: Weight = 0.0
     w_gradient: Weight = 2.0
+    w_block: Weight = 2.0  # L1 less the mean error of each region of the photo: flat where the teacher is
+    w_patch: Weight = (
+        0.02  # adversarial, patches of the drawing's luma beside the photo's; 0 has no adversary
+    )
+    patch_from: Count = 500  # steps without the adversary; it gains its weight in as many more
+    patch_base: Positive = 16  # channels of the adversary's first layer
+    scales: tuple[float, ...] = (1.0, 1.0)  # resizing would blur lines
     warmup_steps: Count = 200
     decay_share: Share = 0.5
 
@@ -311,7 +326,7 @@ class UGATITConfig(StylizerConfig):
 @_recipe("afgan", "afgan:AFGAN")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PortraitConfig(TrainingConfig):
-    """Distilled from a drawn teacher, then adversarial on frozen features and attended patches."""
+    """Distilled from the drawn portrait, then adversarial on frozen features and attended patches."""
 
     publication: ClassVar[type[Publication]] = PortraitPublication
     places: ClassVar[tuple[str, ...]] = ("portraits", "annotations", "scenes", "style", "out")
@@ -322,7 +337,7 @@ class PortraitConfig(TrainingConfig):
     style: str  # folder of anime faces, 50 or more
     architecture: str = "afgan_small"
     steps: Positive = 6000
-    distil_steps: Count = 5000
+    distil_steps: Count = 6000  # the anime faces of the last phase pull away from the person's own
     batch: Annotated[int, Range(2)] = 8
     crop: Crop = 152
     lr: Weight = 2.5e-4
@@ -332,7 +347,6 @@ class PortraitConfig(TrainingConfig):
     held_out: Share = 0.17  # of the people: half choose the weights, half measure the chosen ones
     interocular_px: tuple[float, float] = (24.0, 48.0)  # least and largest distance between the eyes
     dark_skin_fraction: Share = 0.25  # of training portraits, seen with dark skin too
-    rare_repeats: Positive = 3  # how many times as often the bald and those with glasses are seen
     drawing: dict = dataclasses.field(default_factory=dict)  # changes to the teacher's settings
     noise: Weight = 0.08  # std of noise before the frozen features
     face_side: Weight = 4.0  # side of the square that discriminators see, in distances between the eyes
@@ -349,6 +363,6 @@ class PortraitConfig(TrainingConfig):
     w_patch: Weight = 0.5  # adversarial, patches weighed by attention
 
     def __post_init__(self):
-        from workbench.drawing.portrait_teacher import PortraitTeacherConfig
+        from workbench.drawing.portrait import PortraitSettings
 
-        options.build(PortraitTeacherConfig, self.drawing)  # refused before any long work
+        options.build(PortraitSettings, self.drawing)  # refused before any long work

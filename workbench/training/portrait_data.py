@@ -18,9 +18,9 @@ from workbench.core import options
 from workbench.core.cache import Cache
 from workbench.data.faces import Portrait, load_portraits, split_by_person
 from workbench.data.scenes import load_pictures, split
-from workbench.drawing.portrait_regions import EYES, FACE, HAIR, LIPS_INNER, NECK, Face, regions
-from workbench.drawing.portrait_teacher import PortraitTeacherConfig, draw, is_rare
-from workbench.drawing.skin import to_lab
+from workbench.drawing.face_shapes import Shape
+from workbench.drawing.faces import Face
+from workbench.drawing.portrait import PortraitSettings, draw
 from workbench.training.configs import PortraitConfig
 from workbench.training.targets import Cost, make_targets
 
@@ -61,38 +61,31 @@ def load_data(config: PortraitConfig) -> PortraitData:
     )
 
 
-def teacher_settings(config: PortraitConfig) -> PortraitTeacherConfig:
+def teacher_settings(config: PortraitConfig) -> PortraitSettings:
     """How the teacher draws.
 
     Raises:
         WorkbenchError: ``config.drawing`` names a setting that it does not have.
     """
-    return options.build(PortraitTeacherConfig, config.drawing)
+    return options.build(PortraitSettings, config.drawing)
 
 
 def taught_portraits(
     portraits: Mapping[str, Portrait], config: PortraitConfig, cache: Cache
 ) -> tuple[list[Portrait], Cost]:
-    """The portraits that are learnt from, with the teacher's drawings: those given, some of them with dark
-    skin as well, and those of rare looks several times; and what making them cost.
-
-    Anime faces are not bald, and adversaries would put hair on those who are: rare looks are not judged.
+    """The portraits that are learnt from, with drawings: those given, and some of them with dark skin as
+    well; and what making them cost.
     """
     darker, cost = dark_skin_variants(portraits, config.dark_skin_fraction, config.seed, cache)
     everyone, settings = {**portraits, **darker}, teacher_settings(config)
 
     def one(portrait: Portrait) -> dict[str, NDArray]:
-        seen = portrait.photo, portrait.landmarks, portrait.mask
-        return {"drawing": draw(*seen, settings), "rare": np.array(is_rare(*seen))}
+        faces = [Face(portrait.landmarks, 1.0)]
+        return {"drawing": draw(portrait.photo, faces=faces, **dataclasses.asdict(settings))}
 
-    made, more = make_targets(cache, "portrait", 1, settings, everyone, one)
-    taught = {
-        name: dataclasses.replace(p, drawing=made[name]["drawing"], judged=not made[name]["rare"])
-        for name, p in everyone.items()
-    }
-    rare = [name for name in taught if not taught[name].judged]
-    log.info("%d of %d portraits are of rare looks", len(rare), len(taught))
-    return [taught[name] for name in [*taught, *rare * (config.rare_repeats - 1)]], cost + more
+    made, more = make_targets(cache, "portrait", 2, settings, everyone, one)
+    taught = [dataclasses.replace(p, drawing=made[name]["drawing"]) for name, p in everyone.items()]
+    return taught, cost + more
 
 
 def dark_skin_variants(
@@ -105,13 +98,13 @@ def dark_skin_variants(
     chosen = rng.permutation(sorted(portraits))[: round(fraction * len(portraits))]
     wanted = {f"{name}#dark": (portraits[name], float(rng.uniform(*DARK))) for name in chosen}
     made, cost = make_targets(
-        cache, "dark-skin", 1, None, wanted, lambda item: {"photo": with_dark_skin(*item).photo}
+        cache, "dark-skin", 2, None, wanted, lambda item: {"photo": with_dark_skin(*item).photo}
     )
     return {n: dataclasses.replace(wanted[n][0], photo=arrays["photo"]) for n, arrays in made.items()}, cost
 
 
 def with_dark_skin(portrait: Portrait, lightness: float) -> Portrait:
-    """The same person with dark skin and nearly black hair, eyes, teeth, clothes and backdrop as they were.
+    """The same person with dark skin; hair, eyes, teeth, clothes and backdrop stay as they are.
 
     Where few dark-skinned people were photographed, a network learns that faces are fair and paints them so.
     Recoloured photos are no substitute for people, but skin has the right tone, light and shadow in them.
@@ -120,23 +113,14 @@ def with_dark_skin(portrait: Portrait, lightness: float) -> Portrait:
         portrait: with fair skin; its drawing is not kept.
         lightness: L* that the cheeks get, [0, 100].
     """
-    photo, face = portrait.photo, Face(portrait.landmarks, 1.0)
-    labels = regions(photo, portrait.mask > 127, face)
-    kept = sum(face.polygon(photo.shape, face.local[list(part)]) for part in (*EYES, LIPS_INNER)) > 0
-
-    def soft(area: NDArray) -> NDArray[np.float32]:
-        return cv2.GaussianBlur(area.astype(np.float32), (0, 0), 0.02 * face.interocular_px)[..., None]
-
-    lab = to_lab(photo)
-    cheeks = face.cheeks(photo.shape) & (labels == FACE)
-    cheeks = np.median(lab[cheeks if cheeks.any() else labels == FACE], 0)
-    factor = lightness / max(cheeks[0], 1.0)
-    chroma = np.float32([11, 14]) * np.clip(lightness / 36, 0.7, 1.1)
+    photo = portrait.photo.astype(np.float32) / 255
+    shape = Shape(portrait.landmarks, photo)
+    lab = cv2.cvtColor(photo[shape.window], cv2.COLOR_RGB2LAB)
+    factor = lightness / max(float(shape.tone[0]), 1.0)
+    chroma = np.array([11, 14], np.float32) * np.clip(lightness / 36, 0.7, 1.1)
     # highlights stay lighter than their surroundings, but never as light as on fair skin
-    dark = lab * np.float32([factor, 0.6, 0.6])
-    dark[..., 1:] += chroma - 0.6 * cheeks[1:]
-    skin = soft(((labels == FACE) | (labels == NECK)) & ~kept)
-    lab = lab + skin * (dark - lab)
-    lab = lab + soft(labels == HAIR) * (lab * np.float32([0.35, 0.3, 0.3]) - lab)
-    rgb = np.rint(255 * np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1))
-    return Portrait(rgb.astype(np.uint8), portrait.landmarks, portrait.mask)
+    dark = lab * np.array([factor, 0.6, 0.6], np.float32)
+    dark[..., 1:] += chroma - 0.6 * shape.tone[1:]
+    lab = lab + shape.skin[..., None] * (dark - lab)
+    photo[shape.window] = np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
+    return Portrait(np.rint(255 * photo).astype(np.uint8), portrait.landmarks, portrait.mask)

@@ -14,9 +14,9 @@ from torch import nn
 from workbench.core.errors import ImageError
 from workbench.core.pixels import to_tensor
 from workbench.data.faces import Composites, Portrait
-from workbench.drawing import portrait_teacher
-from workbench.drawing.portrait_regions import Face
-from workbench.drawing.portrait_teacher import PortraitTeacherConfig
+from workbench.drawing.face_shapes import Shape
+from workbench.drawing.faces import Face
+from workbench.drawing.portrait import PortraitSettings, draw
 from workbench.metrics import kid
 from workbench.models.features import FrozenFeatures
 from workbench.styles import portrait as people
@@ -63,10 +63,10 @@ def background_psnr(photo: torch.Tensor, drawing: torch.Tensor, mask: torch.Tens
 
 
 def skin_lightness(picture: np.ndarray, portrait: Portrait) -> float:
-    """Median L* of the cheeks."""
-    cheeks = Face(portrait.landmarks, 1.0).cheeks(picture.shape) & (portrait.mask > 127)
-    lab = cv2.cvtColor(picture[cheeks].reshape(1, -1, 3).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return float(np.median(lab[0, :, 0]))
+    """Median L* of the skin of the face."""
+    shape = Shape(portrait.landmarks, portrait.photo.astype(np.float32) / 255)
+    lab = cv2.cvtColor(picture[shape.window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return float(np.median(lab[..., 0][shape.skin > min(0.5, float(shape.skin.max()) / 2)]))
 
 
 def draw_all(network: nn.Module, portraits: list[Portrait]) -> tuple[list[np.ndarray], int]:
@@ -152,7 +152,7 @@ def measure(
     scenes: list[np.ndarray],
     style: list[np.ndarray],
     config: PortraitConfig,
-    teacher: PortraitTeacherConfig,
+    teacher: PortraitSettings,
 ) -> list[dict]:
     """Rows for photos, teacher and network, over all held-out portraits and for each source alone.
 
@@ -169,7 +169,9 @@ def measure(
     drawn, missed = draw_all(network, everyone)
     sets = {
         "photos": [p.photo for p in everyone],
-        "drawn teacher": [portrait_teacher.draw(p.photo, p.landmarks, p.mask, teacher) for p in everyone],
+        "drawn teacher": [
+            draw(p.photo, faces=[Face(p.landmarks, 1.0)], **dataclasses.asdict(teacher)) for p in everyone
+        ],
         name: drawn,
     }
     rows = nearness(sets, portraits, style, next(network.parameters()).device)

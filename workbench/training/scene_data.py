@@ -40,18 +40,22 @@ def load_data(config: StylizerConfig) -> SceneData:
         DatasetError: too few pictures, unreadable or tiny ones.
     """
     photos = load_pictures(config.photos, config.photo_side)
+    apart = load_pictures(config.held_out_photos, config.photo_side, 4) if config.held_out_photos else {}
     style = load_pictures(config.style, config.style_side) if config.style else {}
-    smallest = min(min(p.shape[:2]) for p in (*photos.values(), *style.values()))
+    smallest = min(min(p.shape[:2]) for p in (*photos.values(), *apart.values(), *style.values()))
     if smallest < 64:
         raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
     seed = config.seed if config.split_seed is None else config.split_seed
     # two photos at least must choose, and two measure: KID is of pairs of pictures
-    train, held_out = split(list(photos), min(config.held_out, max(4, len(photos) // 4)), seed)
+    train, held_out = sorted(photos), sorted(apart)
+    if not apart:
+        train, held_out = split(train, min(config.held_out, max(4, len(photos) // 4)), seed)
+        apart = photos
     log.info("%d photos to train on, %d held out, %d style pictures", len(train), len(held_out), len(style))
     return SceneData(
         {name: photos[name] for name in train},
-        {name: photos[name] for name in held_out[::2]},
-        {name: photos[name] for name in held_out[1::2]},
+        {name: apart[name] for name in held_out[::2]},
+        {name: apart[name] for name in held_out[1::2]},
         list(style.values()),
         Path(config.out) / "targets",
     )

@@ -41,7 +41,28 @@ def bars(reading: Reading, card: models.Card) -> str:
             f'<div class="bar" aria-hidden="true"><span style="width:{100 * probability:.1f}%"></span></div>'
             f'<div class="what">{html.escape(info.get("description", ""))}</div></li>'
         )
-    return f'<ul class="moods" aria-label="Moods and their probabilities">{"".join(items)}</ul>'
+    of_raters = card.calibration.get("matches") == "the raters' votes"
+    what = "The share of raters that would name each mood." if of_raters else "How likely each mood is."
+    return (
+        f'{likeness(reading)}<p class="fine lead-in">{what}</p>'
+        f'<ul class="moods" aria-label="Moods and their probabilities">{"".join(items)}</ul>'
+    )
+
+
+def likeness(reading: Reading) -> str:
+    """How like the training pictures the picture is, in a sentence; empty if the model cannot tell."""
+    if reading.novelty is None:
+        return ""
+    share = f"{100 * reading.novelty:.0f} %"
+    if reading.unlike:
+        return (
+            '<div class="notice" role="note"><strong>Unlike the pictures that the model learnt from.</strong>'
+            f" {share} of those are closer to each other than this one is to them. It is probably no such "
+            "picture, and the moods below mean little.</div>"
+        )
+    return (
+        f'<p class="fine">Like the pictures that the model learnt from: {share} of them are more typical.</p>'
+    )
 
 
 def shown(name: str) -> str:

@@ -40,11 +40,6 @@ def known_model(name: Any) -> str:
     return name
 
 
-def as_reading(data: dict[str, Any]) -> Reading:
-    """A reading as a task wrote it down."""
-    return Reading(data["model"], data["probabilities"], data["calibrated"])
-
-
 async def facts_of(platform: Platform, request: gr.Request, model: str, progress) -> dict[str, Any]:
     """What only the network itself can tell: methods, layers, and how far its maps can be trusted."""
     digest = models.card(known_model(model)).sha256
@@ -199,7 +194,9 @@ def _painting_events(
         with pictures.one_line_errors():
             options = {"model": known_model(model)}
             preview = visitor.ask(platform, request, TASKS["classify_picture"], path, options)
-            reading = as_reading(visitor.read_facts(await visitor.result(preview, progress), "reading.json"))
+            reading = Reading.from_dict(
+                visitor.read_facts(await visitor.result(preview, progress), "reading.json")
+            )
             return bars(reading, models.card(model)), gr.Radio(value=reading.top), reading, *gone
 
     async def read_on_click(path, model, request: gr.Request, progress=gr.Progress()):  # noqa: B008
@@ -226,7 +223,7 @@ def _painting_events(
             preview = visitor.ask(platform, request, TASKS["measure_picture"], path, options)
             found = await visitor.facts(preview, progress)
         numbers = show_numbers(found["values"], model, class_name or reading.top)
-        table = side_by_side([reading, *map(as_reading, found["readings"])], model)
+        table = side_by_side([reading, *map(Reading.from_dict, found["readings"])], model)
         return found["values"], numbers, table
 
     shared = {"concurrency_limit": None, "api_visibility": "private"}

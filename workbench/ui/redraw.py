@@ -32,7 +32,8 @@ _HIDDEN = gr.update(visible=False)
 
 def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -> Preview:
     """Have a photo drawn; ``choices`` are those of the controls, in their order."""
-    options = dict(zip(("style", "strength", "preserve_color", "runtime"), choices, strict=True))
+    names = ("style", "strength", "preserve_color", "runtime", "detail", "deform")
+    options = dict(zip(names, choices, strict=True))
     runtimes = visitor.style_of(options["style"]).runtimes
     if compare and len(runtimes) == 1:  # nor has the page a choice then
         options["runtime"] = runtimes[0]
@@ -147,6 +148,13 @@ def _controls(page: SimpleNamespace) -> None:
     chosen = page.style.value
     page.about = gr.Markdown(about_style(chosen), elem_classes="fine", elem_id="redraw-style")
     with gr.Accordion("Advanced", open=False, elem_id="redraw-advanced"):
+        page.detail = controls.slider(
+            PhotoOptions,
+            "detail",
+            "Detail of large photos",
+            info="1 draws a photo of any size like a small one. More gives finer lines and smaller areas.",
+            elem_id="redraw-detail",
+        )
         page.runtime = controls.dropdown(
             PhotoOptions,
             "runtime",
@@ -156,6 +164,13 @@ def _controls(page: SimpleNamespace) -> None:
             "workbench bench stylizers measures it.",
             interactive=has_runtimes(chosen),
             elem_id="redraw-runtime",
+        )
+        page.deform = controls.slider(
+            PhotoOptions,
+            "deform",
+            "Exaggerate faces",
+            info="In drawn portraits: larger eyes, a smaller nose and jaw.",
+            elem_id="redraw-deform",
         )
 
 
@@ -168,6 +183,8 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         strength,
         preserve_color,
         runtime,
+        detail,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
     ):
@@ -182,7 +199,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
             return
         start = time.perf_counter()
         try:
-            choices = style, strength, preserve_color, runtime
+            choices = style, strength, preserve_color, runtime, detail, deform
             with ask(platform, request, path, choices, compare=True) as preview:
                 has_button = False
                 while not await visitor.ended(preview, progress):
@@ -206,13 +223,15 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         strength,
         preserve_color,
         runtime,
+        detail,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ):
         """As `redraw`, but a missing picture is an error worth telling."""
         with pictures.one_line_errors():
             pictures.needed(path)
-        drawing = redraw(path, style, strength, preserve_color, runtime, request, progress)
+        drawing = redraw(path, style, strength, preserve_color, runtime, detail, deform, request, progress)
         async with contextlib.aclosing(drawing) as steps:
             async for step in steps:
                 yield step
@@ -225,11 +244,12 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
     def other_style(name):
         return about_style(name), gr.Dropdown(interactive=has_runtimes(name))
 
-    inputs = [page.photo, page.style, page.strength, page.colours, page.runtime]
+    inputs = [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail, page.deform]
     outputs = [page.result, page.download, page.caption, page.stopper]
     drawing = {"show_progress_on": page.result, "concurrency_limit": None, "api_visibility": "private"}
     page.style.select(other_style, page.style, [page.about, page.runtime], **SETTINGS)
-    changes = [page.style.select, page.strength.release, page.colours.release, page.runtime.select]
+    sliders = page.strength, page.colours, page.detail, page.deform
+    changes = [page.style.select, page.runtime.select, *(slider.release for slider in sliders)]
     drawn = gr.on(
         [page.photo.change, *changes], redraw, inputs, outputs, trigger_mode="always_last", **drawing
     )
@@ -272,6 +292,8 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         strength,
         preserve_color,
         runtime,
+        detail,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ):
@@ -284,11 +306,14 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
             preserve_color: from 0, the drawing's own colours, to 1, the photograph's in the drawing's light.
             runtime: what runs the network: "torch"; "torch-bf16", which rounds a little and is quick where
                 the processor has bfloat16 instructions; or "onnx". Portraits and filters take "torch" only.
+            detail: of pictures with a short side of more than 512 pixels: 2 draws lines half as wide and
+                regions half as large, and 16 every pixel.
+            deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
 
         Returns:
             the redrawn picture as a PNG file of the same size
         """
-        choices = style, strength, preserve_color, runtime
+        choices = style, strength, preserve_color, runtime, detail, deform
         with pictures.one_line_errors():
             preview = ask(platform, request, image, choices, compare=False)
             folder = await visitor.result(preview, progress)
@@ -296,7 +321,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
 
     gr.Button(visible=False).click(
         stylize_file,
-        [page.photo, page.style, page.strength, page.colours, page.runtime],
+        [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail],
         gr.File(visible=False, label="PNG"),
         api_name="stylize",
         concurrency_limit=None,

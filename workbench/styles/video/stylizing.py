@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from workbench.core import options
 from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.drawing.faces import find_faces
 from workbench.styles.menu import get
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.options import VideoOptions
@@ -30,6 +31,7 @@ from workbench.styles.video.writing import Mp4, VideoEncoder, check_target
 
 log = logging.getLogger(__name__)
 
+_LOOK = 5  # of so many frames one is searched for faces, until there is one
 _AHEAD = 4  # frames that may wait between two stages
 
 
@@ -54,6 +56,7 @@ class Result:
     audio: str  # what was done with the sound: "none", "copied (aac)", "encoded again …"
     damaged: int  # packets of the source that could not be decoded and are missing
     unchanged: int  # frames that the style left as they were, as portrait styles do where nobody is seen
+    missing: str = ""  # what the style is meant for and no frame that was looked at shows, e.g. "a face"
 
 
 def stylize_video(
@@ -70,6 +73,7 @@ def stylize_video(
     chunk: Chunk | None = None,
     limits: Limits | None = None,
     device: str | None = None,
+    detail: float = 1.0,
 ) -> Result:
     """Redraw a video as an MP4 that browsers play; whole, or not at all.
 
@@ -79,7 +83,7 @@ def stylize_video(
     Args:
         source: a video that FFmpeg reads: MP4, MOV, MKV, WebM, AVI, MPEG, GIF …
         target: ends in .mp4 or .m4v; an existing file is replaced when the new one is complete.
-        style, strength, device: as in :func:`workbench.styles.stylize.stylize`.
+        style, strength, device, detail: as in :func:`workbench.styles.stylize.stylize`.
         scale: of the sides, in (0, 4]; the style is drawn at the new size.
         runtime: "torch", "torch-bf16" or "onnx" (needs the extra ``export``).
         temporal: share in [0, 1) of the drawing before where flow finds its points again, against flicker.
@@ -97,12 +101,14 @@ def stylize_video(
         CancelledError: ``cancelled`` said so.
         WorkbenchError: a number outside its range.
     """
-    options.build(VideoOptions, {"strength": strength, "scale": scale, "temporal": temporal})
+    chosen = {"strength": strength, "scale": scale, "temporal": temporal, "detail": detail}
+    options.build(VideoOptions, chosen)
     if batch < 1:
         raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
     blend = TemporalBlend(temporal)
     check_target(target, source)
-    draw = get(style).drawer(strength, runtime, device)
+    chosen = get(style)
+    draw, missing = chosen.drawer(strength, runtime, device, detail=detail), chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
         with Mp4(target, layout.time_base) as file:
@@ -119,6 +125,8 @@ def stylize_video(
                     encoder.write(blend(frame.pixels, drawing), frame.pts, frame.duration)
                     end = frame.pts + frame.duration
                     unchanged += drawing is frame.pixels
+                    if missing and done % _LOOK == 1 and find_faces(frame.pixels):
+                        missing = ""
                     if progress is not None:
                         progress(_progress(done, layout.frames, time.perf_counter() - start))
             encoder.flush()
@@ -126,9 +134,13 @@ def stylize_video(
                 progress(Progress(done, done, time.perf_counter() - start, 0.0))
     if reader.damaged:
         log.warning("%s: %d damaged packets left out", Path(source).name, len(reader.damaged))
+    if missing:
+        log.warning("%s: %s was found in no frame", Path(source).name, missing)
     width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
     seconds = float(end * Fraction(layout.time_base))
-    return Result(Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged)
+    return Result(
+        Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged, missing
+    )
 
 
 def _drawn(frames: Iterable[Frame], draw: Drawer, batch: int) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:

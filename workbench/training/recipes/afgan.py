@@ -1,7 +1,7 @@
 """AFGAN, for portraits: distil the drawn teacher, then go adversarial against anime faces.
 
 Phase 1 teaches the generator to draw a face anew (weighted L1, edges and frozen features against
-:mod:`workbench.drawing.portrait_teacher`) and to know the person's mask, which composition on scenes makes
+:mod:`workbench.drawing.portrait`) and to know the person's mask, which composition on scenes makes
 exact. Phase 2 moves the drawn face to the style: a discriminator on frozen features and one on patches,
 weighed by class-activation attention, look at the face only, while the teacher holds. The background never
 sees an adversarial gradient.
@@ -46,7 +46,7 @@ class Batch:
     mask: Tensor  # (B, 1, S, S) in [0, 1], 1 on the person
     attention: Tensor  # (B, 1, S, S) in [0, 1], 1 on eyes and mouth
     center: Tensor  # (B, 2) x, y of the middle between the eyes in pixels
-    interocular: Tensor  # (B,) distance between the eyes in pixels; 0 where adversaries must not judge
+    interocular: Tensor  # (B,) distance between the eyes in pixels; 0 where nobody is shown
     style: Tensor  # (B', 3, P, P) in [-1, 1]
 
 
@@ -138,12 +138,12 @@ class AFGAN(Recipe):
         example = self.composites.batch(step, config.batch)
         (style,) = self._style_crops.batch(step, max(2, config.batch // 2))
         photo, target, style = (to_tensor(p, self.device) for p in (example.photo, example.target, style))
-        mask, weight, center, interocular, judged = (
+        mask, weight, center, interocular = (
             torch.from_numpy(a).to(self.device)
-            for a in (example.mask, example.weight, example.center, example.interocular_px, example.judged)
+            for a in (example.mask, example.weight, example.center, example.interocular_px)
         )
         mask, weight = (m.unsqueeze(1).float() / 255 for m in (mask, weight))
-        return Batch(photo, target, mask, weight, center, interocular * judged, style)
+        return Batch(photo, target, mask, weight, center, interocular, style)
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
         return self._finish(self._taught(batch, step)[1])

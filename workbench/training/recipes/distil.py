@@ -1,9 +1,7 @@
 """Distillation: the generator learns the drawing of a drawn teacher, and nothing else.
 
 L1 to the teacher's drawing, in which pixels on and beside lines may count more, L1 between edge maps, and L1
-between the differences of neighbouring lumas; each has its weight. There is no adversary and no frozen
-network, so that lines stay as thin and dark as they were drawn. FSGAN's first phase is this, too.
-
+between the differences XX
 The best weights are those whose drawings of the validation photos are nearest to the teacher's by the same
 sum.
 """
@@ -21,13 +19,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from workbench import losses
+from workbench import losses, models
 from workbench.core.pixels import to_tensor
 from workbench.drawing.teachers import TEACHERS
-from workbench.training.configs import DistilledConfig
+from workbench.training.configs import DistilConfig, DistilledConfig
 from workbench.training.recipes.base import values, weigh
 from workbench.training.recipes.scenes import Batch, SceneRecipe
-from workbench.training.scene_data import drawings
+from workbench.training.scene_data import drawings, regions
 from workbench.training.targets import Cost
 
 
@@ -42,6 +40,9 @@ class DistilledRecipe(SceneRecipe):
 
     def prepare(self) -> Cost:
         self.targets["drawing"], cost = drawings(self.data.training, self.teacher, self.cache)
+        if self.config.w_block:
+            self.targets["regions"], more = regions(self.data.training, self.cache)
+            cost += more
         return cost
 
     def learning_rate(self, step: int, progress: float) -> float:
@@ -77,9 +78,43 @@ class DistilledRecipe(SceneRecipe):
 class Distil(DistilledRecipe):
     """See the module."""
 
+    config: DistilConfig
     phases = ("distil",)
     betas = (0.9, 0.99)
     criterion = "distance"
+    keep_averages = True
+
+    def build_discriminators(self) -> nn.ModuleDict:
+        if not self.config.w_patch:
+            return nn.ModuleDict()
+        patches = models.create("patch_discriminator", inputs=2, base=self.config.patch_base)
+        return nn.ModuleDict({"patches": patches})
+
+    def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
+        drawing, config = self.draw(batch.photo), self.config
+        terms = self.distances_to_teacher(drawing, batch.drawing) | weigh(
+            block=(config.w_block, lambda: losses.color_block_loss(drawing - batch.drawing, batch.regions))
+        )
+        judged = {"patch": 0.0, "d_patch": 0.0} if config.w_patch else {}
+        begun = step + 1 - config.patch_from
+        if config.w_patch and begun > 0:
+            share = min(1.0, begun / (config.patch_from + 1))
+            judged["d_patch"], pull = self._judge_patches(batch, drawing)
+            terms["patch"] = share * config.w_patch * pull
+        self.update_generator(*terms.values())
+        return judged | values(terms)
+
+    def _judge_patches(self, batch: Batch, drawing: Tensor) -> tuple[float, Tensor]:
+        """Train the discriminator; its loss, and the generator's."""
+        patches = self.discriminators["patches"]
+        photo, wanted, drawn = (losses.rgb_to_yuv(x)[:, :1] for x in (batch.photo, batch.drawing, drawing))
+        with self.autocast():
+            real, fake = (patches(torch.cat([photo, x], 1)) for x in (wanted, drawn.detach()))
+            judged = losses.hinge_discriminator_loss(real, [fake], [1])
+        self.update_discriminators(judged)
+        with self.frozen_discriminators(), self.autocast():
+            pull = losses.hinge_generator_loss(patches(torch.cat([photo, drawn], 1)))
+        return judged.item(), pull.float()
 
     @cached_property
     def _wanted(self) -> list[NDArray[np.uint8]]:

@@ -25,21 +25,12 @@ from workbench.training.configs import FSGANConfig
 from workbench.training.recipes.base import values, weigh
 from workbench.training.recipes.distil import DistilledRecipe
 from workbench.training.recipes.scenes import Batch
-from workbench.training.scene_data import regions
-from workbench.training.targets import Cost
 
 
 class FSGAN(DistilledRecipe):
     """See the module."""
 
     config: FSGANConfig
-
-    def prepare(self) -> Cost:
-        cost = super().prepare()
-        if self.config.w_block:
-            self.targets["regions"], more = regions(self.data.training, self.cache)
-            cost += more
-        return cost
 
     def build_discriminators(self) -> nn.ModuleDict:
         self.backbone = self.place(FrozenFeatures("lite1", stages=(1, 2, 3)))

@@ -24,7 +24,6 @@ from workbench.training.scene_measures import measure
 from workbench.training.validation import StyleJudge, contact_sheet
 
 _STRIDE = 4  # the generators shrink a picture by this; sides that are no multiple are padded
-_SCALES = (0.75, 1.15)  # range of random resizing of crops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +66,13 @@ class SceneRecipe(Recipe):
     def _photo_crops(self) -> Crops:
         layers = (self.targets[name].values() for name in self.targets)
         aligned = [tuple(p) for p in zip(self.data.training.values(), *layers, strict=True)]
-        return Crops(aligned, self.config.crop, _SCALES, self.config.seed)
+        return Crops(aligned, self.config.crop, self.config.scales, self.config.seed)
 
     @cached_property
     def _style_crops(self) -> Crops:
-        return Crops([(p,) for p in self.data.style], self.config.crop, _SCALES, self.config.seed + 1)
+        return Crops(
+            [(p,) for p in self.data.style], self.config.crop, self.config.scales, self.config.seed + 1
+        )
 
     def batch(self, step: int) -> Batch:
         photo, *targets = self._photo_crops.batch(step, self.config.batch)

@@ -1,0 +1,31 @@
+"""``workbench measure``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.common import report
+
+
+def measure(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of pictures, flat or nested.")],
+    out: Annotated[Path, typer.Option(help="The table: .csv, or .parquet with the extra [tables].")] = Path(
+        "measures.csv"
+    ),
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,
+) -> None:
+    """Measure every picture of a folder: image properties and descriptors of expression, one row each.
+
+    What was measured is kept beside the table, so that a stopped run goes on; so is a dictionary of its
+    columns: definition, unit, range, source. Pictures that cannot be measured are listed at the end, and the
+    exit code is then 1.
+    """
+    from workbench.interpret.measuring import measure_folder
+
+    done = measure_folder(folder, out, workers or os.cpu_count() or 1)
+    typer.echo(f"{out}: {len(done.rows)} of {len(done.rows) + len(done.skipped)} pictures measured")
+    report([f"{name}: {reason}" for name, reason in done.skipped.items()])

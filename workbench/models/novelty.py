@@ -1,0 +1,83 @@
+"""How unlike its training pictures a picture is to a network: the residual of a principal-component model.
+
+A classifier names one of its classes for anything, surely, too. The features of pictures like those that it
+was trained on lie near a plane; what a picture's features have outside that plane says how new it is.
+
+Source: Jackson and Mudholkar, "Control Procedures for Residuals Associated With Principal Component
+Analysis", Technometrics 1979; as a score for networks: Wang et al., "ViM: Out-Of-Distribution with
+Virtual-logit Matching", CVPR 2022, arXiv:2203.10807, whose residual it is.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from sklearn.model_selection import GroupKFold
+from torch import Tensor, nn
+
+LEAST_SCALE = 0.1  # of the median feature's deviation
+QUANTILES = 101  # of the scores of held-out training pictures: 0, 1 … 100 %
+
+
+class Novelty(nn.Module):
+    """(B, D) features to (B,) scores, and scores to ranks among training pictures that were held out.
+
+    Args:
+        features: D, how many of the columns of features count.
+        components: K, principal components that are not new.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    components: Tensor
+    quantiles: Tensor
+
+    def __init__(self, features: int, components: int = 32):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(features))
+        self.register_buffer("components", torch.zeros(features, components))
+        self.register_buffer("quantiles", torch.zeros(QUANTILES))
+
+    @torch.no_grad()
+    def fit(self, features: Tensor, groups, folds: int = 5) -> Self:
+        """Learn what is usual.
+
+        Args:
+            features: (N, D) of the training pictures.
+            groups: (N,) whose pictures are held out together for the ranks, such as painters.
+            folds: of the hold-out.
+
+        Raises:
+            ValueError: fewer than two groups.
+        """
+        features, folds = features[:, : len(self.mean)], min(folds, len(set(groups)))
+        if folds < 2:
+            raise ValueError("Expected pictures of at least two groups, to hold one out.")
+        held_out = torch.empty(len(features))
+        for train, test in GroupKFold(folds).split(features, groups=groups):
+            held_out[test] = self._learn(features[train])(features[test])
+        self._learn(features)
+        self.quantiles.copy_(torch.quantile(held_out, torch.linspace(0, 1, QUANTILES)))
+        return self
+
+    def _learn(self, features: Tensor) -> Self:
+        self.mean.copy_(features.mean(0))
+        deviations = features.std(0, correction=0)
+        # a feature that hardly varies in a small collection would outweigh all others
+        self.scale.copy_(deviations.clamp(min=LEAST_SCALE * deviations.median().item()) + 1e-6)
+        _, _, rows = torch.linalg.svd((features - self.mean) / self.scale, full_matrices=False)
+        self.components.zero_()
+        used = rows[: self.components.shape[1]]
+        self.components[:, : len(used)] = used.T
+        return self
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B,) mean squared standardised feature outside the components; only the first D columns count."""
+        z = (features[:, : len(self.mean)] - self.mean) / self.scale
+        return (z - z @ self.components @ self.components.T).square().mean(1)
+
+    def rank(self, scores: Tensor) -> Tensor:
+        """(B,) share of the held-out training pictures that are less new, in [0, 1]."""
+        return torch.searchsorted(self.quantiles.contiguous(), scores.contiguous()) / QUANTILES

@@ -1,0 +1,175 @@
+"""How much of a person is still there in the drawing, and how drawn it is.
+
+Likeness: how far landmarks went, how the skin's tone changed, and how the light and dark of hair, of eyes
+with brows and glasses, and of mouth, chin and beard agree with the photo's. Drawn: how flat regions are and
+how much ink there is. No network that knows persons by their faces comes with a free licence in a package,
+so the distance of such embeddings is not measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.errors import ImageError
+from workbench.core.pixels import luma, region_labels
+from workbench.data.images import list_images, read_image
+from workbench.drawing.face_shapes import Shape
+from workbench.drawing.faces import Face, find_faces
+from workbench.metrics.stylization import within_region_variance
+from workbench.studies.study import Rows, TableStudy, register
+from workbench.styles import menu
+from workbench.styles.style import Style
+
+TONES = {"dark": (0, 50), "medium": (50, 65), "fair": (65, 101)}  # L* of the cheeks
+_BANDS = {  # parts of a face: top and bottom, half the width, in distances of the eyes from their middle
+    "hair": (-1.9, -0.75, 1.3),
+    "eyes": (-0.6, 0.4, 1.1),
+    "beard": (0.7, 2.0, 0.9),
+}
+_CROP = 96  # pixels between the eyes of a face that is compared
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Likeness(TableStudy):
+    """Is the person in the drawing the one of the photo?
+
+    Rows are of a style and a group of skin tones ("all" for everybody), means over people, with 95 %
+    intervals by a bootstrap over them. ``landmarks``: mean distance of a landmark from its place in the
+    photo, in distances of the eyes. ``skin``: CIELAB distance of the skin's median. ``hair``, ``eyes``,
+    ``beard``: correlation of the luma, 1 is the photo's. ``lost``: share of drawings in which no face is
+    found; they count in no mean of landmarks. ``roughness``: variance within regions and beside the ink,
+    relative to the photo's, 1 is as rough. ``ink``: share of pixels that are much darker than their
+    surroundings and were not in the photo.
+    """
+
+    keys = ("style",)
+    sources = ("portraits", "weights")
+
+    portraits: str  # folder of portraits, one person each
+    weights: tuple[str, ...] = ()  # other portrait stylizers, as .safetensors files
+    styles: tuple[str, ...] = ("drawn_portrait", "drawn_comic", "fsgan_comic")  # by name
+    people: int = 120  # as many of each group of skin tones, if the folder has them
+    seed: int = 0
+    samples: int = 2000  # of the bootstrap
+
+    def plan(self) -> list[dict]:
+        """One run for each style."""
+        return [{"style": name} for name in (*self.styles, *(Path(w).stem for w in self.weights))]
+
+    def prepare(self, out: Path) -> Callable[..., Rows]:
+        """People are chosen and their faces found."""
+        files = list_images(self.portraits)
+        most = -(-self.people // len(TONES))
+        groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}
+        for index in np.random.default_rng(self.seed).permutation(len(files)):
+            if all(len(group) >= most for group in groups.values()):
+                break
+            photo = np.asarray(read_image(files[index]).convert("RGB"))
+            if found := find_faces(photo):
+                light = Shape(found[0].landmarks, photo.astype(np.float32) / 255).tone[0]
+                group = next(groups[tone] for tone, (low, high) in TONES.items() if low <= light < high)
+                if len(group) < most:
+                    group.append((photo, found[0]))
+        people = [person for group in groups.values() for person in group]
+        paths = {Path(w).stem: w for w in self.weights}
+
+        def rows(style: str) -> list[dict]:
+            found = menu.get(paths.get(style, style))
+            measured = [measure(photo, face, _drawn(found, photo)) for photo, face in people]
+            return [row for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
+
+        return rows
+
+    def _mean(self, measured: list[dict], tone: str) -> dict:
+        """The row of one group, empty if nobody is in it."""
+        low, high = TONES.get(tone, (0, 101))
+        own = [m for m in measured if low <= m["lightness"] < high]
+        if not own:
+            return {}
+        row: dict = {"tone": tone, "people": len(own)}
+        rng = np.random.default_rng(self.seed)
+        for name in own[0]:
+            if name == "lightness":
+                continue
+            values = np.array([m[name] for m in own], float)
+            values = values[np.isfinite(values)]
+            if len(values) == 0:
+                continue
+            draws = values[rng.integers(0, len(values), (self.samples, len(values)))].mean(1)
+            row |= {name: round(float(values.mean()), 4)}
+            row |= {
+                f"{name}_{end}": round(float(v), 4)
+                for end, v in zip(("low", "high"), np.percentile(draws, (2.5, 97.5)), strict=True)
+            }
+        return row
+
+
+def _drawn(style: Style, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The drawing; the photo where the style finds nobody to draw."""
+    try:
+        return style.draw(photo)
+    except ImageError:
+        return photo
+
+
+def measure(photo: NDArray[np.uint8], face: Face, drawing: NDArray[np.uint8]) -> dict[str, float]:
+    """The measures of one drawing; see :class:`Likeness`.
+
+    Args:
+        photo: (H, W, 3).
+        face: in it.
+        drawing: the same shape.
+    """
+    shape = Shape(face.landmarks, photo.astype(np.float32) / 255)
+    before, after = (
+        np.median(
+            cv2.cvtColor(p[shape.window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[shape.skin > 0.5], 0
+        )
+        for p in (photo, drawing)
+    )
+    found = [f for f in find_faces(drawing) if np.linalg.norm(f.middle - face.middle) < face.interocular_px]
+    moved = np.linalg.norm(found[0].landmarks - face.landmarks, axis=1).mean() if found else np.nan
+    row = {
+        "lightness": float(shape.tone[0]),
+        "landmarks": float(moved / face.interocular_px),
+        "lost": float(not found),
+        "skin": float(np.linalg.norm(after - before)),
+    }
+    crops = [_upright(p, face) for p in (photo, drawing)]
+    for name, (top, bottom, half) in _BANDS.items():
+        rows = slice(*(round(_CROP * (2 + y)) for y in (top, bottom)))
+        columns = slice(*(round(_CROP * (1.5 + x)) for x in (-half, half)))
+        pair = [cv2.GaussianBlur(luma(c)[rows, columns], (0, 0), 0.03 * _CROP).ravel() for c in crops]
+        row[name] = float(np.corrcoef(pair)[0, 1])
+    inked, dark = (_dark(p, face) for p in (drawing, photo))
+    bare = cv2.dilate(inked.astype(np.uint8), np.ones((5, 5))) == 0
+    labels = region_labels(photo)[bare][None]
+    rough = [within_region_variance(p[bare][None], labels) for p in (photo, drawing)]
+    row["roughness"] = rough[1] / max(rough[0], 1e-6)
+    row["ink"] = float((inked & (cv2.dilate(dark.astype(np.uint8), np.ones((3, 3))) == 0)).mean())
+    return row
+
+
+def _upright(picture: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
+    """The head, upright, its eyes :data:`_CROP` pixels apart, their middle at (1.5, 2) of that."""
+    across = face.eyes[1] - face.eyes[0]
+    matrix = cv2.getRotationMatrix2D(
+        face.middle.tolist(), float(np.degrees(np.arctan2(across[1], across[0]))), _CROP / face.interocular_px
+    )
+    matrix[:, 2] += np.array([1.5, 2.0]) * _CROP - face.middle
+    return np.asarray(
+        cv2.warpAffine(picture, matrix, (3 * _CROP, 4 * _CROP), borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def _dark(picture: NDArray[np.uint8], face: Face) -> NDArray[np.bool_]:
+    """(H, W): much darker than what surrounds it, as a line is."""
+    light = luma(picture)
+    return np.asarray(light < cv2.GaussianBlur(light, (0, 0), 0.12 * face.interocular_px) - 24)

@@ -1,0 +1,103 @@
+"""How does the mood reader meet pictures that are not like those it learnt from?
+
+A classifier names a mood for anything. Its novelty (:mod:`workbench.models.novelty`) should say where that
+means little: for photos, western paintings, children's drawings. Nothing of these pictures was used for the
+score: it is fitted on the training pictures alone. The atelier's paintings carry the mood that they were
+painted for, so for them the share that is read as meant is known, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workbench.classify.reading import Classifier
+from workbench.classify.readings import DEFAULT_CLASSIFIER, UNLIKE
+from workbench.core.errors import DatasetError
+from workbench.core.runs import write_rows
+from workbench.data.atelier.dataset import open_dataset
+from workbench.data.images import list_images, read_image
+from workbench.metrics.bootstrap import bootstrap
+from workbench.studies.study import TableStudy, register
+
+ATELIER = "atelier"
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class Novelty(TableStudy):
+    """How does the mood reader meet pictures that are not like those it learnt from?
+
+    Rows, one per picture, have set, picture (its path), label (of the atelier only), top, top_probability
+    and novelty. ``novelty_summary.csv`` has for every set, with intervals over pictures: auc, the chance that
+    one of its pictures is newer than a training picture that was held out (its mean novelty); unlike, the
+    share that is called unlike the training pictures (5 % of those are); top_probability, how sure the reader
+    is; and as_meant, the share read as the mood that it was painted for.
+    """
+
+    keys = ("set", "picture")
+    sources = ("folders",)
+
+    folders: tuple[str, ...] = ()  # of pictures of other kinds; the last part of the path is the set's name
+    atelier: int = 100  # pictures that the atelier paints; 0 leaves them out
+    per_folder: int = 100  # pictures of a folder, evenly spaced in the order of their paths; 0 takes all
+    model: str = DEFAULT_CLASSIFIER  # a classifier with a novelty
+    samples: int = 2000  # of the bootstrap over pictures
+
+    def depends_on(self, **run: str) -> str:
+        """The weights."""
+        return Classifier.load(self.model).card.sha256
+
+    def plan(self) -> list[dict]:
+        """The pictures of every set."""
+        names = [Path(folder).name for folder in self.folders]
+        if len(set(names)) < len(names) or ATELIER in names:
+            raise DatasetError(f"Expected folders of different names, none {ATELIER}, but got {names}.")
+        return [{"set": name, "picture": picture} for name, picture in self._paths]
+
+    @property
+    def _paths(self) -> dict[tuple[str, str], Path]:
+        found: dict[tuple[str, str], Path] = {}
+        for folder in map(Path, self.folders):
+            paths = list_images(folder)
+            count = len(paths) if not self.per_folder else min(self.per_folder, len(paths))
+            for i in np.linspace(0, len(paths) - 1, count).round().astype(int):
+                found[folder.name, paths[i].relative_to(folder).as_posix()] = paths[i]
+        if self.atelier:
+            painted = open_dataset(f"{ATELIER}:{self.atelier}")
+            found |= {(ATELIER, path): painted.root / path for path in painted.paths}
+        return found
+
+    def prepare(self, out: Path) -> Callable[..., list[dict]]:
+        """The classifier."""
+        classifier, paths = Classifier.load(self.model), self._paths
+
+        def read(set: str, picture: str) -> list[dict]:
+            reading = classifier.classify(read_image(paths[set, picture]))
+            if reading.novelty is None:
+                raise DatasetError(f"Expected a classifier with a novelty but {self.model} has none.")
+            label = picture.partition("/")[0] if set == ATELIER else ""
+            top = reading.probabilities[reading.top]
+            return [{"label": label, "top": reading.top, "top_probability": top, "novelty": reading.novelty}]
+
+        return read
+
+    def summarise(self, out: Path) -> None:
+        """One row per set and measure."""
+        table, rows = pd.read_csv(self.runs(out).path), []
+        for name, own in table.groupby("set", sort=False):
+            measures = {
+                "auc": own["novelty"],
+                "unlike": own["novelty"] >= UNLIKE,
+                "top_probability": own["top_probability"],
+            }
+            if name == ATELIER:
+                measures["as_meant"] = own["top"] == own["label"]
+            for measure, values in measures.items():
+                found = bootstrap(np.mean, np.asarray(values, dtype=float), samples=self.samples)
+                rows.append({"set": name, "measure": measure, **found._asdict(), "pictures": len(own)})
+        write_rows(rows, out / f"{self.name}_summary.csv")
