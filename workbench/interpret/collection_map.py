@@ -44,10 +44,10 @@ def layout(vectors: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
     from sklearn.manifold import TSNE
 
     x = np.asarray(vectors, dtype=np.float64)
-    if len(x) < 2:
+    if len(x) < 2 or not np.ptp(x, axis=0).any():
         return np.full((len(x), 2), 0.5)
     x = PCA(min(50, *x.shape), random_state=seed).fit_transform(x)
-    if len(x) < 5 or not np.ptp(x):
+    if len(x) < 5:
         flat = np.pad(x, ((0, 0), (0, 2)))[:, :2]
     else:
         perplexity = min(30.0, (len(x) - 1) / 3)
