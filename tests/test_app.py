@@ -119,7 +119,7 @@ def test_results_are_files_of_their_own_in_folders_with_long_names(page, photo):
         call_id = httpx.post(
             f"{page.local_url}gradio_api/upload", files={"files": ("photo.png", photo.read_bytes())}
         ).json()
-        data = [{"path": call_id[0], "meta": {"_type": "gradio.FileData"}}, FILTER, 1, 0, "torch"]
+        data = [{"path": call_id[0], "meta": {"_type": "gradio.FileData"}}, FILTER, 1, 0, "torch", 1.0, 0.25]
         urls.append(answer(page, "stylize", data))
     folders = {url.split("/file=")[1].split("/")[-2] for url in urls}
     assert len(folders) == 2
@@ -224,7 +224,7 @@ def test_files_of_the_server_stay_closed(page, client, photo):
         assert httpx.get(f"{page.local_url}gradio_api/file={path}").status_code == 403
     with_meta = {"path": str(inside), "meta": {"_type": "gradio.FileData"}}
     for payload in ({"path": str(inside)}, with_meta):  # without meta, gradio itself would open any path
-        assert "event: error" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch"])
+        assert "event: error" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch", 1.0, 0.25])
     weights = str(models.weights.SHIPPED / f"{stylize.DEFAULT_STYLE}.safetensors")
     assert "Unknown style" in refusal(client, file(photo), weights, 1)
     assert "Unknown model" in refusal(client, file(photo), weights, api_name="/classify")
@@ -237,7 +237,7 @@ def test_addresses_are_not_fetched(page, monkeypatch):
         socket, "getaddrinfo", lambda host, *a, **k: opened.append(host) or real(host, *a, **k)
     )
     payload = {"path": "http://pictures.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
-    assert "web address" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch"])
+    assert "web address" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch", 1.0, 0.25])
     assert "pictures.invalid" not in opened
 
 

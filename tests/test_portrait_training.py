@@ -156,11 +156,13 @@ def test_a_training_begins_from_weights_and_its_card_says_so(config, published, 
 
 def test_time_before_adds_up(published, tmp_path):
     told = models.card(published).training | {"seconds": 100, "steps_before": 7, "seconds_before": 20}
+    told |= {"command": "second", "commands_before": ["first"]}
     again = tmp_path / "third.safetensors"
     again.write_bytes(published.read_bytes())
     card = json.loads(published.with_suffix(".json").read_text())
     again.with_suffix(".json").write_text(json.dumps(card | {"training": told}))
     expected = {"start": "third.safetensors", "steps_before": 10, "seconds_before": 120}
+    expected["commands_before"] = ["first", "second"]
     assert time_before(str(again)) == expected
     assert time_before("some/folder/best.pt") == {"start": "best.pt"}
     assert time_before("") == {}

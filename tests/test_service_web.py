@@ -29,7 +29,7 @@ from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.previews import PreviewRunner
 from workbench.service.uploads import KEEP_SECONDS
-from workbench.service.web import gate
+from workbench.service.web import gate, identify
 from workbench.ui import launch
 
 GOOD = "three blue herons"
@@ -577,3 +577,25 @@ def test_prometheus_reads_what_the_server_does(tmp_path):
     assert samples["workbench_workers"] == 1
     assert samples["workbench_http_requests_total2xx"] == 1
     assert samples["workbench_disk_free_bytes"] > 0
+
+
+def test_a_result_is_its_owner_s_alone(platform, visit):
+    """Who has learnt the path of another's drawing, from a log say, does not get the drawing."""
+    ann, bob = visit(), visit()
+    out = platform.uploads.result_folder(identify(platform, dict(ann.cookies)))
+    Image.new("RGB", (8, 8), "red").save(out / "picture.png")
+    path = f"/gradio_api/file={out / 'picture.png'}"
+    assert ann.get(path).status_code == 200
+    assert bob.get(path).status_code == 404
+    assert httpx.get(f"{ann.base_url}{path.lstrip('/')}").status_code in (401, 404)
+    twisted = f"/gradio_api/file={out.parent / 'x' / '..' / out.name / 'picture.png'}"
+    assert bob.get(twisted).status_code in (403, 404)
+
+
+def test_old_results_go_with_old_uploads(platform):
+    folder = platform.uploads.result_folder("somebody")
+    (folder / "picture.png").write_bytes(b"x")
+    platform.uploads.sweep(time.time() + KEEP_SECONDS / 2)
+    assert folder.is_dir()
+    platform.uploads.sweep(time.time() + 2 * KEEP_SECONDS)
+    assert not folder.exists()

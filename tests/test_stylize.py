@@ -39,7 +39,7 @@ def picture(width=50, height=37, seed=0) -> Image.Image:
 
 def test_menu_has_networks_first_the_default_on_top_then_filters(folder):
     menu = styles()
-    assert list(menu)[:6] == [
+    assert list(menu)[:7] == [
         DEFAULT_STYLE,
         "another",
         "drawn_portrait",

@@ -38,7 +38,7 @@ from workbench.service.previews import PreviewRunner
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id
 from workbench.service.tasks import TASKS, Task, as_json
-from workbench.service.uploads import Uploads
+from workbench.service.uploads import NOBODY, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Platform:
         self._denials = Rate(60)
         self._owns_engine = isinstance(engine, str)
         self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
-        self.previews = PreviewRunner(self.limits)
+        self.previews = PreviewRunner(self.limits, new_folder=lambda: self.uploads.result_folder(NOBODY))
         self._parts = jobs.Parts(
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )

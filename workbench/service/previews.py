@@ -22,7 +22,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,15 +157,26 @@ class _Lane:
                 self._engine.close()
 
 
+def _temporary_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="workbench-"))
+
+
 class PreviewRunner:
     """Runs tasks for those who wait.
 
     Args:
         limits: of an owner, an address, and all together.
+        new_folder: makes a folder for what nobody waits for.
         threads: computing threads of each worker; 0 for all processors.
     """
 
-    def __init__(self, limits: Limits | None = None, threads: int = 0):
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        threads: int = 0,
+        new_folder: Callable[[], Path] = _temporary_folder,
+    ):
+        self._new_folder = new_folder
         self._limits, self._lock = limits or Limits(), threading.Lock()
         self._lanes = {QUICK: _Lane(0, threads), LARGE: _Lane(BACKGROUND, threads)}
         self._open: set[Preview] = set()
@@ -211,7 +222,7 @@ class PreviewRunner:
     def prepare(self) -> None:
         """Have the quick worker load what most ask for first, visitors between; returns at once."""
         for what in ("drawing", "reading"):
-            out = Path(tempfile.mkdtemp(prefix="workbench-"))
+            out = self._new_folder()
             with contextlib.suppress(WorkbenchError):
                 self.start(WARM_UP, (), {"what": what}, out)
 

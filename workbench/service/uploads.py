@@ -1,9 +1,10 @@
 """What visitors have uploaded to the page and not submitted: counted, bounded, and gone after a while.
 
     cache/RUN/uploads/OWNER/TOKEN/…     one folder a request, which nobody else can guess
+    cache/RUN/results/OWNER/TOKEN/…     one folder a result
 
-RUN is a folder of this process, with whatever else the page keeps while it runs. The folders of processes
-that were killed are removed at the next start.
+Only OWNER may see what lies in either. RUN is a folder of this process, with whatever else the page keeps
+while it runs. The folders of processes that were killed are removed at the next start.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from workbench.service.errors import LimitError, StorageError
 from workbench.service.limits import Limits
 
-CACHE, UPLOADS = "cache", "uploads"
+CACHE, UPLOADS, RESULTS = "cache", "uploads", "results"
 CACHE_VARIABLE = "GRADIO_TEMP_DIR"
 KEEP_SECONDS = 6 * 3600.0
 NOBODY = ""  # owner of what came without a cookie; whoever knows its name may see it
@@ -72,14 +73,25 @@ class Uploads:
 
     def folder(self, owner: str) -> Path:
         """Where an owner's uploads lie."""
-        return self.run / UPLOADS / hashlib.sha256(self._secret + owner.encode()).hexdigest()[:32]
+        return self.run / UPLOADS / self._name(owner)
+
+    def result_folder(self, owner: str) -> Path:
+        """A new folder for one result, which its owner alone may see."""
+        folder = self.run / RESULTS / self._name(owner) / secrets.token_hex(16)
+        folder.mkdir(parents=True, mode=0o700)
+        return folder
+
+    def _name(self, owner: str) -> str:
+        return hashlib.sha256(self._secret + owner.encode()).hexdigest()[:32]
 
     def may_see(self, owner: str, path: str | os.PathLike) -> bool:
-        """Whether ``path`` is no upload at all, or one of ``owner``'s or of nobody's."""
+        """Whether ``path`` is neither an upload nor a result, or one of ``owner``'s or of nobody's."""
         whole = Path(os.path.realpath(path))
-        if not whole.is_relative_to(os.path.realpath(self.run / UPLOADS)):
-            return True
-        return any(whole.is_relative_to(os.path.realpath(self.folder(one))) for one in (owner, NOBODY))
+        for kind in (UPLOADS, RESULTS):
+            everybodys = Path(os.path.realpath(self.run / kind))
+            if whole.is_relative_to(everybodys):
+                return any(whole.is_relative_to(everybodys / self._name(one)) for one in (owner, NOBODY))
+        return True
 
     def room(self, owner: str) -> int:
         """Bytes that an owner may upload now.
@@ -142,9 +154,10 @@ class Uploads:
             del self._coming[folder.name]
 
     def sweep(self, now: float | None = None) -> None:
-        """Remove uploads that are older than ``KEEP_SECONDS``."""
+        """Remove uploads and results that are older than ``KEEP_SECONDS``."""
         before = (time.time() if now is None else now) - KEEP_SECONDS
-        for folder in (self.run / UPLOADS).glob("*/*"):
+        # listed first: a search under way loses its way when folders go
+        for folder in [p for kind in (UPLOADS, RESULTS) for p in (self.run / kind).glob("*/*")]:
             with contextlib.suppress(OSError):
                 if folder.name not in self._coming and folder.stat().st_mtime < before:
                     shutil.rmtree(folder, ignore_errors=True)
@@ -152,7 +165,8 @@ class Uploads:
 
     def close(self) -> None:
         """Remove all of them."""
-        shutil.rmtree(self.run / UPLOADS, ignore_errors=True)
+        for kind in (UPLOADS, RESULTS):
+            shutil.rmtree(self.run / kind, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.run.rmdir()  # unless something else of the page is in it
 

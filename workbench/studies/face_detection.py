@@ -87,7 +87,7 @@ def put(scene: Picture, head: _Head, middle: NDArray, unit: float, degrees: floa
     """The scene with a head whose eyes' middle is at ``middle``, eyes ``unit`` pixels apart, edges faded."""
     x, y, own = head.place
     matrix = cv2.getRotationMatrix2D((x, y), degrees, unit / own)
-    matrix[:, 2] += middle - (x, y)
+    matrix = np.asarray(matrix, float) + [[0, 0, v] for v in middle - (x, y)]
     size = scene.shape[1::-1]
     rows, columns = np.mgrid[: head.pixels.shape[0], : head.pixels.shape[1]]
     sides = (
@@ -163,7 +163,8 @@ class FaceDetection(TableStudy):
         heads, unseen = [], 0
         for index in chosen:
             pixels = np.asarray(read_image(files[index]).convert("RGB"))
-            pixels = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+            large = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+            pixels = np.asarray(large, np.uint8)
             found = faces.find_faces(pixels)
             if not found:
                 unseen += 1

@@ -147,7 +147,7 @@ def measure(photo: NDArray[np.uint8], face: Face, drawing: NDArray[np.uint8]) ->
         rows = slice(*(round(_CROP * (2 + y)) for y in (top, bottom)))
         columns = slice(*(round(_CROP * (1.5 + x)) for x in (-half, half)))
         pair = [cv2.GaussianBlur(luma(c)[rows, columns], (0, 0), 0.03 * _CROP).ravel() for c in crops]
-        row[name] = float(np.corrcoef(pair)[0, 1])
+        row[name] = float(np.asarray(np.corrcoef(pair))[0, 1])
     inked, dark = (_dark(p, face) for p in (drawing, photo))
     bare = cv2.dilate(inked.astype(np.uint8), np.ones((5, 5))) == 0
     labels = region_labels(photo)[bare][None]
@@ -163,7 +163,7 @@ def _upright(picture: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
     matrix = cv2.getRotationMatrix2D(
         face.middle.tolist(), float(np.degrees(np.arctan2(across[1], across[0]))), _CROP / face.interocular_px
     )
-    matrix[:, 2] += np.array([1.5, 2.0]) * _CROP - face.middle
+    matrix = np.asarray(matrix, float) + [[0, 0, v] for v in np.array([1.5, 2.0]) * _CROP - face.middle]
     return np.asarray(
         cv2.warpAffine(picture, matrix, (3 * _CROP, 4 * _CROP), borderMode=cv2.BORDER_REPLICATE)
     )

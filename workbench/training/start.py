@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,17 +35,18 @@ def starting_weights(config: TrainingConfig, generator: nn.Module) -> dict[str, 
     return state
 
 
-def time_before(start: str) -> dict[str, float | int | str]:
-    """What a card says of the weights that a training began from: their name, and the steps and seconds of
-    all trainings that led to them.
+def time_before(start: str) -> dict[str, Any]:
+    """What a card says of the weights that a training began from: their name, and the steps, the seconds and
+    the commands of all trainings that led to them.
 
     Nothing if ``start`` is empty; of a ``.pt``, which has no card, the name alone.
     """
     if not start:
         return {}
-    found: dict[str, float | int | str] = {"start": Path(start).name}
+    found: dict[str, Any] = {"start": Path(start).name}
     if not start.endswith(".pt"):
         training = models.card(start).training
         for key in ("steps", "seconds"):
             found[f"{key}_before"] = training.get(key, 0) + training.get(f"{key}_before", 0)
+        found["commands_before"] = [*training.get("commands_before", ()), training.get("command", "")]
     return found

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import html
 import re
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,16 +107,6 @@ def needed(path: str | None) -> str:
     if path is None:
         raise ImageError("Expected a picture but there is none yet. Upload one or pick an example.")
     return path
-
-
-def result_folder() -> Path:
-    """A new folder in Gradio's cache whose name cannot be guessed.
-
-    One visitor's result is not another's, and Gradio deletes it with the rest of its cache.
-    """
-    folder = Path(get_upload_folder()) / secrets.token_hex(16)
-    folder.mkdir(parents=True, mode=0o700)
-    return folder
 
 
 def named(path: Path, *name_parts: Any) -> str:

@@ -15,6 +15,7 @@ from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, Preview
 from workbench.service.tasks import TASKS, PhotoOptions
+from workbench.service.uploads import NOBODY
 from workbench.styles.stylize import DEFAULT_STYLE, styles
 from workbench.ui import controls, pictures, visitor
 from workbench.ui.controls import SETTINGS
@@ -269,7 +270,8 @@ def _first_look(platform: Platform):
         if not drawn or (drawn[0].ended and not (drawn[0].work.out / "before.png").exists()):
             options = {"style": DEFAULT_STYLE, "compare": True}
             path = examples()[0].path
-            drawn[:] = [platform.previews.start(TASK, [path], options, pictures.result_folder())]
+            out = platform.uploads.result_folder(NOBODY)  # for all to see
+            drawn[:] = [platform.previews.start(TASK, [path], options, out)]
         preview = drawn[0]
         while not await preview.wait(60):
             pass
@@ -321,7 +323,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
 
     gr.Button(visible=False).click(
         stylize_file,
-        [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail],
+        [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail, page.deform],
         gr.File(visible=False, label="PNG"),
         api_name="stylize",
         concurrency_limit=None,

@@ -107,6 +107,6 @@ async def _finished(
     if view.state != schema.DONE:
         problem = CancelledError if view.state == schema.CANCELLED else WorkbenchError
         raise problem(view.reason or "The job was cancelled.")
-    target = pictures.result_folder() / job_card.download_name(view, "video.mp4")
+    target = platform.uploads.result_folder(owner) / job_card.download_name(view, "video.mp4")
     await run_in_threadpool(shutil.copyfile, platform.result(owner, job, "video.mp4"), target)
     yield str(target)

@@ -66,8 +66,10 @@ def ask(
         WorkbenchError: there is no upload, an option is wrong, or a limit stands in the way.
     """
     files = [pictures.needed(path)] if task.inputs else []
-    who = owner_of(request), address_of(request), request.session_hash or ""
-    return platform.previews.start(task, files, options, pictures.result_folder(), *who)
+    owner = owner_of(request)
+    out = platform.uploads.result_folder(owner)
+    who = owner, address_of(request), request.session_hash or ""
+    return platform.previews.start(task, files, options, out, *who)
 
 
 async def ended(preview: Preview, progress: gr.Progress) -> bool:
