@@ -142,6 +142,7 @@ def test_environment_yml_agrees_with_the_package():
 DISTRIBUTIONS = {
     "argon2": "argon2-cffi",
     "cv2": "opencv-python-headless",
+    "faiss": "faiss-cpu",
     "PIL": "pillow",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

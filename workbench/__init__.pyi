@@ -15,7 +15,9 @@ from workbench.data.duplicates import group_near_duplicates
 from workbench.data.images import list_images, read_image
 from workbench.data.paintings import Paintings, read_paintings
 from workbench.data.splits import grouped_folds
+from workbench.interpret.collection_map import map_collection
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
+from workbench.interpret.embedding import alike_pairs, embed, nearest, outlier_scores
 from workbench.interpret.measuring import MEASURES, measure, measure_folder
 from workbench.metrics.bootstrap import bootstrap, paired_bootstrap
 from workbench.metrics.classification import classification_report
@@ -48,6 +50,7 @@ __all__ = [
     "Validation",
     "WorkbenchError",
     "__version__",
+    "alike_pairs",
     "bootstrap",
     "check_dataset",
     "class_averages",
@@ -62,6 +65,7 @@ __all__ = [
     "describe",
     "describe_folder",
     "drawing",
+    "embed",
     "group_near_duplicates",
     "grouped_folds",
     "interpret",
@@ -73,11 +77,14 @@ __all__ = [
     "load_classifier",
     "load_model",
     "losses",
+    "map_collection",
     "measure",
     "measure_folder",
     "metrics",
     "models",
+    "nearest",
     "open_atelier",
+    "outlier_scores",
     "paint",
     "paired_bootstrap",
     "plots",

@@ -14,6 +14,7 @@ import typer
 from workbench import __version__
 from workbench.cli import (
     benchmarks,
+    collections,
     datasets,
     drawing,
     measuring,
@@ -41,12 +42,15 @@ for _command in (
     drawing.video,
     reading.classify,
     measuring.measure,
+    collections.embed,
+    collections.neighbours,
     networks.models,
     networks.export,
     reports.report,
     serving.serve,
 ):
     app.command()(_command)
+app.command("map")(collections.map_)
 training.train.command("stylizer")(stylizers.train_stylizer)
 training.train.command("portraits")(stylizers.train_portraits)
 app.add_typer(training.train, name="train")

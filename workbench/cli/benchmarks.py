@@ -69,3 +69,19 @@ def bench_stylizers(
     typer.echo(result["notes"])
     if output is not None:
         write_whole((json.dumps(result, indent=2) + "\n").encode(), output)
+
+
+@bench.command("collection")
+def bench_collection(
+    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+        "runs/collection_speed.csv"
+    ),
+    counts: Annotated[
+        list[int] | None, typer.Option("--count", min=2, help="Painted pictures; 100 and 1000 if not given.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=64, help="Side of the pictures in pixels.")] = 512,
+) -> None:
+    """Measure pictures per second and memory of measure, embed, neighbours and map against their number."""
+    from workbench.studies.collection_speed import CollectionSpeed
+
+    typer.echo(str(CollectionSpeed(tuple(counts or (100, 1000)), size).run(out)))
