@@ -8,6 +8,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,8 @@ class Classifier:
         self, images: Sequence[Image.Image], batch: int
     ) -> list[tuple[NDArray[np.float64], float | None]]:
         """Logits (C,) and novelty of each picture, both of the mean over its views."""
-        novelty = getattr(self.network, "novelty", None)
+        network: Any = self.network
+        novelty = getattr(network, "novelty", None)
 
         def run(some: Sequence[Image.Image]) -> list[tuple[NDArray[np.float64], float | None]]:
             x = torch.cat([self.views(_rgb(image)) for image in some])  # (n · V, 3, S, S)
@@ -114,11 +116,11 @@ class Classifier:
             with self._lock, torch.inference_mode():
                 if novelty is None:
                     ranks: list[float | None] = [None] * len(some)
-                    logits = _mean_over_views(self.network(x), len(some))
+                    logits = _mean_over_views(network(x), len(some))
                 else:  # its layer is linear, so that the logits of mean features are mean logits
-                    features = _mean_over_views(self.network.forward_features(x), len(some))
+                    features = _mean_over_views(network.forward_features(x), len(some))
                     ranks = novelty.rank(novelty(features)).tolist()
-                    logits = self.network.classifier(features)
+                    logits = network.classifier(features)
             return list(zip(logits.cpu().double().numpy(), ranks, strict=True))
 
         return in_batches(run, images, batch)

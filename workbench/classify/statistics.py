@@ -7,7 +7,7 @@ averaged, an ensemble in one layer. A fit is a convex problem that takes seconds
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, StatisticsFeatures, statistics_network
 from workbench.classify.probes import LinearProbe, SoftProbe, set_layer
 from workbench.data.paintings import Paintings
-from workbench.models.statistics import StatisticsClassifier
+from workbench.models.statistics import StageStatistics, StatisticsClassifier
 
 
 class StatisticsEstimator(SoftProbe, NetworkEstimator):
@@ -84,5 +84,5 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
     def statistics_parts(self) -> tuple[int, ...]:
         """Indices of the parts that are means and deviations, one per network; the others are covariances."""
         network = statistics_network(self.config.variants, self.config.covariance_stage)
-        ends = np.cumsum([len(statistics.parts) for statistics in network.statistics])
+        ends = np.cumsum([len(cast(StageStatistics, part).parts) for part in network.statistics])
         return (0, *map(int, ends[:-1]))

@@ -36,7 +36,8 @@ def local_features(image: Image.Image) -> LocalFeatures:
     """At most 400 keypoints of a picture, reduced to 512 pixels if it is larger."""
     gray = image.convert("L")
     gray.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    keypoints, descriptors = cv2.SIFT_create(_KEYPOINTS).detectAndCompute(np.asarray(gray), None)
+    sift = cv2.SIFT_create(_KEYPOINTS)  # type: ignore[attr-defined]
+    keypoints, descriptors = sift.detectAndCompute(np.asarray(gray), None)
     if descriptors is None:
         return LocalFeatures(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
     roots = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9))

@@ -47,7 +47,8 @@ def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[li
         titles: N titles, in which unknown painters are looked for.
     """
     spelling: dict[str, str] = {}  # the first spelling of a name that differs in case only
-    merged, replaced = [], {}
+    merged: list[str] = []
+    replaced: dict[str, Merge] = {}
     for name, title in zip(names, titles or [""] * len(names), strict=True):
         painter, reason = normalise(name), "spelling"
         if not painter or painter.casefold().startswith(_UNKNOWN):

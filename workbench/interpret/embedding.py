@@ -7,6 +7,7 @@ folder of thousands of copies gives as many pairs as it has copies and not their
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -171,6 +172,9 @@ def embed(
     kept = None if cache is None else Cache(cache)
     skipped: dict[str, str] = {}
 
+    def alone(path: Path) -> dict[str, NDArray[np.float32]]:
+        return {"x": network([read_image(path)])[0]}
+
     def run(batch: Sequence[Path]) -> list[NDArray[np.float32] | None]:
         names = {p: key("embed", 1, backbone, weights=file, picture=p) if kept else "" for p in batch}
         found: dict[Path, NDArray[np.float32]] = {}
@@ -178,16 +182,16 @@ def embed(
         for path in batch:
             try:
                 if kept and f"{names[path]}.npz" in kept:
-                    found[path] = kept.arrays(names[path], lambda p=path: {"x": network([read_image(p)])[0]})[
-                        "x"
-                    ]
+                    found[path] = kept.arrays(names[path], functools.partial(alone, path))["x"]
                 else:
                     images[path] = read_image(path)
             except (WorkbenchError, OSError) as error:
                 skipped[path.relative_to(root).as_posix()] = str(error)
         if images:
             for path, vector in zip(images, network(list(images.values())), strict=True):
-                found[path] = kept.arrays(names[path], lambda v=vector: {"x": v})["x"] if kept else vector
+                found[path] = (
+                    kept.arrays(names[path], functools.partial(dict, x=vector))["x"] if kept else vector
+                )
         return [found.get(path) for path in batch]
 
     with tqdm(total=len(paths), desc="embedding", unit="picture", disable=True if progress else None) as bar:

@@ -99,7 +99,7 @@ def measure_folder(
 
 def dictionary() -> list[dict[str, str | float]]:
     """One row per column of the table: name, unit, low, high, definition and source."""
-    head = [
+    head: list[dict[str, str | float]] = [
         {"name": "path", "definition": "Path of the picture in the folder."},
         {"name": "label", "definition": "Class, from the folder's table or the name of its sub-folder."},
         {"name": "group", "definition": "Painter or group, from the folder's table."},

@@ -64,9 +64,8 @@ class Channels:
     @cached_property
     def hsv(self) -> NDArray[np.float32]:
         """(H, W, 3) hue, saturation and value, 0 … 1 each."""
-        hsv = cv2.cvtColor(self.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
-        hsv[..., 0] /= 360
-        return hsv
+        hsv = np.asarray(cv2.cvtColor(self.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2HSV), np.float32)
+        return np.divide(hsv, np.array([360, 1, 1], np.float32), dtype=np.float32)
 
 
 def _property(unit: str, source: str, low: float, high: float, name: str, text: str = ""):
@@ -74,7 +73,12 @@ def _property(unit: str, source: str, low: float, high: float, name: str, text: 
 
     def keep(function: Callable[[Channels], float]) -> Callable[[Channels], float]:
         PROPERTIES[name] = Descriptor(
-            name, unit, " ".join((text or function.__doc__ or "").split()), source, (low, high), function
+            name,
+            unit,
+            " ".join((text or function.__doc__ or "").split()),
+            source,
+            (low, high),
+            function,  # type: ignore[arg-type]
         )
         return function
 
@@ -184,8 +188,8 @@ def _fourier_slope(channels: Channels) -> float:
     step = np.clip(np.digitize(frequency, steps) - 1, 0, 29)
     count = np.bincount(step, minlength=30)
     used = count > 0
-    points = (np.bincount(step, values, 30)[used] / count[used] for values in (frequency, strength))
-    return float(np.polyfit(*points, 1)[0])
+    x, y = (np.bincount(step, values, 30)[used] / count[used] for values in (frequency, strength))
+    return float(np.polyfit(x, y, 1)[0])
 
 
 @cache

@@ -52,7 +52,7 @@ def drawnness(photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> Drawnness
     )
 
 
-def _slope(image: NDArray[np.float32]) -> NDArray[np.float32]:
+def _slope(image: NDArray) -> NDArray[np.float32]:
     """Gradient magnitude per pixel."""
     x, y = (cv2.Sobel(image, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     return np.asarray(cv2.magnitude(x, y), np.float32)

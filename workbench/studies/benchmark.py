@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 from workbench.classify.configs import FinetuneConfig, StatisticsConfig
 from workbench.classify.estimators import Estimator
@@ -21,8 +22,8 @@ from workbench.data.atelier import open_dataset
 from workbench.studies.study import ComparisonStudy, register
 
 BASELINE = "lite0 linear probe"
-_SCRATCH = {"pretrained": False, "layer_decay": 1.0, "learning_rate": 2e-3}
-_RESNET = {"size": 64, "mixed_precision": "bf16", **_SCRATCH}  # what a CPU has time for
+_SCRATCH: dict[str, Any] = {"pretrained": False, "layer_decay": 1.0, "learning_rate": 2e-3}
+_RESNET: dict[str, Any] = {"size": 64, "mixed_precision": "bf16", **_SCRATCH}  # what a CPU has time for
 _BASE = FinetuneConfig(size=96, epochs=6, learning_rate=1e-3, folds=3)
 NETWORKS: dict[str, FinetuneConfig] = {
     "DKSE (scratch)": dataclasses.replace(

@@ -21,7 +21,7 @@ from workbench.core.errors import DatasetError
 from workbench.core.runs import write_rows
 from workbench.data.atelier.dataset import open_dataset
 from workbench.data.images import list_images, read_image
-from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.bootstrap import resample
 from workbench.studies.study import TableStudy, register
 
 ATELIER = "atelier"
@@ -98,6 +98,6 @@ class Novelty(TableStudy):
             if name == ATELIER:
                 measures["as_meant"] = own["top"] == own["label"]
             for measure, values in measures.items():
-                found = bootstrap(np.mean, np.asarray(values, dtype=float), samples=self.samples)
+                found = resample(np.mean, np.asarray(values, dtype=float), samples=self.samples).interval()
                 rows.append({"set": name, "measure": measure, **found._asdict(), "pictures": len(own)})
         write_rows(rows, out / f"{self.name}_summary.csv")

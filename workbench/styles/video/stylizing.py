@@ -101,8 +101,9 @@ def stylize_video(
         CancelledError: ``cancelled`` said so.
         WorkbenchError: a number outside its range.
     """
-    chosen = {"strength": strength, "scale": scale, "temporal": temporal, "detail": detail}
-    options.build(VideoOptions, chosen)
+    options.build(
+        VideoOptions, {"strength": strength, "scale": scale, "temporal": temporal, "detail": detail}
+    )
     if batch < 1:
         raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
     blend = TemporalBlend(temporal)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -66,6 +67,7 @@ class DistilledRecipe(SceneRecipe):
         )
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
+        assert batch.drawing is not None
         terms = self.distances_to_teacher(self.draw(batch.photo), batch.drawing)
         self.update_generator(*terms.values())
         return values(terms)
@@ -91,9 +93,11 @@ class Distil(DistilledRecipe):
         return nn.ModuleDict({"patches": patches})
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
+        assert batch.drawing is not None
+        target, regions = batch.drawing, cast(Tensor, batch.regions)  # there with a weight for them
         drawing, config = self.draw(batch.photo), self.config
-        terms = self.distances_to_teacher(drawing, batch.drawing) | weigh(
-            block=(config.w_block, lambda: losses.color_block_loss(drawing - batch.drawing, batch.regions))
+        terms = self.distances_to_teacher(drawing, target) | weigh(
+            block=(config.w_block, lambda: losses.color_block_loss(drawing - target, regions))
         )
         judged = {"patch": 0.0, "d_patch": 0.0} if config.w_patch else {}
         begun = step + 1 - config.patch_from
