@@ -12,16 +12,15 @@ from PIL import Image, ImageOps
 
 from workbench.classify.reading import Classifier, Reading
 from workbench.data.images import read_image
-from workbench.styles.people import FUSED
 from workbench.styles.stylize import DEFAULT_STYLE, stylize
 from workbench.ui.examples import examples, paintings
 
 SHOWN = {  # CC0 and public domain; how each is redrawn
     "coffee": DEFAULT_STYLE,
-    "chelsea": "fsgan_ink",
-    "astronaut": FUSED,
+    "chelsea": "fsgan_anime",
+    "astronaut": "drawn_portrait",
 }
-MOOD = "grandeur"  # of the atelier's painting
+MOOD = "elegance"  # of the atelier's painting
 INK, SEAL, PALE, GRAY = "#1d1b19", "#b03a24", "#d9cfc0", "#5b554e"
 WIDTH, HEIGHT, DPI = 12.8, 9.85, 125  # inches; 1600 px wide
 
