@@ -132,7 +132,7 @@ def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | 
     gr.Examples(
         [[str(path)] for path in paintings().values()],
         inputs=page.painting,
-        label="Painted by this program, one for each mood; the model reads all but the second as they were meant",
+        label="Painted by this program, one for each mood; the model reads all but the second as meant",
         elem_id="read-examples",
         api_visibility="private",
     )
