@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -375,13 +377,16 @@ def browser():
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
 def tab(browser, request, page):
-    """The demo at two widths. Afterwards: no outside request, no script error, nothing too wide."""
+    """The demo at two widths. Afterwards: no outside request, no script error, nothing that the content
+    policy refused, nothing too wide.
+    """
     width, height = request.param
     context = browser.new_context(viewport={"width": width, "height": height})
     tab = context.new_page()
     tab.set_default_timeout(60_000)
-    requests, errors = [], []
+    requests, errors, refused = [], [], []
     tab.on("request", lambda r: requests.append(r.url))
+    tab.on("console", lambda m: refused.append(m.text) if "Content Security Policy" in m.text else None)
     tab.on("pageerror", lambda e: errors.append(str(e)))
     yield tab
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -389,6 +394,7 @@ def tab(browser, request, page):
     hosts = {urlsplit(url).hostname for url in requests if not url.startswith(("data:", "blob:"))}
     assert hosts == {"127.0.0.1"}
     assert not errors
+    assert not refused
 
 
 @pytest.mark.browser
@@ -424,9 +430,10 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     tab.wait_for_function("document.querySelector('#redraw-caption').innerText.startsWith('640 × 427 px')")
     asked = []
     tab.on("request", lambda request: asked.append(request) if "queue/join" in request.url else None)
+    first = tab.get_attribute("#redraw-result img >> nth=1", "src")
     tab.click("#redraw input[role=combobox] >> nth=0")
-    tab.get_by_role("option").filter(has_text="Anime portrait").first.click()
-    tab.wait_for_selector("text=Expected a picture with an upright face")
+    tab.get_by_role("option").filter(has_text="Portrait, drawn").first.click()  # of a picture without people
+    tab.wait_for_function("src => document.querySelectorAll('#redraw-result img')[1].src !== src", arg=first)
     tab.wait_for_timeout(1500)
     assert len(asked) == 1  # one choice is one redrawing
 
@@ -473,6 +480,43 @@ def test_after_an_example_too_no_upload_is_opened_in_the_server(browser, page, t
             tab.click(f"#{name} button[aria-label='Remove Image'], #{name} button[aria-label='Clear']")
             tab.set_input_files(f"#{name} input[type=file]", str(bad))
             tab.wait_for_selector("text=Expected bad.png to be a picture")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_what_is_smuggled_into_the_page_reaches_no_other_host(browser, page):
+    """An image, a script, a form and a call to another host, as a picture's name or a report might bring."""
+    asked = []
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    with browser.new_context() as context:
+        tab = context.new_page()
+        tab.goto(page.local_url)
+        tab.wait_for_selector("#redraw-result img")
+        tab.evaluate(
+            """other => {
+              window.refused = [];
+              document.addEventListener('securitypolicyviolation', e => refused.push(e.effectiveDirective));
+              document.body.append(Object.assign(new Image(), {src: `${other}/a.png`}));
+              document.body.append(Object.assign(document.createElement('script'), {src: `${other}/a.js`}));
+              fetch(`${other}/b`).catch(() => null);
+              const form = Object.assign(document.createElement('form'), {action: `${other}/c`});
+              document.body.append(form);
+              form.submit();
+            }""",
+            f"http://127.0.0.1:{other.server_port}",
+        )
+        tab.wait_for_function("refused.length >= 4")
+        refused = tab.evaluate("refused")
+    other.shutdown()
+    assert set(refused) == {"img-src", "script-src-elem", "connect-src", "form-action"}
+    assert not asked
 
 
 @pytest.mark.browser
