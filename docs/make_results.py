@@ -47,7 +47,7 @@ def scenes(style: str) -> Rows:
 def drawings() -> Rows:
     """How close to its style each shipped network comes, beside the untouched photos."""
     found = [["network", "photos, untouched", "its drawings", "the style against itself"]]
-    for style in ("fsgan_pepper", "fsgan_ink"):
+    for style in ("fsgan_pepper",):
         rows = {row["pictures"]: row for row in rows_of(f"{style}.csv") if row.get("source", "all") == "all"}
         names = ("photos", style, "style against itself")
         found.append([f"`{style}`", *(plus_minus(rows[name], "kid_lite0") for name in names)])
@@ -188,7 +188,6 @@ TABLES = {
         ("linear_probe_squeezed", "linear_probe_views", "mood_statistics"),
     ),
     "fsgan_pepper": lambda: scenes("fsgan_pepper"),
-    "fsgan_ink": lambda: scenes("fsgan_ink"),
     "likeness": likeness,
     "faces": faces,
     "costs": lambda: costs(short=False),
