@@ -94,7 +94,10 @@ def test_a_run_from_folders_to_the_table(tmp_path, monkeypatch):
     done = json.loads(file.read_text())
     assert (int(peer["steps"]), float(peer["minutes"])) == (done["steps"], done["minutes"])
     assert done["steps"] == 1  # the budget ends after the step that passes it
-    assert float(peer["background_psnr"]) < 30 < float(rows["afgan_portrait", "all"]["background_psnr"])
+    kept = float(
+        rows["afgan_portrait", "all"]["background_psnr"]
+    )  # it draws a face, the peer the whole picture
+    assert float(peer["background_psnr"]) < kept - 3
     assert len(list((tmp_path / "out" / "drawings" / "ugatit_light").glob("*.png"))) == len(test)
     before = path.read_bytes()
     assert asked.run(tmp_path / "out").read_bytes() == before  # nothing is done twice

@@ -247,7 +247,7 @@ def test_portrait_stylizers_are_judged_on_heads_where_there_are_any(tmp_path, mo
     assert measured["relative warping error, elsewhere"] < measured["relative warping error"]
     clip = video.synthesise("portrait", 4)
     head = video.heads(clip.frames)[0]
-    assert 0.05 < head.mean() < 0.35
+    assert 0.05 < head.mean() < 0.4
     assert not video.heads([np.full((96, 128, 3), 128, np.uint8)])[0].any()
 
 

@@ -53,11 +53,13 @@ def enlarged(
     picture = np.empty((height, width, 3), np.uint8)
     windows = Windows(drawing.shape[:2], (height, width))
     low, high = around(drawing)
+    done = 0
     for rows, columns in windows:
         part = windows.hard(drawing, low, high, rows, columns)
         picture[rows, columns] = np.clip(part + 0.5, 0, 255)
         if progress is not None:
-            progress(rows.stop * columns.stop / (height * width))
+            done += (rows.stop - rows.start) * (columns.stop - columns.start)
+            progress(done / (height * width))
     return picture
 
 

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from workbench.core.errors import DatasetError
+from workbench.core.extras import require
 from workbench.core.files import write_whole
 from workbench.data.images import read_image
 from workbench.interpret.embedding import Embeddings, nearest
@@ -138,6 +139,7 @@ def _thumbnail(image: Image.Image) -> str:
 
 
 def _page(data: Mapping[str, Any]) -> str:
+    require("collection")
     from plotly.offline import get_plotlyjs
 
     # "<" is escaped: no file name can end the script

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError, WeightsError, WorkbenchError
+from workbench.core.extras import require
 from workbench.data.images import list_images, read_image
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def nearest(vectors: ArrayLike, count: int = 10) -> tuple[NDArray[np.int64], NDA
     Raises:
         ValueError: another shape, or values that are not finite.
     """
+    require("collection")
     import faiss
 
     x = _unit(vectors)
@@ -255,6 +257,7 @@ def alike_pairs(vectors: ArrayLike, threshold: float = 0.9) -> Pairs:
     Raises:
         ValueError: another shape, values that are not finite, or a threshold outside (0, 1].
     """
+    require("collection")
     import faiss
 
     if not 0 < threshold <= 1:
