@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)).resize((160, 120))
     (tmp_path / "paintings").mkdir()
-    for name in ("photo.jpg", "painting.jpg", "paintings/one.jpg", "paintings/two.png"):
+    for name in ("photo.jpg", "painting.jpg", *(f"paintings/{n}.png" for n in range(6))):
         picture.save(tmp_path / name)
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / "portrait.jpg")
     clips.make(tmp_path / "clip.mp4", frames=4)
