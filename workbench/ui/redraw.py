@@ -74,7 +74,7 @@ def _runtime_choices() -> list[tuple[str, str]]:
 def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Add the tab's contents to ``tab``, which is open in ``blocks``."""
     gr.Markdown(
-        "Drop in a photograph and see it drawn as a comic, as anime or in ink, people with their own features. "
+        "Drop in a photograph and see it drawn as a comic, as anime or in ink, people with their own faces. "
         "Pull the handle across the result to compare.",
         elem_classes="lead",
     )
