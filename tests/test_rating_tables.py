@@ -1,0 +1,92 @@
+"""Tables of ratings as people keep them."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from workbench.core.errors import DatasetError
+from workbench.data.rating_tables import read_ratings, reliability
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_columns_are_found_and_gaps_stay_gaps(tmp_path):
+    table = write(
+        tmp_path / "r.csv",
+        "Participant,Image,pleasure,arousal,mood\n"
+        "ann,a.png,1,2,calm\nann,b.png,3,,calm\nbob,a.png,NaN,4,wild\nbob,b.png,5,6,\n",
+        "utf-8-sig",
+    )
+    found = read_ratings(table)
+    assert list(found) == ["pleasure", "arousal"]  # moods are no numbers
+    assert found["pleasure"].pictures == ("a.png", "b.png")
+    assert found["pleasure"].raters == ("ann", "bob")
+    np.testing.assert_array_equal(found["pleasure"].values, [[1, np.nan], [3, 5]])
+    np.testing.assert_array_equal(found["arousal"].values, [[2, 4], [np.nan, 6]])
+
+
+def test_semicolons_leave_the_comma_to_decimals_and_repeated_ratings_are_averaged(tmp_path):
+    table = write(tmp_path / "r.csv", "rater;path;x\na;1;1,5\na;1;2,5\nb;1;3\na;2;-\nb;2;4,25\n")
+    column = read_ratings(table)["x"]
+    np.testing.assert_array_equal(column.values, [[2, 3], [np.nan, 4.25]])
+    assert column.repeated == 1
+    assert "1 ratings repeated" in reliability(column, samples=100)["note"]
+
+
+def test_the_report_by_a_known_reliability(tmp_path):
+    """True ratings and noise of variance 1, 10 raters: alpha is .5, the mean's reliability 10/11."""
+    rng = np.random.default_rng(0)
+    ratings = rng.normal(size=(300, 1)) + rng.normal(size=(300, 10))
+    lines = [f"{p},{r},{ratings[p, r]}" for p in range(300) for r in range(10)]
+    table = write(tmp_path / "r.csv", "\n".join(["picture,rater,x", *lines]))
+    row = reliability(read_ratings(table)["x"], samples=200)
+    assert row["alpha_low"] < 0.5 < row["alpha_high"]
+    assert row["split_half"] == pytest.approx(10 / 11, abs=0.02)
+    assert row["icc_2k"] == pytest.approx(10 / 11, abs=0.02)
+    assert row["ceiling"] == pytest.approx((10 / 11) ** 0.5, abs=0.01)
+    assert (row["pictures"], row["raters"], row["complete"], row["note"]) == (300, 10, 300, "")
+
+
+def test_what_cannot_be_said_is_said(tmp_path):
+    rows = "".join(f"{r},{p},3\n" for r in "ab" for p in range(4)) + "c,0,3\n"
+    row = reliability(read_ratings(write(tmp_path / "r.csv", "rater,path,x\n" + rows))["x"])
+    assert np.isnan(row["alpha"])
+    assert "1 of the raters rated one picture only; all ratings are equal" in row["note"]
+    lone = reliability(read_ratings(write(tmp_path / "l.csv", "rater,path,x\na,1,2\na,2,3\n"))["x"])
+    assert "too few pictures with two raters" in lone["note"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rater,x\na,1\n", "column of pictures"),
+        ("path,x\na,1\n", "column of raters"),
+        ("rater,path,mood\na,1,calm\n", "column of numbers"),
+        ("rater,path,x\na,1,2\nb,1,two\n", "Expected numbers in the column x of r.csv but got 'two'"),
+        ("rater,path,x\n", "Expected rows"),
+    ],
+)
+def test_bad_tables_are_one_line(tmp_path, text, words):
+    with pytest.raises(DatasetError, match=words):
+        read_ratings(write(tmp_path / "r.csv", text))
+
+
+def test_the_command(tmp_path):
+    write(tmp_path / "r.csv", "rater,path,x\na,1,2\nb,1,3\na,2,7\nb,2,6\na,3,4\nb,3,4\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench", "ratings", "r.csv", "--out", "out.csv"],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "split_half" in done.stdout
+    with (tmp_path / "out.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["column"], row["pictures"], row["raters"], row["ratings"]) == ("x", "3", "2", "6")

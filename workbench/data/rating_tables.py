@@ -1,0 +1,162 @@
+"""Tables of numeric ratings, one row per rater and picture, and how far their raters agree.
+
+    report = reliability(read_ratings("ratings.csv")["pleasure"])
+
+Columns are found by their names: the picture (path, picture, stimulus, image or item), the rater (rater,
+participant, subject or observer), and every other column that holds numbers. Commas, semicolons and tabs
+separate; where it is not the comma, a comma may be the decimal sign. Empty cells and NaN are missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.errors import DatasetError
+from workbench.metrics.bootstrap import resample
+from workbench.metrics.reliability import ceiling, icc, krippendorff_alpha, split_half
+
+PICTURE_COLUMNS = ("path", "picture", "stimulus", "image", "item")
+RATER_COLUMNS = ("rater", "participant", "subject", "observer")
+_MISSING = ("", "na", "nan", "none", "null", "-")
+
+
+@dataclasses.dataclass(frozen=True)
+class RatingColumn:
+    """Ratings on one scale."""
+
+    name: str
+    pictures: tuple[str, ...]  # N
+    raters: tuple[str, ...]  # K
+    values: NDArray[np.float64]  # (N, K); nan where a rater did not rate a picture
+    repeated: int = 0  # ratings of a picture by a rater who had rated it already; their mean counts
+
+
+def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
+    """The numeric columns of a table in long format, by name.
+
+    Raises:
+        DatasetError: the table cannot be read, lacks a column of pictures, of raters or of numbers, or a cell
+            of a column of numbers holds something else.
+    """
+    path = Path(table)
+    rows, comma = _rows(path)
+    columns = list(rows[0]) if rows else []
+    picture = _one_of(columns, PICTURE_COLUMNS, path, "pictures")
+    rater = _one_of(columns, RATER_COLUMNS, path, "raters, as each row is one rater's")
+    pictures = tuple(dict.fromkeys(row[picture] for row in rows))
+    raters = tuple(dict.fromkeys(row[rater] for row in rows))
+    at = [(pictures.index(row[picture]), raters.index(row[rater])) for row in rows]
+    found = {}
+    for name in columns:
+        if name in (picture, rater):
+            continue
+        numbers = [_number(row[name], comma) for row in rows]
+        words = [row[name] for row, n in zip(rows, numbers, strict=True) if n is None]
+        if words and all(n is None or math.isnan(n) for n in numbers):
+            continue  # a column of words
+        if words:
+            raise DatasetError(
+                f"Expected numbers in the column {name} of {path.name} but got {words[0]!r:.40}. Correct it, "
+                "or leave the cell empty."
+            )
+        sums, counts = (np.zeros((len(pictures), len(raters))) for _ in range(2))
+        for place, number in zip(at, numbers, strict=True):
+            if number is not None and not math.isnan(number):
+                sums[place] += number
+                counts[place] += 1
+        with np.errstate(invalid="ignore"):
+            values = sums / np.where(counts > 0, counts, np.nan)
+        if counts.any():
+            repeated = int((counts - 1).clip(0).sum())
+            found[name] = RatingColumn(name, pictures, raters, values, repeated)
+    if not found:
+        raise DatasetError(f"Expected a column of numbers in {path.name} but it has: {', '.join(columns)}.")
+    return found
+
+
+def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dict[str, float | str]:
+    """How far the raters of a column agree, and the ceiling that this sets for predictors of the mean rating.
+
+    Args:
+        column: the ratings.
+        samples, seed: of the bootstrap over pictures, and of the split halves.
+
+    Returns:
+        column, pictures (with a rating), raters, ratings, mean, sd, alpha (Krippendorff's, interval data)
+        with alpha_low and alpha_high, split_half (reliability of the mean, Spearman-Brown), icc_2k of the
+        pictures that all raters rated, complete (their number), ceiling (square root of split_half) and note.
+    """
+    x = column.values
+    rated = (~np.isnan(x)).sum(1)
+    notes = [f"{column.repeated} ratings repeated, their mean counts"] if column.repeated else []
+    once = int(((~np.isnan(x)).sum(0) == 1).sum())
+    if once:
+        notes.append(f"{once} of the raters rated one picture only")
+    known = x[~np.isnan(x)]
+    row: dict[str, float | str] = {
+        "column": column.name, "pictures": int((rated > 0).sum()), "raters": len(column.raters),
+        "ratings": len(known), "mean": float(known.mean()), "sd": float(known.std()),
+    }  # fmt: skip
+    pairs = x[rated > 1]
+    alpha = low = high = half = consistency = math.nan
+    complete = x[rated == x.shape[1]]
+    if known.std() == 0:
+        notes.append("all ratings are equal: agreement is not defined")
+    elif len(pairs) < 2 or x.shape[1] < 2:
+        notes.append("too few pictures with two raters for agreement")
+    else:
+        alpha = krippendorff_alpha(pairs)
+        rows = np.arange(len(pairs))
+        found = resample(lambda chosen: krippendorff_alpha(pairs[chosen]), rows, samples=samples, seed=seed)
+        _, low, high = found.interval()
+        half = split_half(x, seed=seed)
+        consistency = icc(complete)["ICC(2,k)"] if len(complete) > 1 else math.nan
+    return row | {
+        "alpha": alpha, "alpha_low": low, "alpha_high": high, "split_half": half, "icc_2k": consistency,
+        "complete": len(complete), "ceiling": math.nan if math.isnan(half) else ceiling(half),
+        "note": "; ".join(notes),
+    }  # fmt: skip
+
+
+def _rows(path: Path) -> tuple[list[dict[str, str]], bool]:
+    """The rows, and whether a comma may be the decimal sign."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"Expected a CSV table in UTF-8 at {path} but it cannot be read ({error})."
+        ) from error
+    head = text.partition("\n")[0]
+    separator = max(",;\t", key=head.count)
+    reader = csv.DictReader(text.splitlines(), delimiter=separator)
+    rows = [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
+    if not rows:
+        raise DatasetError(f"Expected rows of ratings in {path.name} but there is none.")
+    return rows, separator != ","
+
+
+def _one_of(columns: list[str], names: tuple[str, ...], path: Path, what: str) -> str:
+    found = next((column for name in names for column in columns if column.casefold() == name), None)
+    if found is None:
+        raise DatasetError(
+            f"Expected a column of {what}, called {' or '.join(names)}, in {path.name} but it has: "
+            f"{', '.join(columns)}. Rename one."
+        )
+    return found
+
+
+def _number(cell: str, comma: bool) -> float | None:
+    """The number in a cell; nan if it is missing, None if it holds something else."""
+    if cell.casefold() in _MISSING:
+        return math.nan
+    try:
+        return float(cell.replace(",", ".") if comma else cell)
+    except ValueError:
+        return None
