@@ -47,9 +47,9 @@ _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
 _FORM_WORDS, _JSON_WORDS = "Expected a name and a password.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
 SESSIONS, SESSIONS_OF_ONE = 300, 20  # of the page, each of which costs it 0.2 MB
-_POLICY = {  # Gradio's page has scripts and styles in it, and makes functions of texts; no outside host
+_POLICY = {  # Gradio has scripts and styles in its page and makes modules of texts; no outside host
     "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",
     "media-src": "'self' data: blob:",
