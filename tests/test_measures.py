@@ -17,7 +17,7 @@ from PIL import Image
 from skimage import data as pictures
 from sklearn.datasets import load_sample_images
 
-from workbench.core.errors import DatasetError
+from workbench.core.errors import DatasetError, WorkbenchError
 from workbench.data.atelier.dataset import open_dataset
 from workbench.interpret.measuring import MEASURES, dictionary, measure, measure_folder
 from workbench.interpret.properties import PROPERTIES, image_properties
@@ -177,10 +177,10 @@ def test_the_command(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("out", "workers", "words"),
-    [("m.xls", 1, "ends in .csv or .parquet"), ("m.csv", 0, "1 worker or more")],
+    [("m.xls", 1, "ending in .csv, .parquet, .json"), ("m.csv", 0, "1 worker or more")],
 )
 def test_bad_requests_are_one_line(folder, tmp_path, out, workers, words):
-    with pytest.raises(DatasetError, match=words):
+    with pytest.raises(WorkbenchError, match=words):
         measure_folder(folder, tmp_path / out, workers=workers)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="found none"):

@@ -13,7 +13,7 @@ from workbench.cli.common import report
 
 def measure(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of pictures, flat or nested.")],
-    out: Annotated[Path, typer.Option(help="The table: .csv, or .parquet with the extra [tables].")] = Path(
+    out: Annotated[Path, typer.Option(help="Table: .csv, .json, or .parquet (extra [tables]).")] = Path(
         "measures.csv"
     ),
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core.")] = None,

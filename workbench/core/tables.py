@@ -43,7 +43,8 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> P
     """
     path = check_table(path)
     if path.suffix.lower() == ".csv":
-        return write_rows(rows, path)
+        cells = ({k: "" if v != v else v for k, v in row.items()} for row in rows)  # nan: an empty cell
+        return write_rows(cells, path)
     import pandas
 
     frame = pandas.DataFrame(list(rows))

@@ -2,7 +2,8 @@
 
 Features of a whole picture miss a second reproduction with another crop, mount or colour: one painting that
 is in a collection of 396 Chinese paintings twice has a cosine of .77, below that of many different ones.
-SIFT keypoints that match both ways and move together are sure: that pair has over a hundred.
+SIFT keypoints that match both ways and move together are sure: that pair has 103, any other near pair at most
+15. Among 218 children's drawings one pair reaches the threshold, with 66: one drawing, photographed twice.
 
 Sources: Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004; Arandjelović and
 Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012 (RootSIFT).

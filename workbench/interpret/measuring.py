@@ -22,16 +22,13 @@ from tqdm import tqdm
 
 from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError, WorkbenchError
-from workbench.core.extras import require
-from workbench.core.files import replacing
-from workbench.core.runs import write_rows
+from workbench.core.tables import check_table, write_table
 from workbench.data.images import list_images, read_image
 from workbench.interpret.descriptors import describe
 from workbench.interpret.expression import DESCRIPTORS, Descriptor
 from workbench.interpret.properties import PROPERTIES, image_properties
 
 MEASURES: Mapping[str, Descriptor] = PROPERTIES | DESCRIPTORS
-FORMATS = (".csv", ".parquet")
 _VERSION = 1  # of the measures; raise it when one of them changes
 
 
@@ -63,19 +60,16 @@ def measure_folder(
     Args:
         root: the folder. Labels and groups come from its ``ratings.csv`` if there is one (columns path, label
             and painter, group or artist), else a picture's label is the sub-folder that it lies in.
-        out: the table, ``.csv`` or ``.parquet``, written whole or not at all; None writes nothing.
+        out: the table, ``.csv``, ``.parquet`` or ``.json``, written whole or not at all; None writes nothing.
         workers: processes; a script that starts several must guard its main part, see multiprocessing.
 
     Raises:
-        DatasetError: no picture under the folder, another kind of table, or fewer than one worker.
+        DatasetError: no picture under the folder, or fewer than one worker.
+        WorkbenchError: another kind of table.
         ImageError: no such folder.
         MissingExtraError: ``.parquet`` without pyarrow.
     """
-    root, out = Path(root), None if out is None else Path(out)
-    if out is not None and out.suffix not in FORMATS:
-        raise DatasetError(f"Expected a table that ends in {' or '.join(FORMATS)} but got {out.name}.")
-    if out is not None and out.suffix == ".parquet":
-        require("tables")
+    root, out = Path(root), None if out is None else check_table(out)
     if workers < 1:
         raise DatasetError(f"Expected 1 worker or more but got {workers}.")
     names = [path.relative_to(root).as_posix() for path in list_images(root)]
@@ -92,8 +86,8 @@ def measure_folder(
             label, group = known.get(name, ("" if known else Path(name).parent.as_posix().strip("."), ""))
             rows.append({"path": name, "label": label, "group": group, **measured})
     if out is not None:
-        _write(rows, out)
-        write_rows(dictionary(), out.with_name(f"{out.stem}_dictionary.csv"))
+        write_table(rows, out)
+        write_table(dictionary(), out.with_name(f"{out.stem}_dictionary.csv"))
     return MeasuredFolder(rows, skipped)
 
 
@@ -160,14 +154,3 @@ def _labels(root: Path) -> dict[str, tuple[str, str]]:
         raise DatasetError(f"Expected a column path in {table.name} but it has: {', '.join(rows[0])}.")
     group = next((name for name in GROUP_COLUMNS if rows and name in rows[0]), "")
     return {row["path"]: (row.get("label") or "", row.get(group) or "") for row in rows}
-
-
-def _write(rows: list[dict[str, str | float]], out: Path) -> None:
-    if out.suffix == ".csv":
-        cells = ({k: "" if v != v else v for k, v in row.items()} for row in rows)  # nan: an empty cell
-        write_rows(cells, out, ("path", "label", "group", *MEASURES))
-        return
-    import pandas as pd
-
-    with replacing(out) as path:
-        pd.DataFrame(rows, columns=["path", "label", "group", *MEASURES]).to_parquet(path, index=False)

@@ -175,6 +175,36 @@ def _controls(page: SimpleNamespace) -> None:
         )
 
 
+async def _redrawn(platform: Platform, request: gr.Request, progress, path, choices):
+    """(before and after, download, caption, button that stops it), as the work goes on.
+
+    What cannot be redrawn is told in a warning, and the result of before is taken away. Were it an error,
+    Gradio would forget the choice that was made meanwhile.
+    """
+    nothing = None, gr.DownloadButton(value=None, interactive=False)
+    if path is None:  # the box was cleared
+        yield *nothing, "", _HIDDEN
+        return
+    start = time.perf_counter()
+    try:
+        with ask(platform, request, path, choices, compare=True) as preview:
+            has_button = False
+            while not await visitor.ended(preview, progress):
+                if has_button or (preview.lane != LARGE and time.perf_counter() - start < _LONG):
+                    continue
+                has_button = True
+                yield gr.skip(), gr.skip(), gr.skip(), gr.Button(visible=True)
+            folder = preview.result()
+        facts = visitor.read_facts(folder)
+        yield *shown(folder, facts, path, choices[0], time.perf_counter() - start), _HIDDEN
+    except CancelledError as error:
+        yield gr.skip(), gr.skip(), str(error), _HIDDEN
+    except WorkbenchError as error:
+        message = pictures.in_one_line(error)
+        gr.Warning(message, title="Not redrawn")  # the words stay in the caption
+        yield *nothing, message, _HIDDEN
+
+
 def _events(platform: Platform, page: SimpleNamespace) -> None:
     """What happens when something is chosen, pressed or loaded."""
 
@@ -189,34 +219,10 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
     ):
-        """(before and after, download, caption, button that stops it)
-
-        What cannot be redrawn is told in a warning, and the result of before is taken away. Were it an error,
-        Gradio would forget the choice that was made meanwhile.
-        """
-        nothing = None, gr.DownloadButton(value=None, interactive=False)
-        if path is None:  # the box was cleared
-            yield *nothing, "", _HIDDEN
-            return
-        start = time.perf_counter()
-        try:
-            choices = style, strength, preserve_color, runtime, detail, deform
-            with ask(platform, request, path, choices, compare=True) as preview:
-                has_button = False
-                while not await visitor.ended(preview, progress):
-                    if has_button or (preview.lane != LARGE and time.perf_counter() - start < _LONG):
-                        continue
-                    has_button = True
-                    yield gr.skip(), gr.skip(), gr.skip(), gr.Button(visible=True)
-                folder = preview.result()
-            facts = visitor.read_facts(folder)
-            yield *shown(folder, facts, path, style, time.perf_counter() - start), _HIDDEN
-        except CancelledError as error:
-            yield gr.skip(), gr.skip(), str(error), _HIDDEN
-        except WorkbenchError as error:
-            message = pictures.in_one_line(error)
-            gr.Warning(message, title="Not redrawn")  # the words stay in the caption
-            yield *nothing, message, _HIDDEN
+        choices = style, strength, preserve_color, runtime, detail, deform
+        async with contextlib.aclosing(_redrawn(platform, request, progress, path, choices)) as steps:
+            async for step in steps:
+                yield step
 
     async def redraw_on_click(
         path,

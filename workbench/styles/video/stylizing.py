@@ -133,15 +133,19 @@ def stylize_video(
             encoder.flush()
             if progress is not None and done != layout.frames:  # the estimate was off: end on 100 %
                 progress(Progress(done, done, time.perf_counter() - start, 0.0))
-    if reader.damaged:
-        log.warning("%s: %d damaged packets left out", Path(source).name, len(reader.damaged))
-    if missing:
-        log.warning("%s: %s was found in no frame", Path(source).name, missing)
+    _warn(Path(source).name, len(reader.damaged), missing)
     width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
     seconds = float(end * Fraction(layout.time_base))
     return Result(
         Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged, missing
     )
+
+
+def _warn(name: str, damaged: int, missing: str) -> None:
+    if damaged:
+        log.warning("%s: %d damaged packets left out", name, damaged)
+    if missing:
+        log.warning("%s: %s was found in no frame", name, missing)
 
 
 def _drawn(frames: Iterable[Frame], draw: Drawer, batch: int) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
