@@ -81,6 +81,9 @@ def test_the_page_works_without_any_request(folder, tmp_path):
         tab.wait_for_selector("body[data-ready=yes]")
         assert tab.text_content("#count") == "12 of 12 pictures"
         assert tab.locator("#map image").count() == 12  # thumbnails, as all fit into the view
+        assert "WebGL is not supported" not in tab.inner_text("#map")  # this browser may lack it
+        if not tab.evaluate("Boolean(document.createElement('canvas').getContext('webgl'))"):
+            assert tab.locator("#map .scatterlayer .point").count() == 12
         tab.fill("#search", "serenity/p1")
         assert tab.text_content("#count") == "1 of 12 pictures"
         tab.fill("#search", "")
