@@ -128,6 +128,15 @@ def test_results_are_files_of_their_own_in_folders_with_long_names(page, photo):
     assert all(len(folder) == 32 for folder in folders)
 
 
+def test_a_large_upload_hides_no_other_file_from_its_connection(page):
+    with httpx.Client(base_url=page.local_url, limits=httpx.Limits(max_connections=1)) as visitor:
+        sent = {"small.png": bytes(1000), "large.png": bytes(20_000_000)}
+        for name, data in sent.items():
+            path = visitor.post("/gradio_api/upload", files={"files": (name, data)}).json()[0]
+            sent[name] = f"/gradio_api/file={path}"
+        assert [visitor.get(url).status_code for url in sent.values()] == [200, 200]
+
+
 def answer(page, name, data) -> str:
     """The raw server-sent answer to a raw call, as somebody without our client would make it."""
     event = httpx.post(f"{page.local_url}gradio_api/call/{name}", json={"data": data}).json()["event_id"]

@@ -47,6 +47,14 @@ class OwnFolder(os.PathLike):
     __str__ = __fspath__
 
 
+def new_request() -> None:
+    """Forget the upload folder of an earlier request on the same connection.
+
+    asyncio hands the context of whoever reads the last of a body to all that the connection brings afterwards.
+    """
+    _folder.set(None)
+
+
 class Uploads:
     """The uploads of one data folder.
 

@@ -35,7 +35,7 @@ from workbench.service.metrics import HEALTH, METRICS, Watch
 from workbench.service.origin import refusal
 from workbench.service.platform import Platform
 from workbench.service.sessions import Bound
-from workbench.service.uploads import NOBODY
+from workbench.service.uploads import NOBODY, new_request
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +140,7 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        new_request()
         dressed = _Answer(send)
         try:
             await self._receive(scope, receive, dressed)
