@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import browsing
+import clips
+import nbformat
+import psutil
 import pytest
 
 from workbench.core import offline
@@ -43,7 +47,8 @@ def watched(tmp_path):
 
 
 def is_here(name):
-    if name in ("localhost", socket.gethostname()):
+    own = {address.address for found in psutil.net_if_addrs().values() for address in found}
+    if name in {"localhost", socket.gethostname()} | own:
         return True
     try:
         address = ipaddress.ip_address(name)
@@ -63,24 +68,97 @@ ctypes.CDLL(None).getaddrinfo(b"nowhere.invalid", None, None, ctypes.byref(ctype
     assert watched("-c", code)[1] >= {"connect 192.0.2.1", "name nowhere.invalid"}
 
 
+@pytest.mark.browser
 @pytest.mark.slow
 def test_the_page_its_workers_runtimes_and_tools_ask_nobody(watched, tmp_path):
-    pytest.importorskip("mcp")
-    pytest.importorskip("onnxruntime")
+    """Every tab in a browser, every call and every task with every runtime."""
+    for needed in ("mcp", "onnxruntime", "playwright"):
+        pytest.importorskip(needed)
+    if browsing.CHROMIUM is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
     (tmp_path / "page").mkdir()
     done, reached = watched(str(HERE / "offline_page.py"), str(tmp_path / "page"))
     assert done.stdout.rstrip().splitlines()[-1:] == ["done"], done.stderr[-3000:]
     assert reached == set()
 
 
-def test_the_command_line_asks_nobody(watched, tmp_path):
+COMMANDS = """
+data atelier pictures --count 24 --size 64
+data check pictures
+stylize pictures drawn
+stylize photo.png drawn.png --runtime onnx
+video clip.mp4 drawn.mp4
+classify photo.png --explain map.png
+measure pictures --out measures.csv
+embed pictures --out embeddings.parquet
+neighbours embeddings.parquet
+map pictures --out map.html
+train classifier pictures --out trained
+models
+export fsgan_pepper network.onnx
+"""
+
+
+@pytest.mark.slow
+def test_the_command_line_asks_nobody(watched, tmp_path, monkeypatch):
+    """Each command on files of its own; what it needs was made by those before it."""
     from PIL import Image
 
-    Image.linear_gradient("L").convert("RGB").save(tmp_path / "photo.png")
-    done, reached = watched(
-        "-m", "workbench.cli", "stylize", str(tmp_path / "photo.png"), str(tmp_path / "out.png")
-    )
+    monkeypatch.chdir(tmp_path)
+    Image.linear_gradient("L").convert("RGB").save("photo.png")
+    clips.make(tmp_path / "clip.mp4", 4)
+    code = """
+import sys, shlex
+from workbench.cli import app
+for line in sys.argv[1].strip().splitlines():
+    try: app(shlex.split(line))
+    except SystemExit as end: assert not end.code, line
+"""
+    done, reached = watched("-c", code, COMMANDS)
     assert (done.returncode, reached) == (0, set()), done.stderr
+
+
+@pytest.mark.slow
+def test_a_notebook_asks_nobody(watched, tmp_path):
+    """In a kernel that nobody has prepared, as JupyterLab starts one."""
+    pytest.importorskip("papermill")
+    pytest.importorskip("onnxruntime")
+    code = """
+import os
+import workbench as wb
+from workbench.core.offline import SWITCHES
+assert {name: os.environ.get(name) for name in SWITCHES} == SWITCHES
+painting = wb.paint("serenity", seed=3).image
+for runtime in ("torch", "onnx"):
+    wb.stylize(painting, "fsgan_pepper", runtime=runtime)
+wb.classify(painting)
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbformat.write(notebook, tmp_path / "asks.ipynb")
+    out = str(tmp_path / "out.ipynb")
+    done, reached = watched("-m", "papermill", str(tmp_path / "asks.ipynb"), out, "-k", "python3")
+    assert (done.returncode, reached) == (0, set()), done.stderr
+
+
+@pytest.mark.slow
+def test_a_cluster_asks_nobody(watched, tmp_path):
+    pytest.importorskip("ray")
+    from PIL import Image
+
+    Image.linear_gradient("L").convert("RGB").resize((96, 64)).save(tmp_path / "photo.png")
+    code = """
+import sys
+from workbench.service.limits import Limits
+from workbench.service.platform import Platform
+from workbench.service.storage import new_id
+owner, folder = new_id("a"), sys.argv[1]
+with Platform(folder + "/data", engine="ray", limits=Limits(free_bytes=0)) as platform:
+    job = platform.submit(owner, "stylize_picture", [folder + "/photo.png"], {"style": "fsgan_pepper"})
+    view = platform.wait(owner, job, 400)
+    assert view.state == "done", view.reason
+"""
+    done, reached = watched("-c", code, str(tmp_path))
+    assert (done.returncode, reached) == (0, set()), done.stderr[-3000:]
 
 
 @pytest.mark.parametrize("entry", ["workbench", "workbench.cli", "app", "workbench.service.engines.worker"])
