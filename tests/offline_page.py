@@ -1,8 +1,8 @@
 """The page with tools for assistants in a process of its own, used from end to end: ``offline_page.py DATA``.
 
-Opens every tab in a browser, uses the API with every runtime, the tools for assistants, and every task; prints
-"done". What the browser asks for is added to the record of :mod:`test_offline`; what it asks of its own maker
-is not the page's, so the browser itself is not watched.
+Opens every tab in a browser, uses the API with every runtime, the tools for assistants, and every task;
+prints "done". What the browser asks for is added to the record of :mod:`test_offline`; what it asks of its
+own maker is not the page's, so the browser itself is not watched.
 """
 
 import asyncio

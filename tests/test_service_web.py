@@ -528,7 +528,9 @@ def test_an_error_is_told_in_words(visit):
 
     assert "Expected 1 input but got 0. /gradio_api/info names them." in answer("cancel_job")
     assert "Expected 2 inputs but got 0." in answer("classify")
-    assert {"cancel_job", "classify"} <= {name[1:] for name in ann.get("/gradio_api/info").json()["named_endpoints"]}
+    assert {"cancel_job", "classify"} <= {
+        name[1:] for name in ann.get("/gradio_api/info").json()["named_endpoints"]
+    }
     photo = io.BytesIO()
     Image.new("RGB", (64, 64)).save(photo, "PNG")
     for data, name in ((photo.getvalue(), "photo.png"), (b"no picture", "photo.png")):

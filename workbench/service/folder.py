@@ -143,7 +143,7 @@ def lock(root: Path) -> filelock.BaseFileLock:
 
 @contextlib.contextmanager
 def temporary() -> Iterator[Path]:
-    """A new folder that goes at the end of the block; if this process is killed, see :func:`sweep_temporary`."""
+    """A new folder that goes at the end of the block, or by :func:`sweep_temporary` after a kill."""
     with tempfile.TemporaryDirectory(prefix=_TEMPORARY, ignore_cleanup_errors=True) as name:
         yield Path(name)
 

@@ -1,7 +1,7 @@
 """What the page costs under load: pictures a second, memory, files and connections held, faults survived.
 
-The page is served by a process of its own, so that what is measured of it is its own; the visitors are threads
-of this one. ``workbench bench platform`` writes the figures beside those of the platform.
+The page is served by a process of its own, so that what is measured of it is its own; the visitors are
+threads of this one. ``workbench bench platform`` writes the figures beside those of the platform.
 """
 
 from __future__ import annotations

@@ -249,7 +249,7 @@ def _join_cluster(ray: Any, workers: int, address: str | None) -> None:
     options |= {"address": address} if address else here
     for left in reversed(range(1 if address else _STARTS)):
         try:
-            with _our_modules(), _no_dashboard():
+            with _our_modules(), _no_dashboard(ray):
                 ray.init(include_dashboard=None if address else False, **options)
             return
         except Exception as error:  # a plain Exception, if the node is not up in time
@@ -291,13 +291,12 @@ def _our_modules() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _no_dashboard() -> Iterator[None]:
+def _no_dashboard(ray: Any) -> Iterator[None]:
     """What is started meanwhile has no process of Ray's dashboard.
 
     Even where dashboard and reports are switched off, that process asks the network which cloud it is in.
     """
-    from ray._private import services
-
+    services = ray._private.services
     start = services.start_api_server
     services.start_api_server = lambda *_, **__: (None, None)
     try:
