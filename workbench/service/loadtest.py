@@ -284,8 +284,8 @@ def measure(
             "small beside large": lambda: on_a_platform("lanes", lambda p: beside_a_large_one(p, folder)),
             "recovery": lambda: recovery(folder / "recovery", engine, workers),
         }
-        for number, (figure, run) in enumerate((others or {}).items()):
-            figures[figure] = functools.partial(run, folder / f"other{number}")
+        for number, (figure, other) in enumerate((others or {}).items()):
+            figures[figure] = functools.partial(other, folder / f"other{number}")
         for figure, run in figures.items():
             if key(figure) in runs:
                 continue

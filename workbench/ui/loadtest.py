@@ -291,7 +291,7 @@ def _page(folder: str, workers: int) -> Iterator[str]:
     with Platform(folder, workers=workers, limits=Limits(free_bytes=0)) as platform:
         page = launch(port=None, platform=platform)
         try:
-            yield page.local_url
+            yield str(page.local_url)
         finally:
             page.close()
 
