@@ -7,18 +7,18 @@ import shutil
 
 import pytest
 
-_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextlib.contextmanager
-def chromium():
+def chromium(**options):
     """The system's Chromium, driven by Playwright; the test is skipped where either is missing."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    if _CHROMIUM is None:
+    if CHROMIUM is None:
         pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=_CHROMIUM, args=["--no-sandbox"], timeout=120_000
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000, **options
         )
         yield browser
         browser.close()

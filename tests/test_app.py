@@ -449,6 +449,26 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.slow
+def test_cancelling_shows_at_once_and_takes_nothing_away(tab, page, tmp_path):
+    """Words instead of the large photo's result; the example's stays, and the next photo is drawn."""
+    large = tmp_path / "large.jpg"
+    Image.effect_noise((6000, 4000), 60).convert("RGB").save(large)
+    tab.goto(page.local_url)
+    tab.wait_for_selector("#redraw-result img")
+    tab.set_input_files("#redraw input[type=file]", str(large))
+    tab.click("#redraw-cancel")
+    tab.wait_for_selector("#redraw-caption:has-text('Stopped, as you asked.')")
+    tab.wait_for_selector("#redraw-cancel", state="hidden")
+    assert tab.locator("#redraw-result img").count() == 2
+    tab.click("#redraw button[aria-label='Remove Image'], #redraw button[aria-label='Clear']")
+    small = tmp_path / "small.jpg"
+    Image.effect_noise((90, 60), 60).convert("RGB").save(small)
+    tab.set_input_files("#redraw input[type=file]", str(small))
+    tab.wait_for_selector("#redraw-caption:has-text('90 × 60 px')")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 def test_read_in_the_browser(tab, page, photo):
     tab.goto(f"{page.local_url}#read")  # tabs have addresses
     tab.get_by_label("Example: a painting meant for serenity").first.click()

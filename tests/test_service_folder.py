@@ -1,14 +1,20 @@
 """A start removes nobody's data: neither with the wrong database, nor in a folder of something else."""
 
 import io
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import platform_tasks
 import pytest
 
 from workbench import cli
 from workbench.service.errors import StorageError
+from workbench.service.folder import sweep_temporary, temporary
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.storage import new_id
@@ -202,6 +208,37 @@ def test_what_lies_in_the_place_of_our_files_is_told_in_one_line(tmp_path):
         start(tmp_path / "data")
 
 
+def test_a_killed_page_leaves_no_temporary_folder_for_ever(tmp_path, monkeypatch):
+    """The next start removes it; a folder that lives or is somebody else's stays, whatever its name."""
+    code = """
+import os, signal
+from workbench.service.folder import temporary
+from workbench.service.platform import Platform
+with temporary() as folder, Platform(folder):
+    print(folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, timeout=120
+    )
+    left = Path(killed.stdout.strip())
+    assert (left.parent, (left / "workbench.db").is_file()) == (tmp_path, True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    foreign = tmp_path / f"{left.name}-of-mine"
+    foreign.mkdir()
+    (foreign / "lock").write_text("")
+    start(tmp_path / "elsewhere").close()
+    linked = tmp_path / "workbench-platform-link"
+    linked.symlink_to(tmp_path / "elsewhere")
+    with temporary() as folder, start(folder):
+        sweep_temporary()
+        assert sorted(tmp_path.iterdir()) == sorted([folder, foreign, linked, tmp_path / "elsewhere"])
+        assert (folder / "workbench.db").is_file()
+    assert (tmp_path / "elsewhere" / "workbench.db").is_file()
+    assert not folder.exists()
+
+
 def test_the_commands_refuse_too(used, tmp_path, monkeypatch, capsys):
     data, owner, job = used
 
@@ -214,7 +251,12 @@ def test_the_commands_refuse_too(used, tmp_path, monkeypatch, capsys):
     typo = ("--data", str(data), "--database", f"sqlite:///{tmp_path / 'typo.db'}")
     foreign = tmp_path / "foreign"
     (foreign / "incoming").mkdir(parents=True)
+    locked = tmp_path / "locked"
+    start(locked).close()
+    (locked / "lock").unlink(missing_ok=True)
+    (locked / "lock").mkdir()
     for arguments in (
+        ("serve", "--data", str(locked)),
         ("serve", *typo),
         ("users", "add", "ann", *typo),
         ("serve", "--data", str(foreign)),

@@ -151,6 +151,8 @@ def test_cancel_by_force_what_does_not_listen(platform):
     job = platform.submit(owner, "hang", [])
     until(platform, owner, job, lambda v: v.share > 0)
     platform.cancel(owner, job)
+    view = platform.job(owner, job)
+    assert view.stopping or view.state == "cancelled"  # shown at once, long before it has stopped
     assert platform.wait(owner, job, PATIENCE).state == "cancelled"
     assert platform.wait(owner, platform.submit(owner, "who", []), PATIENCE).state == "done"
 

@@ -227,3 +227,41 @@ def test_the_load_test_writes_every_figure_once(tmp_path, monkeypatch):
     assert values["jobs_mixed_up_or_lost"] == 0
     assert values["queued_jobs"] == 20
     assert 0 < values["restart_seconds"] < values["restart_to_work_seconds"]
+
+
+@pytest.fixture(scope="module")
+def page_figures():
+    pytest.importorskip("gradio")
+    from workbench.ui.loadtest import Load, figures
+
+    return list(figures(1, Load(clients=3, pictures=2, side=64, rounds=2, idle=20)).values())
+
+
+@pytest.mark.slow
+def test_a_crowd_on_the_page_is_measured(page_figures, tmp_path):
+    found = page_figures[0](tmp_path)
+    assert (found["pictures"], found["pictures_mixed_up"]) == (6, 0)
+    assert 0 < found["median_seconds"] <= found["p95_seconds"]
+    assert found["pictures_per_second"] > 0
+
+
+@pytest.mark.slow
+def test_what_the_page_holds_after_each_round_is_measured(page_figures, tmp_path):
+    found = page_figures[1](tmp_path)
+    for number in (1, 2):
+        assert found[f"server_mb_{number}"] > 50
+        assert found[f"files_{number}"] > found[f"connections_{number}"] >= 0
+
+
+@pytest.mark.slow
+def test_idle_connections_are_held_until_their_deadline(page_figures, tmp_path):
+    found = page_figures[2](tmp_path)
+    assert found["connections_held"] >= 20
+    assert found["files_meanwhile"] > found["files_before"]
+    assert found["connections_held_after_deadline"] < 5
+
+
+@pytest.mark.slow
+def test_the_page_survives_every_fault(page_figures, tmp_path):
+    found = page_figures[3](tmp_path)
+    assert found["faults_survived"] == found["faults"] > 5, found

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.errors import LimitError
 from workbench.service.limits import Limits
+from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, QUICK, PreviewRunner
 from workbench.service.tasks import TASKS, as_json
 
@@ -21,9 +25,13 @@ PATIENCE = 120.0
 TASK = platform_tasks.KINDS
 
 
+def no_folder():
+    raise AssertionError("everything has somebody who waits for it")
+
+
 @pytest.fixture(scope="module")
 def runner():
-    made = PreviewRunner(Limits(cancel_seconds=1.0), threads=1)
+    made = PreviewRunner(no_folder, Limits(cancel_seconds=1.0), threads=1)
     yield made
     made.close()
 
@@ -128,7 +136,7 @@ def test_the_address_counts_before_the_owner(start):
 
 
 def test_nobody_waits_for_more_than_his_share(tmp_path):
-    runner = PreviewRunner(Limits(previews=2, previews_an_address=3, previews_of_all=4), threads=1)
+    runner = PreviewRunner(no_folder, Limits(previews=2, previews_an_address=3, previews_of_all=4), threads=1)
     try:
 
         def ask(owner, address):
@@ -201,13 +209,42 @@ def test_refusals_come_before_any_work(start, tmp_path):
 
 
 def test_nothing_is_begun_on_a_server_that_stops(tmp_path):
-    runner = PreviewRunner(threads=1)
+    runner = PreviewRunner(no_folder, threads=1)
     hangs = runner.start(TASK["hang"], (), None, tmp_path / "a")
     runner.close()
     with pytest.raises(WorkbenchError, match="is being stopped"):
         hangs.result(0)
     with pytest.raises(WorkbenchError, match="is being stopped"):
         runner.start(TASK["who"], (), None, tmp_path)
+
+
+def test_a_killed_server_leaves_nothing_of_its_previews(tmp_path):
+    code = """
+import os, signal, sys, time
+import platform_tasks
+from workbench.service.platform import Platform
+platform = Platform(sys.argv[1])
+out = platform.uploads.result_folder("somebody")
+preview = platform.previews.start(platform_tasks.KINDS["count"], (), {"seconds": 600}, out)
+while not (out / "half.bin").exists():
+    time.sleep(0.01)
+print(out, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    killed = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+    )
+    out = Path(killed.stdout.strip())
+    assert killed.returncode == -signal.SIGKILL
+    assert (out / "half.bin").is_file()
+    with Platform(tmp_path):
+        assert not out.exists()
+        assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
@@ -236,7 +273,7 @@ def test_a_large_photo_takes_the_lane_of_large_ones(runner, start, tmp_path):
 
 def test_the_device_of_the_server_is_that_of_its_workers(start, monkeypatch, tmp_path):
     monkeypatch.setenv("WORKBENCH_DEVICE", "cpu")
-    runner = PreviewRunner(threads=1)
+    runner = PreviewRunner(no_folder, threads=1)
     try:
         task = dataclasses.replace(TASK["who"], run="platform_tasks:device")
         folder = runner.start(task, (), None, Path(tmp_path)).result(PATIENCE)

@@ -526,7 +526,11 @@ def test_an_error_is_told_in_words(visit):
         event = call(ann, *data, name=name).json()["event_id"]
         return ann.get(f"/gradio_api/call/{name}/{event}").text
 
-    assert "Expected 1 inputs but got 0." in answer("cancel_job")
+    assert "Expected 1 input but got 0. /gradio_api/info names them." in answer("cancel_job")
+    assert "Expected 2 inputs but got 0." in answer("classify")
+    assert {"cancel_job", "classify"} <= {
+        name[1:] for name in ann.get("/gradio_api/info").json()["named_endpoints"]
+    }
     photo = io.BytesIO()
     Image.new("RGB", (64, 64)).save(photo, "PNG")
     for data, name in ((photo.getvalue(), "photo.png"), (b"no picture", "photo.png")):

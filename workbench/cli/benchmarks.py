@@ -23,10 +23,18 @@ def bench_platform(
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 2,
     jobs: Annotated[int, typer.Option(min=20, help="Jobs that are submitted at once.")] = 200,
 ) -> None:
-    """Measure the job platform: throughput, overhead per picture, memory, recovery after a crash."""
+    """Measure the job platform: throughput, overhead per picture, memory, recovery after a crash.
+
+    With the local engine also the page: 30 clients at once, memory over ten rounds, connections held, faults.
+    """
     from workbench.service.loadtest import measure
 
-    typer.echo(str(measure(out, engine, workers, jobs)))
+    others = None
+    if engine == "local":  # the page's pictures are drawn here, wherever jobs run
+        from workbench.ui.loadtest import figures
+
+        others = figures(workers)
+    typer.echo(str(measure(out, engine, workers, jobs, others)))
 
 
 @bench.command("video")

@@ -13,6 +13,7 @@ EXTRAS = {
         "alembic",
         "argon2",
         "gradio",
+        "httpx",
         "itsdangerous",
         "prometheus_client",
         "psutil",

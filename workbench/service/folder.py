@@ -11,6 +11,9 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 MARKER = "workbench-folder"
 DATABASE, SECRET, LOCK = "workbench.db", "secret", "lock"
 OWNERS, INCOMING, QUARANTINE = "owners", "incoming", "quarantine"
+_TEMPORARY = "workbench-platform-"
 _ID = re.compile(r"[0-9a-f]{32}")
 _META_KEY = "folder"
 
@@ -135,6 +139,23 @@ def lock(root: Path) -> filelock.BaseFileLock:
             f"The file {root / LOCK} cannot be locked ({error.strerror}). Check what lies there."
         ) from error
     return taken
+
+
+@contextlib.contextmanager
+def temporary() -> Iterator[Path]:
+    """A new folder that goes at the end of the block, or by :func:`sweep_temporary` after a kill."""
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def sweep_temporary() -> None:
+    """Remove the temporary data folders of this user whose servers were killed."""
+    for root in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(OSError, StorageError):
+            is_own = os.name != "posix" or root.lstat().st_uid == os.getuid()
+            if is_own and not root.is_symlink() and (root / MARKER).is_file() and (root / LOCK).is_file():
+                with lock(root):
+                    shutil.rmtree(root, ignore_errors=True)
 
 
 def _is_foreign(root: Path) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import statistics
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -241,8 +242,22 @@ def recovery(folder: Path, engine: str, workers: int) -> dict[str, float]:
     return {"restart_seconds": up, "restart_to_work_seconds": working}
 
 
-def measure(out: Path, engine: str, workers: int = 2, jobs: int = 200) -> Path:
-    """Every figure for one engine, appended to the CSV ``out``; what is in it is not measured again."""
+def measure(
+    out: Path,
+    engine: str,
+    workers: int = 2,
+    jobs: int = 200,
+    others: Mapping[str, Callable[[Path], dict[str, float]]] | None = None,
+) -> Path:
+    """Every figure for one engine, appended to the CSV ``out``; what is in it is not measured again.
+
+    Args:
+        out: the CSV.
+        engine: "local" or "ray".
+        workers: attempts at a time.
+        jobs: submitted at once.
+        others: more figures by name, each measured in an empty folder.
+    """
     from workbench.core.runs import Runs
 
     runs = Runs(out, ("engine", "figure", "workers", "jobs"))
@@ -269,11 +284,13 @@ def measure(out: Path, engine: str, workers: int = 2, jobs: int = 200) -> Path:
             "small beside large": lambda: on_a_platform("lanes", lambda p: beside_a_large_one(p, folder)),
             "recovery": lambda: recovery(folder / "recovery", engine, workers),
         }
+        for number, (figure, other) in enumerate((others or {}).items()):
+            figures[figure] = functools.partial(other, folder / f"other{number}")
         for figure, run in figures.items():
             if key(figure) in runs:
                 continue
-            start = time.perf_counter()
-            measured = run()
+            start, load = time.perf_counter(), psutil.getloadavg()[0]
+            measured = {"load_average_before": load} | run()  # of the whole machine, by what else runs on it
             rows = [{"quantity": quantity, "value": value} for quantity, value in measured.items()]
             runs.add(key(figure), *rows, seconds=time.perf_counter() - start)
     return out

@@ -140,7 +140,7 @@ class Platform:
         self._denials = Rate(60)
         self._owns_engine = isinstance(engine, str)
         self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
-        self.previews = PreviewRunner(self.limits, new_folder=lambda: self.uploads.result_folder(NOBODY))
+        self.previews = PreviewRunner(lambda: self.uploads.result_folder(NOBODY), self.limits)
         self._parts = jobs.Parts(
             self.database, self._records, self.store, self._engine, self.limits, kinds, self._board
         )

@@ -19,7 +19,6 @@ import logging
 import os
 import secrets
 import shutil
-import tempfile
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -157,24 +156,20 @@ class _Lane:
                 self._engine.close()
 
 
-def _temporary_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="workbench-"))
-
-
 class PreviewRunner:
     """Runs tasks for those who wait.
 
     Args:
-        limits: of an owner, an address, and all together.
         new_folder: makes a folder for what nobody waits for.
+        limits: of an owner, an address, and all together.
         threads: computing threads of each worker; 0 for all processors.
     """
 
     def __init__(
         self,
+        new_folder: Callable[[], Path],
         limits: Limits | None = None,
         threads: int = 0,
-        new_folder: Callable[[], Path] = _temporary_folder,
     ):
         self._new_folder = new_folder
         self._limits, self._lock = limits or Limits(), threading.Lock()

@@ -9,7 +9,6 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,6 +57,7 @@ OWN = {
 log = logging.getLogger(__name__)
 _BUG = "Something went wrong on the server. Try again; if it stays, tell whoever runs it."
 _NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
+_INFO = "/gradio_api/info"  # names and types of all inputs
 _payload = utils.error_payload
 
 
@@ -122,11 +122,11 @@ def _left(platform: Platform) -> Callable[[gr.Request], None]:
 
 def _temporary_platform(local: bool) -> tuple[Platform, contextlib.ExitStack]:
     """A platform in a temporary folder, and what closes and removes both."""
+    from workbench.service.folder import temporary
     from workbench.service.platform import Platform
 
     stack = contextlib.ExitStack()
-    folder = tempfile.TemporaryDirectory(prefix="workbench-platform-", ignore_cleanup_errors=True)
-    platform = stack.enter_context(Platform(stack.enter_context(folder), local=local))
+    platform = stack.enter_context(Platform(stack.enter_context(temporary()), local=local))
     atexit.register(stack.close)
     return platform, stack
 
@@ -164,8 +164,13 @@ def _in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
     content = _payload(error, show_error)
     if content["error"] is None:
         counts = _NEEDED.search(str(error))
-        content["error"] = f"Expected {counts[1]} inputs but got {counts[2]}." if counts else _BUG
+        content["error"] = _too_few(*counts.groups()) if counts else _BUG
     return content
+
+
+def _too_few(needed: str, got: str) -> str:
+    what = "1 input" if needed == "1" else f"{needed} inputs"
+    return f"Expected {what} but got {got}. {_INFO} names them."
 
 
 def launch(
@@ -198,9 +203,11 @@ def launch(
         OSError: the port is taken.
         WorkbenchError: tools were asked for that cannot be offered.
     """
+    from workbench.service.folder import sweep_temporary
     from workbench.service.uploads import OwnFolder
     from workbench.service.web import SESSIONS, gate
 
+    sweep_temporary()
     if mcp_server:
         mcp.check(platform)
     own = contextlib.ExitStack()

@@ -245,10 +245,11 @@ def _join_cluster(ray: Any, workers: int, address: str | None) -> None:
     if address:
         _check_address(address)
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    options |= {"address": address} if address else {"address": "local", "num_cpus": workers}
+    here = {"address": "local", "num_cpus": workers, "_node_ip_address": "127.0.0.1"}
+    options |= {"address": address} if address else here
     for left in reversed(range(1 if address else _STARTS)):
         try:
-            with _our_modules():
+            with _our_modules(), _no_dashboard(ray):
                 ray.init(include_dashboard=None if address else False, **options)
             return
         except Exception as error:  # a plain Exception, if the node is not up in time
@@ -287,6 +288,21 @@ def _our_modules() -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+@contextlib.contextmanager
+def _no_dashboard(ray: Any) -> Iterator[None]:
+    """What is started meanwhile has no process of Ray's dashboard.
+
+    Even where dashboard and reports are switched off, that process asks the network which cloud it is in.
+    """
+    services = ray._private.services
+    start = services.start_api_server
+    services.start_api_server = lambda *_, **__: (None, None)
+    try:
+        yield
+    finally:
+        services.start_api_server = start
 
 
 class _Killed(Exception):
