@@ -42,6 +42,7 @@ def score_rows(
                 "pictures": len(fold.rows),
                 "groups": len(np.unique(data.groups[fold.rows])),
                 **classification_report(probabilities, fold.labels, votes),
+                **fold.measures,
                 "parameters": fold.parameters,
                 "seconds": round(fold.seconds, 1),
                 **fold.provenance,
