@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "paper.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith("|---")]
-VERDICTS = r"\*\*(held|did not hold|not shown|cannot be tested)\*\*|not measured yet"
+VERDICTS = ("held", "did not hold", "no difference", "not tested")
+MARGIN = 0.03
+EXACT = r"parameters|jobs|share saved"  # counted, not estimated
 
 
 def links(text):
@@ -66,13 +68,53 @@ def test_a_number_that_no_run_wrote_would_be_found():
     assert not any(abs(0.123456 - m) < 1e-6 for m in measured(ROOT / "reports/results/mafr_summary.csv"))
 
 
-def test_every_claim_has_a_verdict():
+def missing(measured: str, verdict: str) -> str:
+    """What a row lacks for its verdict; nothing if it may stand."""
+    given = re.findall(r"\*\*([^*0-9]+)\*\*", verdict)
+    bounds = [tuple(map(float, pair)) for pair in re.findall(r"\((-?\d+\.\d+) to (-?\d+\.\d+)\)", measured)]
+    if not given or set(given) - set(VERDICTS):
+        return f"one of {VERDICTS} in bold"
+    firm = set(given) & {"held", "did not hold"}
+    if firm and not (bounds or re.search(EXACT, measured) or re.search(r"on \d+ of \d+ clips", verdict)):
+        return "an interval, an exact count, or how many of how many clips"
+    if "no difference" in given and not (bounds and all(-MARGIN <= x <= MARGIN for b in bounds for x in b)):
+        return f"intervals within the margin of ± {MARGIN}"
+    reason = verdict.partition("**not tested**")[2]
+    if "not tested" in given and (":" not in reason or len(reason.partition(":")[2].split()) < 4):
+        return "the reason why it is not tested"
+    return ""
+
+
+def test_every_claim_has_a_verdict_and_its_row_what_the_verdict_needs():
     claims = TEXT.split("## Claims")[1].split("\n## ")[0]
     rows = [line for line in claims.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 20
     for row in rows:
-        verdict = row.strip().strip("|").split(" | ")[-1]
-        assert re.search(VERDICTS, verdict), f"no verdict: {row[:60]}"
+        _, measured, _, verdict = row.strip().strip("|").split(" | ")
+        assert not missing(measured, verdict), f"{row[:70]} lacks {missing(measured, verdict)}"
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        ("**0.5** (0.4 to 0.6)", "not shown"),
+        ("**0.5** (0.4 to 0.6)", "**not shown**"),
+        ("**0.5** accuracy", "**held**"),
+        ("**0.01** (-0.02 to 0.04)", "**no difference**"),
+        ("**0.01**", "**no difference** within ± 0.03"),
+        ("**0.01** (-0.02 to 0.04)", "**not tested**"),
+        ("**0.5** (0.4 to 0.6)", "**held**; the rest **not tested**: so"),
+    ],
+)
+def test_a_verdict_without_what_it_needs_is_refused(measured, verdict):
+    assert missing(measured, verdict)
+
+
+def test_a_verdict_with_what_it_needs_stands():
+    assert not missing("**0.5** (0.4 to 0.6)", "**held**, and more")
+    assert not missing("**3** parameters", "**did not hold**")
+    assert not missing("**0.01** (-0.02 to 0.02)", "**no difference** within ± 0.03")
+    assert not missing("**0.01**", "**not tested**: the interval allows both")
 
 
 def test_tables_are_whole():

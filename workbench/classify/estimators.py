@@ -55,6 +55,10 @@ class Estimator(abc.ABC):
         """(len(rows),) most probable classes."""
         return self.predict_logits(paintings, rows).argmax(1)
 
+    def measures(self, paintings: Paintings, rows: ArrayLike) -> Mapping[str, float]:
+        """What else is told of one training, on its test pictures ``rows``, as columns of its table."""
+        return {}
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The settings by name; none are nested, so ``deep`` has no effect."""
         return {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}

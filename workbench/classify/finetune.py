@@ -28,7 +28,13 @@ from workbench.classify.configs import FinetuneConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, remembered
 from workbench.classify.probes import LinearProbe, set_layer, soft_probe, soft_targets
-from workbench.classify.transfer import head_name, new_network, parameter_groups, set_training_mode
+from workbench.classify.transfer import (
+    head_name,
+    new_network,
+    parameter_groups,
+    set_training_mode,
+    take_out_stem,
+)
 from workbench.core.cache import digest, key
 from workbench.core.devices import refuse_launchers, resolve
 from workbench.core.errors import DatasetError
@@ -161,6 +167,12 @@ class _Training:
         )
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self._start_head()
+        self.whole, self.stem = self.network, None
+        if config.augmentation == "none" and not config.eval_crops and config.transfer != "full":
+            parts = take_out_stem(self.network.cpu(), config.size)
+            if parts is not None:
+                self.stem, self.network = (part.to(self.device) for part in parts)
+        self._passed: dict[int, Tensor] = {}  # what came out of the stem
         self.optimizer = torch.optim.AdamW(parameter_groups(self.network, config))
         steps = config.epochs * len(list(_batches(self.rows, config.batch_size, np.random.default_rng(0))))
         rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -204,8 +216,8 @@ class _Training:
         self.epochs_done += 1
         if self.config.patience:
             network = self.averaged or self.network
-            logits = predict(network, self.pictures, self.stop, self.config)
-            log_p = F.log_softmax(torch.from_numpy(logits).float(), 1)
+            logits = _logits(network, self.look, self.stop)
+            log_p = F.log_softmax(logits.float(), 1)
             loss = -(self.targets[self.stop] * log_p).sum(1).mean().item()
             if loss < self.best[0]:
                 state = {name: value.cpu().clone() for name, value in network.state_dict().items()}
@@ -214,8 +226,11 @@ class _Training:
 
     def _step(self, batch: NDArray, rng: np.random.Generator) -> float:
         config = self.config
-        x = self.views.normalise([self.draw(self.pictures[i], rng) for i in batch])
-        x = x.to(self.device).contiguous(memory_format=torch.channels_last)
+        if self.stem is None:
+            x = self.views.normalise([self.draw(self.pictures[i], rng) for i in batch]).to(self.device)
+        else:
+            x = torch.cat([self.look(i) for i in batch])
+        x = _channels_last(x)
         t = (self.targets[batch] * self.weights[batch, None]).to(self.device)
         if config.mixup > 0:
             share = rng.beta(config.mixup, config.mixup)
@@ -233,6 +248,16 @@ class _Training:
         if self.averaged is not None:
             _average(self.averaged, self.network, min(config.ema, (1 + self.steps) / (10 + self.steps)))
         return float(loss.detach())
+
+    @torch.no_grad()
+    def look(self, index: int) -> Tensor:
+        """The evaluation views of a picture, as the trained layers get them."""
+        if index in self._passed:
+            return self._passed[index]
+        x = self.views(self.pictures[index]).to(self.device)
+        if self.stem is not None:
+            x = self._passed[index] = self.stem(x)
+        return x
 
     def keep(self, checkpoint: Path | None) -> None:
         """Save the state of the last epoch, to resume from."""
@@ -260,6 +285,9 @@ class _Training:
         network = self.averaged if self.averaged is not None else self.network
         if self.best[2] is not None:
             network.load_state_dict(self.best[2])
+        if self.stem is not None:
+            self.whole.load_state_dict(network.state_dict(), strict=False)
+            network = self.whole
         return network.cpu().eval().requires_grad_(True)
 
 
@@ -269,12 +297,20 @@ def predict(
 ) -> NDArray[np.float64]:
     """(len(rows), C) logits averaged over the evaluation views."""
     device, views = next(network.parameters()).device, config.views
+    return _logits(network, lambda i: views(pictures[i]).to(device), rows).numpy()
+
+
+@torch.inference_mode()
+def _logits(network: nn.Module, look: Callable[[int], Tensor], rows: NDArray) -> Tensor:
+    """(len(rows), C) means over the views that ``look`` gives of a picture."""
     network.eval()
-    logits = []
-    for i in rows:
-        x = views(pictures[i]).to(device).contiguous(memory_format=torch.channels_last)
-        logits.append(network(x).cpu().double().mean(0))
-    return torch.stack(logits).numpy()
+    seen = (_channels_last(look(i)) for i in rows)
+    return torch.stack([network(x).cpu().double().mean(0) for x in seen])
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """In the order that convolutions are fastest in; what is pooled already has no order."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 def head_inputs(network: nn.Module, pictures: Pictures, rows: NDArray, config: FinetuneConfig) -> Tensor:

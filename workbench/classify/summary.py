@@ -42,6 +42,7 @@ def score_rows(
                 "pictures": len(fold.rows),
                 "groups": len(np.unique(data.groups[fold.rows])),
                 **classification_report(probabilities, fold.labels, votes),
+                **fold.measures,
                 "parameters": fold.parameters,
                 "seconds": round(fold.seconds, 1),
                 **fold.provenance,
@@ -82,8 +83,10 @@ def summarise(
 ) -> pd.DataFrame:
     """Scores with 95 % intervals over groups, and each estimator's paired difference from ``baseline``.
 
-    A score is the mean over the split seeds, also within the bootstrap. All predictions for a painter's
-    pictures enter a resample together, so the interval is over painters. Calibration error and its interval
+    A score is the mean over the split seeds. All predictions for a painter's pictures enter a resample
+    together, and the split seeds, each with trainings of its own, are drawn anew for each resample, too: the
+    interval is over painters and trainings. With one split seed it is over painters only. Calibration error
+    and its interval
     are corrected for their upward bias. McNemar's test, which needs one prediction per picture, uses the mean
     probabilities over split seeds.
 
@@ -106,14 +109,19 @@ def summarise(
     first = _alike(validations, baseline)
     data = first.paintings
     probabilities = {name: v.probabilities(calibrated) for name, v in validations.items()}
+    trainings, rng = len(first.split_seeds), np.random.default_rng([seed, 1])
 
     def metric(rows: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray | float]:
         votes = None if data.votes is None else data.votes[rows]
+        if weights is None:
+            times = np.full((trainings,), 1 / trainings)
+        else:  # (trainings, resamples)
+            times = rng.multinomial(trainings, np.full(trainings, 1 / trainings), len(weights)).T / trainings
         found = {}
         for name, table in probabilities.items():
             reports = [classification_report(p[rows], data.labels[rows], votes, weights) for p in table]
             for score in reports[0] if scores is None else scores:
-                found[name, score] = np.mean([report[score] for report in reports], axis=0)
+                found[name, score] = (np.array([report[score] for report in reports]) * times).sum(0)
         return found
 
     found = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)

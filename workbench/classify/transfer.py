@@ -10,8 +10,10 @@ Sources: Howard and Ruder, "ULMFiT", ACL 2018 (discriminative rates); Bao et al.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
+import torch
 from timm.models import group_parameters
 from torch import nn
 
@@ -102,3 +104,41 @@ def set_training_mode(network: nn.Module, config: FinetuneConfig) -> None:
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+
+
+def take_out_stem(network: nn.Module, size: int) -> tuple[nn.Sequential, nn.Module] | None:
+    """(stem, rest): the layers below the first trained one, and a copy of the network without them.
+
+    A picture that is always seen alike passes the stem once instead of once an epoch. None if the network is
+    no chain of its children, as timm's EfficientNets and ResNets are, or if nothing lies below.
+
+    Args:
+        network: with ``requires_grad`` off for what is not trained.
+        size: pixels of a view's side, of the picture on which it is checked that both give the same.
+    """
+    rest = copy.deepcopy(network).eval()
+    stem = []
+    for parent, name in _chain(rest):
+        layer = parent.get_submodule(name)
+        if any(p.requires_grad for p in layer.parameters()) or isinstance(layer, nn.Linear):
+            break
+        stem.append(layer)
+        setattr(parent, name, nn.Identity())
+    taken = nn.Sequential(*stem).eval()
+    if not any(True for _ in taken.parameters()):
+        return None
+    x = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        try:
+            same = torch.equal(rest(taken(x)), copy.deepcopy(network).eval()(x))
+        except RuntimeError:  # shapes that do not fit: no chain
+            return None
+    return (taken, rest) if same else None
+
+
+def _chain(network: nn.Module) -> list[tuple[nn.Module, str]]:
+    """(parent, name) of the children in order; those of a ``Sequential`` in its place."""
+    slots: list[tuple[nn.Module, str]] = []
+    for name, child in network.named_children():
+        slots += _chain(child) if isinstance(child, nn.Sequential) else [(network, name)]
+    return slots

@@ -37,6 +37,7 @@ class Fold:
     seconds: float  # of fit and prediction
     parameters: int  # number of fitted parameters
     provenance: Mapping[str, str]  # commit, device, versions and date of the training
+    measures: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the estimator's own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,5 +145,6 @@ def _train_and_test(
         "seconds": time.perf_counter() - start,
         "parameters": estimator.parameters_,
         "provenance": provenance(estimator.device),
+        "measures": dict(estimator.measures(paintings, test)),
     }
     return {"logits": logits, "facts": np.array(json.dumps(facts))}

@@ -48,10 +48,18 @@ class AggregatedRescaling(nn.Module):
         reduction: r; the hidden layer has max(c / r, 4) units.
         folded: learn W_1 W_up as one matrix instead of two, see the module's docstring.
         neutral: scales of exactly 1 at the start, in (0, 2); else the paper's sigmoid in (0, 1).
+        start: standard deviation of W_2 at the start, where scales are neutral: above 0 they are only nearly
+            1, and all three matrices learn from the first step.
     """
 
     def __init__(
-        self, shallow: int, deep: int, reduction: int = 20, folded: bool = True, neutral: bool = True
+        self,
+        shallow: int,
+        deep: int,
+        reduction: int = 20,
+        folded: bool = True,
+        neutral: bool = True,
+        start: float = 0.0,
     ):
         super().__init__()
         hidden = max(deep // reduction, 4)
@@ -60,7 +68,7 @@ class AggregatedRescaling(nn.Module):
         self.fc2 = nn.Linear(hidden, deep, bias=False)  # W_2
         self.folded, self.neutral = folded, neutral
         if neutral:
-            nn.init.zeros_(self.fc2.weight)
+            nn.init.normal_(self.fc2.weight, std=start)
 
     def forward(self, shallow: Tensor, deep: Tensor) -> Tensor:
         raised = self.up(shallow)
@@ -162,6 +170,7 @@ def mafr_resnet50(
     reduction: int = 20,
     folded: bool = True,
     neutral: bool = True,
+    start: float = 0.0,
     dropout: float = 0.0,
     pretrained: bool = False,
     **kwargs,
@@ -175,6 +184,7 @@ def mafr_resnet50(
         reduction: r of the equations; 20 keeps the cost on ResNet-50 under 10 % of the parameters.
         folded: see the module's docstring; False has the paper's shapes.
         neutral: start with scales of 1, so that a pretrained network is unchanged before training.
+        start: standard deviation of the scales' last matrix then; 0 is exactly neutral.
         dropout: of pooled features while training.
         pretrained: timm's ImageNet weights, downloaded from the hub; the rescaling starts neutral.
         kwargs: of timm's ``resnet50``, e.g. ``drop_path_rate``.
@@ -191,7 +201,7 @@ def mafr_resnet50(
         **kwargs,
     )
     stages = (host.layer1, host.layer2, host.layer3, host.layer4)
-    rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral}
+    rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral, "start": start}
     return _aggregate(host, stages, MAFRBottleneck, aggregated, **rescaling)
 
 
@@ -202,6 +212,7 @@ def mafr_efficientnet_lite0(
     reduction: int = 20,
     folded: bool = True,
     neutral: bool = True,
+    start: float = 0.0,
     dropout: float = 0.2,
     pretrained: bool = False,
     **kwargs,
@@ -217,5 +228,5 @@ def mafr_efficientnet_lite0(
     )
     if pretrained:
         imagenet_lite0(host)
-    rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral}
+    rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral, "start": start}
     return _aggregate(host, host.blocks, MAFRInvertedResidual, aggregated, **rescaling)
