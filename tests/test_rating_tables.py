@@ -60,6 +60,9 @@ def test_what_cannot_be_said_is_said(tmp_path):
     row = reliability(read_ratings(write(tmp_path / "r.csv", "rater,path,x\n" + rows))["x"])
     assert np.isnan(row["alpha"])
     assert "1 of the raters rated one picture only; all ratings are equal" in row["note"]
+    (column,) = read_ratings(write(tmp_path / "p.csv", "path,x\n1,2\n2,3\n")).values()
+    assert (column.raters, column.values.tolist()) == ((), [[2], [3]])
+    assert reliability(column)["note"] == "one row per picture: agreement is not known"
     lone = reliability(read_ratings(write(tmp_path / "l.csv", "rater,path,x\na,1,2\na,2,3\n"))["x"])
     assert "too few pictures with two raters" in lone["note"]
 
@@ -68,7 +71,9 @@ def test_what_cannot_be_said_is_said(tmp_path):
     ("text", "words"),
     [
         ("rater,x\na,1\n", "column of pictures"),
-        ("path,x\na,1\n", "column of raters"),
+        ("path,x\na,1\na,2\n", "every picture once in r.csv, or a column of raters"),
+        ('rater,path,x\na,1,"2,5"\n', "Expected numbers in the column x|column of numbers"),
+        ("rater,path,x\na,1,inf\nb,1,2\n", "Expected numbers in the column x of r.csv but got 'inf'"),
         ("rater,path,mood\na,1,calm\n", "column of numbers"),
         ("rater,path,x\na,1,2\nb,1,two\n", "Expected numbers in the column x of r.csv but got 'two'"),
         ("rater,path,x\n", "Expected rows"),

@@ -53,7 +53,7 @@ def regression_ceilings(reliability: float, sd: float) -> dict[str, float]:
     reliability, the correlation its square root, the error what is left of the standard deviation.
 
     Args:
-        reliability: of the mean ratings, see :func:`workbench.metrics.reliability.split_half`; nan if unknown.
+        reliability: of the mean ratings (:func:`workbench.metrics.reliability.split_half`); nan if unknown.
         sd: standard deviation of the mean ratings.
 
     Source: Spearman, "The proof and measurement of association between two things", 1904 (attenuation).
