@@ -28,6 +28,7 @@ EXTRAS = {
     "lab": ("jupyterlab",),
     "mcp": ("mcp",),
     "postgresql": ("psycopg",),
+    "ratings": ("patsy", "statsmodels"),
     "tables": ("pyarrow",),
 }
 

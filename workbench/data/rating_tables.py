@@ -15,7 +15,9 @@ import dataclasses
 import io
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,9 @@ from numpy.typing import NDArray
 from workbench.core.errors import DatasetError
 from workbench.metrics.bootstrap import resample
 from workbench.metrics.reliability import ceiling, icc, krippendorff_alpha, split_half
+
+if TYPE_CHECKING:
+    import pandas
 
 PICTURE_COLUMNS = ("path", "picture", "stimulus", "image", "item")
 RATER_COLUMNS = ("rater", "participant", "subject", "observer")
@@ -86,6 +91,52 @@ def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
     if not found:
         raise DatasetError(f"Expected a column of numbers in {path.name} but it has: {', '.join(columns)}.")
     return found
+
+
+def rating_frame(table: str | os.PathLike, joined: Sequence[str | os.PathLike] = ()) -> pandas.DataFrame:
+    """A table of ratings for a model, one row per rating: words as words, numbers as numbers.
+
+    Args:
+        table: of ratings; its columns of pictures and raters are called "picture" and "rater" in the result.
+        joined: tables with a row per picture, such as measures; their columns are added. A column that is
+            there already stays as it is.
+
+    Raises:
+        DatasetError: a table that cannot be read, lacks a column of pictures, or holds a picture twice where
+            it is to be joined, or no picture is in both.
+    """
+    frame = _frame(Path(table))
+    for other in map(Path, joined):
+        more = _frame(other)
+        more = more[["picture", *(c for c in more if c not in frame)]]
+        if more["picture"].duplicated().any():
+            twice = more["picture"][more["picture"].duplicated()].iloc[0]
+            raise DatasetError(f"Expected every picture once in {other.name} but {twice} is there twice.")
+        if not set(more["picture"]) & set(frame["picture"]):
+            raise DatasetError(
+                f"Expected pictures of {Path(table).name} in {other.name} but it has none of them, e.g. "
+                f"{frame['picture'].iloc[0]}. Paths must be written alike."
+            )
+        frame = frame.merge(more, how="left", on="picture")
+    return frame
+
+
+def _frame(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    rows, comma = read_cells(path)
+    columns = list(rows[0])
+    names = {picture_column(columns, path): "picture"}
+    if rater := find_column(columns, RATER_COLUMNS):
+        names[rater] = "rater"
+    frame = {}
+    for column in columns:
+        cells = [row[column] for row in rows]
+        numbers = [_number(cell, comma) for cell in cells]
+        words = column in names or any(n is None for n in numbers)
+        missing = [None if cell.casefold() in _MISSING else cell for cell in cells]
+        frame[names.get(column, column)] = missing if words else numbers
+    return pandas.DataFrame(frame)
 
 
 def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dict[str, float | str]:
