@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.core.errors import DatasetError
-from workbench.metrics.mixed_models import mixed_model
+from workbench.data.mixed_models import mixed_model
 
 
 def simulate(seed, raters=12, pictures=30, effect=0.5, change=-0.3, rater_sd=0.8, picture_sd=0.6, noise=1.0):

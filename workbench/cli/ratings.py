@@ -71,8 +71,8 @@ def model(
 ) -> None:
     """What a measure, a class or redrawing does to ratings: a mixed model with raters and pictures."""
     from workbench.core.runs import write_rows
+    from workbench.data.mixed_models import mixed_model
     from workbench.data.rating_tables import rating_frame
-    from workbench.metrics.mixed_models import mixed_model
 
     found = mixed_model(rating_frame(table, joined or ()), formula, random or ("rater", "picture"))
     typer.echo(str(found))

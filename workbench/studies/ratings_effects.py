@@ -11,8 +11,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from workbench.data.mixed_models import mixed_model
 from workbench.data.rating_tables import rating_frame
-from workbench.metrics.mixed_models import mixed_model
 from workbench.studies.ratings_regression import EFFECTS, simulated_table
 from workbench.studies.study import TableStudy, register
 
