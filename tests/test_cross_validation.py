@@ -58,7 +58,7 @@ def relabel(folder, path, **changes):
 
 
 def logits(validation):
-    return np.concatenate([fold.logits for fold in validation.folds])
+    return np.concatenate([fold.outputs for fold in validation.folds])
 
 
 def test_every_picture_is_tested_once_by_what_has_not_seen_its_painter(paintings):
@@ -70,8 +70,8 @@ def test_every_picture_is_tested_once_by_what_has_not_seen_its_painter(paintings
     for fold in found.folds:
         others = np.setdiff1d(np.arange(16), fold.rows)
         assert not set(paintings.groups[fold.rows]) & set(paintings.groups[others])
-        assert np.array_equal(fold.labels, paintings.labels[fold.rows])
-        assert fold.logits.shape == (len(fold.rows), 2)
+        assert np.array_equal(fold.truth, paintings.labels[fold.rows])
+        assert fold.outputs.shape == (len(fold.rows), 2)
         assert fold.parameters == 2 * 4
         assert fold.provenance["device"].startswith("cpu")
     assert found.split_seeds == [1, 3]

@@ -20,6 +20,7 @@ TINY = {
     "02_data_and_moods": {"data": "atelier:40", "samples": 50},
     "08_do_explanations_hold": {"size": 64, "pictures": 3},
     "14_stylizer_training": {"data": "atelier:10", "steps": [1, 1, 1]},
+    "16_ratings": {"studies": 1},
     "13_full_report": {
         "size": 64,
         "samples": 50,
@@ -34,6 +35,7 @@ DRAWN = {  # committed tables whose names are not the notebook's
     "06_benchmark": "benchmark_chinese_mood.csv,benchmark_children_emotion.csv",
     "08_do_explanations_hold": "explanations_hold.csv",
     "14_stylizer_training": "stylizer_training.csv,portrait_training.csv",
+    "16_ratings": "ratings_effects.csv",
 }
 EVERY = {"data": "atelier:20"}  # where a notebook has such a parameter
 SECONDS = 900

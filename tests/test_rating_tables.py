@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from workbench.core.errors import DatasetError
-from workbench.data.rating_tables import read_ratings, reliability
+from workbench.data.rating_tables import rating_frame, read_ratings, reliability
 
 
 def write(path, text, encoding="utf-8"):
@@ -60,6 +60,9 @@ def test_what_cannot_be_said_is_said(tmp_path):
     row = reliability(read_ratings(write(tmp_path / "r.csv", "rater,path,x\n" + rows))["x"])
     assert np.isnan(row["alpha"])
     assert "1 of the raters rated one picture only; all ratings are equal" in row["note"]
+    (column,) = read_ratings(write(tmp_path / "p.csv", "path,x\n1,2\n2,3\n")).values()
+    assert (column.raters, column.values.tolist()) == ((), [[2], [3]])
+    assert reliability(column)["note"] == "one row per picture: agreement is not known"
     lone = reliability(read_ratings(write(tmp_path / "l.csv", "rater,path,x\na,1,2\na,2,3\n"))["x"])
     assert "too few pictures with two raters" in lone["note"]
 
@@ -68,7 +71,9 @@ def test_what_cannot_be_said_is_said(tmp_path):
     ("text", "words"),
     [
         ("rater,x\na,1\n", "column of pictures"),
-        ("path,x\na,1\n", "column of raters"),
+        ("path,x\na,1\na,2\n", "every picture once in r.csv, or a column of raters"),
+        ('rater,path,x\na,1,"2,5"\n', "Expected numbers in the column x|column of numbers"),
+        ("rater,path,x\na,1,inf\nb,1,2\n", "Expected numbers in the column x of r.csv but got 'inf'"),
         ("rater,path,mood\na,1,calm\n", "column of numbers"),
         ("rater,path,x\na,1,2\nb,1,two\n", "Expected numbers in the column x of r.csv but got 'two'"),
         ("rater,path,x\n", "Expected rows"),
@@ -79,12 +84,56 @@ def test_bad_tables_are_one_line(tmp_path, text, words):
         read_ratings(write(tmp_path / "r.csv", text))
 
 
+def test_a_frame_for_models_joins_measures(tmp_path):
+    ratings = write(
+        tmp_path / "r.csv", "participant;image;mood;x\na;1.png;calm;1,5\nb;1.png;;2\na;2.png;wild;\n"
+    )
+    measures = write(tmp_path / "m.csv", "path,label,contrast,x\n1.png,calm,0.25,9\n3.png,wild,1,9\n")
+    frame = rating_frame(ratings, [measures])
+    assert list(frame) == ["rater", "picture", "mood", "x", "label", "contrast"]
+    assert frame["picture"].tolist() == ["1.png", "1.png", "2.png"]
+    np.testing.assert_array_equal(frame["x"], [1.5, 2, np.nan])
+    np.testing.assert_array_equal(frame["contrast"], [0.25, 0.25, np.nan])
+    assert frame["mood"].isna().tolist() == [False, True, False]
+    with pytest.raises(DatasetError, match=r"1.png is there twice"):
+        rating_frame(ratings, [write(tmp_path / "t.csv", "path,y\n1.png,1\n1.png,2\n")])
+    with pytest.raises(DatasetError, match="written alike"):
+        rating_frame(ratings, [write(tmp_path / "o.csv", "path,y\na/1.png,1\n")])
+
+
+def run(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "workbench", "ratings", *arguments],
+        capture_output=True, text=True, cwd=folder,
+    )  # fmt: skip
+
+
+def test_the_command_of_a_model(tmp_path):
+    rng = np.random.default_rng(0)
+    contrast, own = rng.normal(size=20), rng.normal(size=6)
+    lines = [
+        f"{r},{p}.png,{own[r] + 2 * contrast[p] + rng.normal(0, 0.5)}" for r in range(6) for p in range(20)
+    ]
+    write(tmp_path / "r.csv", "\n".join(["rater,path,pleasure", *lines]))
+    write(tmp_path / "m.csv", "\n".join(["path,contrast", *(f"{p}.png,{c}" for p, c in enumerate(contrast))]))
+    done = run(
+        tmp_path, "model", "r.csv", "--table", "m.csv", "--formula", "pleasure ~ contrast", "--out", "o.csv"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "residual" in done.stdout
+    with (tmp_path / "o.csv").open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert float(rows["contrast"]["low"]) < 2 < float(rows["contrast"]["high"])
+    assert rows["rater"]["levels"] == "6"
+    wrong = run(tmp_path, "model", "r.csv", "--formula", "joy ~ 1")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: The formula 'joy ~ 1' does not fit the table")
+    assert wrong.stderr.count("\n") == 1
+
+
 def test_the_command(tmp_path):
     write(tmp_path / "r.csv", "rater,path,x\na,1,2\nb,1,3\na,2,7\nb,2,6\na,3,4\nb,3,4\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "workbench", "ratings", "r.csv", "--out", "out.csv"],
-        capture_output=True, text=True, cwd=tmp_path,
-    )  # fmt: skip
+    done = run(tmp_path, "r.csv", "--out", "out.csv")
     assert done.returncode == 0, done.stderr
     assert "split_half" in done.stdout
     with (tmp_path / "out.csv").open(newline="") as file:

@@ -4,6 +4,7 @@ from workbench.classify.finetune import FinetuneEstimator
 from workbench.classify.probes import LinearProbe, MajorityClass
 from workbench.classify.reading import Classifier, classify, load_classifier
 from workbench.classify.readings import Explanation, Reading, classifiers
+from workbench.classify.regression import RatingProbe
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.classify.summary import compare, summarise
 from workbench.classify.validation import Validation, cross_validate
@@ -13,7 +14,9 @@ from workbench.data.atelier import paint, write_atelier
 from workbench.data.check import check_dataset
 from workbench.data.duplicates import group_near_duplicates
 from workbench.data.images import list_images, read_image
+from workbench.data.mixed_models import MixedModel, mixed_model
 from workbench.data.paintings import Paintings, read_paintings
+from workbench.data.rated import RatedPaintings, read_rated
 from workbench.data.splits import grouped_folds
 from workbench.interpret.collection_map import map_collection
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
@@ -43,7 +46,10 @@ __all__ = [
     "FinetuneEstimator",
     "LinearProbe",
     "MajorityClass",
+    "MixedModel",
     "Paintings",
+    "RatedPaintings",
+    "RatingProbe",
     "Reading",
     "StatisticsEstimator",
     "Style",
@@ -81,6 +87,7 @@ __all__ = [
     "measure",
     "measure_folder",
     "metrics",
+    "mixed_model",
     "models",
     "nearest",
     "open_atelier",
@@ -90,6 +97,7 @@ __all__ = [
     "plots",
     "read_image",
     "read_paintings",
+    "read_rated",
     "save_model",
     "studies",
     "styles",

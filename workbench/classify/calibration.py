@@ -26,7 +26,7 @@ def calibrate_across_folds(folds: Sequence[Fold], targets: NDArray[np.float64]) 
     """
     return [
         apply_temperature(
-            own.logits,
+            own.outputs,
             shipped_temperature(
                 [f for f in folds if f.split_seed == own.split_seed and f.fold != own.fold], targets
             ),
@@ -38,6 +38,6 @@ def calibrate_across_folds(folds: Sequence[Fold], targets: NDArray[np.float64]) 
 def shipped_temperature(folds: Sequence[Fold], targets: NDArray[np.float64]) -> float:
     """Temperature fitted on the logits of all folds, for the model trained on all pictures."""
     return fit_temperature(
-        np.concatenate([fold.logits for fold in folds]),
+        np.concatenate([fold.outputs for fold in folds]),
         np.concatenate([targets[fold.rows] for fold in folds]),
     )

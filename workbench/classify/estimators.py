@@ -40,20 +40,16 @@ class Estimator(abc.ABC):
         self.cache = cache
 
     @abc.abstractmethod
-    def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
+    def fit(self, paintings: Any, rows: ArrayLike, seed: int | None = None) -> Self:
         """Learn from the pictures ``rows``; ``seed`` defaults to the config's."""
 
     @abc.abstractmethod
-    def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
-        """(len(rows), C) logits, before calibration."""
+    def predict(self, paintings: Any, rows: ArrayLike) -> NDArray:
+        """(len(rows),) most probable classes, or ratings."""
 
-    def predict_proba(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
-        """(len(rows), C) probabilities, before calibration."""
-        return softmax(self.predict_logits(paintings, rows), axis=1)
-
-    def predict(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.int64]:
-        """(len(rows),) most probable classes."""
-        return self.predict_logits(paintings, rows).argmax(1)
+    @abc.abstractmethod
+    def outputs(self, paintings: Any, rows: ArrayLike) -> NDArray[np.float64]:
+        """(len(rows), …) what a validation keeps of each picture."""
 
     def measures(self, paintings: Paintings, rows: ArrayLike) -> Mapping[str, float]:
         """What else is told of one training, on its test pictures ``rows``, as columns of its table."""
@@ -97,7 +93,25 @@ class Estimator(abc.ABC):
         return type(self).__name__, self.version, settings
 
 
-class NetworkEstimator(Estimator):
+class ClassEstimator(Estimator):
+    """Tells classes; what a validation keeps are its logits."""
+
+    @abc.abstractmethod
+    def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
+        """(len(rows), C) logits, before calibration."""
+
+    def outputs(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
+        return self.predict_logits(paintings, rows)
+
+    def predict_proba(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
+        """(len(rows), C) probabilities, before calibration."""
+        return softmax(self.predict_logits(paintings, rows), axis=1)
+
+    def predict(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.int64]:
+        return self.predict_logits(paintings, rows).argmax(1)
+
+
+class NetworkEstimator(ClassEstimator):
     """An estimator whose result is a network that can be published with a card."""
 
     @abc.abstractmethod

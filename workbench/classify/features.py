@@ -188,6 +188,19 @@ class DescriptorFeatures:
         return per_picture("descriptors", tuple(DESCRIPTORS), paintings, make, cache)["descriptors"]
 
 
+@dataclasses.dataclass(frozen=True)
+class MeasureFeatures:
+    """Everything that `workbench measure` measures (see :mod:`workbench.interpret.measuring`)."""
+
+    def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
+        from workbench.interpret.measuring import MEASURES, measure
+
+        def make(i: int) -> Arrays:
+            return {"measures": np.array(list(measure(paintings.read(i)).values()))}
+
+        return per_picture("measures", tuple(MEASURES), paintings, make, cache)["measures"]
+
+
 def split_network(network: Any, stages: int) -> tuple[nn.Sequential, nn.Sequential]:
     """A timm EfficientNet as (frozen trunk, trainable tail); both share its modules."""
     if not 0 <= stages <= len(network.blocks):

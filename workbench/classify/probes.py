@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workbench.classify.estimators import Estimator
+from workbench.classify.estimators import ClassEstimator
 from workbench.classify.features import Features, SqueezedFeatures, StatisticsFeatures
 from workbench.data.paintings import Paintings
 
@@ -35,7 +35,7 @@ class LinearProbeConfig:
     strength: float = STRENGTH  # scikit-learn's C; smaller shrinks more
 
 
-class LinearProbe(Estimator):
+class LinearProbe(ClassEstimator):
     """Logistic regression on standardised features; missing ones become the training median."""
 
     Config: ClassVar[type] = LinearProbeConfig
@@ -77,7 +77,7 @@ class SoftProbeConfig:
     separately: bool = False  # fit each part of the features (see StatisticsFeatures) and average the logits
 
 
-class SoftProbe(Estimator):
+class SoftProbe(ClassEstimator):
     """Linear layer that minimises cross-entropy to a mixture of labels and raters' votes.
 
     Attributes:
@@ -186,7 +186,7 @@ class MajorityConfig:
     """No settings."""
 
 
-class MajorityClass(Estimator):
+class MajorityClass(ClassEstimator):
     """Predicts the class frequencies of the training pictures (plus one each) for every picture."""
 
     Config = MajorityConfig

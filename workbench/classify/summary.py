@@ -6,6 +6,7 @@ tested picture (``NAME_predictions.csv``), and the comparison (``NAME_summary.cs
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,50 +15,52 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.classify.validation import Validation, Variant, cross_validate
+from workbench.classify.validation import Tested, Variant, cross_validate
 from workbench.core.cells import guarded
 from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
 from workbench.data.paintings import Paintings
+from workbench.data.rated import RatedPaintings
 from workbench.metrics.bootstrap import resample
-from workbench.metrics.classification import classification_report
 from workbench.metrics.paired import holm, mcnemar
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 BIASED = ("ece",)  # biased upwards by noise: see Resamples.interval
 
 
-def score_rows(
-    name: str, validation: Validation, calibrated: bool = True, label: str = "model"
-) -> list[dict]:
+def score_rows(name: str, validation: Tested, calibrated: bool = True, label: str = "model") -> list[dict]:
     """One row per training: split seed, fold, sizes, scores, fitted parameters, seconds and provenance."""
-    data, rows = validation.paintings, []
-    for fold, probabilities in zip(validation.folds, validation.by_fold(calibrated), strict=True):
-        votes = None if data.votes is None else data.votes[fold.rows]
-        rows.append(
-            {
-                label: name,
-                "split_seed": fold.split_seed,
-                "fold": fold.fold,
-                "pictures": len(fold.rows),
-                "groups": len(np.unique(data.groups[fold.rows])),
-                **classification_report(probabilities, fold.labels, votes),
-                **fold.measures,
-                "parameters": fold.parameters,
-                "seconds": round(fold.seconds, 1),
-                **fold.provenance,
-            }
-        )
-    return rows
+    return [
+        {
+            label: name,
+            "split_seed": fold.split_seed,
+            "fold": fold.fold,
+            "pictures": len(fold.rows),
+            "groups": len(np.unique(validation.paintings.groups[fold.rows])),
+            **validation.scores(answers, fold.rows),
+            **fold.measures,
+            "parameters": fold.parameters,
+            "seconds": round(fold.seconds, 1),
+            **fold.provenance,
+        }
+        for fold, answers in zip(validation.folds, validation.by_fold(calibrated), strict=True)
+    ]
 
 
 def prediction_rows(
-    name: str, validation: Validation, calibrated: bool = True, label: str = "model"
+    name: str, validation: Tested, calibrated: bool = True, label: str = "model"
 ) -> list[dict]:
-    """One row per picture and split seed: its path, group, true class and the probability of every class."""
+    """One row per picture and split seed: its path, group, truth and answer.
+
+    Of classes these are the label and the probability of every class, else rating and prediction.
+    """
     data, rows = validation.paintings, []
-    for fold, probabilities in zip(validation.folds, validation.by_fold(calibrated), strict=True):
-        for index, p in zip(fold.rows, probabilities, strict=True):
+    for fold, answers in zip(validation.folds, validation.by_fold(calibrated), strict=True):
+        for index, answer in zip(fold.rows, answers, strict=True):
+            own: dict[str, object] = {"rating": float(data.truth[index]), "prediction": answer}
+            if isinstance(data, Paintings):
+                own = {"label": data.classes[data.labels[index]]}
+                own |= {f"p_{c}": float(v) for c, v in zip(data.classes, answer, strict=True)}
             rows.append(
                 {
                     label: name,
@@ -65,15 +68,14 @@ def prediction_rows(
                     "fold": fold.fold,
                     "path": data.paths[index],
                     "group": data.groups[index],
-                    "label": data.classes[data.labels[index]],
-                    **{f"p_{c}": float(v) for c, v in zip(data.classes, p, strict=True)},
+                    **own,
                 }
             )
     return rows
 
 
 def summarise(
-    validations: Mapping[str, Validation],
+    validations: Mapping[str, Tested],
     baseline: str,
     scores: Sequence[str] | None = None,
     samples: int = 2000,
@@ -93,39 +95,40 @@ def summarise(
     Args:
         validations: of the same pictures and split seeds, by name.
         baseline: name of one of them.
-        scores: of :func:`~workbench.metrics.classification.classification_report`; by default all.
+        scores: of :func:`~workbench.metrics.classification.classification_report`, or of
+            :func:`~workbench.metrics.regression.regression_report` where ratings were predicted; by default
+            all.
         samples: of the bootstrap.
         seed: of the bootstrap.
         calibrated: whether to use calibrated probabilities.
         label: heading of the column of names.
 
     Returns:
-        One row per name and metric: estimate, low, high, difference, difference_low, difference_high, p
-        (two-sided, bootstrap), p_holm (corrected over the names) and mcnemar_p (with accuracy).
+        One row per name and metric: estimate, low, high, ceiling (of ratings: what their reliability allows,
+        nan if that is unknown), difference, difference_low, difference_high, p (two-sided, bootstrap), p_holm
+        (corrected over the names) and mcnemar_p (with accuracy).
 
     Raises:
         DatasetError: an unknown baseline, or validations of other pictures or split seeds.
     """
     first = _alike(validations, baseline)
-    data = first.paintings
-    probabilities = {name: v.probabilities(calibrated) for name, v in validations.items()}
+    data, ceilings = first.paintings, first.ceilings()
+    answers = {name: v.answers(calibrated) for name, v in validations.items()}
     trainings, rng = len(first.split_seeds), np.random.default_rng([seed, 1])
 
     def metric(rows: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray | float]:
-        votes = None if data.votes is None else data.votes[rows]
         if weights is None:
             times = np.full((trainings,), 1 / trainings)
         else:  # (trainings, resamples)
             times = rng.multinomial(trainings, np.full(trainings, 1 / trainings), len(weights)).T / trainings
         found = {}
-        for name, table in probabilities.items():
-            reports = [classification_report(p[rows], data.labels[rows], votes, weights) for p in table]
+        for name, tables in answers.items():
+            reports = [first.scores(table[rows], rows, weights) for table in tables]
             for score in reports[0] if scores is None else scores:
                 found[name, score] = (np.array([report[score] for report in reports]) * times).sum(0)
         return found
 
     found = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)
-    right = {name: p.mean(0).argmax(1) == data.labels for name, p in probabilities.items()}
     others, rows = [name for name in validations if name != baseline], []
     for score in dict.fromkeys(score for _, score in found.estimate):
         differences = {n: found.difference((n, score), (baseline, score)) for n in others}
@@ -133,17 +136,20 @@ def summarise(
         for name in validations:
             interval = found.interval((name, score), debias=score in BIASED)
             row = {label: name, "metric": score, **interval._asdict()}
+            if score in ceilings:
+                row["ceiling"] = ceilings[score]
             if name in differences:
                 value, low, high, p = differences[name]
                 row |= {"difference": value, "difference_low": low, "difference_high": high}
                 row |= {"p": p, "p_holm": corrected[name]}
                 if score == "accuracy":
-                    row["mcnemar_p"] = mcnemar(right[name], right[baseline]).p
+                    right = (answers[n].mean(0).argmax(1) == data.truth for n in (name, baseline))
+                    row["mcnemar_p"] = mcnemar(*right).p
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _alike(validations: Mapping[str, Validation], baseline: str) -> Validation:
+def _alike(validations: Mapping[str, Tested], baseline: str) -> Tested:
     """The first validation, after a check that all have the same pictures and split seeds."""
     if baseline not in validations:
         raise DatasetError(f"Expected the baseline to be one of {list(validations)} but got {baseline!r}.")
@@ -158,13 +164,13 @@ def _alike(validations: Mapping[str, Validation], baseline: str) -> Validation:
 def compare(
     name: str,
     out: str | os.PathLike,
-    paintings: Paintings,
+    paintings: Paintings | RatedPaintings,
     estimators: Mapping[str, Variant],
     baseline: str,
     *,
     folds: int = 5,
     split_seeds: Sequence[int] = (0,),
-    scores: Sequence[str] = SCORES,
+    scores: Sequence[str] | None = None,
     samples: int = 2000,
     calibrated: bool = False,
     label: str = "variant",
@@ -179,12 +185,12 @@ def compare(
     Args:
         name: of the study, and stem of the tables' file names.
         out: their folder.
-        paintings: labelled pictures.
+        paintings: labelled or rated pictures.
         estimators: by label; see :func:`~workbench.classify.validation.cross_validate`.
         baseline: label of the estimator that the others are compared with.
         folds: of each split.
         split_seeds: one split each.
-        scores: of the summary.
+        scores: of the summary; by default :data:`SCORES` of classes, and all of ratings.
         samples: of the bootstrap.
         calibrated: whether the tables have calibrated probabilities.
         label: heading of the column of labels.
@@ -196,9 +202,11 @@ def compare(
     """
     if baseline not in estimators:
         raise DatasetError(f"Expected the baseline to be one of {list(estimators)} but got {baseline!r}.")
+    if scores is None and isinstance(paintings, Paintings):
+        scores = SCORES
     kept = Path(cache) if cache is not None else Path(out) / "cache"
     # seeds in the outer loop: an interrupted study has complete comparisons
-    parts: dict[str, list[Validation]] = {variant: [] for variant in estimators}
+    parts: dict[str, list[Tested]] = {variant: [] for variant in estimators}
     for seed in split_seeds:
         for variant, estimator in estimators.items():
             desc = f"{variant}, split {seed}"
@@ -206,7 +214,7 @@ def compare(
                 cross_validate(estimator, paintings, folds=folds, split_seeds=[seed], out=kept, desc=desc)
             )
     validations = {
-        variant: Validation(paintings, tuple(fold for part in found for fold in part.folds))
+        variant: dataclasses.replace(found[0], folds=tuple(fold for part in found for fold in part.folds))
         for variant, found in parts.items()
     }
     write_tables(
@@ -226,7 +234,7 @@ def compare(
 def write_tables(
     name: str,
     out: str | os.PathLike,
-    validations: Mapping[str, Validation],
+    validations: Mapping[str, Tested],
     baseline: str,
     *,
     scores: Sequence[str] | None = None,

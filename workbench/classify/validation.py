@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,11 @@ from workbench.classify.configs import Calibration
 from workbench.classify.estimators import Estimator
 from workbench.core.cache import Cache, key
 from workbench.core.provenance import provenance
-from workbench.data.paintings import Paintings
+from workbench.data.paintings import Paintings, PictureList
+from workbench.data.rated import RatedPaintings
 from workbench.data.splits import grouped_folds
+from workbench.metrics.classification import classification_report
+from workbench.metrics.regression import regression_ceilings, regression_report
 
 Variant = Estimator | Callable[[int], Estimator]  # or a function from the split seed
 
@@ -32,17 +36,57 @@ class Fold:
     split_seed: int  # of the split
     fold: int  # number within the split
     rows: NDArray[np.int64]  # (n,) indices of the tested pictures
-    logits: NDArray[np.float64]  # (n, C) before calibration
-    labels: NDArray[np.int64]  # (n,) true classes
+    outputs: NDArray[np.float64]  # (n, C) logits before calibration, or (n,) ratings
+    truth: NDArray  # (n,) true classes or ratings
     seconds: float  # of fit and prediction
     parameters: int  # number of fitted parameters
     provenance: Mapping[str, str]  # commit, device, versions and date of the training
     measures: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the estimator's own
 
 
-@dataclasses.dataclass(frozen=True)
-class Validation:
+class Tested:
     """Out-of-fold predictions: every picture tested once per split seed, by training on other painters."""
+
+    paintings: PictureList
+    folds: tuple[Fold, ...]
+
+    @property
+    def split_seeds(self) -> list[int]:
+        """Seeds of the splits, ascending."""
+        return sorted({fold.split_seed for fold in self.folds})
+
+    def by_fold(self, calibrated: bool = True) -> list[NDArray[np.float64]]:
+        """Answers of each fold: probabilities (n, C), calibrated on the other folds, or ratings (n,)."""
+        raise NotImplementedError
+
+    def answers(self, calibrated: bool = True) -> NDArray[np.float64]:
+        """(S, N, …) answers for every picture and split seed.
+
+        Raises:
+            ValueError: some picture is in no test fold of a split seed.
+        """
+        seeds, parts = self.split_seeds, self.by_fold(calibrated)
+        table = np.full((len(seeds), len(self.paintings), *parts[0].shape[1:]), np.nan)
+        for fold, part in zip(self.folds, parts, strict=True):
+            table[seeds.index(fold.split_seed), fold.rows] = part
+        if np.isnan(table).any():
+            raise ValueError(
+                "Expected every picture in one test fold of each split seed but some are in none."
+            )
+        return table
+
+    def scores(self, answers: NDArray, rows: NDArray, weights: NDArray | None = None) -> dict[str, Any]:
+        """Scores of the answers for the pictures ``rows``; weights (S, n) give S of each."""
+        raise NotImplementedError
+
+    def ceilings(self) -> dict[str, float]:
+        """The best that can be expected of a score, where that is known to be less than perfect."""
+        return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation(Tested):
+    """Of classes."""
 
     paintings: Paintings
     folds: tuple[Fold, ...]
@@ -54,39 +98,44 @@ class Validation:
         votes = self.paintings.votes if self.calibrate_to == "votes" else None
         return self.paintings.onehot if votes is None else votes
 
-    @property
-    def split_seeds(self) -> list[int]:
-        """Seeds of the splits, ascending."""
-        return sorted({fold.split_seed for fold in self.folds})
-
     @functools.cached_property
     def temperature(self) -> float:
         """Fitted on all out-of-fold logits, for the model trained on all pictures."""
         return shipped_temperature(self.folds, self.targets)
 
     def by_fold(self, calibrated: bool = True) -> list[NDArray[np.float64]]:
-        """Probabilities (n, C) of each fold, calibrated on the other folds of its split."""
         if calibrated:
             return calibrate_across_folds(self.folds, self.targets)
-        return [softmax(fold.logits, axis=1) for fold in self.folds]
+        return [softmax(fold.outputs, axis=1) for fold in self.folds]
 
     def probabilities(self, calibrated: bool = True) -> NDArray[np.float64]:
-        """(S, N, C) probabilities of every picture for every split seed.
+        """(S, N, C) probabilities of every picture for every split seed; see :meth:`Tested.answers`."""
+        return self.answers(calibrated)
 
-        Raises:
-            ValueError: some picture is in no test fold of a split seed.
-        """
-        seeds = self.split_seeds
-        table = np.full((len(seeds), len(self.paintings), len(self.paintings.classes)), np.nan)
-        for fold, probabilities in zip(self.folds, self.by_fold(calibrated), strict=True):
-            table[seeds.index(fold.split_seed), fold.rows] = probabilities
-        if np.isnan(table).any():
-            raise ValueError(
-                "Expected every picture in one test fold of each split seed but some are in none."
-            )
-        return table
+    def scores(self, answers: NDArray, rows: NDArray, weights: NDArray | None = None) -> dict[str, Any]:
+        data = self.paintings
+        votes = None if data.votes is None else data.votes[rows]
+        return classification_report(answers, data.labels[rows], votes, weights)
 
 
+@dataclasses.dataclass(frozen=True)
+class RatingValidation(Tested):
+    """Of ratings."""
+
+    paintings: RatedPaintings
+    folds: tuple[Fold, ...]
+
+    def by_fold(self, calibrated: bool = True) -> list[NDArray[np.float64]]:
+        return [fold.outputs for fold in self.folds]
+
+    def scores(self, answers: NDArray, rows: NDArray, weights: NDArray | None = None) -> dict[str, Any]:
+        return regression_report(answers, self.paintings.ratings[rows], weights)
+
+    def ceilings(self) -> dict[str, float]:
+        return regression_ceilings(self.paintings.reliability, float(self.paintings.ratings.std()))
+
+
+@overload
 def cross_validate(
     estimator: Variant,
     paintings: Paintings,
@@ -96,14 +145,39 @@ def cross_validate(
     calibrate_to: Calibration = "label",
     out: str | os.PathLike | None = None,
     desc: str = "folds",
-) -> Validation:
+) -> Validation: ...
+
+
+@overload
+def cross_validate(
+    estimator: Variant,
+    paintings: RatedPaintings,
+    *,
+    folds: int = 5,
+    split_seeds: Sequence[int] = (0,),
+    calibrate_to: Calibration = "label",
+    out: str | os.PathLike | None = None,
+    desc: str = "folds",
+) -> RatingValidation: ...
+
+
+def cross_validate(
+    estimator: Variant,
+    paintings: Paintings | RatedPaintings,
+    *,
+    folds: int = 5,
+    split_seeds: Sequence[int] = (0,),
+    calibrate_to: Calibration = "label",
+    out: str | os.PathLike | None = None,
+    desc: str = "folds",
+) -> Validation | RatingValidation:
     """Train and test on every fold of every split.
 
     Fold f of split s is trained with the estimator's seed (0 without one) + 1000 s + f.
 
     Args:
         estimator: it is cloned for each fold and not modified; or a function from the split seed to one.
-        paintings: labelled pictures; folds keep their groups apart.
+        paintings: labelled or rated pictures; folds keep their groups apart.
         folds: of each split.
         split_seeds: one split each.
         calibrate_to: what calibrated probabilities match: the label, or the raters' votes if there are any.
@@ -118,7 +192,7 @@ def cross_validate(
     plan = [
         (seed, number, train, test)
         for seed in split_seeds
-        for number, (train, test) in enumerate(grouped_folds(paintings.labels, paintings.groups, folds, seed))
+        for number, (train, test) in enumerate(grouped_folds(paintings.strata, paintings.groups, folds, seed))
     ]
     done = []
     for seed, number, train, test in tqdm(plan, desc=desc, unit="fold", disable=None):
@@ -130,21 +204,23 @@ def cross_validate(
             kept = make()
         else:
             data = {"train": train, "test": test, "seed": own, **paintings.contents()}
-            kept = cache.arrays(key("fold", 1, chosen.identity, **data), make)
+            kept = cache.arrays(key("fold", 2, chosen.identity, **data), make)
         facts = json.loads(str(kept["facts"]))
-        done.append(Fold(seed, number, test, kept["logits"], paintings.labels[test], **facts))
+        done.append(Fold(seed, number, test, kept["outputs"], paintings.truth[test], **facts))
+    if isinstance(paintings, RatedPaintings):
+        return RatingValidation(paintings, tuple(done))
     return Validation(paintings, tuple(done), calibrate_to)
 
 
 def _train_and_test(
-    estimator: Estimator, paintings: Paintings, train: NDArray, test: NDArray, seed: int
+    estimator: Estimator, paintings: PictureList, train: NDArray, test: NDArray, seed: int
 ) -> dict[str, NDArray]:
     start = time.perf_counter()
-    logits = estimator.fit(paintings, train, seed).predict_logits(paintings, test)
+    outputs = estimator.fit(paintings, train, seed).outputs(paintings, test)
     facts = {
         "seconds": time.perf_counter() - start,
         "parameters": estimator.parameters_,
         "provenance": provenance(estimator.device),
         "measures": dict(estimator.measures(paintings, test)),
     }
-    return {"logits": logits, "facts": np.array(json.dumps(facts))}
+    return {"outputs": outputs, "facts": np.array(json.dumps(facts))}

@@ -43,7 +43,6 @@ for _command in (
     drawing.video,
     reading.classify,
     measuring.measure,
-    ratings.ratings,
     collections.embed,
     collections.neighbours,
     networks.models,
@@ -57,6 +56,7 @@ training.train.command("stylizer")(stylizers.train_stylizer)
 training.train.command("portraits")(stylizers.train_portraits)
 app.add_typer(training.train, name="train")
 app.add_typer(datasets.data, name="data")
+app.add_typer(ratings.ratings, name="ratings")
 app.add_typer(studies.study, name="study")
 app.add_typer(serving.users, name="users")
 app.add_typer(benchmarks.bench, name="bench")

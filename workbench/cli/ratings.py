@@ -1,4 +1,4 @@
-"""``workbench ratings``."""
+"""``workbench ratings …``: how far raters agree, and what moves their ratings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,32 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from workbench.cli.common import table as aligned
 
+Table = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="CSV, one row per rater and picture, or per picture.")
+]
 
-def ratings(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, one row per rater and picture.")],
+
+class _Ratings(TyperGroup):
+    """``workbench ratings TABLE`` is short for ``workbench ratings agreement TABLE``."""
+
+    def parse_args(self, ctx, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["agreement", *args]
+        return super().parse_args(ctx, args)
+
+
+ratings = typer.Typer(
+    cls=_Ratings, help="How far raters agree, and what moves their ratings.", no_args_is_help=True
+)
+
+
+@ratings.command()
+def agreement(
+    table: Table,
     out: Annotated[Path | None, typer.Option(help="Also write the report as CSV.")] = None,
     samples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over pictures.")] = 1000,
 ) -> None:
@@ -30,3 +50,31 @@ def ratings(
             typer.echo(f"{row['column']}: {row['note']}")
     if out is not None:
         write_rows(rows, out)
+
+
+@ratings.command()
+def model(
+    table: Table,
+    formula: Annotated[str, typer.Option(help="Such as 'pleasure ~ scale(rms_contrast) + condition'.")],
+    random: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column whose levels have an effect each, or 'rater:condition'; rater and picture if not "
+            "given. Any number of them."
+        ),
+    ] = None,
+    joined: Annotated[
+        list[Path] | None,
+        typer.Option("--table", help="CSV with a row per picture, such as measures; any number of them."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the effects as CSV.")] = None,
+) -> None:
+    """What a measure, a class or redrawing does to ratings: a mixed model with raters and pictures."""
+    from workbench.core.runs import write_rows
+    from workbench.data.mixed_models import mixed_model
+    from workbench.data.rating_tables import rating_frame
+
+    found = mixed_model(rating_frame(table, joined or ()), formula, random or ("rater", "picture"))
+    typer.echo(str(found))
+    if out is not None:
+        write_rows(found.rows(), out)

@@ -29,6 +29,7 @@ EXTRAS = {
     "lab": ("jupyterlab",),
     "mcp": ("mcp",),
     "postgresql": ("psycopg",),
+    "ratings": ("patsy", "statsmodels"),
     "tables": ("pyarrow",),
 }
 

@@ -32,8 +32,37 @@ VOTES = "votes_"
 NEAR_DUPLICATES = "near-duplicates"
 
 
+class PictureList:
+    """N pictures of a folder, some of which belong together."""
+
+    root: Path  # folder the paths are relative to
+    paths: tuple[str, ...]  # POSIX paths, N
+    groups: NDArray[np.str_]  # (N,) painter, or the picture's own path if unknown
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Image.Image:
+        """The picture at ``index``, RGB."""
+        return read_image(self.root / self.paths[index])
+
+    @property
+    def truth(self) -> NDArray:
+        """(N,) what an estimator learns to tell: classes or ratings."""
+        raise NotImplementedError
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """(N,) what folds should hold in equal shares."""
+        return np.zeros(len(self), dtype=np.int64)
+
+    def contents(self) -> dict[str, object]:
+        """Input of :func:`workbench.core.cache.key`: everything that a fit depends on, files by content."""
+        raise NotImplementedError
+
+
 @dataclasses.dataclass(frozen=True)
-class Paintings:
+class Paintings(PictureList):
     """N labelled pictures of C classes. Arrays are aligned with ``paths``."""
 
     root: Path  # folder the paths are relative to
@@ -46,15 +75,16 @@ class Paintings:
     grouped_by: str = ""  # the table's column, "near-duplicates", both joined by " and ", or empty
     unreadable: tuple[str, ...] = ()  # files left out because they cannot be read
 
-    def __len__(self) -> int:
-        return len(self.paths)
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        return self.labels
 
-    def read(self, index: int) -> Image.Image:
-        """The picture at ``index``, RGB."""
-        return read_image(self.root / self.paths[index])
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        return self.labels
 
     def contents(self) -> dict[str, object]:
-        """Input of :func:`workbench.core.cache.key`: files by content, labels, groups and votes."""
+        """Files by content, labels, groups and votes."""
         labels = [self.classes[label] for label in self.labels]
         files = [self.root / path for path in self.paths]
         return {"pictures": files, "labels": labels, "votes": self.votes, "groups": self.groups}
@@ -211,13 +241,18 @@ def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
             f"e.g. {unlabelled[0]}."
         )
     group = group_by or next((c for c in GROUP_COLUMNS if c in columns), "")
-    groups = [(r[group] or "").strip() if group else "" for r in present]
-    merged: list[painters.Merge] = []
-    if group in PAINTER_COLUMNS:
-        groups, merged = painters.merge(groups, [r.get("title") or "" for r in present])
-    groups = [g or n for g, n in zip(groups, names, strict=True)]  # no painter: a group of its own
+    groups, merged = groups_of(present, names, group)
     votes = _votes(present, columns, sorted(set(labels)), table)
     return Listing(_build(root, names, labels, groups, votes, group), missing=missing, merged=tuple(merged))
+
+
+def groups_of(rows: list[dict], names: list[str], column: str) -> tuple[list[str], list[painters.Merge]]:
+    """The group of each row, and painters' names that were replaced; without one it is the row's own name."""
+    groups = [(r.get(column) or "").strip() for r in rows]
+    merged: list[painters.Merge] = []
+    if column in PAINTER_COLUMNS:
+        groups, merged = painters.merge(groups, [r.get("title") or "" for r in rows])
+    return [g or n for g, n in zip(groups, names, strict=True)], merged
 
 
 def _votes(rows: list[dict], columns: list[str], classes: list[str], table: Path) -> NDArray | None:

@@ -1,19 +1,23 @@
-"""Tables of numeric ratings, one row per rater and picture, and how far their raters agree.
+"""Tables of numeric ratings, one row per rater and picture or per picture, and how far raters agree.
 
     report = reliability(read_ratings("ratings.csv")["pleasure"])
 
 Columns are found by their names: the picture (path, picture, stimulus, image or item), the rater (rater,
-participant, subject or observer), and every other column that holds numbers. Commas, semicolons and tabs
-separate; where it is not the comma, a comma may be the decimal sign. Empty cells and NaN are missing.
+participant, subject or observer; without one a row is a picture), and every other column that holds numbers.
+Commas, semicolons and tabs separate; where it is not the comma, a comma may be the decimal sign. Empty cells
+and NaN are missing.
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +25,9 @@ from numpy.typing import NDArray
 from workbench.core.errors import DatasetError
 from workbench.metrics.bootstrap import resample
 from workbench.metrics.reliability import ceiling, icc, krippendorff_alpha, split_half
+
+if TYPE_CHECKING:
+    import pandas
 
 PICTURE_COLUMNS = ("path", "picture", "stimulus", "image", "item")
 RATER_COLUMNS = ("rater", "participant", "subject", "observer")
@@ -33,26 +40,31 @@ class RatingColumn:
 
     name: str
     pictures: tuple[str, ...]  # N
-    raters: tuple[str, ...]  # K
+    raters: tuple[str, ...]  # K; () if each row is a picture and K is 1
     values: NDArray[np.float64]  # (N, K); nan where a rater did not rate a picture
     repeated: int = 0  # ratings of a picture by a rater who had rated it already; their mean counts
 
 
 def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
-    """The numeric columns of a table in long format, by name.
+    """The numeric columns of a table, by name.
 
     Raises:
-        DatasetError: the table cannot be read, lacks a column of pictures, of raters or of numbers, or a cell
-            of a column of numbers holds something else.
+        DatasetError: the table cannot be read, lacks a column of pictures or of numbers, names a picture
+            twice without saying by whom, or a cell of a column of numbers holds something else.
     """
     path = Path(table)
-    rows, comma = _rows(path)
-    columns = list(rows[0]) if rows else []
-    picture = _one_of(columns, PICTURE_COLUMNS, path, "pictures")
-    rater = _one_of(columns, RATER_COLUMNS, path, "raters, as each row is one rater's")
-    pictures = tuple(dict.fromkeys(row[picture] for row in rows))
-    raters = tuple(dict.fromkeys(row[rater] for row in rows))
-    at = [(pictures.index(row[picture]), raters.index(row[rater])) for row in rows]
+    rows, comma = read_cells(path)
+    columns = list(rows[0])
+    picture = picture_column(columns, path)
+    rater = find_column(columns, RATER_COLUMNS)
+    pictures = {name: i for i, name in enumerate(dict.fromkeys(row[picture] for row in rows))}
+    if rater is None and len(pictures) < len(rows):
+        raise DatasetError(
+            f"Expected every picture once in {path.name}, or a column of raters called "
+            f"{' or '.join(RATER_COLUMNS)}, but it has: {', '.join(columns)}. Rename one."
+        )
+    raters = {name: i for i, name in enumerate(dict.fromkeys(row[rater] for row in rows))} if rater else {}
+    at = [(pictures[row[picture]], raters[row[rater]] if rater else 0) for row in rows]
     found = {}
     for name in columns:
         if name in (picture, rater):
@@ -66,7 +78,7 @@ def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
                 f"Expected numbers in the column {name} of {path.name} but got {words[0]!r:.40}. Correct it, "
                 "or leave the cell empty."
             )
-        sums, counts = (np.zeros((len(pictures), len(raters))) for _ in range(2))
+        sums, counts = (np.zeros((len(pictures), max(1, len(raters)))) for _ in range(2))
         for place, number in zip(at, numbers, strict=True):
             if number is not None and not math.isnan(number):
                 sums[place] += number
@@ -75,10 +87,56 @@ def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
             values = sums / np.where(counts > 0, counts, np.nan)
         if counts.any():
             repeated = int((counts - 1).clip(0).sum())
-            found[name] = RatingColumn(name, pictures, raters, values, repeated)
+            found[name] = RatingColumn(name, tuple(pictures), tuple(raters), values, repeated)
     if not found:
         raise DatasetError(f"Expected a column of numbers in {path.name} but it has: {', '.join(columns)}.")
     return found
+
+
+def rating_frame(table: str | os.PathLike, joined: Sequence[str | os.PathLike] = ()) -> pandas.DataFrame:
+    """A table of ratings for a model, one row per rating: words as words, numbers as numbers.
+
+    Args:
+        table: of ratings; its columns of pictures and raters are called "picture" and "rater" in the result.
+        joined: tables with a row per picture, such as measures; their columns are added. A column that is
+            there already stays as it is.
+
+    Raises:
+        DatasetError: a table that cannot be read, lacks a column of pictures, or holds a picture twice where
+            it is to be joined, or no picture is in both.
+    """
+    frame = _frame(Path(table))
+    for other in map(Path, joined):
+        more = _frame(other)
+        more = more[["picture", *(c for c in more if c not in frame)]]
+        if more["picture"].duplicated().any():
+            twice = more["picture"][more["picture"].duplicated()].iloc[0]
+            raise DatasetError(f"Expected every picture once in {other.name} but {twice} is there twice.")
+        if not set(more["picture"]) & set(frame["picture"]):
+            raise DatasetError(
+                f"Expected pictures of {Path(table).name} in {other.name} but it has none of them, e.g. "
+                f"{frame['picture'].iloc[0]}. Paths must be written alike."
+            )
+        frame = frame.merge(more, how="left", on="picture")
+    return frame
+
+
+def _frame(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    rows, comma = read_cells(path)
+    columns = list(rows[0])
+    names = {picture_column(columns, path): "picture"}
+    if rater := find_column(columns, RATER_COLUMNS):
+        names[rater] = "rater"
+    frame = {}
+    for column in columns:
+        cells = [row[column] for row in rows]
+        numbers = [_number(cell, comma) for cell in cells]
+        words = column in names or any(n is None for n in numbers)
+        missing = [None if cell.casefold() in _MISSING else cell for cell in cells]
+        frame[names.get(column, column)] = missing if words else numbers
+    return pandas.DataFrame(frame)
 
 
 def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dict[str, float | str]:
@@ -109,6 +167,8 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     complete = x[rated == x.shape[1]]
     if known.std() == 0:
         notes.append("all ratings are equal: agreement is not defined")
+    elif not column.raters:
+        notes.append("one row per picture: agreement is not known")
     elif len(pairs) < 2 or x.shape[1] < 2:
         notes.append("too few pictures with two raters for agreement")
     else:
@@ -125,8 +185,12 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     }  # fmt: skip
 
 
-def _rows(path: Path) -> tuple[list[dict[str, str]], bool]:
-    """The rows, and whether a comma may be the decimal sign."""
+def read_cells(path: Path) -> tuple[list[dict[str, str]], bool]:
+    """The rows of a table, one or more, and whether a comma may be the decimal sign.
+
+    Raises:
+        DatasetError: it cannot be read, or has no row.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -135,21 +199,31 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], bool]:
         ) from error
     head = text.partition("\n")[0]
     separator = max(",;\t", key=head.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=separator)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     rows = [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
     if not rows:
         raise DatasetError(f"Expected rows of ratings in {path.name} but there is none.")
     return rows, separator != ","
 
 
-def _one_of(columns: list[str], names: tuple[str, ...], path: Path, what: str) -> str:
-    found = next((column for name in names for column in columns if column.casefold() == name), None)
+def picture_column(columns: list[str], path: Path) -> str:
+    """The column that names pictures.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    found = find_column(columns, PICTURE_COLUMNS)
     if found is None:
         raise DatasetError(
-            f"Expected a column of {what}, called {' or '.join(names)}, in {path.name} but it has: "
-            f"{', '.join(columns)}. Rename one."
+            f"Expected a column of pictures, called {' or '.join(PICTURE_COLUMNS)}, in {path.name} but it "
+            f"has: {', '.join(columns)}. Rename one."
         )
     return found
+
+
+def find_column(columns: list[str], names: tuple[str, ...]) -> str | None:
+    """The first of some names that is a column, whatever its case."""
+    return next((column for name in names for column in columns if column.casefold() == name), None)
 
 
 def _number(cell: str, comma: bool) -> float | None:
@@ -157,6 +231,7 @@ def _number(cell: str, comma: bool) -> float | None:
     if cell.casefold() in _MISSING:
         return math.nan
     try:
-        return float(cell.replace(",", ".") if comma else cell)
+        number = float(cell.replace(",", ".") if comma else cell)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

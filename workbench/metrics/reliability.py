@@ -60,6 +60,8 @@ def krippendorff_alpha(ratings: ArrayLike, level: Level = "interval") -> float:
     """
     x = _table(ratings)
     x = x[(~np.isnan(x)).sum(1) > 1]
+    if level == "interval":  # by sums of squares: as many values as a slider has need no matrix
+        return _interval_alpha(x)
     values = np.unique(x[~np.isnan(x)])
     if len(values) < 2:
         return float("nan")
@@ -119,12 +121,19 @@ def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if abs(whole) > 1e-12 else float("nan")
 
 
+def _interval_alpha(x: NDArray[np.float64]) -> float:
+    x = x - np.nanmean(x) if len(x) else x
+    m, total, squares = (~np.isnan(x)).sum(1), np.nansum(x, 1), np.nansum(x**2, 1)
+    observed = ((m * squares - total**2) / (m - 1)).sum()
+    n = m.sum()
+    expected = (n * squares.sum() - total.sum() ** 2) / (n - 1) if n else 0.0
+    return float(1 - observed / expected) if expected > 1e-12 else float("nan")
+
+
 def _disagreement(values: NDArray, totals: NDArray, level: Level) -> NDArray[np.float64]:
     """(V, V) squared difference of two values."""
     if level == "nominal":
         return 1.0 - np.eye(len(values))
-    if level == "interval":
-        return (values[:, None] - values) ** 2
     if level == "ratio":
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.nan_to_num(((values[:, None] - values) / (values[:, None] + values)) ** 2)

@@ -172,6 +172,12 @@ def whole_numbers(axes: Axes, which: str = "x") -> None:
 
 def pretty(name: str) -> str:
     """A column's name as words: ``balanced_accuracy`` is "balanced accuracy"."""
-    return {"ece": "ECE", "f1": "F1", "macro_f1": "macro F1", "roc_auc": "ROC AUC"}.get(
-        str(name), str(name).replace("_", " ")
-    )
+    known = {
+        "ece": "ECE",
+        "f1": "F1",
+        "macro_f1": "macro F1",
+        "roc_auc": "ROC AUC",
+        "r2": "R²",
+        "rmse": "RMSE",
+    }
+    return known.get(str(name), str(name).replace("_", " "))

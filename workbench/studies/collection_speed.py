@@ -64,6 +64,7 @@ class CollectionSpeed(TableStudy):
     """
 
     keys = ("pictures", "size")
+    selection = ("counts",)  # more pictures add runs and change none
 
     counts: tuple[int, ...] = (100, 1000)  # painted pictures
     size: int = 512  # side in pixels

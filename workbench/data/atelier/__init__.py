@@ -10,6 +10,7 @@ from workbench.data.atelier.dataset import open_dataset, read_mask, write_atelie
 from workbench.data.atelier.factors import FACTORS, MOODS
 from workbench.data.atelier.painting import MOTIFS, AtelierPainting, paint
 from workbench.data.atelier.paper import PAPERS, SEALS
+from workbench.data.atelier.raters import simulate_ratings
 
 __all__ = [
     "FACTORS",
@@ -21,5 +22,6 @@ __all__ = [
     "open_dataset",
     "paint",
     "read_mask",
+    "simulate_ratings",
     "write_atelier",
 ]
