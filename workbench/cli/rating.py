@@ -31,7 +31,7 @@ def rate(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7870,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 7870,
     public_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,10 +58,11 @@ def rate(
             return
         from workbench.rating.server import serve
 
-        address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}"
-        typer.echo(f"For raters: {address}/ (Ctrl-C stops it)")
-        typer.echo(f"For you:    {address}/experimenter?key={collection.key}")
-        serve(collection, host, port, public_host or (), trusted_proxy or ())
+        def ready(address: str) -> None:
+            typer.echo(f"For raters: {address}/ (Ctrl-C stops it)")
+            typer.echo(f"For you:    {address}/experimenter?key={collection.key}")
+
+        serve(collection, host, port, public_host or (), trusted_proxy or (), ready)
     finally:
         collection.close()
 

@@ -97,7 +97,7 @@ class Collection:
             if self._store.raters():
                 raise StudyChangedError(
                     f"Raters have begun another study in {self.folder}: its pictures, scales, styles or "
-                    "order were not these. Give the changed study another folder (--data), or undo the change."
+                    "order were others. Give the changed study another folder (--data), or undo the change."
                 )
             self._store.set_meta("study", found)
 

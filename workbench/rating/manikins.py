@@ -49,7 +49,7 @@ def _body() -> str:
 
 
 def _face(smile: float, open_eyes: float) -> str:
-    bend, brow = 42 + 13 * smile, 3.2 * smile
+    bend, brow = 42 + 13 * smile, 3.2 * min(smile, 0)  # inner ends up: sad
     parts = [f'<path d="M36 {42 - 4 * smile:.4g} Q50 {bend + 4 * smile:.4g} 64 {42 - 4 * smile:.4g}"/>']
     for side in (-1, 1):
         x = 50 + 10 * side
@@ -59,7 +59,7 @@ def _face(smile: float, open_eyes: float) -> str:
             height = f'ry="{1 + 4.4 * open_eyes:.3g}"'
             parts.append(f'<ellipse fill="{_INK}" stroke="none" cx="{x}" cy="26" rx="3.6" {height}/>')
         inner, outer = 50 + 5 * side, 50 + 16 * side
-        lift = 16 - 4 * max(open_eyes - 0.6, 0)
+        lift = 16 - 4 * max(open_eyes - 0.6, 0) - 2 * max(smile, 0)
         parts.append(f'<path stroke-width="2" d="M{inner} {lift + brow:.4g} L{outer} {lift - brow:.4g}"/>')
     return "".join(parts)
 

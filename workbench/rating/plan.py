@@ -120,7 +120,7 @@ class Design:
         found = [Trial(PRACTICE, stimuli) for stimuli in self._practice()]
         every = self.study.attention_every
         checks = set()
-        for due in range(every, len(shown) + 1, every) if every else ():
+        for due in range(every, len(shown), every) if every else ():
             checks.add(
                 due - int(rng.integers((every + 1) // 2))
             )  # at no fixed distance, which raters would learn

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import socket
+from collections.abc import Callable
 from collections.abc import Collection as Names
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Permissions-Policy": "geolocation=(), camera=(), microphone=(), payment=(), usb=()",
 }
@@ -107,35 +109,49 @@ def serve(
     port: int = DEFAULT_PORT,
     public_hosts: Names[str] = (),
     trusted_proxies: Names[str] = (),
+    ready: Callable[[str], object] = lambda address: None,
 ) -> None:
     """Serve a study until the process is asked to stop.
 
     Args:
         collection: the study and its answers.
         host: address to listen on; "0.0.0.0" lets other computers in.
-        port: port to listen on.
+        port: port to listen on; 0 takes a free one.
         public_hosts: names under which the server is reached, of a reverse proxy for one.
         trusted_proxies: addresses of reverse proxies that tell whose requests they pass on.
+        ready: told of the address, as a browser on this computer reaches it, once it is taken.
 
     Raises:
-        WorkbenchError: another process serves the folder.
+        WorkbenchError: the port is taken, or another process serves the folder.
     """
     connections.raise_file_limit()
     connections.one_line_a_kind()
     config = uvicorn.Config(
         app(collection, {host, *public_hosts}),
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,
         **connections.options(tuple(trusted_proxies)),
     )
     try:
-        with FileLock(collection.folder / "served.lock", timeout=0):
-            uvicorn.Server(config).run()
+        with (
+            FileLock(collection.folder / "served.lock", timeout=0),
+            _listening(host, port) as listening,
+        ):
+            shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+            ready(f"http://{shown}:{listening.getsockname()[1]}")
+            uvicorn.Server(config).run(sockets=[listening])
     except Timeout as error:
         raise WorkbenchError(
             f"The study in {collection.folder} is being served already. Stop that server first."
+        ) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise WorkbenchError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Try another --port."
         ) from error
 
 
@@ -394,7 +410,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    return [part.strip() for part in text.split("\n\n") if part.strip()]
 
 
 def _address(request: Request) -> str:

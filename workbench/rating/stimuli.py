@@ -59,7 +59,8 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
     works = [(study.pictures, path, study.styles, False) for path in list_images(study.pictures)]
     if study.practice is not None:
         works += [(study.practice, path, (ORIGINAL,), True) for path in list_images(study.practice)]
-    stimuli, skipped = [], []
+    stimuli: list[Stimulus] = []
+    skipped: list[str] = []
     for root, path, styles, is_practice in tqdm(works, desc="pictures", unit="picture", disable=None):
         source = path.relative_to(root).as_posix()
         try:

@@ -19,9 +19,9 @@ ORIGINAL = "original"  # the "style" of a picture as it is
 SLIDER = (0, 100)  # values at its ends
 _RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 # columns of the exported tables, and names by which `workbench ratings` finds pictures and raters
-_TAKEN = frozenset(
-    "rater participant subject observer path picture stimulus image item source style other side".split()
-)
+_TAKEN = {"rater", "participant", "subject", "observer", "path", "picture", "stimulus", "image", "item"} | {
+    "source", "style", "other", "side",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,7 +85,7 @@ function slider(name, scale, touched) {
     input.value = Number(input.value) + sign * steps[event.key];
     take();
   });
-  return { parts: [element("div", { class: "slider" }, input), ends(scale.labels[0], scale.labels[1])], keys: [], focus: input, value: () => given };
+  return { parts: [element("div", { class: "track" }, input), ends(scale.labels[0], scale.labels[1])], keys: [], focus: input, value: () => given };
 }
 
 const ends = (low, high) => element("div", { class: "ends" }, element("span", {}, low), element("span", {}, high));
