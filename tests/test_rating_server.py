@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -178,7 +179,8 @@ def test_paths_lead_nowhere_else(address):
     rater = begin(address)
     for path in (
         "/pictures/../answers.sqlite", "/pictures/%2e%2e%2fanswers.sqlite", "/pictures/..%5canswers.sqlite",
-        "/assets/../server.py", "/assets/%2e%2e/server.py", "/assets//etc/passwd", "/assets/jspsych/../../study.py",
+        "/assets/../server.py", "/assets/%2e%2e/server.py", "/assets//etc/passwd",
+        "/assets/jspsych/../../study.py",
         "/manikins/../1.svg", "/manikins/pleasure/9.svg", "/experimenter/..%2fanswers.csv", "/answers.sqlite",
     ):  # fmt: skip
         with contextlib.closing(httpx.Client(base_url=address, cookies=rater.cookies)) as raw:
@@ -200,7 +202,6 @@ def test_other_hosts_and_pages_are_refused(address, collection):
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "http" not in policy
-    assert "httponly" in begin(address).get("/").request.headers.get("cookie", "httponly")
 
 
 def test_cookies_are_out_of_scripts_reach(address):
@@ -311,10 +312,7 @@ def test_a_whole_study_on_a_phone(tmp_path):
     settings = 'break_every = 2\nattention_every = 3\npractice = "practice"'
     path = write_study(tmp_path, settings)
     (tmp_path / "practice").mkdir()
-    (tmp_path / "pictures" / "0.png").copy(tmp_path / "practice" / "p.png") if sys.version_info >= (
-        3,
-        14,
-    ) else (tmp_path / "practice" / "p.png").write_bytes((tmp_path / "pictures" / "0.png").read_bytes())
+    shutil.copy(tmp_path / "pictures" / "0.png", tmp_path / "practice")
     collection = Collection(load(path), tmp_path / "a")
     phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
     with served(collection) as address, visitor(address, **phone) as page:
