@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,12 +13,14 @@ from rating_studies import PAIRS, SCALES, study, write_study
 
 from workbench.cli import main
 from workbench.core.errors import WorkbenchError
+from workbench.core.options import options
 from workbench.data.rating_tables import read_ratings, reliability
-from workbench.rating import Collection, load, simulate
+from workbench.rating import Collection, Scale, Study, load, simulate
 from workbench.rating.collection import StudyChangedError
 from workbench.rating.manikins import DIMENSIONS, FIGURES, figure
 from workbench.rating.orders import williams
 from workbench.rating.words import CHINESE, Words, blanks
+from workbench.styles.menu import styles
 
 
 def run(*arguments):
@@ -226,6 +229,22 @@ def test_codes_are_long_forgiving_and_not_in_the_file(tmp_path):
     assert code.encode() not in kept
 
 
+def test_a_rater_may_withdraw(tmp_path, capsys):
+    path = write_study(tmp_path)
+    collection = Collection(load(path), tmp_path / "study_answers")
+    simulate(collection, 3)
+    collection.close()
+    assert run("rate", path, "--forget", "r003") == 0
+    assert run("rate", path, "--forget", "r003") == 2
+    assert "or a code, but got 'r003'" in capsys.readouterr().err
+    collection = Collection(load(path), tmp_path / "study_answers")
+    assert {row["rater"] for row in collection.answers()} == {"r001", "r002"}
+    code = collection.begin()
+    assert collection.rater(code).number == 4  # no number is given twice
+    collection.forget(code)
+    assert collection.rater(code) is None
+
+
 def test_a_study_closes_when_it_has_its_raters(tmp_path):
     collection = Collection(study(tmp_path, "most_raters = 1"), tmp_path / "a")
     code = collection.begin("first")
@@ -340,6 +359,7 @@ def test_a_template_is_a_study(tmp_path, name, capsys):
     found = load(path)
     assert found.consent
     assert found.pictures == tmp_path / "pictures"
+    assert set(found.styles) <= {"original", *styles()}
     assert "workbench rate my study.toml" in path.read_text(encoding="utf-8")
     before = path.read_bytes()
     assert run("rate", path, "--template", name) == 2
@@ -362,3 +382,12 @@ def test_the_command_exports(tmp_path, capsys):
 def test_a_template_that_is_not_there(tmp_path, capsys):
     assert run("rate", tmp_path / "s.toml", "--template", "no") == 2
     assert "Unknown template 'no'. Known: chinese, pairs, redrawn, scales." in capsys.readouterr().err
+
+
+def test_the_guide_names_every_setting_word_and_kind():
+    guide = (Path(__file__).parent.parent / "docs" / "rating_studies.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", guide)) | set(re.findall(r"`(\w+) = ", guide))
+    settings = {o.name for o in options(Study)} - {"scales", "words"}
+    words = {o.name for o in options(Words)}
+    kinds = next(o.choices for o in options(Scale) if o.name == "kind")
+    assert settings | words | set(kinds) | {"low", "high", "points", "labels", "figure"} <= named

@@ -157,8 +157,8 @@ def test_codes_cannot_be_tried_one_by_one(address):
     rater, reply = come_back(address, known.lower())
     assert reply.url.path == "/study"
     assert rater.get("/trials").json()["code"] == known
-    replies = [come_back(address, f"AAAA-BBBB-CCCC-DDD{i}")[1] for i in range(2, 12)]
-    assert [r.status_code for r in replies] == [404] * 9 + [429]
+    replies = [come_back(address, f"AAAA-BBBB-CCCC-DDD{i}")[1] for i in "23456789ABC"]
+    assert [r.status_code for r in replies] == [404] * 10 + [429]
     assert "no such code" in replies[0].text
 
 

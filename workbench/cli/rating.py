@@ -28,6 +28,10 @@ def rate(
         Path | None,
         typer.Option(help="Write ratings.csv, answers.csv and raters.csv there instead of serving."),
     ] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(help="Delete a rater who withdraws, by code or as r007, with all answers; repeatable."),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")
     ] = "127.0.0.1",
@@ -53,6 +57,11 @@ def rate(
     try:
         for line in collection.skipped:
             typer.echo(f"left out: {line}", err=True)
+        for name in forget or ():
+            collection.forget(name)
+            typer.echo(f"{name} is deleted.")
+        if forget and export is None:
+            return
         if export is not None:
             typer.echo("\n".join(map(str, collection.export(export))))
             return

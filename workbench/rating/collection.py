@@ -24,7 +24,7 @@ from workbench.core.runs import write_rows
 from workbench.metrics.reliability import krippendorff_alpha, split_half
 from workbench.rating.plan import ATTENTION, RATING, Cell, Design, Trial
 from workbench.rating.stimuli import Stimulus, prepare
-from workbench.rating.store import AnswerRow, Store
+from workbench.rating.store import AnswerRow, RaterRow, Store
 from workbench.rating.study import Scale, Study
 
 TABLES = ("ratings", "answers", "raters")  # that a study gives, as CSV
@@ -114,7 +114,7 @@ class Collection:
             raters = self._store.raters()
             if len(raters) >= self.study.most_raters:
                 raise WorkbenchError(self.study.spoken.closed)
-            number = len(raters) + 1
+            number = self._next_number(raters)
             rng = np.random.default_rng([self.study.seed, number])
             now = time.time()
             counted = [r for r in raters if r.answered >= len(r.trials) or now - r.last < _SILENT]
@@ -125,6 +125,23 @@ class Collection:
                 number, _digest(code), [cell.row, cell.rotation], [t.pack() for t in trials], now
             )
         return code
+
+    def _next_number(self, raters: Sequence[RaterRow]) -> int:
+        """A number that nobody has had, withdrawn raters included."""
+        number = max([0, int(self._store.meta("last", "0")), *(r.number for r in raters)]) + 1
+        self._store.set_meta("last", str(number))
+        return number
+
+    def forget(self, name: str) -> None:
+        """Delete a rater, known by name ("r007") or code, with all answers: who takes part may withdraw.
+
+        Raises:
+            WorkbenchError: there is no such rater.
+        """
+        rater = self.rater(name)
+        number = str(rater.number) if rater else name.removeprefix("r")
+        if not (number.isdecimal() and self._store.remove(int(number))):
+            raise WorkbenchError(f"Expected r001 or another rater, or a code, but got {name[:40]!r}.")
 
     def _code(self, ticket: str) -> str:
         """Known to the rater alone: the database has its digest only."""

@@ -69,7 +69,7 @@ class Store:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
                 self._connection.execute(f"PRAGMA {pragma}")
             self._connection.executescript(_TABLES)
         except (OSError, sqlite3.Error) as error:
@@ -105,11 +105,11 @@ class Store:
 
     def raters(self, code: str | None = None) -> list[RaterRow]:
         """All raters, or the one whose code has this digest."""
+        wanted, values = ("", ()) if code is None else ("WHERE code = ?", (code,))
         rows = self._read(
             "SELECT number, place, trials, began, count(trial), coalesce(max(saved), began) FROM raters "
-            "LEFT JOIN answers ON rater = number WHERE ?1 IS NULL OR code = ?1 "
-            "GROUP BY number ORDER BY number",
-            code,
+            f"LEFT JOIN answers ON rater = number {wanted} GROUP BY number ORDER BY number",
+            *values,
         )
         return [RaterRow(n, json.loads(place), json.loads(t), *rest) for n, place, t, *rest in rows]
 
@@ -144,6 +144,12 @@ class Store:
             text = json.dumps(given, ensure_ascii=False)
             cursor.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", (rater, trial, text, time.time()))
             return int(count) + 1
+
+    def remove(self, rater: int) -> bool:
+        """Delete a rater with all answers; whether there was one."""
+        with self.write() as cursor:
+            cursor.execute("DELETE FROM answers WHERE rater = ?", (rater,))
+            return cursor.execute("DELETE FROM raters WHERE number = ?", (rater,)).rowcount > 0
 
     def close(self) -> None:
         """Close the file."""
