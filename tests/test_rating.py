@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -382,6 +383,16 @@ def test_the_command_exports(tmp_path, capsys):
 def test_a_template_that_is_not_there(tmp_path, capsys):
     assert run("rate", tmp_path / "s.toml", "--template", "no") == 2
     assert "Unknown template 'no'. Known: chinese, pairs, redrawn, scales." in capsys.readouterr().err
+
+
+def test_the_page_offers_every_template(tmp_path):
+    from workbench.ui.collect import studies
+
+    links = re.findall(r'href="data:application/toml;charset=utf-8,([^"]+)" download="study.toml"', studies())
+    assert len(links) == 4
+    for link in links:
+        (tmp_path / "study.toml").write_text(unquote(link), encoding="utf-8")
+        assert load(tmp_path / "study.toml").scales
 
 
 def test_the_guide_names_every_setting_word_and_kind():

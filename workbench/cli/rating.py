@@ -9,9 +9,6 @@ import typer
 
 from workbench.core.errors import WorkbenchError
 
-_TEMPLATES = Path(__file__).parent.parent / "rating" / "templates"
-_NAMES = sorted(path.stem for path in _TEMPLATES.glob("*.toml"))
-
 
 def rate(
     study: Annotated[
@@ -19,7 +16,7 @@ def rate(
     ],
     template: Annotated[
         str | None,
-        typer.Option(help=f"Only write STUDY.toml, to begin with; one of {', '.join(_NAMES)}."),
+        typer.Option(help="Only write STUDY.toml, to begin with: chinese, pairs, redrawn or scales."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the answers; STUDY_answers by default.")
@@ -79,11 +76,12 @@ def rate(
 def _write_template(name: str, path: Path) -> None:
     from workbench.core.errors import UnknownNameError
     from workbench.core.files import write_whole
+    from workbench.rating.study import templates
 
-    if name not in _NAMES:
-        raise UnknownNameError("template", name, _NAMES)
+    found = templates()
+    if name not in found:
+        raise UnknownNameError("template", name, found)
     if path.exists():
         raise WorkbenchError(f"{path} is there already. Name another file.")
-    text = (_TEMPLATES / f"{name}.toml").read_text(encoding="utf-8").replace("{file}", path.name)
-    write_whole(text.encode(), path)
+    write_whole(found[name].replace("{file}", path.name).encode(), path)
     typer.echo(f"{path} written. Put pictures beside it, change what you like, then: workbench rate {path}")

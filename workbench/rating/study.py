@@ -173,6 +173,14 @@ class Study:
         return "rtl" if self.language.partition("-")[0].casefold() in _RIGHT_TO_LEFT else "ltr"
 
 
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def templates() -> dict[str, str]:
+    """Studies to begin with, as texts of study files; ``{file}`` stands for the file's name."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(_TEMPLATES.glob("*.toml"))}
+
+
 def load(path: str | os.PathLike) -> Study:
     """The study of a TOML file; folders in it are seen from the file.
 
