@@ -259,6 +259,15 @@ def test_kill_the_server_and_every_acknowledged_answer_is_there(tmp_path):
     assert [(r["rater"], r["calm"]) for r in collection.ratings()] == [("r001", 62.5)] * 2
 
 
+def test_a_taken_port_is_one_line(collection, address):
+    from workbench.core.errors import WorkbenchError
+    from workbench.rating import serve
+
+    port = int(address.rpartition(":")[2])
+    with pytest.raises(WorkbenchError, match=rf"^Cannot listen on 127.0.0.1:{port} \([\w ]+\)\. Try another"):
+        serve(collection, port=port)
+
+
 XSS = "<img src=x onerror=document.title='hacked'>{{7*7}}</script><script>document.title='hacked'</script>"
 
 

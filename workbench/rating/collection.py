@@ -208,8 +208,9 @@ class Collection:
         return self._store.add_answer(rater.number, trial, given)
 
     def progress(self) -> list[dict[str, Any]]:
-        """A row per rater: rater, began, last (UTC), answered, trials, is_done, checks_passed and
-        checks_failed (of attention), median_seconds of a trial."""
+        """A row per rater: rater, began and last_answer (UTC), answered, trials, is_done, checks_passed,
+        checks_failed and median_seconds of a trial.
+        """
         checks: dict[int, list[bool]] = {}
         seconds: dict[int, list[float]] = {}
         raters = {row.number: row for row in self._store.raters()}

@@ -121,9 +121,8 @@ class Design:
         every = self.study.attention_every
         checks = set()
         for due in range(every, len(shown), every) if every else ():
-            checks.add(
-                due - int(rng.integers((every + 1) // 2))
-            )  # at no fixed distance, which raters would learn
+            # at no fixed distance, which raters would learn
+            checks.add(due - int(rng.integers((every + 1) // 2)))
         for place, stimuli in enumerate(shown):
             if place in checks:
                 found.append(self._check(rng))

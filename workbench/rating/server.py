@@ -7,6 +7,7 @@ files.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from collections.abc import Collection as Names
@@ -126,9 +127,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise WorkbenchError(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Try another --port."
-        ) from error
+        reason = os.strerror(error.errno) if error.errno else error  # Python adds the address once more
+        raise WorkbenchError(f"Cannot listen on {host}:{port} ({reason}). Try another --port.") from error
 
 
 class _Gate:

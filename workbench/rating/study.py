@@ -192,7 +192,7 @@ def load(path: str | os.PathLike) -> Study:
         found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise WorkbenchError(f"{path} cannot be read as a study ({reason}).") from error
+        raise WorkbenchError(f"{path} cannot be read as a study ({reason}). Check it.") from error
     try:
         study = _study(found)
     except WorkbenchError as error:
