@@ -12,6 +12,7 @@ import time
 
 import pytest
 from browsing import chromium
+from PIL import Image
 from rating_studies import PAIRS, SCALES, study, write_study
 
 from workbench.data.rating_tables import read_ratings
@@ -438,6 +439,28 @@ def test_a_picture_that_does_not_come_is_waited_for(tmp_path):
         assert page.query_selector("form[inert]")
         page.unroute("**/pictures/*")
         due(page, 1)
+
+
+@pytest.mark.browser
+def test_a_long_scroll_can_be_enlarged(tmp_path):
+    made = study(tmp_path, "attention_every = 0", pictures=2)
+    for i in range(2):
+        Image.new("RGB", (6000, 600), "gray").save(tmp_path / "pictures" / f"{i}.png")
+    collection = Collection(made, tmp_path / "a")
+    assert {s.size for s in collection.stimuli.values()} == {(3873, 387)}  # 1.5 megapixels
+    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    with served(collection) as address, visitor(address, **phone) as page:
+        enter(page, address)
+        due(page, 1)
+        page.focus("figure button")
+        page.keyboard.press("Enter")
+        assert page.locator("dialog img").bounding_box()["height"] == 387
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.keyboard.press("3")  # nothing is rated meanwhile
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog", state="detached")
+        assert page.query_selector("input:checked") is None
+        assert page.faults == []
 
 
 @pytest.mark.browser

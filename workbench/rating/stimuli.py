@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from pathlib import Path
 
 from PIL import Image
@@ -64,7 +65,7 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
     for root, path, styles, is_practice in tqdm(works, desc="pictures", unit="picture", disable=None):
         source = path.relative_to(root).as_posix()
         try:
-            made = [_make(cache, path, style, study.max_side) for style in styles]
+            made = [_make(cache, path, style, study.megapixels) for style in styles]
         except ImageError as error:
             skipped.append(f"{source}: {error}")
             continue
@@ -82,13 +83,16 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
     return stimuli, skipped
 
 
-def _make(cache: Cache, path: Path, style: str, max_side: int) -> tuple[Path, tuple[int, int]]:
+def _make(cache: Cache, path: Path, style: str, megapixels: float) -> tuple[Path, tuple[int, int]]:
     """File and size of a picture in one style."""
-    name = key("stimulus", 1, (style, max_side), picture=path)
+    name = key("stimulus", 1, (style, megapixels), picture=path)
 
     def draw() -> Image.Image:
         image = read_image(path)
-        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        share = math.sqrt(1e6 * megapixels / (image.width * image.height))
+        if share < 1:  # by its area: a scroll keeps what is drawn on it
+            size = max(1, round(share * image.width)), max(1, round(share * image.height))
+            image = image.resize(size, Image.Resampling.LANCZOS)
         if style == ORIGINAL:
             return image
         from workbench.styles.stylize import stylize

@@ -127,7 +127,9 @@ class Study:
     break_every: Annotated[int, Range(0, 1000)] = 20  # trials between two breaks; 0: none
     attention_every: Annotated[int, Range(0, 1000)] = 15  # trials between two attention checks; 0: none
     most_raters: Annotated[int, Range(1, 100_000)] = 1000  # then the study is closed for new ones
-    max_side: Annotated[int, Range(64, 4096)] = 1200  # pixels of the longer side, as pictures are shown
+    megapixels: Annotated[float, Range(0.05, 20)] = (
+        1.5  # of a picture as it is shown; larger ones are scaled down
+    )
     seed: int = 0  # of the orders
     words: Words | None = None  # the pages' own words, where others are wanted
 

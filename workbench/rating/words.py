@@ -41,6 +41,8 @@ class Words:
     leave: str = "Next person"  # button that forgets the rater on this computer
     script: str = "This page needs JavaScript. Switch it on and load the page again."  # where it is off
     picture: str = "Picture to rate"  # for screen readers
+    enlarge: str = "Enlarge"  # button under a picture that is small on the screen
+    close: str = "Close"  # button of the enlarged picture
 
 
 CHINESE = Words(
@@ -73,6 +75,8 @@ CHINESE = Words(
     leave="下一位参与者",
     script="本页面需要 JavaScript，请启用后重新加载。",
     picture="待评分的图片",
+    enlarge="放大",
+    close="关闭",
 )
 
 LANGUAGES = {"en": Words(), "zh": CHINESE}

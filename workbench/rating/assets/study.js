@@ -117,6 +117,18 @@ const KINDS = { slider, sam, likert, choice: list, mood: list, preference: list 
 
 // ---- one page that asks
 
+const LEGIBLE = 220; // CSS pixels of the shorter side of a picture that needs no button to enlarge it
+
+function enlarged(image, words) {
+  const close = element("button", {}, words.close);
+  const dialog = element("dialog", { class: "enlarged", "aria-label": image.alt }, close,
+    element("div", { tabindex: 0 }, element("img", { src: image.src, alt: image.alt })));
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
 class RatingPlugin {
   static info = {
     name: "workbench-rating",
@@ -183,12 +195,13 @@ class RatingPlugin {
       figure.addEventListener("click", () => choose(open() || asked.scales[0], i));
     });
     const press = (event) => {
+      if (document.querySelector("dialog[open]")) return;
       if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
       const inside = asked.scales.find((name) => document.activeElement && document.activeElement.closest("fieldset")?.querySelector(`[id="q-${name}"]`));
       const digit = "1234567890".indexOf(event.key);
       if (digit >= 0) {
         choose(inside && (scales[inside].value() === null || !open()) ? inside : open() || inside || asked.scales[0], digit);
-      } else if (event.key === "Enter" && document.activeElement !== button && document.activeElement?.tagName !== "SUMMARY") {
+      } else if (event.key === "Enter" && document.activeElement?.tagName !== "BUTTON") {
         event.preventDefault();
         form.requestSubmit();
       } else if (!inside && asked.pictures.length === 2 && /^Arrow(Left|Right)$/.test(event.key)) {
@@ -235,7 +248,14 @@ class RatingPlugin {
     for (const [i, { src, width, height }] of asked.pictures.entries()) {
       const isPair = asked.pictures.length > 1;
       const image = element("img", { width, height, alt: isPair ? `${words.picture} ${i + 1}` : words.picture });
-      root.append(element("figure", {}, image, isPair ? element("figcaption", {}, String(i + 1)) : ""));
+      const enlarge = element("button", { type: "button", class: "quiet small", hidden: true }, words.enlarge);
+      enlarge.addEventListener("click", (event) => { event.stopPropagation(); enlarged(image, words); });
+      const caption = element("figcaption", {}, isPair ? String(i + 1) : "", enlarge);
+      root.append(element("figure", {}, image, caption));
+      const fits = () => { // scrolls, and pairs on a phone, are small on the screen
+        enlarge.hidden = image.clientWidth > 0.9 * width || Math.min(image.clientWidth, image.clientHeight) >= LEGIBLE;
+      };
+      new ResizeObserver(fits).observe(image);
       for (let attempt = 0; ; attempt += 1) {
         image.src = attempt ? `${src}?again=${attempt}` : src;
         try { await image.decode(); break; } catch { said.textContent = words.not_shown; await wait(Math.min(500 * 2 ** attempt, 8000)); }
