@@ -80,6 +80,15 @@ def test_a_subset_is_taken_from_the_rarest(tmp_path):
     assert seen == {(f"{i}.png", "original"): 2 for i in range(9)}
 
 
+def test_a_williams_design_and_styles_are_balanced_together(tmp_path):
+    made = study(tmp_path, 'order = "williams"\nstyles = ["original", "drawn_ink"]\nattention_every = 0')
+    collection = Collection(made, tmp_path / "a")
+    raters = [sources(collection, begin(collection)) for _ in range(8)]  # 4 rows by 2 rotations
+    seen = Counter((place, shown) for rater in raters for place, shown in enumerate(rater))
+    assert len(seen) == 4 * 4 * 2  # each picture in each style in each place
+    assert set(seen.values()) == {1}
+
+
 def test_pairs_change_sides(tmp_path):
     collection = Collection(study(tmp_path, "attention_every = 0", PAIRS), tmp_path / "a")
     pairs = Counter(t.stimuli for _ in range(2) for t in begin(collection).trials)
