@@ -557,3 +557,14 @@ def test_about_in_the_browser(tab, page):
     assert tab.url.endswith("#about")
     for name in models.trained():
         assert models.card(name).title in tab.inner_text("#about")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_study_to_begin_with_is_downloaded(tab, page):
+    tab.goto(f"{page.local_url}#collect")
+    tab.click("#collect summary:has-text('Original against redrawn')")
+    with tab.expect_download() as coming:
+        tab.click("#collect details[open] a[download]")
+    assert coming.value.suggested_filename == "study.toml"
+    assert 'styles = ["original"' in Path(coming.value.path()).read_text(encoding="utf-8")

@@ -155,6 +155,7 @@ LAYERS = {
     "plots": "report",
     "reporting": "report",
     "service": "app",
+    "rating": "app",
     "ui": "app",
 }
 

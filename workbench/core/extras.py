@@ -15,6 +15,7 @@ EXTRAS = {
         "gradio",
         "httpx",
         "itsdangerous",
+        "jinja2",
         "prometheus_client",
         "psutil",
         "pykka",

@@ -135,6 +135,13 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def write_rows(rows: Iterable[Mapping], path: Path, columns: Iterable[str] | None = None) -> Path:
     """Write rows as CSV, whole or not at all; a row without a column has an empty cell there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(csv_text(rows, columns).encode(), path)
+    return path
+
+
+def csv_text(rows: Iterable[Mapping], columns: Iterable[str] | None = None) -> str:
+    """Rows as the text of a CSV; a row without a column has an empty cell there."""
     rows = list(rows)
     names = (
         list(dict.fromkeys(column for row in rows for column in row)) if columns is None else list(columns)
@@ -143,9 +150,7 @@ def write_rows(rows: Iterable[Mapping], path: Path, columns: Iterable[str] | Non
     writer = csv.DictWriter(text, fieldnames=names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: guarded(str(value)) for k, value in row.items()} for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(text.getvalue().encode(), path)
-    return path
+    return text.getvalue()
 
 
 def set_aside(path: Path) -> Path:

@@ -26,6 +26,7 @@ from workbench.ui import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     about,
+    collect,
     is_loopback,
     job_card,
     mcp,
@@ -50,6 +51,7 @@ OWN = {
     "redraw": Tab("Redraw a photo", redraw.build),
     "video": Tab("Redraw a video", video.build),
     "read": Tab("Read a painting", read.build),
+    "collect": Tab("Collect ratings", collect.build),
     "work": Tab("My work", my_work.build),
     "about": Tab("About the models", about.build),
 }
