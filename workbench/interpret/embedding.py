@@ -21,7 +21,7 @@ from tqdm import tqdm
 from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError, WeightsError, WorkbenchError
 from workbench.core.extras import require
-from workbench.data.images import list_images, read_image
+from workbench.data.images import as_rgb, list_images, read_image
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -72,8 +72,7 @@ class Backbone:
         import torch
 
         square = [
-            np.asarray(i.convert("RGB").resize((self.size, self.size), Image.Resampling.BICUBIC))
-            for i in images
+            np.asarray(as_rgb(i).resize((self.size, self.size), Image.Resampling.BICUBIC)) for i in images
         ]
         x: Tensor = torch.from_numpy(np.stack(square)).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(v)[:, None, None] for v in (self.mean, self.std))

@@ -28,6 +28,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from workbench.core.errors import VideoError, WorkbenchError
+from workbench.core.files import hidden_name
 from workbench.styles.video import probing
 from workbench.styles.video.reading import Layout
 
@@ -78,7 +79,7 @@ class Mp4:
         with self.errors():
             self.target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.target)
-            handle, name = tempfile.mkstemp(".part", f".{self.target.name}.", self.target.parent)
+            handle, name = tempfile.mkstemp(".part", f"{hidden_name(self.target)}.", self.target.parent)
             if fcntl is None:
                 os.close(handle)
             else:
@@ -253,7 +254,7 @@ def _lock(handle: int) -> None:
 
 def _sweep(target: Path) -> None:
     """Remove what killed processes left of earlier attempts at ``target``."""
-    left = re.compile(re.escape(f".{target.name}.") + r"[a-z0-9_]{8}\.part")  # mkstemp's names
+    left = re.compile(re.escape(f"{hidden_name(target)}.") + r"[a-z0-9_]{8}\.part")  # mkstemp's names
     for path in target.parent.iterdir():
         if left.fullmatch(path.name):
             with contextlib.suppress(OSError), path.open("rb") as file:
