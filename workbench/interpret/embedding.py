@@ -176,11 +176,12 @@ def embed(
         return {"x": network([read_image(path)])[0]}
 
     def run(batch: Sequence[Path]) -> list[NDArray[np.float32] | None]:
-        names = {p: key("embed", 1, backbone, weights=file, picture=p) if kept else "" for p in batch}
+        names: dict[Path, str] = {}
         found: dict[Path, NDArray[np.float32]] = {}
         images: dict[Path, Image.Image] = {}
         for path in batch:
             try:
+                names[path] = key("embed", 1, backbone, weights=file, picture=path) if kept else ""
                 if kept and f"{names[path]}.npz" in kept:
                     found[path] = kept.arrays(names[path], functools.partial(alone, path))["x"]
                 else:

@@ -17,7 +17,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.files import write_whole
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import file_digests, group_near_duplicates
-from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings
+from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings, read_table
 
 
 def is_atelier(data: str | os.PathLike) -> bool:
@@ -95,7 +95,8 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
         link.symlink_to(data.root.resolve(), target_is_directory=True)
     except OSError as error:
         raise WorkbenchError(f"{link} cannot be made ({error.strerror}). Choose another --work.") from error
-    known = _rows(Path(ratings) if ratings else data.root / "ratings.csv")
+    table = Path(ratings) if ratings else data.root / "ratings.csv"
+    known = {row["path"]: row for row in read_table(data.root, table)[1]} if table.is_file() else {}
     rows = []
     for path, label, group in zip(data.paths, data.labels, data.groups, strict=True):
         kept = {k: v for k, v in known.get(path, {}).items() if k not in ("path", "label", *GROUP_COLUMNS)}
@@ -110,13 +111,6 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
     writer.writerows(rows)
     write_whole(text.getvalue().encode(), target / "ratings.csv")
     return target
-
-
-def _rows(table: Path) -> dict[str, dict[str, str]]:
-    if not table.is_file():
-        return {}
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        return {row["path"]: row for row in csv.DictReader(file)}
 
 
 def features_cache(data: str | os.PathLike) -> Path:
