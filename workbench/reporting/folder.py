@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 
 from workbench.core.errors import WorkbenchError
-from workbench.core.files import write_whole
+from workbench.core.files import user_cache, write_whole
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import file_digests, group_near_duplicates
 from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings, read_table
@@ -115,9 +115,7 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
 
 def features_cache(data: str | os.PathLike) -> Path:
     """Where the features that near-duplicates are found by are kept for a folder."""
-    from platformdirs import user_cache_path
-
     name = str(data) if is_atelier(data) else str(Path(data).resolve())
     key = hashlib.sha256(name.encode()).hexdigest()[:12]
-    cache = user_cache_path("painter-psychology-workbench", appauthor=False)
+    cache = user_cache()
     return cache / "reports" / f"features-{key}.npz"
