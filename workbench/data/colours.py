@@ -14,7 +14,7 @@ import io
 import logging
 import struct
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +144,7 @@ def _converted(image: Image.Image, known: Facts) -> Image.Image:
     if image.mode == "LAB":
         lab = ImageCms.createProfile("LAB")
         transform = ImageCms.buildTransform(lab, ImageCms.createProfile("sRGB"), "LAB", "RGB")
-        return ImageCms.applyTransform(image, transform)
+        return cast(Image.Image, ImageCms.applyTransform(image, transform))  # None only in place
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return rgb if known.encoding is None or image.mode == "CMYK" else _through_light(rgb, known.encoding)
 

@@ -138,7 +138,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 def _opened(stream: BinaryIO, header: bytes, name: str) -> Image.Image:
     kind = kind_not_read(header[:HEAD], Path(name).suffix)
-    formats = FORMATS
+    formats: tuple[str, ...] = FORMATS
     if is_heif(header):
         import pillow_heif  # its libraries are large, and most pictures are others
 

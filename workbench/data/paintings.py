@@ -10,14 +10,11 @@ case, width, spaces or Unicode form are one.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import logging
 import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +24,12 @@ from PIL import Image
 from workbench.core.errors import DatasetError, ImageError
 from workbench.data import painters
 from workbench.data.images import SYSTEM_FOLDERS, list_images, read_image
+from workbench.data.painting_tables import raw_votes, read_table
 
 log = logging.getLogger(__name__)
 
 GROUP_COLUMNS = ("painter", "group", "artist")
 PAINTER_COLUMNS = ("painter", "artist")  # in which several names may be one painter's
-VOTES = "votes_"
 NEAR_DUPLICATES = "near-duplicates"
 _PARTS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing", "dev"))
 
@@ -204,54 +201,6 @@ def _one_spelling(names: list[str]) -> tuple[list[str], list[painters.Merge]]:
     return spelled, [painters.Merge(a, b, "spelling of a class") for a, b in changed.items() if a != b]
 
 
-def read_table(root: Path, table: Path) -> tuple[list[str], list[dict[str, str]], list[str]]:
-    """Columns and rows of a table of pictures, and how paths were understood that are written otherwise.
-
-    The separator is a comma, a semicolon or a tab. A path that leads nowhere is replaced by that of the only
-    file whose name differs in case, Unicode form, backslashes or spaces around.
-
-    Raises:
-        DatasetError: the table cannot be read.
-    """
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-        csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-        head = text.partition("\n")[0]
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
-        rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
-        columns = list(reader.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(
-            f"Expected a CSV table in UTF-8 at {table} but it cannot be read ({error})."
-        ) from error
-    lost = [row for row in rows if row.get("path") and not os.path.isfile(root / row["path"])]
-    if not lost:
-        return columns, rows, []
-    files: dict[str, list[str]] = {}
-    for path in list_images(root):
-        name = path.relative_to(root).as_posix()
-        files.setdefault(_path_key(name), []).append(name)
-    found = []
-    for row in lost:
-        alike = files.get(_path_key(row["path"]), [])
-        if len(alike) == 1:
-            found.append(f"{row['path']} is {alike[0]}")
-            row["path"] = alike[0]
-    if found:
-        log.warning(
-            "%d paths of %s are written otherwise than their files, e.g. %s.",
-            len(found),
-            table.name,
-            found[0],
-        )
-    return columns, rows, found
-
-
-def _path_key(path: str) -> str:
-    parts = [painters.fold(part) for part in re.split(r"[/\\\\]", path.strip())]
-    return "/".join(part for part in parts if part not in ("", "."))
-
-
 def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
     columns, rows, respelled = read_table(root, table)
     lacking = [c for c in ("path", "label") if c not in columns]
@@ -305,31 +254,6 @@ def _votes(rows: list[dict], columns: list[str], classes: list[str], table: Path
             f"Expected votes of 0 or more with at least one above 0 but {bad} has others. Correct the row."
         )
     return raw / total
-
-
-def raw_votes(
-    rows: Sequence[dict], columns: Sequence[str], classes: Sequence[str], table: Path
-) -> NDArray[np.float64] | None:
-    """(N, C) votes as the table has them, or None without; a cell like "40 %" is a percentage.
-
-    Raises:
-        DatasetError: a class without a column, or a cell that is no number.
-    """
-    have = {painters.fold(c[len(VOTES) :]): c for c in columns if c.casefold().startswith(VOTES)}
-    if not have or not rows:
-        return None
-    missing = [c for c in classes if painters.fold(c) not in have]
-    if missing:
-        raise DatasetError(
-            f"Expected a column {VOTES}CLASS for every class in {table.name} but {missing} have none."
-        )
-    names = [have[painters.fold(c)] for c in classes]
-    try:
-        return np.array([[float(row[c].strip().removesuffix("%") or 0) for c in names] for row in rows])
-    except ValueError as error:
-        raise DatasetError(
-            f"Expected numbers in the votes columns of {table.name} but got another ({error})."
-        ) from error
 
 
 def _build(root, names, labels, groups, votes, grouped_by: str) -> Paintings:

@@ -145,7 +145,8 @@ def _labels(root: Path) -> dict[str, tuple[str, str]]:
     table = root / "ratings.csv"
     if not table.is_file():
         return {}
-    from workbench.data.paintings import GROUP_COLUMNS, read_table
+    from workbench.data.painting_tables import read_table
+    from workbench.data.paintings import GROUP_COLUMNS
 
     rows = read_table(root, table)[1]
     if rows and "path" not in rows[0]:

@@ -17,7 +17,8 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.files import user_cache, write_whole
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import file_digests, group_near_duplicates
-from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings, read_table
+from workbench.data.painting_tables import read_table
+from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings
 
 
 def is_atelier(data: str | os.PathLike) -> bool:

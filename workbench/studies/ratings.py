@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError
-from workbench.data.paintings import Paintings, raw_votes, read_table
+from workbench.data.painting_tables import raw_votes, read_table
+from workbench.data.paintings import Paintings
 from workbench.metrics import agreement
 
 log = logging.getLogger(__name__)

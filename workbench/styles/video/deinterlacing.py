@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import cast
 
 import av
 from av.filter import Graph
@@ -59,7 +60,7 @@ def _pulled(graph: Graph, waiting: deque[tuple[int | None, int]], last: bool = F
         graph.push(None)
     while waiting:
         try:
-            whole = graph.pull()
+            whole = cast(VideoFrame, graph.pull())
         except (av.BlockingIOError, av.EOFError):
             return
         whole.pts, whole.duration = waiting.popleft()

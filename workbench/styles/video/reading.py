@@ -111,11 +111,12 @@ class Reader:
 
     def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         """AVI has no times but the order of decoding, which runs ahead of the pictures by the B frames."""
-        late = None
+        late = 0
+        started = False
         for frame in frames:
             if self._container.format.name == "avi":
-                if late is None and frame.dts is not None:
-                    late = frame.dts - (self._stream.start_time or 0)
+                if not started and frame.dts is not None:
+                    started, late = True, frame.dts - (self._stream.start_time or 0)
                 frame.pts = None if frame.dts is None else frame.dts - late
             yield frame
 
@@ -202,8 +203,8 @@ class Reader:
 
     def _converted(self, frame: VideoFrame) -> NDArray[np.uint8]:
         width, height = self._stored
-        kind = Interpolation.AREA if self._shrinks else Interpolation.BICUBIC
-        kind = int(kind) | int(Interpolation.FULL_CHR_H_INT)  # else two columns share one's colour
+        way = Interpolation.AREA if self._shrinks else Interpolation.BICUBIC
+        kind = int(way) | int(Interpolation.FULL_CHR_H_INT)  # else two columns share one's colour
         is_rgb = frame.format.is_rgb
         converted = frame.reformat(
             width,
