@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 import types
+import unicodedata
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def test_the_input_is_never_overwritten(run, tmp_path):
     source = photo(tmp_path / "a.png")
     before = source.read_bytes()
     (tmp_path / "link.png").symlink_to(source)
-    for target in (source, tmp_path / "link.png", tmp_path / "." / "a.png", tmp_path):
+    for target in (source, tmp_path / "link.png", tmp_path / "." / "a.png"):
         code, _, err = run("stylize", source, target)
         assert code == 2
         assert one_error_line(err)
@@ -177,6 +178,86 @@ def test_the_input_is_never_overwritten(run, tmp_path):
     assert code == 2
     assert "the input folder itself" in err
     assert source.read_bytes() == before
+
+
+def test_nothing_in_a_folder_is_replaced_but_the_workbench_s_own_drawings(run, tmp_path):
+    source, other = photo(tmp_path / "d" / "a.jpg"), photo(tmp_path / "d" / "a.png", seed=1)
+    kept = other.read_bytes()
+    for name in ("a-2.png", "a-3.png"):
+        code, out, _ = run("stylize", source, tmp_path / "d", "--style", "affine_tilt")
+        assert (code, out) == (0, f"{tmp_path / 'd' / name}\n")
+    assert other.read_bytes() == kept
+    photo(tmp_path / "in" / "a.jpg", seed=2)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_bytes(kept)
+    for _ in range(2):  # the second run replaces the first one's drawing
+        assert run("stylize", tmp_path / "in", tmp_path / "out", "--style", "affine_tilt")[0] == 0
+        assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-2.png", "a.png"]
+    assert (tmp_path / "out" / "a.png").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.jpg", "A.JPG", "A.png"),
+        ("\u00e9.png", "e\u0301.png"),  # one letter in both Unicode forms
+        ("a.jpg", "a.png", "a.jpg.png"),
+        ("x" * 250 + ".png", "x" * 251 + ".jpg", "画" * 83 + ".jpg"),
+        ("x" * 251 + ".jpg", "x" * 251 + ".png"),
+    ],
+)
+def test_names_that_some_systems_do_not_tell_apart_stay_apart(run, tmp_path, names):
+    for seed, name in enumerate(names):
+        photo(tmp_path / "in" / name, seed)
+    code, _, err = run("stylize", tmp_path / "in", tmp_path / "out", "--style", "affine_tilt")
+    assert code == 0, err
+    written = [p.name for p in (tmp_path / "out").iterdir()]
+    folded = {unicodedata.normalize("NFC", name).casefold() for name in written}
+    assert len(folded) == len(written) == len(names)
+    assert all(len(name.encode()) <= 255 for name in written)
+
+
+def test_every_file_that_is_or_should_be_a_picture_is_drawn_or_named(run, tmp_path):
+    folder = tmp_path / "in"
+    data = photo(folder / "a.jpg").read_bytes()
+    for name in ("b.jpe", "no_suffix", "wrong.txt", "deep/c"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    Image.fromarray(pixels(folder / "a.jpg")).save(folder / "phone.png")
+    (folder / "d.jxl").write_bytes(b"\xff\x0a" + bytes(30))
+    (folder / "e.nef").write_bytes(b"nothing that is known")
+    (folder / "f.mov").write_bytes(b"\0\0\0\x14ftypqt  " + bytes(30))
+    (folder / "notes.csv").write_text("path,label\n")
+    for name in ("__MACOSX/._a.jpg", "@eaDir/a.jpg/thumb.jpg", ".hidden.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    elsewhere = photo(tmp_path / "elsewhere" / "g.png").parent
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "round").symlink_to(folder)
+    (folder / "gone.jpg").symlink_to(folder / "none.jpg")
+    code, out, err = run("stylize", folder, tmp_path / "out", "--style", "affine_tilt")
+    assert code == 1
+    assert out == f"7 of 12 pictures written to {tmp_path / 'out'}\n"
+    for words in (
+        "d.jxl is JPEG XL",
+        "e.nef is a camera's raw file",
+        "f.mov is a film. Use `workbench video`",
+        "round is a link to the folder",
+        "gone.jpg does not exist",
+    ):
+        assert words in err, err
+    assert err.count("\n  ") == 5
+
+
+def test_a_film_never_takes_another_one_s_place(run, tmp_path):
+    from clips import make
+
+    source = make(tmp_path / "clip.mov")
+    (tmp_path / "clip.mp4").write_bytes(b"somebody's")
+    code, out, err = run("video", source, tmp_path, "--style", "affine_tilt")
+    assert code == 0, err
+    assert out.startswith(str(tmp_path / "clip-2.mp4"))
+    assert (tmp_path / "clip.mp4").read_bytes() == b"somebody's"
 
 
 def test_output_folder_above_the_input(run, tmp_path):

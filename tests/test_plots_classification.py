@@ -185,3 +185,18 @@ def test_series_differ_in_gray_and_in_form():
 def test_tables_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError, match="Expected"):
         wrong()
+
+
+def test_chinese_names_are_no_boxes():
+    """Needs any of the fonts that have Chinese characters."""
+    import warnings
+
+    from workbench.plots import moods, style
+
+    if len(style.STYLE["font.family"]) < 2:
+        pytest.skip("no font with Chinese characters is installed")
+    names = ["宁静", "忧伤", "雄伟"]
+    figure = moods.votes_heat_map(np.full((3, 3), 1 / 3), names, names, title="雄伟")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of glyphs that no font has
+        figure.savefig(io.BytesIO())

@@ -39,7 +39,7 @@ def rgba(number, width, height):
 
 
 def test_sound_is_copied_byte_for_byte_and_in_sync(tmp_path):
-    kinds = {"a.mp4": "aac", "b.webm": "libopus", "c.mkv": "libmp3lame", "d.mkv": "flac", "e.mkv": "ac3"}
+    kinds = {"a.mp4": "aac", "b.webm": "libopus", "c.mkv": "libmp3lame", "d.mkv": "flac"}
     for name, codec in kinds.items():
         video = "libvpx-vp9" if name == "b.webm" else "libx264"
         source = make(tmp_path / name, 30, codec=video, audio=codec)
@@ -55,7 +55,7 @@ def test_sound_is_copied_byte_for_byte_and_in_sync(tmp_path):
 def test_sound_that_mp4_cannot_hold_is_encoded_again_and_said_so(tmp_path):
     source = make(tmp_path / "a.mov", 30, audio="pcm_s16le")
     result, _, _ = redraw(source)
-    assert result.audio == "encoded again as AAC, as MP4 players take no pcm_s16le"
+    assert result.audio == "encoded again as AAC, as browsers play no pcm_s16le in MP4"
     with av.open(str(result.path)) as file:
         wave = np.concatenate([f.to_ndarray()[0] for f in file.decode(audio=0)])
     assert len(wave) == pytest.approx(1.2 * 48_000, abs=2100)
@@ -509,9 +509,9 @@ stylize_video({str(source)!r}, {str(target)!r}, {NEGATIVE!r}, progress=die)
     done = subprocess.run([sys.executable, "-c", code])
     assert done.returncode == -9
     (left,) = left_behind(tmp_path, "a.mkv")
-    assert left.startswith(".out.mp4.")
+    assert left.startswith(".")
     assert left.endswith(".part")
-    others = [".other.mp4.abcdefgh.part", ".out.mp4.b.mp4.abcdefgh.part"]
+    others = [".01234567.abcdefgh.part", f"{left[:9]}.b.mp4.abcdefgh.part"]
     for name in others:
         (tmp_path / name).write_bytes(b"another's")
     busy = Mp4(target, Fraction(1, 25)).__enter__()  # swept the old one
@@ -519,4 +519,4 @@ stylize_video({str(source)!r}, {str(target)!r}, {NEGATIVE!r}, progress=die)
     stylize_video(source, target, NEGATIVE)
     assert busy._partial.exists()
     busy.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert left_behind(tmp_path, "a.mkv", "out.mp4") == others
+    assert left_behind(tmp_path, "a.mkv", "out.mp4") == sorted(others)

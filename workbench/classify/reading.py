@@ -19,8 +19,9 @@ from workbench import models
 from workbench.classify.readings import DEFAULT_CLASSIFIER, Explanation, Reading, classifiers
 from workbench.core.cards import SHIPPED, locate
 from workbench.core.devices import in_batches, resolve
-from workbench.core.errors import ImageError, UnknownNameError, WeightsError
+from workbench.core.errors import UnknownNameError, WeightsError
 from workbench.core.files import identity
+from workbench.data.images import as_rgb
 from workbench.data.transforms import Crops, Views
 from workbench.interpret import layers
 from workbench.interpret.attribution import default_layer, overlay
@@ -111,7 +112,7 @@ class Classifier:
         novelty = getattr(network, "novelty", None)
 
         def run(some: Sequence[Image.Image]) -> list[tuple[NDArray[np.float64], float | None]]:
-            x = torch.cat([self.views(_rgb(image)) for image in some])  # (n · V, 3, S, S)
+            x = torch.cat([self.views(as_rgb(image)) for image in some])  # (n · V, 3, S, S)
             x = x.to(self.device).contiguous(memory_format=torch.channels_last)
             with self._lock, torch.inference_mode():
                 if novelty is None:
@@ -183,7 +184,7 @@ class Classifier:
             AttributionError: a layer for a method without layers, or guided backpropagation on a network
                 without ReLU.
         """
-        image = _rgb(image)
+        image = as_rgb(image)
         names = self.card.class_names
         if method not in methods():
             raise UnknownNameError("method", method, methods())
@@ -254,14 +255,6 @@ def _counting(
 def _mean_over_views(values: torch.Tensor, pictures: int) -> torch.Tensor:
     """(n · V, D) to (n, D)."""
     return values.view(pictures, -1, values.shape[-1]).mean(1)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if not isinstance(image, Image.Image):
-        raise ImageError(
-            f"Expected a PIL image but got {type(image).__name__}. Open it with `read_image` first."
-        )
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _moderate(image: Image.Image, short_side: int, pixels: int | None = None) -> Image.Image:

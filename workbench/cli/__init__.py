@@ -5,6 +5,7 @@ Commands import their dependencies when they run, so that help is fast.
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from typing import Annotated
@@ -84,6 +85,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point. A user error or a missing extra gives one line on stderr and exit code 2."""
     # Pillow warns of damaged metadata; serious faults are raised as ImageError
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    for stream in (sys.stdout, sys.stderr):  # a console of Windows lacks most characters: show their codes
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(arguments)
     except WorkbenchError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,7 @@ def stylize(
 ) -> None:
     """Redraw a picture, or every picture in a folder (written as PNG under the same relative paths).
 
+    Where OUT is a folder, files in it that the workbench did not write are kept: the drawing gets a number.
     Pictures that cannot be read or drawn (in a portrait style, those without a face) are skipped and listed
     at the end, and the exit code is then 1.
     """
@@ -59,10 +59,11 @@ def video(
 
     from tqdm import tqdm
 
+    from workbench.core.files import free_name
     from workbench.styles.video import Progress, stylize_video
 
     if target.is_dir():
-        target = target / f"{source.stem}.mp4"
+        target = free_name(target / f"{source.stem}.mp4")
     with tqdm(desc=source.name, unit="frame", disable=None, leave=False) as bar:
 
         def show(progress: Progress) -> None:
@@ -84,8 +85,12 @@ def _draw(
     from workbench.data.images import MOST_DRAWN, read_image
     from workbench.styles.stylize import stylize
 
+    picture = read_image(source, MOST_DRAWN)
+    if full := picture.info.get("reduced_from"):
+        size = f"{picture.width}×{picture.height}"
+        typer.echo(f"{source} has {full[0]}×{full[1]} pixels and is drawn at {size}", err=True)
     drawn = stylize(
-        read_image(source, MOST_DRAWN),
+        picture,
         options.style,
         options.strength,
         progress,
@@ -95,15 +100,15 @@ def _draw(
         runtime=options.runtime,
         device=options.device,
     )
-    write_image(drawn, target)
+    write_image(drawn, target, signed=True)
 
 
 def _target_file(source: Path, target: Path) -> Path:
     """Output file for one picture; raises for the picture itself and for formats that cannot be written."""
-    from workbench.core.files import check_output
+    from workbench.core.files import check_output, free_name
 
     if target.is_dir():
-        target = target / f"{source.stem}.png"
+        return free_name(target / f"{source.stem}.png")
     check_output(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise WorkbenchError(
@@ -113,7 +118,12 @@ def _target_file(source: Path, target: Path) -> Path:
 
 
 def _target_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """(picture, output) for every picture of a folder, except those in ``target`` if that is inside it."""
+    """(picture, output) for every picture of a folder, except those in ``target`` if that is inside it.
+
+    A file in ``target`` is replaced only if the workbench wrote it.
+    """
+    from workbench.core.files import free_name, output_names
+
     if target.exists() and not target.is_dir():
         raise WorkbenchError(
             f"Expected a folder to write to, as the input is one, but {target} is a file. Give a folder."
@@ -129,15 +139,12 @@ def _target_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
         raise ImageError(
             f"Expected pictures in {source}, outside of {target}, but found none. Check the paths."
         )
-    relative = [path.relative_to(source) for path in found]
-    short = [path.with_suffix(".png") for path in relative]
-    full = [path.with_name(path.name + ".png") for path in relative]
-    count = Counter(short)
-    names = [brief if count[brief] == 1 else long for brief, long in zip(short, full, strict=True)]
-    outputs = [target / name for name in (names if len(set(names)) == len(names) else full)]
+    names = output_names([path.relative_to(source) for path in found], ".png")
+    outputs = [target / name for name in names]
     taken = {path.resolve() for path in found}.intersection(path.resolve() for path in outputs)
     if taken:
         raise WorkbenchError(
             f"{min(taken)} is both an input and an output; inputs are never overwritten. Give another folder."
         )
+    outputs = [free_name(path, ours=True) for path in outputs]
     return list(zip(found, outputs, strict=True))

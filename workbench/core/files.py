@@ -6,9 +6,14 @@ import contextlib
 import functools
 import hashlib
 import io
+import itertools
+import logging
 import os
+import tempfile
 import threading
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +21,8 @@ from workbench.core.errors import ImageError, WorkbenchError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+log = logging.getLogger(__name__)
 
 # Suffix: Pillow's format and the options that keep what was drawn
 OUTPUTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -29,6 +36,10 @@ OUTPUTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+SOFTWARE = "Painter Psychology Workbench"  # that a PNG says it was written by
+_LONGEST_NAME = 255  # bytes of a file's name
+
+
 def check_output(path: str | os.PathLike) -> None:
     """Fail before any work is done on a suffix that cannot be written (none at all means PNG).
 
@@ -40,8 +51,13 @@ def check_output(path: str | os.PathLike) -> None:
         raise ImageError(f"Expected an output ending in {', '.join(OUTPUTS)} but got {path.name}. Rename it.")
 
 
-def write_image(image: Image.Image, path: str | os.PathLike) -> None:
+def write_image(image: Image.Image, path: str | os.PathLike, signed: bool = False) -> None:
     """Encode a picture as the suffix of ``path`` says and write it whole or not at all; folders are made.
+
+    Args:
+        image: of any mode that the format holds.
+        path: where to write.
+        signed: whether a PNG says that the workbench wrote it, so that it may be replaced.
 
     Raises:
         ImageError: unknown suffix, or too large for the format (a WebP side ends at 16,383 pixels).
@@ -50,6 +66,12 @@ def write_image(image: Image.Image, path: str | os.PathLike) -> None:
     path = Path(path)
     check_output(path)
     kind, options = OUTPUTS[path.suffix.lower() or ".png"]
+    if kind == "PNG" and signed:
+        from PIL.PngImagePlugin import PngInfo
+
+        mark = PngInfo()
+        mark.add_text("Software", SOFTWARE)
+        options = {**options, "pnginfo": mark}
     buffer = io.BytesIO()
     try:
         image.save(buffer, kind, **options)
@@ -58,6 +80,65 @@ def write_image(image: Image.Image, path: str | os.PathLike) -> None:
             f"{image.width}×{image.height} pixels cannot be written as {kind} ({error}). Use PNG."
         ) from error
     write_whole(buffer.getbuffer(), path)
+
+
+def is_ours(path: str | os.PathLike) -> bool:
+    """Whether a file is a PNG that :func:`write_image` signed."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            return image.info.get("Software") == SOFTWARE
+    except (OSError, ValueError, SyntaxError):
+        return False
+
+
+def output_names(files: Sequence[Path], suffix: str) -> list[Path]:
+    """A name for what is made of each file, in the same folder and with ``suffix``.
+
+    The names differ in more than case or Unicode form, which some systems do not tell apart, and are at most
+    as long as file systems take: the suffix replaces the file's own, or is added where two would be one.
+    """
+    names = [_fitting(file.with_suffix(suffix)) for file in files]
+    count = Counter(map(_folded, names))
+    added = [_fitting(file.with_name(file.name + suffix)) for file in files]
+    names = [a if count[_folded(n)] > 1 else n for n, a in zip(names, added, strict=True)]
+    if len(set(map(_folded, names))) < len(names):
+        names = added
+    taken: set[str] = set()
+    for place, name in enumerate(names):
+        names[place] = next(one for one in _numbered(name) if _folded(one) not in taken)
+        taken.add(_folded(names[place]))
+    return names
+
+
+def free_name(path: Path, ours: bool = False) -> Path:
+    """``path``, or with a number in its name where a file of that name exists: "a-2.png".
+
+    With ``ours``, a file that the workbench signed counts as none.
+    """
+    names = _numbered(_fitting(path))
+    return next(one for one in names if not os.path.lexists(one) or (ours and is_ours(one)))
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
+    for number in itertools.count(2):
+        yield _fitting(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+
+
+def _folded(path: Path) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
+
+
+def _fitting(path: Path) -> Path:
+    """The path with a name of at most 255 bytes; the end of a longer one becomes its digest."""
+    name = os.fsencode(path.name)
+    if len(name) <= _LONGEST_NAME:
+        return path
+    tail = f"~{hashlib.sha256(name).hexdigest()[:8]}{path.suffix}"
+    stem = os.fsencode(path.stem)[: _LONGEST_NAME - len(os.fsencode(tail))]
+    return path.with_name(stem.decode("utf-8", "ignore") + tail)
 
 
 def write_whole(data: bytes | memoryview, path: str | os.PathLike) -> None:
@@ -82,9 +163,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     target = path.resolve() if path.is_symlink() else path
-    # the name of the target may be as long as the file system allows: the temporary one is short
-    unique = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]
-    partial = target.with_name(f".{unique}.{os.getpid()}.{threading.get_ident():x}.part{target.suffix[:16]}")
+    unique = f"{hidden_name(target)}.{os.getpid()}.{threading.get_ident():x}"
+    partial = target.with_name(f"{unique}.part{target.suffix[:16]}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -95,6 +175,29 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # it is gone if all went well
             partial.unlink()
+
+
+def hidden_name(path: Path) -> str:
+    """How the names of a file's temporary neighbours begin: short, as its own may be as long as may be."""
+    return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}"
+
+
+def user_cache() -> Path:
+    """The user's folder for what can be made again; a temporary one where that is read-only."""
+    from platformdirs import user_cache_path
+
+    return _writable(user_cache_path("painter-psychology-workbench", appauthor=False))
+
+
+@functools.cache
+def _writable(folder: Path) -> Path:
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    instead = Path(tempfile.mkdtemp(prefix="painter-psychology-workbench-"))
+    log.warning("%s cannot be written: %s is used instead. XDG_CACHE_HOME chooses another.", folder, instead)
+    return instead
 
 
 Identity = tuple[str, int, int, int]

@@ -30,6 +30,7 @@ SCROLL = 3.0  # aspect ratio (longer side / shorter side) from which a picture i
 SMALL = 224  # pixels; with a shorter side below this, brushwork is lost
 IMBALANCE = 10.0  # ratio of the largest class to the smallest from which accuracy alone misleads
 FOLDS = 5  # a class in fewer groups is missing from some folds of a five-fold cross-validation
+_LONGEST = 120  # characters of a name that are shown
 SHOWN = 5  # examples listed per problem or note
 
 
@@ -74,7 +75,8 @@ class DataCard:
     alike: tuple[Alike, ...]  # same hand and motif (SAME > cosine ≥ SERIES)
     near_duplicates_checked: bool
     groups_if_joined: int  # number of groups if near-duplicates share one
-    merged: tuple[painters.Merge, ...]  # painters' names that were replaced, and why
+    merged: tuple[painters.Merge, ...]  # names of painters and classes that were replaced, and why
+    understood: tuple[str, ...]  # how the folder or its table was understood, where it was not plain
     near_names: tuple[tuple[str, str], ...]  # names that may be one painter's
     contradicted: tuple[str, ...]  # pictures whose label has fewer votes than another class
     problems: tuple[str, ...] = ()
@@ -162,6 +164,7 @@ def check_dataset(
         near_duplicates_checked=near_duplicates,
         groups_if_joined=len(set(joined.tolist())),
         merged=listing.merged,
+        understood=listing.notes,
         near_names=tuple(painters.near_names(data.groups.tolist())) if data.grouped else (),
         contradicted=_contradicted(data),
     )
@@ -193,6 +196,11 @@ def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[
             found.append(
                 f"class {name} lies in one group of {card.grouped_by}: it can be learned or tested, not both"
             )
+    if _mixed_up(card):
+        found.append(
+            f"{len(card.contradicted)} of {_count(card.pictures, 'picture')} have a label for which fewer "
+            f"raters voted than for another (are columns of votes mixed up?): {_some(card.contradicted)}"
+        )
     if torn:
         found.append(f"{_count(torn, 'picture')} under two labels (equal files): {_some(map(_and, torn))}")
     if divided:
@@ -209,8 +217,13 @@ def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[
     return tuple(found)
 
 
+def _mixed_up(card: DataCard) -> bool:
+    """Whether the votes speak against most labels."""
+    return 2 * len(card.contradicted) > card.pictures
+
+
 def _notes(card: DataCard) -> tuple[str, ...]:
-    found = []
+    found = list(card.understood)
     if card.missing:
         found.append(f"{_count(card.missing, 'row')} of the table without a picture: {_some(card.missing)}")
     if card.equal:
@@ -225,13 +238,15 @@ def _notes(card: DataCard) -> tuple[str, ...]:
     if card.merged:
         lines = "".join(f"\n      {m.name} = {m.painter} ({m.reason})" for m in card.merged[:SHOWN])
         more = "\n      …" * (len(card.merged) > SHOWN)
-        found.append(f"{_count(card.merged, 'name')} replaced, so that a painter has one: {lines}{more}")
+        found.append(
+            f"{_count(card.merged, 'name')} replaced, so that a painter or class has one: {lines}{more}"
+        )
     if card.near_names:
         found.append(
             f"{_count(card.near_names, 'pair')} of names that may be one painter's: "
             f"{_some(f'{a} ~ {b}' for a, b in card.near_names)}"
         )
-    if card.contradicted:
+    if card.contradicted and not _mixed_up(card):
         found.append(
             f"{_count(card.contradicted, 'picture')} for whose label fewer raters voted than for another: "
             f"{_some(card.contradicted)}"
@@ -326,7 +341,7 @@ def _count(things, noun: str) -> str:
 
 
 def _some(names: Iterable[str]) -> str:
-    names = list(names)
+    names = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…" for name in names]
     return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
 
 

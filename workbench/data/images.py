@@ -8,32 +8,37 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from workbench.core.errors import ImageError
+from workbench.data.colours import facts, to_srgb
+from workbench.data.kinds import HEAD, RAW, advice, is_heif, is_picture, kind_not_read
 
 log = logging.getLogger(__name__)
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
-IMAGE_SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif"),
-        *(".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
-    )
-)
-MAX_PIXELS = 40_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")  # HEIF joins them when one is met
+MAX_PIXELS = 40_000_000  # pictures that are read, not redrawn, are reduced to so many
 MOST_DRAWN = 200_000_000  # pixels of a picture that is redrawn, which takes 2 GB
-Image.MAX_IMAGE_PIXELS = MOST_DRAWN  # Pillow would warn of smaller ones
+MOST_READ = 300_000_000  # pixels of a picture that is opened at all, which takes 3 GB
+Image.MAX_IMAGE_PIXELS = MOST_READ  # Pillow would warn of smaller ones
 MAX_SIDE = 200_000  # tiling a picture of 1 × 40 million pixels would process 65 times its pixels in margins
+_HEADER = 65536  # bytes in which files say what their colours are
+_PAGES = 64  # of a TIFF or GIF that are looked at for the picture
+SYSTEM_FOLDERS = frozenset(("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information"))
 
 
 def list_images(folder: str | os.PathLike) -> list[Path]:
-    """Pictures under ``folder`` by suffix, at any depth, sorted, without hidden ones (``.name``).
+    """Pictures under ``folder`` at any depth, sorted, without hidden ones (``.name``) and systems' own.
+
+    Contents decide, and a suffix where they say nothing. What should be a picture and cannot be read is
+    listed, too (camera raw, films, sub-folders without rights, links to folders that were listed already):
+    :func:`read_image` says why, so that nothing is passed over unnamed. Other linked folders are entered.
 
     Raises:
         ImageError: if ``folder`` is not an existing folder.
@@ -42,85 +47,205 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
     if not folder.is_dir():
         what = "a file" if folder.exists() else "missing"
         raise ImageError(f"Expected a folder of pictures but {folder} is {what}. Check the path.")
-    found = (
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    return sorted(path for path in found if path.is_file())
+    return sorted(_pictures(folder, {folder.resolve()}))
+
+
+def _pictures(folder: Path, entered: set[Path]) -> Iterator[Path]:
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        yield folder  # `read_image` says what is wrong with it
+        return
+    for path in entries:
+        if path.name.startswith(".") or path.name in SYSTEM_FOLDERS:
+            continue
+        if path.is_dir():
+            real = path.resolve()
+            if path.is_symlink() and any(
+                real in (one, *one.parents) or one in real.parents for one in entered
+            ):
+                yield path
+            else:
+                entered.add(real)
+                yield from _pictures(path, entered)
+        elif is_picture(path):
+            yield path
 
 
 def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Read one picture as an upright, opaque, 8-bit sRGB picture.
 
-    EXIF orientation is applied; transparency is composited on white; animations and multi-page files give
-    their first frame; an embedded colour profile (also a CMYK one) is converted to sRGB; 16-bit samples are
-    scaled, not clipped (see :func:`to_8bit`). Metadata are dropped.
+    EXIF orientation is applied; transparency is composited on white; animations give their first frame that
+    is not empty, and multi-page files their first page that is no thumbnail; colours are converted to sRGB
+    from whatever the file says they are, and deep samples scaled, not clipped
+    (:mod:`workbench.data.colours`). Metadata are dropped.
 
     Args:
         source: path, the bytes of a file, or a file opened in binary mode (read from its current position).
-        max_pixels: largest accepted width × height; neither side may exceed :data:`MAX_SIDE`.
+        max_pixels: a picture of more pixels (width × height) is reduced to about so many, and its own size
+            (width, height) is then its ``info["reduced_from"]``.
 
     Returns:
         Picture in mode "RGB".
 
     Raises:
-        ImageError: missing, a folder, empty, damaged, of an unknown format, or too many pixels.
+        ImageError: missing, a folder, empty, damaged, of a kind that is not read, more than
+            :data:`MOST_READ` pixels, or a side above :data:`MAX_SIDE`.
     """
     stream, name = _open(source)
     with stream:
+        header = stream.read(_HEADER)
+        stream.seek(0)
+        image = _opened(stream, header, name)
+        image = _page(image, name)
+        size = image.size
+        _check_size(size, name)
         try:
-            image = Image.open(stream, formats=FORMATS)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise ImageError(f"{name} is too large: {error}") from error
+            if size[0] * size[1] > max_pixels:
+                image.draft(
+                    None, _reduced_size(size, max_pixels)
+                )  # JPEG is decoded small, others as they are
+            image = _loaded(image, stream)
+            known = facts(image, header)
+            picture = to_srgb(_within(_upright(image), max_pixels), known)
         except Exception as error:  # decoders raise exceptions of any type on malformed data
-            raise ImageError(
-                f"Expected {name} to be a picture (JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or PPM) but its "
-                "content is not one that can be read. Open it in a picture editor and save it as PNG."
-            ) from error
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageError(
-                f"Expected at most {max_pixels / 1e6:.4g} megapixels but {name} has "
-                f"{width * height / 1e6:.4g} ({width}×{height}). Scale it down first."
-            )
-        if max(width, height) > MAX_SIDE:
-            raise ImageError(
-                f"Expected sides of at most {MAX_SIDE} pixels but {name} is {width}×{height}. Cut it first."
-            )
-        try:
-            image.load()
-            return _to_srgb(_upright(image))
-        except Exception as error:  # as above: every decoder has its own errors
             raise ImageError(
                 f"{name} is damaged or cut off and cannot be decoded ({_one_line(error)}). "
                 "Get a whole copy of it."
             ) from error
+    picture = _within(picture, max_pixels)
+    if size[0] * size[1] > max_pixels:
+        turned = (size[0] > size[1]) != (picture.width > picture.height)
+        picture.info["reduced_from"] = size[::-1] if turned else size
+    return picture
 
 
-def to_8bit(samples: np.ndarray) -> np.ndarray:
-    """Scale deep gray samples to 8 bits: uint8 of the same shape.
+def as_rgb(image: Image.Image) -> Image.Image:
+    """A picture of Pillow's, in any mode, as :func:`read_image` would give it; itself if it is so already.
 
-    uint16 is scaled from 0..65535 to 0..255 and rounded. 32-bit integers within 0..65535 are scaled the same
-    way, because some decoders return 16-bit files as such. Floats within [0, 1] are scaled from 0..1. Any
-    other range is stretched from its minimum to its maximum, since the file does not say what black and white
-    are. NaN and infinities are left out of the range and become black.
+    Raises:
+        ImageError: no picture of Pillow's.
     """
-    if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
-        table = np.round(np.arange(65536) / 257).astype(np.uint8)  # avoids a float copy of the picture
-        return table[samples]
-    finite = np.isfinite(samples)
-    kept = samples[finite]
-    low, high = (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
-    full = 65535.0 if samples.dtype.kind in "iu" else 1.0
-    if low >= 0 and high <= full:
-        low, high = 0.0, full
-    output = np.zeros(samples.shape, np.uint8)
-    if high > low:
-        for row, good, out in zip(samples, finite, output, strict=True):  # by rows: no float copy here either
-            out[good] = np.round((row[good].astype(np.float64) - low) * (255.0 / (high - low)))
-    return output
+    if not isinstance(image, Image.Image):
+        raise ImageError(
+            f"Expected a PIL image but got {type(image).__name__}. Open it with `read_image` first."
+        )
+    if type(image) is Image.Image and image.mode == "RGB" and not image.info:
+        return image
+    known = facts(image)
+    return to_srgb(_upright(image), known)
+
+
+def _opened(stream: BinaryIO, header: bytes, name: str) -> Image.Image:
+    kind = kind_not_read(header[:HEAD], Path(name).suffix)
+    formats: tuple[str, ...] = FORMATS
+    if is_heif(header):
+        import pillow_heif  # its libraries are large, and most pictures are others
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+        formats = ("HEIF",)
+    try:
+        image = Image.open(stream, formats=formats)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"{name} is too large: {error}") from error
+    except Exception as error:  # decoders raise exceptions of any type on malformed data
+        if kind:
+            raise ImageError(
+                f"Expected a picture of a kind that can be read but {name} is {kind}. {advice(kind)}"
+            ) from error
+        raise ImageError(
+            f"Expected {name} to be a picture (JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, HEIC or PPM) but its "
+            "content is not one that can be read. Open it in a picture editor and save it as PNG."
+        ) from error
+    if kind or 50706 in getattr(image, "tag_v2", ()):  # DNGVersion
+        raise ImageError(f"Expected a developed picture but {name} is {kind or RAW}. {advice(kind)}")
+    return image
+
+
+def _page(image: Image.Image, name: str) -> Image.Image:
+    """Turn to the first page of a TIFF that is no thumbnail (NewSubfileType or SubfileType says so)."""
+
+    def reduced() -> bool:
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        return bool(tags.get(254, 0) & 1) or tags.get(255) == 2
+
+    if image.format != "TIFF":
+        return image
+    try:
+        for page in range(_PAGES):
+            image.seek(page)
+            if not reduced():
+                return image
+    except Exception as error:  # no more pages, or a damaged one
+        log.debug("%s: page %d cannot be read: %s", name, page, error)
+    image.seek(0)
+    if 330 not in image.tag_v2:  # type: ignore[attr-defined]
+        return image
+    raise ImageError(
+        f"Expected a full-size picture but {name} has only thumbnails in front of data that are not read, as "
+        "raw files of cameras have. Export it as PNG or JPEG."
+    )
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if width * height > MOST_READ:
+        raise ImageError(
+            f"Expected at most {MOST_READ / 1e6:.4g} megapixels but {name} has "
+            f"{width * height / 1e6:.4g} ({width}×{height}). Cut it into pieces."
+        )
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(
+            f"Expected sides of at most {MAX_SIDE} pixels but {name} is {width}×{height}. Cut it first."
+        )
+
+
+def _loaded(image: Image.Image, stream: BinaryIO) -> Image.Image:
+    """The picture with its pixels decoded; of an animation, the first frame in which there is something."""
+    try:
+        image.load()
+    except OSError:
+        whole = _with_end(image, stream) if image.format == "JPEG" else None
+        if whole is None:
+            raise
+        return whole
+    if image.has_transparency_data and getattr(image, "is_animated", False):
+        for frame in range(_PAGES):
+            image.seek(frame)
+            if image.convert("RGBA").getchannel("A").getextrema()[1]:
+                return image
+        image.seek(0)
+    return image
+
+
+def _with_end(image: Image.Image, stream: BinaryIO) -> Image.Image | None:
+    """A JPEG file that lacks nothing but its end marker, as some cameras and downloads leave it, or None.
+
+    Where pixels are missing, too, they would follow from whatever comes next: two continuations differ.
+    """
+    stream.seek(0)
+    data = stream.read()
+    versions = []
+    for filler in (b"", bytes(64), b"\x55" * 4096):
+        version = Image.open(io.BytesIO(data + filler + b"\xff\xd9"), formats=("JPEG",))
+        version.draft(None, image.size)
+        version.load()
+        versions.append(version)
+    return versions[0] if all(v.tobytes() == versions[0].tobytes() for v in versions[1:]) else None
+
+
+def _reduced_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    scale = math.sqrt(pixels / (size[0] * size[1]))
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+
+def _within(image: Image.Image, pixels: int) -> Image.Image:
+    """Reduced to at most so many pixels, in the modes that can be averaged."""
+    if image.width * image.height <= pixels or image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+        return image
+    if "transparency" in image.info and image.mode != "RGBA":  # one colour stands for it
+        return image
+    return image.resize(_reduced_size(image.size, pixels), Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _open(source) -> tuple[BinaryIO, str]:
@@ -148,7 +273,7 @@ def _open_path(path: Path) -> tuple[BinaryIO, str]:
     shown, name = (text if text.isprintable() else repr(text) for text in (str(path), path.name))
     try:
         if path.is_dir():
-            raise ImageError(f"Expected a picture file but {shown} is a folder. Name a file in it.")
+            raise ImageError(f"Expected a picture file but {shown} is {_folder(path)}")
         if not path.exists():
             raise ImageError(f"Expected a picture file but {shown} does not exist. Check the path.")
         if not path.is_file():
@@ -164,6 +289,14 @@ def _open_path(path: Path) -> tuple[BinaryIO, str]:
         ) from error
 
 
+def _folder(path: Path) -> str:
+    if not os.access(path, os.R_OK | os.X_OK):
+        return "a folder that you may not read. Get the right to."
+    if path.is_symlink():
+        return f"a link to the folder {path.resolve()}, which is listed already or holds this one."
+    return "a folder. Name a file in it."
+
+
 def _upright(image: Image.Image) -> Image.Image:
     """A copy detached from the file, with the EXIF orientation applied."""
     try:
@@ -171,44 +304,6 @@ def _upright(image: Image.Image) -> Image.Image:
     except Exception as error:  # broken EXIF is common, and the pixels are still good
         log.debug("EXIF orientation ignored: %s", error)
         return image.copy()
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Mode "RGB" in sRGB, opaque, without metadata."""
-    profile = image.info.get("icc_profile")
-    if image.mode == "F" or image.mode.startswith("I"):
-        image = Image.fromarray(to_8bit(np.asarray(image)))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        image = white
-    elif image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")
-    image = _apply_profile(image, profile) if profile else image
-    image = image if image.mode == "RGB" else image.convert("RGB")
-    image.info = {}  # or a later save would embed the old profile
-    return image
-
-
-def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from the embedded ICC profile to sRGB; a broken or unsuitable profile is ignored."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(source):
-            return image
-        converted = ImageCms.profileToProfile(
-            image,
-            source,
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-        return converted or image
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        log.debug("ICC profile ignored: %s", error)
-        return image
 
 
 def _one_line(error: BaseException) -> str:

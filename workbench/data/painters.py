@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import functools
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def aliases() -> dict[str, Merge]:
     """The table of names by their normalised form in lower case."""
     with _TABLE.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
-        return {_key(r["alias"]): Merge(r["alias"], normalise(r["painter"]), r["reason"]) for r in rows}
+        return {fold(r["alias"]): Merge(r["alias"], normalise(r["painter"]), r["reason"]) for r in rows}
 
 
 def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[list[str], list[Merge]]:
@@ -56,8 +57,8 @@ def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[li
             painter, reason = (
                 (found.painter, f"named in the title {title.strip()}") if found else (painter, "")
             )
-        elif _key(name) in aliases():
-            _, painter, reason = aliases()[_key(name)]
+        elif fold(name) in aliases():
+            _, painter, reason = aliases()[fold(name)]
         painter = spelling.setdefault(painter.casefold(), painter)
         merged.append(painter)
         if painter != name:
@@ -68,22 +69,30 @@ def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[li
 def near_names(names: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of names that may be one painter's: of three characters or more, they differ in one of them.
 
-    They are for a person to decide; nothing is merged.
+    They are for a person to decide; nothing is merged. Names that differ in a number are two.
     """
     known = sorted({normalise(name) for name in names if len(normalise(name)) > 2})
     known = [name for name in known if not name.casefold().startswith(_UNKNOWN)]
-    return [(a, b) for a, b in itertools.combinations(known, 2) if _one_edit_apart(a, b)]
+    return [
+        (a, b) for a, b in itertools.combinations(known, 2) if _one_edit_apart(a, b) and not _numbered(a, b)
+    ]
 
 
-def _key(name: str) -> str:
+def fold(name: str) -> str:
+    """What names have in common that differ in case, width, spaces and Unicode form only."""
     return normalise(name).casefold()
 
 
 def _in_title(title: str) -> Merge | None:
     """The known painter whose name stands first in a title."""
-    title = _key(title)
+    title = fold(title)
     found = [(title.index(alias), merge) for alias, merge in aliases().items() if alias in title]
     return min(found)[1] if found else None
+
+
+def _numbered(a: str, b: str) -> bool:
+    """Whether names differ in their digits only, as "Painter 1" and "Painter 2"."""
+    return re.sub(r"\d", "", a) == re.sub(r"\d", "", b)
 
 
 def _one_edit_apart(a: str, b: str) -> bool:

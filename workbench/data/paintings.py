@@ -2,13 +2,14 @@
 
 The table is a CSV in UTF-8. Its columns are found by name: ``path`` (relative to the folder of pictures),
 ``label``, a group column (``painter``, ``group`` or ``artist``: pictures that share it never lie on both
-sides of a split) and, optionally, ``votes_CLASS`` for every class: the share of raters who chose it. Rows
-whose picture is missing are left out and logged, since parts of a collection may be stored elsewhere.
+sides of a split) and, optionally, ``votes_CLASS`` for every class: the raters who chose it, as a share,
+percentage or count. Rows whose picture is missing are left out and logged, since parts of a collection may
+be stored elsewhere. Paths are found in any case, Unicode form and with backslashes; classes that differ in
+case, width, spaces or Unicode form are one.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import logging
 import os
@@ -22,14 +23,15 @@ from PIL import Image
 
 from workbench.core.errors import DatasetError, ImageError
 from workbench.data import painters
-from workbench.data.images import list_images, read_image
+from workbench.data.images import SYSTEM_FOLDERS, list_images, read_image
+from workbench.data.painting_tables import raw_votes, read_table
 
 log = logging.getLogger(__name__)
 
 GROUP_COLUMNS = ("painter", "group", "artist")
 PAINTER_COLUMNS = ("painter", "artist")  # in which several names may be one painter's
-VOTES = "votes_"
 NEAR_DUPLICATES = "near-duplicates"
+_PARTS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing", "dev"))
 
 
 class PictureList:
@@ -114,7 +116,8 @@ class Listing:
     missing: tuple[str, ...] = ()  # rows of the table whose picture does not exist
     loose: tuple[str, ...] = ()  # pictures beside the class folders
     empty: tuple[str, ...] = ()  # class folders without pictures
-    merged: tuple[painters.Merge, ...] = ()  # painters' names that were replaced
+    merged: tuple[painters.Merge, ...] = ()  # names of painters and classes that were replaced
+    notes: tuple[str, ...] = ()  # how the folder or its table was understood, where it was not plain
 
 
 def read_paintings(
@@ -199,24 +202,37 @@ def list_paintings(
 
 def _from_folders(root: Path) -> Listing:
     names = [p.relative_to(root).as_posix() for p in list_images(root)]
-    loose = tuple(name for name in names if "/" not in name)
-    names = [name for name in names if "/" in name]
-    folders = {p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")}
-    labels = [n.split("/")[0] for n in names]
+    folders = {p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")} - SYSTEM_FOLDERS
+    notes: list[str] = []
+    depth = 0
+    if folders and all(name.casefold() in _PARTS for name in folders):
+        depth = 1
+        folders = {sub.name for f in folders for sub in (root / f).iterdir() if sub.is_dir()} - SYSTEM_FOLDERS
+        notes = ["train, val and test are taken as parts of one collection, and what is in them as classes"]
+        log.warning("%s: %s.", root, notes[0])
+    inside = [name.count("/") > depth or (root / name).is_dir() for name in names]
+    loose = tuple(name for name, is_in in zip(names, inside, strict=True) if not is_in)
+    names = [name for name, is_in in zip(names, inside, strict=True) if is_in]
+    given = [[*n.split("/"), ""][depth] or n for n in names]
+    labels, merged = _one_spelling(given)
     paintings = _build(root, names, labels, names, None, "")
-    return Listing(paintings, loose=loose, empty=tuple(sorted(folders - set(labels))))
+    empty = tuple(sorted(folders - set(given)))
+    return Listing(paintings, loose=loose, empty=empty, merged=tuple(merged), notes=tuple(notes))
+
+
+def _one_spelling(names: list[str]) -> tuple[list[str], list[painters.Merge]]:
+    """Names of classes, each in the commonest of the spellings that differ in form only, and what changed."""
+    count = Counter(names)
+    chosen: dict[str, str] = {}
+    for name, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])):
+        chosen.setdefault(painters.fold(name), painters.normalise(name))
+    spelled = [chosen[painters.fold(name)] for name in names]
+    changed = dict(zip(names, spelled, strict=True))
+    return spelled, [painters.Merge(a, b, "spelling of a class") for a, b in changed.items() if a != b]
 
 
 def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            columns = list(reader.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(
-            f"Expected a CSV table in UTF-8 at {table} but it cannot be read ({error})."
-        ) from error
+    columns, rows, respelled = read_table(root, table)
     lacking = [c for c in ("path", "label") if c not in columns]
     if lacking:
         raise DatasetError(
@@ -227,23 +243,29 @@ def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
         raise DatasetError(
             f"Expected a column {group_by} in {table.name} to group by but it has: {', '.join(columns)}."
         )
-    present = [r for r in rows if r["path"] and (root / r["path"]).is_file()]
-    missing = tuple(r["path"] or "" for r in rows if not (r["path"] and (root / r["path"]).is_file()))
+    there = [bool(r["path"]) and os.path.isfile(root / r["path"]) for r in rows]
+    present = [row for row, is_there in zip(rows, there, strict=True) if is_there]
+    missing = tuple(row["path"] for row, is_there in zip(rows, there, strict=True) if not is_there)
     if len(present) < len(rows):
         log.warning(
             "%d of the %d pictures in %s are not there.", len(rows) - len(present), len(rows), table.name
         )
-    names, labels = [r["path"] for r in present], [(r["label"] or "").strip() for r in present]
+    names, labels = [r["path"] for r in present], [r["label"].strip() for r in present]
     unlabelled = [n for n, label in zip(names, labels, strict=True) if not label]
     if unlabelled:
         raise DatasetError(
             f"Expected a label on every row of {table.name} but {len(unlabelled)} have none, "
             f"e.g. {unlabelled[0]}."
         )
+    labels, merged = _one_spelling(labels)
     group = group_by or next((c for c in GROUP_COLUMNS if c in columns), "")
-    groups, merged = groups_of(present, names, group)
+    groups, replaced = groups_of(present, names, group)
+    merged += replaced
     votes = _votes(present, columns, sorted(set(labels)), table)
-    return Listing(_build(root, names, labels, groups, votes, group), missing=missing, merged=tuple(merged))
+    paintings = _build(root, names, labels, groups, votes, group)
+    notes = [f"{len(respelled)} paths are written otherwise than their files: {', '.join(respelled[:3])}"]
+    notes = notes[: len(respelled)]
+    return Listing(paintings, missing=missing, merged=tuple(merged), notes=tuple(notes))
 
 
 def groups_of(rows: list[dict], names: list[str], column: str) -> tuple[list[str], list[painters.Merge]]:
@@ -257,29 +279,17 @@ def groups_of(rows: list[dict], names: list[str], column: str) -> tuple[list[str
 
 def _votes(rows: list[dict], columns: list[str], classes: list[str], table: Path) -> NDArray | None:
     """(N, C) vote shares, scaled to sum to 1, or None if the table has no votes."""
-    have = [c for c in columns if c.startswith(VOTES)]
-    if not have or not rows:
+    raw = raw_votes(rows, columns, classes, table)
+    if raw is None:
         return None
-    missing = [c for c in classes if VOTES + c not in columns]
-    if missing:
-        raise DatasetError(
-            f"Expected a column {VOTES}CLASS for every class in {table.name} but {missing} have none."
-        )
-    try:
-        shares = np.array([[float(r[VOTES + c] or 0) for c in classes] for r in rows])
-    except ValueError as error:
-        raise DatasetError(
-            f"Expected numbers in the votes columns of {table.name} but got another ({error})."
-        ) from error
-    total = shares.sum(1, keepdims=True)
-    if not np.isfinite(shares).all() or shares.min() < 0 or total.min() <= 0:
-        bad = rows[int(np.argmax(~(np.isfinite(shares).all(1) & (shares.min(1) >= 0) & (total[:, 0] > 0))))][
-            "path"
-        ]
+    total = raw.sum(1, keepdims=True)
+    good = np.isfinite(raw).all(1) & (raw.min(1, initial=0) >= 0) & (total[:, 0] > 0)
+    if not good.all():
+        bad = rows[int(np.argmin(good))]["path"]
         raise DatasetError(
             f"Expected votes of 0 or more with at least one above 0 but {bad} has others. Correct the row."
         )
-    return shares / total
+    return raw / total
 
 
 def _build(root, names, labels, groups, votes, grouped_by: str) -> Paintings:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError, WeightsError, WorkbenchError
 from workbench.core.extras import require
-from workbench.data.images import list_images, read_image
+from workbench.data.images import as_rgb, list_images, read_image
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -72,8 +72,7 @@ class Backbone:
         import torch
 
         square = [
-            np.asarray(i.convert("RGB").resize((self.size, self.size), Image.Resampling.BICUBIC))
-            for i in images
+            np.asarray(as_rgb(i).resize((self.size, self.size), Image.Resampling.BICUBIC)) for i in images
         ]
         x: Tensor = torch.from_numpy(np.stack(square)).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(v)[:, None, None] for v in (self.mean, self.std))
@@ -177,11 +176,12 @@ def embed(
         return {"x": network([read_image(path)])[0]}
 
     def run(batch: Sequence[Path]) -> list[NDArray[np.float32] | None]:
-        names = {p: key("embed", 1, backbone, weights=file, picture=p) if kept else "" for p in batch}
+        names: dict[Path, str] = {}
         found: dict[Path, NDArray[np.float32]] = {}
         images: dict[Path, Image.Image] = {}
         for path in batch:
             try:
+                names[path] = key("embed", 1, backbone, weights=file, picture=path) if kept else ""
                 if kept and f"{names[path]}.npz" in kept:
                     found[path] = kept.arrays(names[path], functools.partial(alone, path))["x"]
                 else:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench.core.errors import ImageError
+from workbench.data.images import as_rgb
 
 SIDE = 256  # pixels of the short side at the measuring size
 LONGEST = 8  # longer scrolls are scaled to a long side of this many times SIDE
@@ -45,7 +46,8 @@ class Picture:
                 f"Expected a picture of at least 16×16 pixels but got {image.width}×{image.height}. "
                 "Give a larger copy."
             )
-        rgb = np.asarray(image.convert("RGB"))
+        image = as_rgb(image)
+        rgb = np.asarray(image)
         scale = min(SIDE / min(image.size), LONGEST * SIDE / max(image.size))
         size = max(16, round(image.width * scale)), max(16, round(image.height * scale))
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

@@ -8,7 +8,6 @@ Beside the table lies ``measures_dictionary.csv`` with the definition, unit, ran
 from __future__ import annotations
 
 import concurrent.futures
-import csv
 import dataclasses
 import functools
 import multiprocessing
@@ -146,10 +145,10 @@ def _labels(root: Path) -> dict[str, tuple[str, str]]:
     table = root / "ratings.csv"
     if not table.is_file():
         return {}
+    from workbench.data.painting_tables import read_table
     from workbench.data.paintings import GROUP_COLUMNS
 
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(root, table)[1]
     if rows and "path" not in rows[0]:
         raise DatasetError(f"Expected a column path in {table.name} but it has: {', '.join(rows[0])}.")
     group = next((name for name in GROUP_COLUMNS if rows and name in rows[0]), "")

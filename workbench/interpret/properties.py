@@ -32,6 +32,7 @@ from scipy.fft import rfft2
 
 from workbench.core.errors import ImageError
 from workbench.core.pixels import luma
+from workbench.data.images import as_rgb
 from workbench.interpret.expression import INFINITY, Descriptor
 
 PROPERTIES: dict[str, Descriptor] = {}
@@ -52,7 +53,7 @@ class Channels:
                 f"Expected a picture of at least 2×2 pixels but got {image.width}×{image.height}. "
                 "Give a larger copy."
             )
-        self.rgb: NDArray[np.uint8] = np.asarray(image.convert("RGB"))
+        self.rgb: NDArray[np.uint8] = np.asarray(as_rgb(image))
 
     @cached_property
     def lab(self) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -29,6 +30,19 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "oo", "--")
 SHADES = "Blues"  # light to dark: its order survives print
 GRAY = "#595959"
+# Fonts with Chinese characters, for names of classes and painters. Of a collection (.ttc) matplotlib knows
+# the first font alone, which in Noto's is the Japanese one
+_CHINESE = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN"),
+    *("Microsoft YaHei", "SimHei", "PingFang SC", "Heiti TC", "Hiragino Sans GB", "Arial Unicode MS"),
+    *(
+        "WenQuanYi Micro Hei",
+        "WenQuanYi Zen Hei",
+        "Droid Sans Fallback",
+        "Noto Serif CJK SC",
+        "Noto Serif CJK JP",
+    ),
+)
 
 STYLE = {
     **seaborn.axes_style("ticks"),
@@ -36,8 +50,8 @@ STYLE = {
     "figure.dpi": 110,
     "savefig.dpi": 160,
     "figure.constrained_layout.use": True,
-    "font.sans-serif": ["DejaVu Sans", "Noto Sans CJK SC", "Liberation Sans"],
-    "font.family": "sans-serif",
+    # families, and no "sans-serif": what that means is looked up when a figure is saved, under other settings
+    "font.family": ["DejaVu Sans", *[font for font in _CHINESE if font in get_font_names()]],
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,

@@ -14,9 +14,10 @@ import os
 from pathlib import Path
 
 from workbench.core.errors import WorkbenchError
-from workbench.core.files import write_whole
+from workbench.core.files import user_cache, write_whole
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import file_digests, group_near_duplicates
+from workbench.data.painting_tables import read_table
 from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings
 
 
@@ -95,7 +96,8 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
         link.symlink_to(data.root.resolve(), target_is_directory=True)
     except OSError as error:
         raise WorkbenchError(f"{link} cannot be made ({error.strerror}). Choose another --work.") from error
-    known = _rows(Path(ratings) if ratings else data.root / "ratings.csv")
+    table = Path(ratings) if ratings else data.root / "ratings.csv"
+    known = {row["path"]: row for row in read_table(data.root, table)[1]} if table.is_file() else {}
     rows = []
     for path, label, group in zip(data.paths, data.labels, data.groups, strict=True):
         kept = {k: v for k, v in known.get(path, {}).items() if k not in ("path", "label", *GROUP_COLUMNS)}
@@ -112,18 +114,9 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
     return target
 
 
-def _rows(table: Path) -> dict[str, dict[str, str]]:
-    if not table.is_file():
-        return {}
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        return {row["path"]: row for row in csv.DictReader(file)}
-
-
 def features_cache(data: str | os.PathLike) -> Path:
     """Where the features that near-duplicates are found by are kept for a folder."""
-    from platformdirs import user_cache_path
-
     name = str(data) if is_atelier(data) else str(Path(data).resolve())
     key = hashlib.sha256(name.encode()).hexdigest()[:12]
-    cache = user_cache_path("painter-psychology-workbench", appauthor=False)
+    cache = user_cache()
     return cache / "reports" / f"features-{key}.npz"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from workbench import __version__
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
-from workbench.core.files import write_whole
+from workbench.core.files import user_cache, write_whole
 from workbench.core.provenance import provenance
 from workbench.reporting import folder
 from workbench.reporting.execute import execute
@@ -155,10 +155,8 @@ def _settings(request: Request, notebook: Notebook) -> dict[str, object]:
 def _folder(request: Request, notebook: Notebook, identity: list) -> Path:
     if request.work is not None:
         return Path(request.work).absolute()
-    from platformdirs import user_cache_path
-
     key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:12]
-    cache = user_cache_path("painter-psychology-workbench", appauthor=False)
+    cache = user_cache()
     return cache / "reports" / f"{notebook.name}-{key}"
 
 

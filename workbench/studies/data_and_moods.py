@@ -134,8 +134,9 @@ def agreement_of_raters(ratings: Ratings, rows: TopicRows) -> None:
     if ratings.counts is None:
         return
     n = ratings.counts
-    rows.number("raters a picture", ratings.raters)
-    rows.interval("raters who named a mood", weighted_mean, n.sum(1) / ratings.raters)
+    rows.number("raters a picture", n.sum(1).mean() if ratings.raters is None else ratings.raters)
+    if ratings.raters is not None:
+        rows.interval("raters who named a mood", weighted_mean, n.sum(1) / ratings.raters)
     rows.interval("pictures with a tie", weighted_mean, (n == n.max(1, keepdims=True)).sum(1) > 1)
     two = n.sum(1) >= 2
     rows.interval("two raters agree", weighted_mean, agreement.pair_agreement(n), of=two)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError
-from workbench.data.paintings import VOTES, Paintings
+from workbench.data.painting_tables import raw_votes, read_table
+from workbench.data.paintings import Paintings
 from workbench.metrics import agreement
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Ratings(NamedTuple):
     name: str
     data: Paintings
     counts: NDArray | None  # (N, C) raters who named the mood, or None if their number is unknown
-    raters: int | None  # asked for each picture
+    raters: int | None  # asked for each picture; None if unknown or not the same for all
     feelings: dict[str, NDArray]  # those of FEELINGS that the table has, (N,) each
 
 
@@ -40,22 +40,38 @@ def read_ratings(source: str, ratings: str | Path | None = None) -> Ratings:
 
     data = open_dataset(source, ratings)
     table = Path(ratings) if ratings else data.root / "ratings.csv"
-    rows = {}
+    columns, rows = [], {}
     if table.is_file():
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = {row["path"]: row for row in csv.DictReader(file)}
+        columns, found, _ = read_table(data.root, table)
+        rows = {row["path"]: row for row in found}
     own = [rows.get(path, {}) for path in data.paths]
     counts = raters = None
-    if data.votes is not None:
-        shares = _numbers(own, [VOTES + c for c in data.classes], table)
-        raters = agreement.number_of_raters(shares)
-        if raters is None:
+    raw = raw_votes(own, columns, data.classes, table)
+    if raw is not None:
+        counts, raters = _counted(raw)
+        if counts is None:
             log.warning("The votes of %s are no shares of up to 60 raters: kappa is left out.", table.name)
-        else:
-            counts = agreement.vote_counts(shares, raters)
     feelings = {f: _numbers(own, [f], table)[:, 0] for f in FEELINGS if own and f in own[0]}
     name = str(source).split(":")[0] if str(source).startswith("atelier") else Path(source).name
     return Ratings(name, data, counts, raters, feelings)
+
+
+def _counted(raw: NDArray) -> tuple[NDArray | None, int | None]:
+    """Raters who named each class, and how many were asked if that is known and the same for all pictures.
+
+    Whole numbers are counts unless all rows sum to 100, which makes them percentages as fractions do.
+    """
+    total = raw.sum(1)
+    if total.max() > 1.5 and not np.allclose(total, 100, atol=0.5):
+        whole = bool(np.allclose(raw, np.rint(raw), atol=1e-9))
+        return (np.rint(raw).astype(np.int64), _common(total)) if whole else (None, None)
+    shares = raw / 100 if total.max() > 1.5 else raw
+    raters = agreement.number_of_raters(shares)
+    return (None, None) if raters is None else (agreement.vote_counts(shares, raters), raters)
+
+
+def _common(totals: NDArray) -> int | None:
+    return round(float(totals[0])) if np.ptp(totals) < 1e-9 else None
 
 
 def _numbers(rows: Sequence[dict], columns: Sequence[str], table: Path) -> NDArray:

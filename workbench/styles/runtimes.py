@@ -29,7 +29,7 @@ from workbench.core import extras
 from workbench.core.cache import digest
 from workbench.core.devices import onnx_providers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.core.files import identity
+from workbench.core.files import identity, user_cache
 from workbench.styles.tiling import reach
 
 log = logging.getLogger(__name__)
@@ -155,9 +155,7 @@ def _version(package: str) -> str:
 
 def _cache() -> Path:
     """The user's cache folder, or a temporary one where that cannot be written."""
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("painter-psychology-workbench", appauthor=False) / "onnx"
+    folder = user_cache() / "onnx"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from workbench.data.images import as_rgb
 from workbench.styles.menu import get, styles
 from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
 from workbench.styles.options import DrawOptions
@@ -61,7 +62,7 @@ def stylize(
             [0.25, 16], a device that is not there, or a runtime that cannot run this style or whose packages
             are missing.
     """
-    pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    pixels = np.asarray(as_rgb(image))
     drawn = get(style).draw(
         pixels,
         strength,

@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from workbench.core.errors import DatasetError, UnknownNameError
-from workbench.core.files import write_image, write_whole
+from workbench.core.files import user_cache, write_image, write_whole
 from workbench.data.atelier.factors import FACTORS, MOODS, votes
 from workbench.data.atelier.painting import PAINTERS, AtelierPainting, paint
 from workbench.data.atelier.paper import PAPERS, SEALS
@@ -145,9 +145,7 @@ def read_mask(data: Paintings, index: int, kind: str = MASKS) -> NDArray[np.bool
 
 
 def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("painter-psychology-workbench", appauthor=False) / NAME
+    return user_cache() / NAME
 
 
 def _check(out, n, seed, painters, seal_cue, confound, strength) -> None:

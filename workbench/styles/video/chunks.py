@@ -54,6 +54,8 @@ def split(source: str | os.PathLike, frames: int = 240, limits: Limits | None = 
     with probing.opened(source) as container:
         stream = probing.video_stream(container, source)
         probing.check_header(container, stream, source, limits)
+        if container.format.name == "avi":  # has no times
+            return [Chunk(0, None, None, None)]
         try:
             for packet in container.demux(stream):
                 if packet.size == 0 or packet.is_discard:

@@ -20,6 +20,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -149,7 +150,10 @@ def _printable(text: str) -> str:
 
 def _unreadable(path: Path) -> str:
     with contextlib.suppress(OSError), path.open("rb") as file:
-        if file.read(8).startswith(_PICTURES):
+        head = file.read(64)
+        if head[8:12] == b"WEBP" and b"ANIM" in head:
+            return f"{shown(path)} is an animated WebP, which FFmpeg does not decode. Save it as GIF or MP4."
+        if head.startswith(_PICTURES) or head[8:12] == b"WEBP":
             return f"Expected a video but {shown(path)} is a picture. Use `workbench stylize` for pictures."
     return (
         f"Expected a video (MP4, MOV, MKV, WebM, AVI, GIF …) but {shown(path)} is not one, or its start or "
@@ -244,6 +248,7 @@ def decoded(
     """
     damaged = [] if damaged is None else damaged
     packets = container.demux(stream)
+    decoder = decoder_of(stream)
     while True:
         try:
             packet = next(packets)
@@ -252,14 +257,24 @@ def decoded(
         except av.FFmpegError as error:  # a file cut off in the middle
             damaged.append(str(error))
             with contextlib.suppress(av.FFmpegError):
-                yield from stream.decode(None)
+                yield from decoder.decode(None)
             return
         try:
-            frames = packet.decode()
+            frames = decoder.decode(packet if packet.size else None)
         except av.FFmpegError as error:
             damaged.append(str(error))
             continue
         yield from frames
+
+
+def decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """The stream's decoder; for a WebM with alpha one that decodes alpha, which FFmpeg's own do not."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name, "")
+    if stream.metadata.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return stream.codec_context
+    decoder = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
+    decoder.options, decoder.thread_count = stream.codec_context.options, 1
+    return decoder
 
 
 def orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:

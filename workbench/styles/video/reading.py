@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from workbench.core.errors import VideoError
 from workbench.styles.video import hdr, probing
+from workbench.styles.video.deinterlacing import progressive
 from workbench.styles.video.probing import Limits
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Reader:
         self._container, self._stream, self._source = container, stream, source
         self._limits, self._chunk = limits, chunk
         self.damaged: list[str] = []  # why packets could not be decoded
-        self._frames = probing.decoded(container, stream, self.damaged)
+        self._frames = self._timed(probing.decoded(container, stream, self.damaged))
         if chunk is not None and chunk.start is not None:
             self._skip_to(chunk.start, seek)
         first = next(self._within(), None)
@@ -107,6 +108,17 @@ class Reader:
                 return
         if seek:
             raise _Missed
+
+    def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """AVI has no times but the order of decoding, which runs ahead of the pictures by the B frames."""
+        late = 0
+        started = False
+        for frame in frames:
+            if self._container.format.name == "avi":
+                if not started and frame.dts is not None:
+                    started, late = True, frame.dts - (self._stream.start_time or 0)
+                frame.pts = None if frame.dts is None else frame.dts - late
+            yield frame
 
     def _within(self) -> Iterator[VideoFrame]:
         stop = self._chunk.stop if self._chunk is not None else None
@@ -168,7 +180,7 @@ class Reader:
             VideoError: more frames or seconds than the limits allow, whatever the header said.
         """
         last = -1
-        for count, frame in enumerate(_chain(self._first, self._within()), start=1):
+        for count, frame in enumerate(progressive(_chain(self._first, self._within())), start=1):
             duration = frame.duration or self._step
             pts = last + (duration if count > 1 else 1) if frame.pts is None else frame.pts - self._origin
             pts = max(pts, last + 1, 0)
@@ -191,7 +203,8 @@ class Reader:
 
     def _converted(self, frame: VideoFrame) -> NDArray[np.uint8]:
         width, height = self._stored
-        kind = Interpolation.AREA if self._shrinks else Interpolation.BICUBIC
+        way = Interpolation.AREA if self._shrinks else Interpolation.BICUBIC
+        kind = int(way) | int(Interpolation.FULL_CHR_H_INT)  # else two columns share one's colour
         is_rgb = frame.format.is_rgb
         converted = frame.reformat(
             width,

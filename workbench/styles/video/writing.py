@@ -24,10 +24,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Interpolation
 from numpy.typing import NDArray
 
 from workbench.core.errors import VideoError, WorkbenchError
+from workbench.core.files import hidden_name
 from workbench.styles.video import probing
 from workbench.styles.video.reading import Layout
 
@@ -39,7 +40,7 @@ except ImportError:  # Windows, where an open file can be neither renamed nor re
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".mp4", ".m4v")
-COPIED_AUDIO = ("aac", "mp3", "opus", "flac", "alac", "ac3", "eac3")  # what MP4 takes as it is
+COPIED_AUDIO = ("aac", "mp3", "opus", "flac")  # what browsers play in MP4
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _CRF = 20  # x264's constant rate factor: 23 is its default, 17 to 18 look lossless
 _PRESET = "veryfast"  # at slower ones the encoder takes the generator's time
@@ -78,7 +79,7 @@ class Mp4:
         with self.errors():
             self.target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.target)
-            handle, name = tempfile.mkstemp(".part", f".{self.target.name}.", self.target.parent)
+            handle, name = tempfile.mkstemp(".part", f"{hidden_name(self.target)}.", self.target.parent)
             if fcntl is None:
                 os.close(handle)
             else:
@@ -98,22 +99,26 @@ class Mp4:
         """
         container = self._stack.enter_context(probing.opened(source))
         stream = probing.audio_stream(container)
+        left_out = _left_out(container, stream)
         if stream is None:
+            self.audio += left_out
             return
         codec = stream.codec_context.codec.canonical_name
         if codec in COPIED_AUDIO:
-            self.audio = f"copied ({codec})"
+            self.audio = f"copied ({codec}){left_out}"
             output = self.container.add_stream_from_template(stream)
             self._sound = _copied(container, stream, output, origin)
         else:
-            self.audio = f"encoded again as AAC, as MP4 players take no {codec}"
-            log.warning("%s: sound %s", Path(source).name, self.audio)
+            mixed = f", mixed down to stereo from {stream.layout.name}" if stream.channels > 2 else ""
+            self.audio = f"encoded again as AAC, as browsers play no {codec} in MP4{mixed}{left_out}"
             output = self.container.add_stream(
                 "aac", rate=stream.rate if stream.rate in _AAC_RATES else 48_000
             )
             output.bit_rate = 160_000
             output.layout = "mono" if stream.channels == 1 else "stereo"
             self._sound = _encoded(container, stream, output, origin)
+        if self.audio != f"copied ({codec})":
+            log.warning("%s: sound %s", Path(source).name, self.audio)
 
     def mux(self, packets) -> None:
         """Write video packets in order, and before each the sound up to its time."""
@@ -205,6 +210,7 @@ class VideoEncoder:
             dst_colorspace=layout.matrix,
             src_color_range=ColorRange.JPEG,
             dst_color_range=layout.color_range,
+            interpolation=int(Interpolation.BICUBIC) | int(Interpolation.ACCURATE_RND),
             threads=1,
         )
         frame.pts, frame.time_base, frame.duration = pts, layout.time_base, duration
@@ -253,7 +259,7 @@ def _lock(handle: int) -> None:
 
 def _sweep(target: Path) -> None:
     """Remove what killed processes left of earlier attempts at ``target``."""
-    left = re.compile(re.escape(f".{target.name}.") + r"[a-z0-9_]{8}\.part")  # mkstemp's names
+    left = re.compile(re.escape(f"{hidden_name(target)}.") + r"[a-z0-9_]{8}\.part")  # mkstemp's names
     for path in target.parent.iterdir():
         if left.fullmatch(path.name):
             with contextlib.suppress(OSError), path.open("rb") as file:
@@ -291,6 +297,14 @@ def _encoded(container, stream, output, origin: Fraction) -> Iterator[av.Packet]
                     frame.pts -= shift
                 yield from output.encode(frame)
     yield from output.encode(None)
+
+
+def _left_out(container, kept) -> str:
+    """What of a file does not go into the result, for the line that tells of the sound."""
+    sounds = len(container.streams.audio) - (kept is not None)
+    texts = len(container.streams.subtitles)
+    told = [f"{n} {what}{'s' * (n > 1)}" for n, what in ((sounds, "other sound"), (texts, "subtitle")) if n]
+    return f"; left out: {', '.join(told)}" if told else ""
 
 
 def _demuxed(container, stream) -> Iterator[av.Packet]:
