@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data as pictures
 
 from workbench import models
-from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier, Reading, _moderate, classifiers
+from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier, Reading, _moderate, classifiers
 from workbench.core.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from workbench import models
+from workbench.classify.classifier import Classifier
 from workbench.classify.configs import Publication, Source, StatisticsConfig, ViewsConfig
 from workbench.classify.features import (
     StatisticsFeatures,
@@ -26,7 +27,6 @@ from workbench.classify.features import (
 )
 from workbench.classify.probes import linear_probe, soft_probe, soft_targets
 from workbench.classify.publish import train_classifier
-from workbench.classify.reading import Classifier
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.classify.views import ViewsEstimator, tune
 from workbench.cli import main

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench import models
-from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier, classifiers
+from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier, classifiers
 from workbench.data.atelier import paint
 from workbench.interpret.descriptors import DESCRIPTORS, describe
 from workbench.interpret.measured import FOLDER, averages_of, faithfulness_of, reliance

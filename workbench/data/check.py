@@ -107,7 +107,7 @@ def check_dataset(
         root: folder with one sub-folder per class, or with a table (see ``read_paintings``).
         ratings: the table, if it is not ``ratings.csv`` in ``root``.
         near_duplicates: also compare the features of all pairs of pictures (about 0.5 s per picture).
-        cache: a file for the features, see ``turned_features``.
+        cache: a folder for the features, see ``turned_features``.
         progress: show progress bars.
 
     Raises:
@@ -124,7 +124,7 @@ def check_dataset(
             kept.append(i)
             seen.add(name)
     data = listed.subset(kept)
-    equal = duplicates.equal_files(duplicates.file_digests(data.root, data.paths))
+    equal = duplicates.equal_files(data.root / path for path in data.paths)
     pairs = []
     if near_duplicates and len(data) > 1:
         features = duplicates.turned_features(data.root, data.paths, cache, progress)

@@ -14,9 +14,9 @@ import os
 from pathlib import Path
 
 from workbench.core.errors import WorkbenchError
-from workbench.core.files import write_whole
+from workbench.core.files import file_digest, write_whole
 from workbench.data.atelier import open_dataset
-from workbench.data.duplicates import file_digests, group_near_duplicates
+from workbench.data.duplicates import group_near_duplicates
 from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings
 
 
@@ -63,7 +63,11 @@ def fingerprint(data: Paintings) -> str:
     """16 digits that change with any picture, label, group or vote."""
     digest = hashlib.sha256()
     for name, file, label, group in zip(
-        data.paths, file_digests(data.root, data.paths), data.labels, data.groups, strict=True
+        data.paths,
+        (file_digest(data.root / path) for path in data.paths),
+        data.labels,
+        data.groups,
+        strict=True,
     ):
         digest.update(f"{name}\0{file}\0{data.classes[label]}\0{group}\n".encode())
     if data.votes is not None:
@@ -126,4 +130,4 @@ def features_cache(data: str | os.PathLike) -> Path:
     name = str(data) if is_atelier(data) else str(Path(data).resolve())
     key = hashlib.sha256(name.encode()).hexdigest()[:12]
     cache = user_cache_path("painter-psychology-workbench", appauthor=False)
-    return cache / "reports" / f"features-{key}.npz"
+    return cache / "reports" / f"features-{key}"

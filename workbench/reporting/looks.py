@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.classify.classifier import Classifier
 from workbench.classify.features import StatisticsFeatures
-from workbench.classify.reading import Classifier
 from workbench.core.files import write_image
 from workbench.data.images import read_image
 from workbench.data.splits import grouped_folds

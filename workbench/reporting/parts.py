@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier
 from workbench.classify.features import StatisticsFeatures
 from workbench.classify.publish import Publication, Source, train_classifier
-from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier
 from workbench.core.cells import guarded, unguarded
 from workbench.data.check import check_dataset
 from workbench.interpret.descriptors import class_averages, describe_folder

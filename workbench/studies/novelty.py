@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workbench.classify.reading import Classifier
-from workbench.classify.readings import DEFAULT_CLASSIFIER, UNLIKE
+from workbench.classify.classifier import Classifier
+from workbench.classify.results import DEFAULT_CLASSIFIER, UNLIKE
 from workbench.core.errors import DatasetError
 from workbench.core.runs import write_rows
 from workbench.data.atelier.dataset import open_dataset

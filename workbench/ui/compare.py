@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from workbench import models
-from workbench.classify.readings import Reading
+from workbench.classify.results import Reading
 from workbench.ui import about
 
 _SCORES = (("accuracy", "Right, of 100"), ("balanced_accuracy", "… each mood counting alike"))
