@@ -342,3 +342,45 @@ def test_nothing_depends_on_where_it_was_written():
         ):
             text = path.read_text(encoding="utf-8")
             assert not [h for h in hosts if h in text], f"{name} names a registry host"
+
+
+OPEN_DESPITE_THEIR_NAME = {  # of Python, numpy, torch, gradio and IPython
+    "_asdict", "_exit", "_fields", "_replace", "_forward_hooks", "_backward_hooks", "_repr_html_", "_repr_png_"
+}  # fmt: skip
+
+
+def privates_used(path: Path) -> set[str]:
+    """Private names of others that a file imports, reads or replaces."""
+    tree, own, found = ast.parse(path.read_text(encoding="utf-8")), set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            own.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            (own if node.value.id in ("self", "cls") else found).add(node.attr)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("setattr", "setitem"):
+            found |= {a.value for a in node.args[1:2] if isinstance(a, ast.Constant)}
+    return {n for n in found - own - OPEN_DESPITE_THEIR_NAME if re.match(r"_[a-z]", str(n))}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("*.py")), ids=lambda path: path.stem)
+def test_tests_bind_public_behaviour(path):
+    assert not privates_used(path)
+
+
+def test_a_private_name_is_seen_however_it_is_used(tmp_path):
+    for line in (
+        "from workbench.core import _x",
+        "workbench.core._x",
+        "f()._x(1)",
+        "monkeypatch.setattr(core, '_x', 1)",
+    ):
+        (tmp_path / "a.py").write_text(line)
+        assert privates_used(tmp_path / "a.py") == {"_x"}
+    (tmp_path / "a.py").write_text("class A:\n    _x = 1\n    def f(self):\n        return self._y\nA._x")
+    assert not privates_used(tmp_path / "a.py")

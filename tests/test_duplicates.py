@@ -136,10 +136,10 @@ def test_the_cache_knows_files_by_content(sheets, tmp_path, monkeypatch):
     kept.write_bytes(b"damaged")
     before = turned_features(sheets, ["a.png"], cache, progress=False)
 
-    def refuse(image):
+    def refuse(path):
         raise AssertionError("read again")
 
-    monkeypatch.setattr(duplicates, "_turned", refuse)
+    monkeypatch.setattr(duplicates, "read_image", refuse)
     assert np.array_equal(turned_features(sheets, ["a.png"], cache, progress=False), before)
     with pytest.raises(AssertionError, match="read again"):
         turned_features(sheets, ["a.png", "c.png"], cache, progress=False)

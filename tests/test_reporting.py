@@ -25,7 +25,7 @@ from workbench.data.atelier import open_dataset, write_atelier
 from workbench.reporting import blocks, folder, notebooks
 from workbench.reporting.page import problems_of, render
 from workbench.reporting.plan import ReportPlan
-from workbench.reporting.report import Request, _settings, command, make
+from workbench.reporting.report import Request, chosen_settings, command, make
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {"size": 64, "samples": 20, "explained": 2, "judged": 2, "shifted": 3, "split_seeds": [0]}
@@ -348,12 +348,12 @@ def refuse(*arguments):
 def test_a_full_report_is_measured_as_planned_and_the_notebook_runs_a_small_one(tmp_path):
     full, mafr = notebooks.find("full"), notebooks.find("mafr")
     request = Request("full", tmp_path / "a.html", data="atelier:20", settings={"judged": 3})
-    found = _settings(request, full)
+    found = chosen_settings(request, full)
     assert set(found) <= set(full.parameters)
     assert found["split_seeds"] == list(ReportPlan().split_seeds)
     assert found["explained"] == ReportPlan().explained > full.parameters["explained"]
     assert found["judged"] == 3  # what is asked for
-    assert _settings(Request("mafr", tmp_path / "a.html"), mafr) == {}
+    assert chosen_settings(Request("mafr", tmp_path / "a.html"), mafr) == {}
 
 
 @pytest.mark.parametrize(("points", "broad"), [("400.5", False), ("720", True)])

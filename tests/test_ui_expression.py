@@ -159,4 +159,4 @@ def test_methods_in_words():
 
 @pytest.mark.parametrize(("value", "text"), [(0.12345, "0.123"), (123.4, "123"), (-0.5, "-0.5")])
 def test_numbers_are_short(value, text):
-    assert expression._short(np.float64(value)) == text
+    assert expression.short(np.float64(value)) == text

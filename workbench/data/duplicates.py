@@ -119,7 +119,7 @@ def turned_features(
 
 
 def similar_pairs(features: ArrayLike, threshold: float = SERIES) -> list[Pair]:
-    """Pairs at or above a cosine, the most alike first: see :func:`~workbench.data.neighbours.alike_pairs`."""
+    """Pairs of :func:`~workbench.data.neighbours.alike_pairs`, one by one."""
     found = alike_pairs(features, threshold)
     return [Pair(*pair) for pair in zip(*(column.tolist() for column in found), strict=True)]
 

@@ -13,8 +13,9 @@ import io
 import os
 from pathlib import Path
 
+from workbench.core.cache import digest
 from workbench.core.errors import WorkbenchError
-from workbench.core.files import file_digest, write_whole
+from workbench.core.files import write_whole
 from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import group_near_duplicates
 from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings
@@ -61,18 +62,9 @@ def open_folder(
 
 def fingerprint(data: Paintings) -> str:
     """16 digits that change with any picture, label, group or vote."""
-    digest = hashlib.sha256()
-    for name, file, label, group in zip(
-        data.paths,
-        (file_digest(data.root / path) for path in data.paths),
-        data.labels,
-        data.groups,
-        strict=True,
-    ):
-        digest.update(f"{name}\0{file}\0{data.classes[label]}\0{group}\n".encode())
-    if data.votes is not None:
-        digest.update(data.votes.tobytes())
-    return digest.hexdigest()[:16]
+    pictures = {path: data.root / path for path in data.paths}
+    labels = [data.classes[label] for label in data.labels]
+    return digest((pictures, labels, data.groups.tolist(), data.votes))[:16]
 
 
 def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | None = None) -> Path:

@@ -105,7 +105,7 @@ def _check(request: Request, notebook: Notebook) -> None:
 
 def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, object]]:
     """The run's folder and the notebook's parameters; the pictures are checked before anything runs."""
-    parameters = _settings(request, notebook)
+    parameters = chosen_settings(request, notebook)
     if isinstance(notebook.parameters.get("pictures"), bool):
         parameters["pictures"] = request.pictures
     if request.results:
@@ -141,7 +141,7 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
     return work, parameters
 
 
-def _settings(request: Request, notebook: Notebook) -> dict[str, object]:
+def chosen_settings(request: Request, notebook: Notebook) -> dict[str, object]:
     """The notebook's parameters that are not its own defaults: a full report is measured as planned, where
     the notebook by itself runs a small one.
     """
@@ -217,7 +217,9 @@ def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: b
 def _seeds(request: Request, notebook: Notebook) -> str:
     if request.results:
         return "those of the run that the table is of"
-    named = {k: v for k, v in {**notebook.parameters, **_settings(request, notebook)}.items() if "seed" in k}
+    named = {
+        k: v for k, v in {**notebook.parameters, **chosen_settings(request, notebook)}.items() if "seed" in k
+    }
     return ", ".join(f"{k} = {v}" for k, v in named.items()) or "fixed: equal pictures give equal numbers"
 
 

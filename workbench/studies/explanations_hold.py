@@ -147,11 +147,13 @@ class _Cases:
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
         network, settings = self.mood_classifier, self.plan.settings
         found = predictions(network, test.x)
-        values = _inside(network, test.x, found, test.masks, settings)
+        values = localisation_rows(network, test.x, found, test.masks, settings)
         return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
 
 
-def _inside(network: nn.Module, x: Tensor, target: Tensor, masks: Tensor, settings: Settings) -> list[dict]:
+def localisation_rows(
+    network: nn.Module, x: Tensor, target: Tensor, masks: Tensor, settings: Settings
+) -> list[dict]:
     """Pointing game and relevance mass only."""
     rows = []
     for start in range(0, len(x), settings.batch):

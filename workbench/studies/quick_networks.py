@@ -92,7 +92,7 @@ def mood_network(x: Tensor, labels: ArrayLike) -> Pooled:
     """All of EfficientNet-lite0, mean pooling, and a linear layer fitted to ``labels``, in eval mode."""
     lite0 = models.create("lite0_classifier", pretrained=True)
     trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks, lite0.conv_head, lite0.bn2)
-    return _fitted(Pooled(trunk, lite0.num_features, len(set(np.asarray(labels)))), x, labels)
+    return fit_head(Pooled(trunk, lite0.num_features, len(set(np.asarray(labels)))), x, labels)
 
 
 def detail_network(x: Tensor, labels: ArrayLike, stages: int = 3) -> Pooled:
@@ -101,10 +101,11 @@ def detail_network(x: Tensor, labels: ArrayLike, stages: int = 3) -> Pooled:
     trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks[:stages])
     with torch.no_grad():
         features = trunk.eval()(x[:1]).shape[1]
-    return _fitted(Pooled(trunk, features, len(set(np.asarray(labels))), peak=True), x, labels)
+    return fit_head(Pooled(trunk, features, len(set(np.asarray(labels))), peak=True), x, labels)
 
 
-def _fitted(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> Pooled:
+def fit_head(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> Pooled:
+    """Fit the linear layer to the standardised features by logistic regression; the rest stays as it is."""
     network.eval().requires_grad_(False)
     features = np.concatenate([network.pooled(part).double().numpy() for part in x.split(batch)])
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=2000))

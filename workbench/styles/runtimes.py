@@ -140,10 +140,16 @@ def _session(path: Path, device: torch.device) -> Any:
         raise WeightsError(f"Expected an ONNX file but {path.name} cannot be loaded ({reason}).") from error
 
 
+def forget() -> None:
+    """Drop the loaded networks and sessions; the next drawing reads its file again."""
+    _sessions.clear()
+    _files.clear()
+
+
 def _cached(path: Path) -> Path:
     """Where the export of a ``.safetensors`` file is kept."""
     versions = {name: _version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
-    return _cache() / f"{path.stem}-{digest((path, path.with_suffix('.json'), versions))[:16]}.onnx"
+    return cache_folder() / f"{path.stem}-{digest((path, path.with_suffix('.json'), versions))[:16]}.onnx"
 
 
 def _version(package: str) -> str:
@@ -153,7 +159,7 @@ def _version(package: str) -> str:
         return ""
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
     """The user's cache folder, or a temporary one where that cannot be written."""
     from platformdirs import user_cache_path
 
