@@ -345,7 +345,8 @@ def test_nothing_depends_on_where_it_was_written():
 
 
 OPEN_DESPITE_THEIR_NAME = {  # of Python, numpy, torch, gradio and IPython
-    "_asdict", "_exit", "_fields", "_replace", "_forward_hooks", "_backward_hooks", "_repr_html_", "_repr_png_"
+    "_asdict", "_exit", "_fields", "_replace", "_forward_hooks", "_backward_hooks",
+    "_repr_html_", "_repr_png_",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from skimage import data
 from stylizers import save_tiny
 
 from workbench import cli
+from workbench.core.cache import user_cache
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.pixels import LUMA
 from workbench.styles import export as exporter
@@ -121,7 +122,7 @@ def test_what_cannot_run(own, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_replaced(monkeypatch, tmp_path):
     (tmp_path / "painter-psychology-workbench").write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = runtimes.cache_folder()
+    folder = user_cache("onnx")
     assert folder.is_dir()
     assert tmp_path not in folder.parents
     folder.rmdir()

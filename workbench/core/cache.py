@@ -18,6 +18,7 @@ import hashlib
 import json
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,18 @@ def _feed_path(state: Any, path: Path) -> None:
         _feed(state, file.relative_to(path).as_posix())
         _mark(state, "file", file_digest(file).encode())
     return None
+
+
+def user_cache(name: str) -> Path:
+    """A folder in the user's cache, or a temporary one where that cannot be written."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("painter-psychology-workbench", appauthor=False) / name
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.mkdtemp(prefix=f"workbench-{name}-"))
 
 
 class Cache:

@@ -130,7 +130,7 @@ def check_dataset(
         features = duplicates.turned_features(data.root, data.paths, cache, progress)
         equal_pairs = {frozenset((a, b)) for members in equal for a in members for b in members if a < b}
         repeated = set(equal_pairs)
-        sure = duplicates.same_paintings(data.root, data.paths, features, progress=progress)
+        sure = duplicates.same_paintings(data.root, data.paths, features, cache=cache, progress=progress)
         repeated |= {frozenset(p[:2]) for p in sure}
         pairs = [p for p in sure if frozenset(p[:2]) not in equal_pairs]
         pairs += [p for p in duplicates.similar_pairs(features) if frozenset(p[:2]) not in repeated]

@@ -40,7 +40,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
-from workbench.core.cache import Cache, key
+from workbench.core.cache import Cache, key, user_cache
 from workbench.core.files import file_digest
 from workbench.data.images import read_image
 from workbench.data.local_features import INLIERS, agreeing_keypoints, local_features
@@ -86,7 +86,7 @@ def turned_features(
     Args:
         root: folder of the pictures.
         names: N paths relative to it.
-        cache: folder that keeps the features by content; None keeps none.
+        cache: folder that keeps the features by content; by default one in the user's cache.
         progress: show a progress bar.
 
     Returns:
@@ -110,11 +110,12 @@ def turned_features(
         rows = network()(x.contiguous(memory_format=torch.channels_last)).numpy()
         return {"x": rows / np.linalg.norm(rows, axis=1, keepdims=True)}
 
+    kept = Cache(cache or user_cache("duplicates"))
     found = np.empty((len(names), len(TURNS), 1280), np.float32)
     for i, name in enumerate(tqdm(names, desc="features", unit="picture", disable=not progress or None)):
-        path, kept = root / name, None if cache is None else Cache(cache)
-        make = functools.partial(measure, path)
-        found[i] = (kept.arrays(key("turned-features", 1, picture=path), make) if kept else make())["x"]
+        path = root / name
+        run = key("turned-features", 1, picture=path)
+        found[i] = kept.arrays(run, functools.partial(measure, path))["x"]
     return found
 
 
@@ -125,7 +126,12 @@ def similar_pairs(features: ArrayLike, threshold: float = SERIES) -> list[Pair]:
 
 
 def same_paintings(
-    root: Path, names: Sequence[str], features: NDArray, neighbours: int = 8, progress: bool = True
+    root: Path,
+    names: Sequence[str],
+    features: NDArray,
+    neighbours: int = 8,
+    cache: Path | None = None,
+    progress: bool = True,
 ) -> list[Pair]:
     """Pairs of files that show one painting by their local features, the surest first.
 
@@ -136,20 +142,27 @@ def same_paintings(
         names: N paths relative to it.
         features: (N, V, D) of :func:`turned_features`, which say which pictures are near.
         neighbours: of each picture.
+        cache: folder that keeps the pairs of these pictures; by default one in the user's cache.
     """
     upright = np.asarray(features)[:, 0]
     near, _ = nearest(upright, neighbours)
     pairs = sorted({(min(i, int(j)), max(i, int(j))) for i, row in enumerate(near) for j in row})
-    local = [
-        local_features(read_image(root / name))
-        for name in tqdm(names, desc="keypoints", unit="picture", disable=None if progress else True)
-    ]
-    found = []
-    for i, j in tqdm(pairs, desc="comparing", unit="pair", disable=None if progress else True):
-        keypoints = agreeing_keypoints(local[i], local[j])
-        if keypoints >= INLIERS:
-            found.append(Pair(i, j, float(upright[i] @ upright[j]), keypoints))
-    return sorted(found, key=lambda pair: (-pair.keypoints, pair.first, pair.second))
+
+    def compare() -> list[Pair]:
+        local = [
+            local_features(read_image(root / name))
+            for name in tqdm(names, desc="keypoints", unit="picture", disable=None if progress else True)
+        ]
+        found = []
+        for i, j in tqdm(pairs, desc="comparing", unit="pair", disable=None if progress else True):
+            keypoints = agreeing_keypoints(local[i], local[j])
+            if keypoints >= INLIERS:
+                found.append(Pair(i, j, float(upright[i] @ upright[j]), keypoints))
+        return sorted(found, key=lambda pair: (-pair.keypoints, pair.first, pair.second))
+
+    run = key("same-paintings", 1, pairs, pictures=[root / name for name in names])
+    kept = Cache(cache or user_cache("duplicates")).json(run, compare)
+    return [Pair(*pair) for pair in kept]
 
 
 def merge_groups(groups: ArrayLike, joined: Iterable[Sequence[int]]) -> NDArray[np.str_]:
@@ -194,7 +207,7 @@ def group_near_duplicates(
         raise ValueError(f"Expected features of {len(paintings)} pictures but got {len(features)}.")
     pairs = similar_pairs(features, threshold)
     if features.ndim == 3:
-        pairs += same_paintings(paintings.root, paintings.paths, features)
+        pairs += same_paintings(paintings.root, paintings.paths, features, cache=cache)
     groups = merge_groups(paintings.groups, [pair[:2] for pair in pairs])
     log.info(
         "%d pairs of near-duplicates: %d groups become %d.",

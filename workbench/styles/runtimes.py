@@ -15,7 +15,6 @@ import importlib
 import json
 import logging
 import os
-import tempfile
 import threading
 import weakref
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.core import extras
-from workbench.core.cache import digest
+from workbench.core.cache import digest, user_cache
 from workbench.core.devices import onnx_providers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.files import identity
@@ -149,7 +148,7 @@ def forget() -> None:
 def _cached(path: Path) -> Path:
     """Where the export of a ``.safetensors`` file is kept."""
     versions = {name: _version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
-    return cache_folder() / f"{path.stem}-{digest((path, path.with_suffix('.json'), versions))[:16]}.onnx"
+    return user_cache("onnx") / f"{path.stem}-{digest((path, path.with_suffix('.json'), versions))[:16]}.onnx"
 
 
 def _version(package: str) -> str:
@@ -157,17 +156,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def cache_folder() -> Path:
-    """The user's cache folder, or a temporary one where that cannot be written."""
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("painter-psychology-workbench", appauthor=False) / "onnx"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError as error:
-        log.debug("no cache folder: %s", error)
-    return Path(tempfile.mkdtemp(prefix="workbench-onnx-"))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.core.cache import user_cache
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.core.files import write_image, write_whole
 from workbench.data.atelier.factors import FACTORS, MOODS, votes
@@ -94,6 +95,11 @@ def write_atelier(
     return out
 
 
+def is_atelier(source: str | os.PathLike) -> bool:
+    """Whether ``source`` asks for painted pictures (``atelier:N``) and not for a folder."""
+    return str(source).split(":")[0] == NAME and not Path(source).is_dir()
+
+
 def open_dataset(
     source: str | os.PathLike, ratings: str | os.PathLike | None = None, n: int = 500, seed: int = 0
 ) -> Paintings:
@@ -110,13 +116,13 @@ def open_dataset(
     Raises:
         DatasetError: malformed ``atelier:N:SEED``, or see ``read_paintings``.
     """
-    name, *numbers = str(source).split(":")
-    if name != NAME or (not numbers and Path(source).is_dir()):
+    if not is_atelier(source):
         return read_paintings(source, ratings)
+    _, *numbers = str(source).split(":")
     if len(numbers) > 2 or not all(part.isdigit() for part in numbers):
         raise DatasetError(f"Expected atelier, atelier:N or atelier:N:SEED but got {source}. Correct it.")
     n, seed = (*map(int, numbers), *(n, seed)[len(numbers) :])
-    folder = _cache() / f"v{VERSION}-n{n}-seed{seed}"
+    folder = user_cache(NAME) / f"v{VERSION}-n{n}-seed{seed}"
     if not (folder / "ratings.csv").is_file():
         log.info("Painting %d pictures into %s", n, folder)
         try:
@@ -142,12 +148,6 @@ def read_mask(data: Paintings, index: int, kind: str = MASKS) -> NDArray[np.bool
             f"Expected the mask {path} but there is none. Only the atelier's pictures have masks."
         )
     return np.asarray(read_image(path).convert("L")) > 127
-
-
-def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("painter-psychology-workbench", appauthor=False) / NAME
 
 
 def _check(out, n, seed, painters, seal_cue, confound, strength) -> None:
