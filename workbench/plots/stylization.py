@@ -63,7 +63,7 @@ def costs(table, columns: Sequence[str] = tuple(COST_TITLES)) -> Figure:
         title, factor, unit, form = COST_TITLES[column]
         values = frame[column].to_numpy(float) * factor
         ax.hlines(places, np.nanmin(values) / 2, values, color=GRAY, linewidth=1)
-        for place, value in zip(places, values, strict=True):
+        for place, value in enumerate(values):
             if not np.isfinite(value):
                 continue
             ax.plot(value, place, linestyle="none", markersize=9, **_point(place))

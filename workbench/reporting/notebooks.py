@@ -116,7 +116,7 @@ def parameters_of(cells) -> dict[str, object]:
             return {
                 node.targets[0].id: ast.literal_eval(node.value)
                 for node in ast.parse(cell.source).body
-                if isinstance(node, ast.Assign)
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
             }
     return {}
 

@@ -151,7 +151,8 @@ def _gallery(report: Report, rows: pd.DataFrame, say) -> Block:
     entries = []
     for r in _tuples(rows):
         alt = f"{pretty(r.label)}, read as {pretty(r.answer)}: {r.path}"
-        entries.append(Shown([report.picture(r.path)], [alt], *say(r), r.path))
+        title, text = say(r)
+        entries.append(Shown([report.picture(r.path)], [alt], title, text, r.path))
     return blocks.gallery(entries)
 
 

@@ -42,14 +42,14 @@ class TopicRows:
     ) -> None:
         """A metric with its interval over painters, on the pictures that ``of`` (N,) chooses."""
         keep = np.ones(len(self.groups), bool) if of is None else of
-        arrays, groups = [np.asarray(a)[keep] for a in arrays], self.groups[keep]
+        chosen, groups = [np.asarray(a)[keep] for a in arrays], self.groups[keep]
         if len(np.unique(groups)) < 2:  # one painter: a value, but no spread
             self.number(
-                name, float(metric(*arrays)) if keep.any() else np.nan, other, int(keep.sum()), **more
+                name, float(metric(*chosen)) if keep.any() else np.nan, other, int(keep.sum()), **more
             )
             return
-        found = bootstrap(metric, *arrays, groups=groups, samples=self.samples, seed=self.seed)
-        self._add(name, other, *found, int(keep.sum()), more)
+        estimate, low, high = bootstrap(metric, *chosen, groups=groups, samples=self.samples, seed=self.seed)
+        self._add(name, other, estimate, low, high, int(keep.sum()), more)
 
     def _add(self, name, other, estimate, low, high, pictures, more) -> None:
         self.rows.append(
@@ -103,11 +103,11 @@ def _same_painter(labels: NDArray, groups: NDArray, num_classes: int) -> NDArray
 def sizes(ratings: Ratings, rows: TopicRows) -> None:
     """Short side in pixels and how long the format is: what a square crop loses."""
     data = ratings.data
-    size = []
+    found = []
     for path in data.paths:
         with Image.open(data.root / path) as image:  # the header: pixels were checked when the data was read
-            size.append(image.size)
-    size = np.array(size)
+            found.append(image.size)
+    size = np.array(found)
     short, aspect = size.min(1), size.max(1) / size.min(1)
     for q in (5, 50, 95):
         rows.number(f"short side, {q} % quantile", np.percentile(short, q))

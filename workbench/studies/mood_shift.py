@@ -17,6 +17,7 @@ import functools
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -302,7 +303,8 @@ class MoodShift(TableStudy):
             (before, described), (after, redescribed) = pictures.measured(), pictures.measured(style)
             reads = readers.held_out if subject == "paintings" else readers.others
             labels = data.labels if subject == "paintings" else None
-            readings, options = (reads(before), reads(after)), {"samples": self.samples, "seed": self.seed}
+            readings = reads(before), reads(after)
+            options: dict[str, Any] = {"samples": self.samples, "seed": self.seed}
             each = picture_rows(pictures, *readings, data.classes)
             details.add({"subject": subject, "style": style}, *each, seconds=0, stamp=False)
             return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,14 +91,14 @@ class Pooled(nn.Module):
 
 def mood_network(x: Tensor, labels: ArrayLike) -> Pooled:
     """All of EfficientNet-lite0, mean pooling, and a linear layer fitted to ``labels``, in eval mode."""
-    lite0 = models.create("lite0_classifier", pretrained=True)
+    lite0: Any = models.create("lite0_classifier", pretrained=True)
     trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks, lite0.conv_head, lite0.bn2)
     return fit_head(Pooled(trunk, lite0.num_features, len(set(np.asarray(labels)))), x, labels)
 
 
 def detail_network(x: Tensor, labels: ArrayLike, stages: int = 3) -> Pooled:
     """The first stages of EfficientNet-lite0, peak pooling, and a linear layer: it can see a small seal."""
-    lite0 = models.create("lite0_classifier", pretrained=True)
+    lite0: Any = models.create("lite0_classifier", pretrained=True)
     trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks[:stages])
     with torch.no_grad():
         features = trunk.eval()(x[:1]).shape[1]

@@ -78,10 +78,8 @@ def chosen(report: ReportRun, p: NDArray) -> list[int]:
     """Which pictures to explain: of every class the surest right answer, then the surest wrong ones."""
     data, top = report.data, p.argmax(1)
     order = np.argsort(-p.max(1), kind="stable")
-    right = [
-        next((int(i) for i in order if top[i] == c == data.labels[i]), None) for c in range(len(data.classes))
-    ]
-    right = [i for i in right if i is not None]
+    sure = [[int(i) for i in order if top[i] == c == data.labels[i]] for c in range(len(data.classes))]
+    right = [own[0] for own in sure if own]
     wrong = [int(i) for i in order if top[i] != data.labels[i]]
     half = max(1, report.study.explained // 2)
     kept = right[: max(half, report.study.explained - len(wrong))]
@@ -91,7 +89,8 @@ def chosen(report: ReportRun, p: NDArray) -> list[int]:
 def small(picture: Image.Image, side: int = SIDE) -> Image.Image:
     """A copy whose longer side is at most ``side`` pixels; the shorter keeps 16 at least."""
     scale = min(1.0, side / max(picture.size))
-    size = tuple(max(16, round(s * scale)) for s in picture.size)
+    width, height = (max(16, round(s * scale)) for s in picture.size)
+    size = width, height
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -218,7 +218,8 @@ def shipped(report: ReportRun) -> list:
     columns = [moods.index(c) for c in data.classes]
     table = torch.from_numpy(StatisticsFeatures.of(report.config).table32(data, report.estimator.cache))
     with torch.inference_mode():
-        logits = classifier.network.classifier(table.to(classifier.device)).cpu().double().numpy()
+        network: Any = classifier.network
+        logits = network.classifier(table.to(classifier.device)).cpu().double().numpy()
     p = apply_temperature(logits[:, columns], classifier.temperature)
     names = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss")
 

@@ -225,10 +225,12 @@ def costs_of(benchmark: str | Path | Mapping) -> dict[str, dict[str, float]]:
     :data:`COSTS`: parameters; 10⁹ multiply-accumulates, milliseconds and extra memory (10⁶ bytes) at 512²;
     images a second against AnimeGANv2's network; share of the machine's own convolution throughput.
     """
-    if not isinstance(benchmark, Mapping):
-        benchmark = json.loads(Path(benchmark).read_text(encoding="utf-8"))
+    if isinstance(benchmark, Mapping):
+        networks = benchmark["networks"]
+    else:
+        networks = json.loads(Path(benchmark).read_text(encoding="utf-8"))["networks"]
     table = {}
-    for row in benchmark["networks"]:
+    for row in networks:
         if row.get("runtime", "torch") != "torch":
             continue
         large = {

@@ -124,9 +124,11 @@ class WhatLayersSee(Study):
             for i, a in enumerate(names)
             for j, b in enumerate(names)
         ]
-        weights = {name: relevance(values, data.labels) for name, values in descriptors.items()}
-        rows += [{"part": "relevance", "characteristic": k, "score": v} for k, v in weights.items()]
-        weights |= {name: 1 / len(moods) for name in moods}  # all moods together count as one full descriptor
+        shares = {name: relevance(values, data.labels) for name, values in descriptors.items()}
+        rows += [{"part": "relevance", "characteristic": k, "score": v} for k, v in shares.items()]
+        weights = shares | {
+            name: 1 / len(moods) for name in moods
+        }  # all moods together count as one full descriptor
         gains = gains_over(tables["imagenet"], tables["random"])
         gains = {layer: row for layer, row in gains.items() if layer.startswith("block")}
         for place, block in enumerate(recommend(gains, weights, self.share), start=1):

@@ -24,7 +24,7 @@ from workbench import losses, models
 from workbench.core.pixels import to_tensor
 from workbench.drawing.teachers import TEACHERS
 from workbench.training.configs import DistilConfig, DistilledConfig
-from workbench.training.recipes.base import values, weigh
+from workbench.training.recipes.base import total, values, weigh
 from workbench.training.recipes.scenes import Batch, SceneRecipe
 from workbench.training.scene_data import drawings, regions
 from workbench.training.targets import Cost
@@ -67,7 +67,6 @@ class DistilledRecipe(SceneRecipe):
         )
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
-        assert batch.drawing is not None
         terms = self.distances_to_teacher(self.draw(batch.photo), batch.drawing)
         self.update_generator(*terms.values())
         return values(terms)
@@ -93,7 +92,6 @@ class Distil(DistilledRecipe):
         return nn.ModuleDict({"patches": patches})
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
-        assert batch.drawing is not None
         target, regions = batch.drawing, cast(Tensor, batch.regions)  # there with a weight for them
         drawing, config = self.draw(batch.photo), self.config
         terms = self.distances_to_teacher(drawing, target) | weigh(
@@ -134,7 +132,7 @@ class Distil(DistilledRecipe):
             [to_tensor(np.asarray(p), self.device) for p in pair]
             for pair in zip(pictures, wanted, strict=True)
         )
-        return float(np.mean([sum(self.distances_to_teacher(*pair).values()).item() for pair in pairs]))
+        return float(np.mean([total(self.distances_to_teacher(*pair).values()).item() for pair in pairs]))
 
     def distances(self, pictures: list[Image.Image]) -> dict[str, float]:
         """Distance to the teacher's drawings of the validation photos, and of the photos themselves; KID to
