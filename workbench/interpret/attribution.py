@@ -68,7 +68,7 @@ def check_request(network: nn.Module, x: Tensor, target: int | Tensor) -> None:
         raise AttributionError(f"Expected `x` of shape (B, 3, H, W) but got {tuple(x.shape)}.")
     if isinstance(target, Tensor) and target.shape != x.shape[:1]:
         raise AttributionError(
-            f"Expected one class or one a picture ({len(x)}) as `target` but got {tuple(target.shape)}."
+            f"Expected one class or one per picture ({len(x)}) as `target` but got {tuple(target.shape)}."
         )
 
 

@@ -15,7 +15,7 @@ from workbench.plots.style import look, new_figure, reference_line, styled
 
 @styled
 def frame_strip(rows: Mapping[str, Sequence[NDArray[np.uint8]]], every: int = 3, count: int = 4) -> Figure:
-    """Every third frame, four frames, a row a method.
+    """Every third frame, four frames, a row per method.
 
     Args:
         rows: title -> frames (H, W, 3); a row shorter than that shows what it has.
@@ -90,7 +90,7 @@ def measure_bars(table, measure: str, title: str, reference: float | None = None
 
 @styled
 def spectra(table, clips: Sequence[str] | None = None) -> Figure:
-    """Power of the changes of a pixel's brightness by rate, a panel a clip and a line a method.
+    """Power of the changes of a pixel's brightness by rate, a panel per clip and a line per method.
 
     Args:
         table: rows (clip, method, measure, hertz, value) of which those of the measure "spectrum" are drawn.

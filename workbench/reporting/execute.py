@@ -144,7 +144,7 @@ def _parts(notebook: nbformat.NotebookNode) -> dict[str, tuple[int, str]]:
 
 @contextlib.contextmanager
 def _bar(parts: Mapping[str, tuple[int, str]], status: Path, name: str, progress: bool) -> Iterator:
-    """Two lines on a terminal (the part, and how far it is), one line a part in a log.
+    """Two lines on a terminal (the part, and how far it is), one line per part in a log.
 
     Gives a function to call with the id of the cell that starts.
     """

@@ -145,7 +145,7 @@ def answer_of(markdown: str) -> str:
 
 
 def overview(results: str | Path | None = None) -> list[dict[str, str]]:
-    """One row a notebook: what it asks, what it found, and how long the measured run took.
+    """One row per notebook: what it asks, what it found, and how long the measured run took.
 
     Args:
         results: folder of the committed tables, whose ``seconds`` are added up; by default the checkout's,

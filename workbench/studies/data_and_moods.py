@@ -90,7 +90,7 @@ def counts(ratings: Ratings, rows: TopicRows) -> None:
 
 
 def _same_painter(labels: NDArray, groups: NDArray, num_classes: int) -> NDArray:
-    """(N,) chance that the commonest mood of the painter's *other* pictures is the label (ties share it)."""
+    """(N,) chance that the most frequent mood of a painter's *other* pictures is the label; ties share it."""
     codes = np.unique(groups, return_inverse=True)[1]
     hot = np.eye(num_classes)[labels]
     table = np.zeros((codes.max() + 1, num_classes))

@@ -281,7 +281,7 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
     """What measures a finished training in ``out``; see :class:`StylizerTraining`."""
     large = [i for i, p in enumerate(data.test.values()) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
     photos = {name: p for i, (name, p) in enumerate(data.test.items()) if i in large}
-    ruler = cache(lambda: stylizers.Ruler(_large(data.style)))
+    evaluator = cache(lambda: stylizers.Evaluator(_large(data.style)))
     judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1"))
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
@@ -293,12 +293,12 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
 
     def one(group: str, variant: str, seed: int) -> dict[str, float]:
         if variant == SELF:
-            return stylizers.against_itself(ruler())
+            return stylizers.against_itself(evaluator())
         shown = drawings(group, variant, seed)
         by_photo = {photo.tobytes(): drawing for photo, drawing in zip(photos.values(), shown, strict=True)}
         done = out / _folder(group, variant, seed) / _DONE
         cost = json.loads(done.read_text()) if done.is_file() else {}
-        row = stylizers.stylizer_row(ruler(), photos, lambda photo: by_photo[photo.tobytes()])
+        row = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
         value = judge().kid([Image.fromarray(d) for d in shown])
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]

@@ -126,12 +126,10 @@ class WhatLayersSee(Study):
         ]
         shares = {name: relevance(values, data.labels) for name, values in descriptors.items()}
         rows += [{"part": "relevance", "characteristic": k, "score": v} for k, v in shares.items()]
-        weights = shares | {
-            name: 1 / len(moods) for name in moods
-        }  # all moods together count as one full descriptor
+        worth = shares | dict.fromkeys(moods, 1 / len(moods))  # all moods together count as one descriptor
         gains = gains_over(tables["imagenet"], tables["random"])
         gains = {layer: row for layer, row in gains.items() if layer.startswith("block")}
-        for place, block in enumerate(recommend(gains, weights, self.share), start=1):
+        for place, block in enumerate(recommend(gains, worth, self.share), start=1):
             rows.append({"part": "recommendation", "layer": block, "score": float(place)})
         return rows
 
@@ -212,7 +210,7 @@ def score_row(validation: Validation, split_seed: int) -> dict:
 
 
 def comparison_rows(table: Sequence[Mapping], choice: str) -> list[dict]:
-    """Rows of part comparison, one a score."""
+    """Rows of part comparison, one per score."""
     names = ("low", "high", "difference", "difference_low", "difference_high", "p", "p_holm")
     return [
         {"part": "comparison", "measure": row["metric"], "score": row["estimate"]}

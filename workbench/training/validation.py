@@ -58,7 +58,7 @@ class StyleJudge:
 def contact_sheet(
     photos: Sequence[NDArray], drawings: Sequence[Image.Image], rows: int = 8, width: int = 432
 ) -> Image.Image:
-    """Photo and drawing side by side, two pairs a row, for up to ``2 · rows`` pairs spread over the set."""
+    """Photo and drawing side by side, two pairs per row, for up to ``2 · rows`` pairs spread over the set."""
     pairs = list(zip(photos, drawings, strict=True))
     pairs = pairs[:: max(1, len(pairs) // (2 * rows))][: 2 * rows]
     height = width * 2 // 3

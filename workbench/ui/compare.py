@@ -13,10 +13,10 @@ _SCORES = (("accuracy", "Right, of 100"), ("balanced_accuracy", "… each mood c
 
 
 def side_by_side(readings: Sequence[Reading], cards: Mapping[str, models.Card], chosen: str) -> str:
-    """A table with one row a model: its likeliest class for this painting, and its scores with intervals.
+    """A table with one row per model: its likeliest class for this painting, and its scores with intervals.
 
     Args:
-        readings: one a model, of the same painting.
+        readings: one per model, of the same painting.
         cards: the models' cards by name.
         chosen: name of the model whose reading is shown at length; its row is marked.
     """

@@ -1,7 +1,8 @@
 """Distillation: the generator learns the drawing of a drawn teacher, and nothing else.
 
-L1 to the teacher's drawing, in which pixels on and beside lines may count more, L1 between edge maps, and L1
-between the differences XX
+Terms, each with its weight: L1 to the teacher's drawing, in which pixels on and beside lines may count more;
+L1 between edge maps; L1 between the differences of neighbouring luma values; how far the difference from the
+teacher varies within the photo's regions; and a patch discriminator that sees the luma of photo and drawing.
 The best weights are those whose drawings of the validation photos are nearest to the teacher's by the same
 sum.
 """
