@@ -33,8 +33,10 @@ def data_atelier(
     """
     from workbench.data.atelier import write_atelier
 
-    options = {"seal_cue": seal_cue, "confound": confound, "strength": strength}
-    typer.echo(str(write_atelier(out, n, seed, size, painters, **options)))
+    made = write_atelier(
+        out, n, seed, size, painters, seal_cue=seal_cue, confound=confound, strength=strength
+    )
+    typer.echo(str(made))
 
 
 @data.command("check")

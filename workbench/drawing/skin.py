@@ -15,7 +15,7 @@ _ALIKE = 18.0  # Lab distance within which a drawn colour counts as the cheeks' 
 
 def to_lab(rgb: NDArray) -> NDArray[np.float32]:
     """RGB (H, W, 3) in [0, 255] to CIELAB."""
-    return cv2.cvtColor(np.asarray(rgb, np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(cv2.cvtColor(np.asarray(rgb, np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def keep_tone(

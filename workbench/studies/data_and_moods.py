@@ -131,7 +131,7 @@ def agreement_of_raters(ratings: Ratings, rows: TopicRows) -> None:
     )
     rows.interval("pictures whose label has the most votes", weighted_mean, at_label >= shares.max(1) - 1e-9)
     rows.interval("entropy of the votes (nats)", weighted_mean, agreement.vote_entropy(shares))
-    if ratings.counts is None:
+    if ratings.counts is None or ratings.raters is None:
         return
     n = ratings.counts
     rows.number("raters a picture", ratings.raters)
@@ -171,6 +171,7 @@ def ceiling(ratings: Ratings, rows: TopicRows) -> None:
         rows.interval(
             "best predictor, against the label", weighted_mean, hits, other=mood, of=data.labels == c
         )
+    assert data.votes is not None  # as there are counts
     clear = data.votes.max(1) >= CLEAR
     rows.interval(
         "best predictor, half of the votes or more", weighted_mean, hits, other="accuracy", of=clear

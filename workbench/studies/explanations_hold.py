@@ -134,8 +134,10 @@ class _Cases:
 
     def seal(self) -> Judged:
         train = painted(self.plan.training, self.plan.size, sealed=True)
-        network = detail_network(train.x, train.seals)
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
+        assert train.seals is not None
+        assert test.seals is not None
+        network = detail_network(train.x, train.seals)
         bare = painted(self.plan.painted, self.plan.size, _TEST, sealed=True, stamped=False)
         found = predictions(network, test.x)
         values = list(judgements(network, test.x, found, test.masks, self.plan.settings))

@@ -95,8 +95,8 @@ class Collection:
                 "descriptors": np.array(list(describe(image).values())),
             }
 
-        settings = (style, weights_of(style), self.config.variants, self.config.size, self.config.eval_crops)
-        settings += (list(DESCRIPTORS),)
+        measured = self.config.variants, self.config.size, self.config.eval_crops, list(DESCRIPTORS)
+        settings = style, weights_of(style), *measured
         found = [
             self.kept.arrays(key("redrawn", 1, settings, picture=self.files[i]), functools.partial(of, i))
             for i in tqdm(range(len(self)), desc=style or self.name, unit="picture", disable=None)

@@ -53,7 +53,7 @@ def painted(n: int, size: int, first: int = 0, sealed: bool = False, stamped: bo
         mood, kind = i % len(MOODS), (i // len(MOODS)) % len(kinds)
         picture = paint(MOODS[mood], first + i, seal=kinds[kind] if sealed and stamped else None)
         parts.append(views(picture.image))
-        mask = picture.seal_mask if sealed and stamped else picture.mask
+        mask = picture.mask if picture.seal_mask is None else picture.seal_mask
         masks.append(np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST)))
         moods.append(mood)
         seals.append(kind)
