@@ -397,3 +397,29 @@ def test_a_private_name_is_seen_however_it_is_used(tmp_path):
         assert privates_used(tmp_path / "a.py") == {"_x"}
     (tmp_path / "a.py").write_text("class A:\n    _x = 1\n    def f(self):\n        return self._y\nA._x")
     assert not privates_used(tmp_path / "a.py")
+
+
+ONE_PLACE = {  # what must not be written a second time, and where it is
+    r"felzenszwalb\(": "core/pixels.py",
+    r"\.299\b|\.587\b": "core/pixels.py",
+    r"user_cache_path\(|user_cache_dir\(": "core/cache.py",
+    r"NamedTemporaryFile\(": "core/files.py",
+    r"IndexFlat": "data/neighbours.py",
+    r"hashlib\.file_digest\(": "core/files.py",
+}
+
+
+@pytest.mark.parametrize("pattern", ONE_PLACE)
+def test_it_stands_in_one_place(pattern):
+    found = {str(p.relative_to(PACKAGE)) for p in FILES if re.search(pattern, p.read_text(encoding="utf-8"))}
+    assert found <= {ONE_PLACE[pattern]}
+
+
+def test_a_tab_imports_nothing_from_another():
+    tabs = {"read", "redraw", "video"}
+    for tab in tabs:
+        others = {f"workbench.ui.{other}" for other in tabs - {tab}}
+        taken = {
+            m for m in imports(PACKAGE / "ui" / f"{tab}.py") if m in others or m.rpartition(".")[0] in others
+        }
+        assert not taken

@@ -12,6 +12,7 @@ import time
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import numpy as np
@@ -547,8 +548,7 @@ def test_the_rows_of_the_table_have_their_types(full, tmp_path):
     assert report.rows(report_rows.Side)["least_px"].tolist() == [64, 64]
 
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     word: str
     number: int
     share: float

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -18,8 +17,7 @@ PROBLEM, NOTE = "problem", "note"  # topics of remarks: what would spoil a train
 LEFT_OUT, MAY_KNOW = "shipped left out", "shipped may know"  # why the shipped classifier was not asked, …
 
 
-@dataclasses.dataclass(frozen=True)
-class Collection:
+class Collection(NamedTuple):
     """The folder as a whole; one row."""
 
     name: str
@@ -39,8 +37,7 @@ class Collection:
     small_pictures: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Class:
+class Class(NamedTuple):
     """A class of the folder."""
 
     label: str
@@ -48,8 +45,7 @@ class Class:
     groups: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Side:
+class Side(NamedTuple):
     """Width or height of the pictures."""
 
     side: str
@@ -58,16 +54,14 @@ class Side:
     most_px: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Remark:
+class Remark(NamedTuple):
     """A sentence about the folder or about a part."""
 
     topic: str  # one of the topics above
     text: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """A score of a classifier over all pictures."""
 
     model: str
@@ -77,8 +71,7 @@ class Score:
     high: float = float("nan")
 
 
-@dataclasses.dataclass(frozen=True)
-class Gain:
+class Gain(NamedTuple):
     """The paired difference of two classifiers' scores."""
 
     model: str
@@ -89,8 +82,7 @@ class Gain:
     difference_high: float
 
 
-@dataclasses.dataclass(frozen=True)
-class ClassScore:
+class ClassScore(NamedTuple):
     """Precision or recall of a class."""
 
     label: str
@@ -100,8 +92,7 @@ class ClassScore:
     high: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Confusion:
+class Confusion(NamedTuple):
     """How many pictures of a class were given an answer."""
 
     label: str
@@ -109,8 +100,7 @@ class Confusion:
     pictures: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """The answer for a picture, from classifiers that were not trained on it."""
 
     path: str
@@ -120,8 +110,7 @@ class Answer:
     p_label: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Bin:
+class Bin(NamedTuple):
     """A bin of the reliability diagram."""
 
     bin_from: float
@@ -131,8 +120,7 @@ class Bin:
     share_right: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Suspect:
+class Suspect(NamedTuple):
     """A picture whose label may be wrong; the votes are shares of the raters, nan without votes."""
 
     path: str
@@ -144,8 +132,7 @@ class Suspect:
     votes_label: float = float("nan")
 
 
-@dataclasses.dataclass(frozen=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """Mean of a descriptor of expression in a class."""
 
     descriptor: str
@@ -157,8 +144,7 @@ class Descriptor:
     pictures: int
 
 
-@dataclasses.dataclass(frozen=True)
-class HeatMap:
+class HeatMap(NamedTuple):
     """A picture with a heat map of what spoke for the answer."""
 
     path: str
@@ -168,16 +154,14 @@ class HeatMap:
     file: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How far the heat maps can be trusted; one row."""
 
     pictures: int
     text: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Faithfulness:
+class Faithfulness(NamedTuple):
     """A measure of heat maps on this folder's classifier."""
 
     method: str
@@ -187,8 +171,7 @@ class Faithfulness:
     high: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Drawing:
+class Drawing(NamedTuple):
     """A picture that was redrawn."""
 
     path: str
@@ -198,16 +181,14 @@ class Drawing:
     file: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Redrawn:
+class Redrawn(NamedTuple):
     """The pictures that were classified before and after they were redrawn; one row."""
 
     pictures: int
     groups: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Changed:
+class Changed(NamedTuple):
     """Share of them with another answer afterwards; one row, and none if all are of one group."""
 
     estimate: float
@@ -215,8 +196,7 @@ class Changed:
     high: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Shift:
+class Shift(NamedTuple):
     """How redrawing changes the mean probability of a class."""
 
     label: str
@@ -225,8 +205,7 @@ class Shift:
     high: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """How many pictures had one answer before and another after redrawing."""
 
     before: str
@@ -236,7 +215,7 @@ class Move:
 
 def to_rows(items: Iterable[Any]) -> list[dict[str, Any]]:
     """Rows of the table: the fields of each item beside its kind."""
-    return [{KIND: type(item).__name__, **dataclasses.asdict(item)} for item in items]
+    return [{KIND: type(item).__name__, **item._asdict()} for item in items]
 
 
 def of_kind(kind: type, rows: Iterable[Mapping[str, str]]) -> pd.DataFrame:
