@@ -129,7 +129,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV; none if there is no such file."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return [{k: unguarded(text or "") for k, text in row.items()} for row in csv.DictReader(file)]
 
 

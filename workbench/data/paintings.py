@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from workbench.core.cells import unguarded
 from workbench.core.errors import DatasetError, ImageError
 from workbench.data import painters
 from workbench.data.images import list_images, read_image
@@ -181,7 +182,7 @@ def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            rows = [{k: unguarded(v) if isinstance(v, str) else v for k, v in r.items()} for r in reader]
             columns = list(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(

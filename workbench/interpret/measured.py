@@ -7,21 +7,18 @@ means over many pictures, no values of single ones.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Iterable
 from pathlib import Path
+
+from workbench.core.runs import read_rows
 
 FOLDER = Path(__file__).resolve().parent / "measured"
 
 
 @functools.cache
 def _table(name: str, folder: Path) -> tuple[dict[str, str], ...]:
-    path = folder / f"{name}.csv"
-    if not path.is_file():
-        return ()
-    with path.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
+    return tuple(read_rows(folder / f"{name}.csv"))
 
 
 def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:

@@ -8,7 +8,6 @@ Beside the table lies ``measures_dictionary.csv`` with the definition, unit, ran
 from __future__ import annotations
 
 import concurrent.futures
-import csv
 import dataclasses
 import functools
 import multiprocessing
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError, WorkbenchError
+from workbench.core.runs import read_rows
 from workbench.core.tables import check_table, write_table
 from workbench.data.images import list_images, read_image
 from workbench.interpret.descriptors import describe
@@ -143,13 +143,9 @@ def _measure_file(root: Path, cache: Cache | None, name: str) -> dict[str, float
 
 def _labels(root: Path) -> dict[str, tuple[str, str]]:
     """(label, group) by path, from the folder's table; empty without one."""
-    table = root / "ratings.csv"
-    if not table.is_file():
-        return {}
     from workbench.data.paintings import GROUP_COLUMNS
 
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(table := root / "ratings.csv")
     if rows and "path" not in rows[0]:
         raise DatasetError(f"Expected a column path in {table.name} but it has: {', '.join(rows[0])}.")
     group = next((name for name in GROUP_COLUMNS if rows and name in rows[0]), "")

@@ -7,12 +7,11 @@ pictures and a ``ratings.csv`` with the groups that were found. The pictures the
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 
 from workbench.core.errors import WorkbenchError
-from workbench.core.runs import write_rows
+from workbench.core.runs import read_rows, write_rows
 from workbench.data.atelier import is_atelier
 from workbench.data.paintings import GROUP_COLUMNS, Paintings
 
@@ -46,7 +45,8 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
         link.symlink_to(data.root.resolve(), target_is_directory=True)
     except OSError as error:
         raise WorkbenchError(f"{link} cannot be made ({error.strerror}). Choose another --work.") from error
-    known = _rows(Path(ratings) if ratings else data.root / "ratings.csv")
+    table = Path(ratings) if ratings else data.root / "ratings.csv"
+    known = {row["path"]: row for row in read_rows(table)}
     rows = []
     for path, label, group in zip(data.paths, data.labels, data.groups, strict=True):
         kept = {k: v for k, v in known.get(path, {}).items() if k not in ("path", "label", *GROUP_COLUMNS)}
@@ -57,10 +57,3 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
         )
     write_rows(rows, target / "ratings.csv")
     return target
-
-
-def _rows(table: Path) -> dict[str, dict[str, str]]:
-    if not table.is_file():
-        return {}
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        return {row["path"]: row for row in csv.DictReader(file)}

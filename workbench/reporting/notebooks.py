@@ -7,7 +7,6 @@ In a checkout they lie in ``notebooks/`` beside the package; a wheel carries the
 from __future__ import annotations
 
 import ast
-import csv
 import dataclasses
 import re
 from importlib import metadata
@@ -17,6 +16,7 @@ import nbformat
 
 import workbench
 from workbench.core.errors import UnknownNameError, WorkbenchError
+from workbench.core.runs import read_rows
 
 DISTRIBUTION = "painter-psychology-workbench"
 FULL = "full"  # the whole study of a folder
@@ -173,11 +173,10 @@ def _seconds(notebook: Notebook, results: Path) -> float | None:
     named = set(re.findall(r"reports/results/(\w+\.csv)", notebook.path.read_text(encoding="utf-8")))
     runs: dict[tuple, float] = {}
     for name in sorted(named & {p.name for p in results.glob("*.csv")}):
-        with (results / name).open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get("seconds"):  # the rows of one run all bear its seconds
-                    key = [name, row["seconds"], *(v for k, v in row.items() if k in _KEYS)]
-                    runs[tuple(key)] = float(row["seconds"])
+        for row in read_rows(results / name):
+            if row.get("seconds"):  # the rows of one run all bear its seconds
+                key = [name, row["seconds"], *(v for k, v in row.items() if k in _KEYS)]
+                runs[tuple(key)] = float(row["seconds"])
     return sum(runs.values()) if runs else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError
+from workbench.core.runs import read_rows
 from workbench.data.paintings import VOTES, Paintings
 from workbench.metrics import agreement
+from workbench.studies.study import collection_name
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,7 @@ def read_ratings(source: str, ratings: str | Path | None = None) -> Ratings:
 
     data = open_dataset(source, ratings)
     table = Path(ratings) if ratings else data.root / "ratings.csv"
-    rows = {}
-    if table.is_file():
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = {row["path"]: row for row in csv.DictReader(file)}
+    rows = {row["path"]: row for row in read_rows(table)}
     own = [rows.get(path, {}) for path in data.paths]
     counts = raters = None
     if data.votes is not None:
@@ -54,8 +52,7 @@ def read_ratings(source: str, ratings: str | Path | None = None) -> Ratings:
         else:
             counts = agreement.vote_counts(shares, raters)
     feelings = {f: _numbers(own, [f], table)[:, 0] for f in FEELINGS if own and f in own[0]}
-    name = str(source).split(":")[0] if str(source).startswith("atelier") else Path(source).name
-    return Ratings(name, data, counts, raters, feelings)
+    return Ratings(collection_name(source), data, counts, raters, feelings)
 
 
 def _numbers(rows: Sequence[dict], columns: Sequence[str], table: Path) -> NDArray:

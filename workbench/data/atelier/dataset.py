@@ -6,8 +6,6 @@ that a classifier might learn: a seal that predicts the mood, and painters or pa
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import os
@@ -23,6 +21,7 @@ from tqdm import tqdm
 from workbench.core.cache import user_cache
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.core.files import write_image, write_whole
+from workbench.core.runs import write_rows
 from workbench.data.atelier.factors import FACTORS, MOODS, votes
 from workbench.data.atelier.painting import PAINTERS, AtelierPainting, paint
 from workbench.data.atelier.paper import PAPERS, SEALS
@@ -81,7 +80,7 @@ def write_atelier(
         rows = []
         for i in tqdm(range(n), desc="painting", unit="picture", disable=None):
             rows.append(_write_one(part, i, settings))
-        write_whole(_table(rows), part / "ratings.csv")
+        write_rows(rows, part / "ratings.csv")
         write_whole((json.dumps(settings, indent=2) + "\n").encode(), part / "atelier.json")
         if out.is_dir():
             out.rmdir()
@@ -192,11 +191,3 @@ def _write_one(folder: Path, i: int, settings: dict) -> dict:
     row |= {"motif": done.motif, "paper": done.paper, "seal": shape, "picture_seed": picture_seed}
     row |= {name: f"{done.factors[name]:.4f}" for name in FACTORS}
     return row | {name: f"{value:.4f}" for name, value in done.measures.items()}
-
-
-def _table(rows: list[dict]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
