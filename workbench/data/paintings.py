@@ -121,7 +121,7 @@ def read_paintings(
     found = listing.paintings
     if listing.loose:
         raise DatasetError(
-            f"Expected one sub-folder a class in {root} but {len(listing.loose)} pictures lie beside them, "
+            f"Expected one sub-folder per class in {root} but {len(listing.loose)} pictures lie beside them, "
             f"e.g. {listing.loose[0]}. Move them into the folder of their class."
         )
     if listing.empty:
