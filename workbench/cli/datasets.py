@@ -41,7 +41,7 @@ def data_atelier(
 
 @data.command("check")
 def data_check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder a class, or with a table.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder per class, or with a table.")],
     ratings: Annotated[
         Path | None,
         typer.Option(help="CSV: path, label, painter, votes_CLASS …; ratings.csv in DIR if there."),
