@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     stopping = Stopping()
     with contextlib.ExitStack() as stack:
         try:
-            platform = _platform(stack, options.host)
+            platform = platform_at_home(stack, options.host)
             names = (
                 [os.environ["SPACE_HOST"]] if "SPACE_HOST" in os.environ else []
             )  # of a Hugging Face Space
@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
         stopping.wait(page)
 
 
-def _platform(stack: contextlib.ExitStack, host: str) -> Platform | None:
+def platform_at_home(stack: contextlib.ExitStack, host: str) -> Platform | None:
     """The platform on this user's data folder, so that jobs outlive the server.
 
     On a page that only this computer can reach, whatever is drawn belongs to one owner, in every browser.

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from workbench.classify.reading import Classifier, Reading
+from workbench.classify.classifier import Classifier, Reading
 from workbench.data.images import read_image
 from workbench.styles.stylize import DEFAULT_STYLE, stylize
 from workbench.ui.examples import examples, paintings

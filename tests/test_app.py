@@ -20,7 +20,7 @@ from browsing import chromium
 from PIL import Image
 
 from workbench import models
-from workbench.classify import reading as classify
+from workbench.classify import classifier as classify
 from workbench.core.errors import WorkbenchError
 from workbench.core.pixels import LUMA
 from workbench.data.images import read_image

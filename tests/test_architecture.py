@@ -153,6 +153,7 @@ LAYERS = {
     "data": "ratings",
     "interpret": "collection",
     "plots": "report",
+    "studies": "report",
     "reporting": "report",
     "service": "app",
     "rating": "app",
@@ -253,15 +254,20 @@ def test_an_extra_that_is_required_names_what_it_lacks(monkeypatch):
     assert module.missing(ImportError("no name")) is None
 
 
-TYPED = {
+TYPED = {  # clean for good; mypy runs in `make lint`
     "core",
     "losses",
     "metrics",
     "models",
     "data",
+    "drawing",
+    "interpret",
+    "plots",
     "styles",
     "classify",
-}  # clean for good; mypy runs in `make lint`
+    "studies",
+    "reporting",
+}
 
 
 def type_check():
@@ -350,3 +356,72 @@ def test_nothing_depends_on_where_it_was_written():
         ):
             text = path.read_text(encoding="utf-8")
             assert not [h for h in hosts if h in text], f"{name} names a registry host"
+
+
+OPEN_DESPITE_THEIR_NAME = {  # of Python, numpy, torch, gradio and IPython
+    "_asdict", "_exit", "_fields", "_replace", "_forward_hooks", "_backward_hooks",
+    "_repr_html_", "_repr_png_",
+}  # fmt: skip
+
+
+def privates_used(path: Path) -> set[str]:
+    """Private names of others that a file imports, reads or replaces."""
+    tree, own, found = ast.parse(path.read_text(encoding="utf-8")), set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            own.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            (own if node.value.id in ("self", "cls") else found).add(node.attr)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("setattr", "setitem"):
+            found |= {a.value for a in node.args[1:2] if isinstance(a, ast.Constant)}
+    return {n for n in found - own - OPEN_DESPITE_THEIR_NAME if re.match(r"_[a-z]", str(n))}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("*.py")), ids=lambda path: path.stem)
+def test_tests_bind_public_behaviour(path):
+    assert not privates_used(path)
+
+
+def test_a_private_name_is_seen_however_it_is_used(tmp_path):
+    for line in (
+        "from workbench.core import _x",
+        "workbench.core._x",
+        "f()._x(1)",
+        "monkeypatch.setattr(core, '_x', 1)",
+    ):
+        (tmp_path / "a.py").write_text(line)
+        assert privates_used(tmp_path / "a.py") == {"_x"}
+    (tmp_path / "a.py").write_text("class A:\n    _x = 1\n    def f(self):\n        return self._y\nA._x")
+    assert not privates_used(tmp_path / "a.py")
+
+
+ONE_PLACE = {  # what must not be written a second time, and where it is
+    r"felzenszwalb\(": "core/pixels.py",
+    r"\.299\b|\.587\b": "core/pixels.py",
+    r"user_cache_path\(|user_cache_dir\(": "core/cache.py",
+    r"NamedTemporaryFile\(": "core/files.py",
+    r"IndexFlat": "data/neighbours.py",
+    r"hashlib\.file_digest\(": "core/files.py",
+}
+
+
+@pytest.mark.parametrize("pattern", ONE_PLACE)
+def test_it_stands_in_one_place(pattern):
+    found = {str(p.relative_to(PACKAGE)) for p in FILES if re.search(pattern, p.read_text(encoding="utf-8"))}
+    assert found <= {ONE_PLACE[pattern]}
+
+
+def test_a_tab_imports_nothing_from_another():
+    tabs = {"read", "redraw", "video"}
+    for tab in tabs:
+        others = {f"workbench.ui.{other}" for other in tabs - {tab}}
+        taken = {
+            m for m in imports(PACKAGE / "ui" / f"{tab}.py") if m in others or m.rpartition(".")[0] in others
+        }
+        assert not taken

@@ -339,10 +339,10 @@ def test_what_cannot_be_written_is_refused(tmp_path):
 
 
 def test_open_dataset_paints_once(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(dataset, "_cache", lambda: tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     data = open_dataset("atelier:10:3")
     assert len(data) == 10
-    assert [p.name for p in tmp_path.iterdir()] == [f"v{dataset.VERSION}-n10-seed3"]
+    assert [p.name for p in tmp_path.glob("*/*/*")] == [f"v{dataset.VERSION}-n10-seed3"]
     monkeypatch.setattr(dataset, "write_atelier", None)  # a second painting would fail
     assert open_dataset("atelier:10:3").paths == data.paths
     assert open_dataset("atelier", n=10, seed=3).paths == data.paths
@@ -364,7 +364,7 @@ def test_masks_are_asked_of_the_atelier_only(tmp_path):
 
 def test_the_motif_tells_less_of_the_mood_than_the_expression():
     """Cross-validated with painters kept apart, on the drawn factors and motifs of 400 pictures."""
-    from workbench.data.atelier.painting import _choose
+    from workbench.data.atelier.painting import choose_motif
 
     moods, motifs, factors, painters = [], [], [], []
     for i in range(400):
@@ -372,7 +372,7 @@ def test_the_motif_tells_less_of_the_mood_than_the_expression():
         who = hand(i % 24, len(MOTIFS))
         moods.append(MOODS[i % 5])
         factors.append(list(draw_factors(moods[-1], who.shift, rng).values()))
-        motifs.append([_choose(moods[-1], who, rng)])
+        motifs.append([choose_motif(moods[-1], who, rng)])
         painters.append(i % 24)
     folds = GroupKFold(5)
     onehot = OneHotEncoder(sparse_output=False).fit_transform(motifs)

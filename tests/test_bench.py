@@ -83,7 +83,7 @@ def test_ratio_is_the_median_over_rounds_of_the_reference_by_the_network(monkeyp
             rows.append(bench.Row(name, 1, "default", {16: 2.0}, {16: seconds}, {}, {}))
         return rows, 10.0
 
-    monkeypatch.setattr(bench, "_measure", measure)
+    monkeypatch.setattr(bench, "measure_rounds", measure)
     result = bench.bench_stylizers(["whitebox"], sizes=(16,), rounds=3, memory=False)
     assert result["networks"][0]["ratio"][16] == 4.0  # of 8, 4 and 2
     assert result["networks"][0]["share"][16] == pytest.approx(2.0 / 2.0 / 10.0)
@@ -99,7 +99,7 @@ class Wide(nn.Module):
         return x.expand(40, *x.shape[1:]).clone()  # 40 × 3 × 512² × 4 bytes = 126 MB
 
 bench.build = lambda name: Wide()
-print(bench._extra_memory("wide", 512, "channels_last", 1))
+print(bench.extra_memory("wide", 512, "channels_last", 1))
 """  # in a process of its own, as it is used: other threads would give memory back meanwhile
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert float(done.stdout) == pytest.approx(126, rel=0.2)

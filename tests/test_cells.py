@@ -5,8 +5,7 @@ import csv
 import pytest
 
 from workbench.core.cells import guarded, unguarded
-from workbench.core.provenance import write_rows
-from workbench.core.runs import Runs
+from workbench.core.runs import Runs, write_rows
 
 FORMULAS = ['=HYPERLINK("http://evil.example","x")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1"]
 HARMLESS = [

@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data as pictures
 
 from workbench import models
-from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier, Reading, _moderate, classifiers
+from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier, Reading, classifiers
 from workbench.core.errors import ImageError, UnknownNameError, WeightsError, WorkbenchError
 
 
@@ -127,14 +127,37 @@ def test_progress_of_a_slow_method():
     assert len(seen) == count  # nobody listens any more
 
 
+class Seen(Exception):
+    """The shape of the first batch that a network is given."""
+
+
+@pytest.fixture
+def first_batch(classifier):
+    def stop(network, arguments):
+        raise Seen(tuple(arguments[0].shape[-2:]))
+
+    handle = classifier.network.register_forward_pre_hook(stop)
+    yield
+    handle.remove()
+
+
 @pytest.mark.parametrize(
     ("size", "expected"), [((451, 300), 48_000), ((3000, 100), 50_000), ((300, 300), 50_000)]
 )
-def test_costly_methods_see_a_moderate_picture(size, expected):
-    shown = _moderate(Image.new("RGB", size), 224, 224 * 224)
-    assert expected * 0.9 < shown.width * shown.height <= 224 * 224 * 1.02
-    assert min(shown.size) <= 224
-    assert _moderate(Image.new("RGB", (448, 224)), 224).size == (448, 224)  # one pass: its full scale
+@pytest.mark.usefixtures("first_batch")
+def test_costly_methods_see_a_moderate_picture(classifier, size, expected):
+    with pytest.raises(Seen) as seen:
+        classifier.explain(Image.new("RGB", size), "serenity", "integrated_gradients")
+    height, width = seen.value.args[0]
+    assert expected * 0.9 < width * height <= 224 * 224 * 1.02
+    assert min(width, height) <= 224
+
+
+@pytest.mark.usefixtures("first_batch")
+def test_a_method_of_one_pass_sees_the_picture_at_the_scale_of_the_crops(classifier):
+    with pytest.raises(Seen) as seen:
+        classifier.explain(Image.new("RGB", (448, 224)), "serenity")
+    assert seen.value.args[0] == (224, 448)
 
 
 def test_unknown_names(classifier, cat):

@@ -347,7 +347,7 @@ def test_a_failed_write_leaves_the_old_file(run, tmp_path, monkeypatch):
 def classifier(monkeypatch):
     """A stand-in with the real classifier's interface that reads the mean brightness."""
 
-    from workbench.classify.readings import Reading
+    from workbench.classify.results import Reading
 
     class Classifier:
         @classmethod
@@ -364,11 +364,11 @@ def classifier(monkeypatch):
             return [self.classify(image) for image in images]
 
     stand_in = types.SimpleNamespace(DEFAULT_CLASSIFIER="mood", Classifier=Classifier)
-    import workbench.classify.reading  # noqa: F401  # or it would keep the name of below for good
+    import workbench.classify.classifier  # noqa: F401  # or it would keep the name of below for good
 
-    monkeypatch.setattr("workbench.classify.readings.DEFAULT_CLASSIFIER", "mood")
-    monkeypatch.setattr("workbench.classify.reading", stand_in, raising=False)
-    monkeypatch.setitem(sys.modules, "workbench.classify.reading", stand_in)
+    monkeypatch.setattr("workbench.classify.results.DEFAULT_CLASSIFIER", "mood")
+    monkeypatch.setattr("workbench.classify.classifier", stand_in, raising=False)
+    monkeypatch.setitem(sys.modules, "workbench.classify.classifier", stand_in)
 
 
 def test_classify_a_file(run, tmp_path, classifier):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from workbench import models
-from workbench.classify.reading import Reading, classifiers
+from workbench.classify.classifier import Reading, classifiers
 from workbench.data.atelier import paint
 from workbench.service.engines.worker import Context
 from workbench.service.picture_tasks import measure_picture

@@ -401,13 +401,13 @@ def test_a_digest_of_a_relative_path_is_its_files(tmp_path, monkeypatch):
 
 
 def test_a_read_only_home_has_a_cache_elsewhere(tmp_path, monkeypatch, caplog):
-    from workbench.core.files import user_cache
+    from workbench.core.cache import user_cache
 
     (tmp_path / "file").write_text("no folder can be made below this")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = user_cache()
+    folder = user_cache("kind")
     (folder / "a").write_text("kept")
-    assert folder.parent == tmp_path
-    assert user_cache() == folder
+    assert folder.parent.parent == tmp_path
+    assert user_cache("kind") == folder
     assert "cannot be written" in caplog.text

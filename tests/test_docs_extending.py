@@ -1,5 +1,6 @@
 """What docs/extending.md shows is run: its files are imported under the names shown, its tests pass."""
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -23,8 +24,9 @@ FILES = {m[1]: b for b in BLOCKS if (m := re.match(r"# (\S+\.py)\n", b))}
 def extended(tmp_path, monkeypatch):
     """The package with the page's files in it, until the test is over."""
     monkeypatch.chdir(tmp_path)
-    for registry in (models.registry._registry, study.STUDIES):  # what registers itself goes afterwards
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    tried = contextlib.ExitStack()
+    for registry in (models.registry.ARCHITECTURES, study.STUDIES):  # what registers itself goes afterwards
+        tried.enter_context(registry.trying())
     modules = {}
     for name, source in FILES.items():
         file = tmp_path / name
@@ -35,7 +37,8 @@ def extended(tmp_path, monkeypatch):
         modules[name] = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, dotted, modules[name])
         spec.loader.exec_module(modules[name])
-    return modules
+    with tried:
+        yield modules
 
 
 def test_the_page_shows_one_of_each():

@@ -10,7 +10,8 @@ import workbench as wb
 from workbench.cli import main
 from workbench.core.errors import WeightsError
 from workbench.core.tables import read_table
-from workbench.interpret.embedding import alike_pairs, embed, nearest, outlier_scores
+from workbench.data.neighbours import alike_pairs, nearest, outlier_scores
+from workbench.interpret.embedding import embed
 
 
 def call(*arguments):

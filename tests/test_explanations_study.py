@@ -16,8 +16,8 @@ from workbench.plots.features import feature_sheet
 from workbench.studies import class_averages, explanations_hold, what_layers_see
 from workbench.studies.quick_networks import (
     Pooled,
-    _fitted,
     detail_network,
+    fit_head,
     painted,
     predictions,
     share_right,
@@ -36,7 +36,7 @@ def test_the_planted_seal_is_caught():
     assert without < right - 0.2
     area = float(test.masks.double().mean())
     assert 0 < area < 0.02
-    rows = explanations_hold._inside(
+    rows = explanations_hold.localisation_rows(
         network, test.x, found, test.masks, explanations_hold.Settings(seeds=(0,), batch=15)
     )
     mass = {}
@@ -189,13 +189,13 @@ def test_scores_and_comparison_come_from_the_answers(tmp_path):
         named = np.where(np.arange(4) < count, labels, 1 - labels)
         fold = Fold(0, 0, np.arange(4), 2.0 * np.eye(2)[named], labels, 1.0, 2, {})
         validations[choice] = Validation(data, (fold,))
-    row = what_layers_see._scores(validations["deepest"], 0)
+    row = what_layers_see.score_row(validations["deepest"], 0)
     assert (row["score"], row["accuracy"], row["pictures"]) == (0.75, 0.75, 4)
     table = summarise(validations, "recommended", ("accuracy",), samples=50, calibrated=False)
-    (first,) = what_layers_see._compared(table.to_dict("records"), "recommended")
+    (first,) = what_layers_see.comparison_rows(table.to_dict("records"), "recommended")
     assert first["score"] == 1
     assert "difference" not in first
-    (second,) = what_layers_see._compared(table.to_dict("records"), "random")
+    (second,) = what_layers_see.comparison_rows(table.to_dict("records"), "random")
     assert second["difference"] == -0.5
     assert second["difference_low"] <= -0.5 <= second["difference_high"]
 
@@ -226,7 +226,7 @@ def test_a_fitted_head_is_scikit_learns():
     features = x.mean((2, 3)).double().numpy()
     labels = (features[:, 0] > 0).astype(int)
     for classes in (labels, labels + (features[:, 1] > 0)):
-        network = _fitted(Pooled(torch.nn.Sequential(torch.nn.Identity()), 3, len(set(classes))), x, classes)
+        network = fit_head(Pooled(torch.nn.Sequential(torch.nn.Identity()), 3, len(set(classes))), x, classes)
         reference = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH)).fit(features, classes)
         expected = reference.decision_function(features)
         with torch.no_grad():

@@ -126,14 +126,14 @@ def test_classifier_with_any_batch_of_the_size_on_its_card(classifier, tmp_path,
 
 
 def test_a_file_that_disagrees_is_not_written(tiny, tmp_path, monkeypatch):
-    real = exporter._to_torchscript
+    real = exporter.to_torchscript
 
     def changed(network, card):
         network = copy.deepcopy(network)
         network.out.bias += 0.002
         return real(network, card)
 
-    monkeypatch.setattr(exporter, "_to_torchscript", changed)
+    monkeypatch.setattr(exporter, "to_torchscript", changed)
     old = tmp_path / "a.pt"
     old.write_text("old")
     with pytest.raises(WorkbenchError, match=r"within 0\.001 but they differ by 0\.002, so nothing"):
@@ -146,7 +146,7 @@ def test_a_file_that_disagrees_is_not_written(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("fault", ["nan", "shape"])
 def test_nan_and_other_shapes_are_refused(tiny, tmp_path, monkeypatch, fault):
-    real = exporter._torchscript_runner
+    real = exporter.torchscript_runner
 
     def broken(payload):
         run = real(payload)
@@ -159,7 +159,7 @@ def test_nan_and_other_shapes_are_refused(tiny, tmp_path, monkeypatch, fault):
 
         return faulty
 
-    monkeypatch.setattr(exporter, "_torchscript_runner", broken)
+    monkeypatch.setattr(exporter, "torchscript_runner", broken)
     with pytest.raises(WorkbenchError, match=r"differ by (nan|inf)"):
         export(tiny, tmp_path / "a.pt", "torchscript")
     assert not list(tmp_path.iterdir())

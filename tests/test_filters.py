@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from workbench.core.errors import UnknownNameError
-from workbench.drawing import filters
 from workbench.drawing.filters import FILTERS, affine, apply, color_matrix, convolution, edge, saturation
 
 
@@ -128,9 +127,13 @@ def test_pictures_longer_than_opencv_can_index():
     np.testing.assert_array_equal(affine(pixels), pixels)
 
 
-def test_numpy_warp_agrees_with_opencv_at_whole_pixels():
-    matrix = np.array([[1.0, 0, -3], [0, 1, 2]])
-    np.testing.assert_array_equal(filters._warp_numpy(noise(), matrix), filters._warp(noise(), matrix))
+@pytest.mark.parametrize("width", [301, 40_001])
+def test_a_sheared_row_moves_by_its_distance_from_the_centre(width):
+    pixels = noise(3, width)
+    sheared = affine(pixels, shear=1)
+    np.testing.assert_array_equal(sheared[0, 1:], pixels[0, :-1])
+    np.testing.assert_array_equal(sheared[1], pixels[1])
+    np.testing.assert_array_equal(sheared[2, :-1], pixels[2, 1:])
 
 
 def test_exceptions():

@@ -11,10 +11,10 @@ from PIL import Image
 from workbench import models
 from workbench.classify import finetune, transfer
 from workbench.classify.augment import POLICIES, policy
+from workbench.classify.classifier import Classifier
 from workbench.classify.configs import FinetuneConfig, Publication, Source
 from workbench.classify.finetune import FinetuneEstimator
 from workbench.classify.publish import train_classifier
-from workbench.classify.reading import Classifier
 from workbench.classify.transfer import layer_groups, new_network
 from workbench.core import options
 from workbench.core.cache import Cache

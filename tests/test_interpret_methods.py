@@ -181,7 +181,7 @@ def test_refusals():
         attribute("grad_cam", network, X, 0, layer="head")
     with pytest.raises(AttributionError, match="0 … 1"):
         attribute("occlusion", network, X, 2)
-    with pytest.raises(AttributionError, match="one a picture"):
+    with pytest.raises(AttributionError, match="one per picture"):
         attribute("occlusion", network, X, torch.tensor([0, 1]))
     with pytest.raises(AttributionError, match="shape"):
         attribute("edges", network, X[0], 0)

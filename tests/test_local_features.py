@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from workbench.data import duplicates
 from workbench.data.atelier.dataset import open_dataset
 from workbench.data.check import check_dataset
 from workbench.data.local_features import INLIERS, agreeing_keypoints, local_features
@@ -55,14 +54,3 @@ def test_the_check_names_a_painting_that_is_there_twice(paintings, tmp_path):
     assert [(pair.first, pair.second) for pair in card.same] == [("wild/2.png", "wild/again.png")]
     assert card.same[0].keypoints >= INLIERS
     assert card.groups_if_joined == len(paintings)
-
-
-def test_nearest_rows_are_those_of_all_pairs():
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(700, 5))  # two blocks
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    cosine = rows @ rows.T
-    np.fill_diagonal(cosine, -2)
-    expected = np.sort(np.argsort(-cosine, axis=1)[:, :3], axis=1)
-    assert (np.sort(duplicates.nearest(rows, 3), axis=1) == expected).all()
-    assert duplicates.nearest(rows[:1], 3).shape == (1, 0)

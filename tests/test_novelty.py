@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from workbench import models
+from workbench.classify.classifier import Classifier
 from workbench.classify.configs import StatisticsConfig
-from workbench.classify.reading import Classifier
-from workbench.classify.readings import Reading
+from workbench.classify.results import Reading
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.core.cards import Card
 from workbench.core.errors import DatasetError

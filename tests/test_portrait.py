@@ -46,7 +46,7 @@ def test_pixels_outside_the_mask_keep_their_values(monkeypatch):
     assert changed[120:140, 120:140].mean() > 0.95  # white on the face
     assert changed.mean() < 0.4
     assert (output[120:140, 120:140] == 255).all()
-    left, top, right, bottom = portrait._crop_box(face_at(130, 120, 30), photo.shape)
+    left, top, right, bottom = portrait.crop_box(face_at(130, 120, 30), photo.shape)
     assert rows.min() >= top
     assert rows.max() < bottom
     assert columns.min() >= left

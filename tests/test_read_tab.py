@@ -10,7 +10,7 @@ from browsing import chromium, hold_next
 from PIL import Image
 
 from workbench import models
-from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier, Reading
+from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier, Reading
 from workbench.data.images import read_image
 from workbench.service import picture_tasks
 from workbench.service.engines.worker import Context

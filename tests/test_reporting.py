@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import numpy as np
@@ -21,11 +23,16 @@ from typer.testing import CliRunner
 
 from workbench.cli import app
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
+from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset, write_atelier
+from workbench.data.paintings import read_paintings
 from workbench.reporting import blocks, folder, notebooks
+from workbench.reporting.full import Report
 from workbench.reporting.page import problems_of, render
-from workbench.reporting.plan import ReportPlan
-from workbench.reporting.report import Request, _settings, command, make
+from workbench.reporting.report import Request, chosen_settings, command, make
+from workbench.studies import report_rows
+from workbench.studies.full_report import FullReport
+from workbench.studies.report_scores import ReportRun, contradicted
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {"size": 64, "samples": 20, "explained": 2, "judged": 2, "shifted": 3, "split_seeds": [0]}
@@ -310,7 +317,7 @@ def painted(tmp_path_factory):
 
 
 def test_a_view_reads_as_the_folder_with_other_groups(painted, tmp_path):
-    data = folder.open_folder(painted)
+    data = read_paintings(painted)
     grouped = dataclasses.replace(data, groups=np.array(["a", "b"] * 10), grouped_by="hand")
     place = folder.view(grouped, tmp_path, "ink")
     seen = open_dataset(place)
@@ -321,16 +328,6 @@ def test_a_view_reads_as_the_folder_with_other_groups(painted, tmp_path):
     assert seen.read(3).size == data.read(3).size
     assert not [p for p in place.rglob("*.png") if not p.is_symlink() and "pictures" not in p.parts]
     assert folder.view(grouped, tmp_path, "ink") == place  # again
-
-
-def test_the_fingerprint_changes_with_a_picture_a_label_and_a_group(painted):
-    data = folder.open_folder(painted)
-    marks = {folder.fingerprint(data)}
-    marks.add(folder.fingerprint(dataclasses.replace(data, labels=np.roll(data.labels, 1))))
-    marks.add(folder.fingerprint(dataclasses.replace(data, groups=np.roll(data.groups, 1))))
-    marks.add(folder.fingerprint(data.subset(range(19))))
-    assert len(marks) == 4
-    assert folder.fingerprint(folder.open_folder(painted)) in marks
 
 
 # --- the command
@@ -348,12 +345,12 @@ def refuse(*arguments):
 def test_a_full_report_is_measured_as_planned_and_the_notebook_runs_a_small_one(tmp_path):
     full, mafr = notebooks.find("full"), notebooks.find("mafr")
     request = Request("full", tmp_path / "a.html", data="atelier:20", settings={"judged": 3})
-    found = _settings(request, full)
+    found = chosen_settings(request, full)
     assert set(found) <= set(full.parameters)
-    assert found["split_seeds"] == list(ReportPlan().split_seeds)
-    assert found["explained"] == ReportPlan().explained > full.parameters["explained"]
+    assert found["split_seeds"] == list(FullReport().split_seeds)
+    assert found["explained"] == FullReport().explained > full.parameters["explained"]
     assert found["judged"] == 3  # what is asked for
-    assert _settings(Request("mafr", tmp_path / "a.html"), mafr) == {}
+    assert chosen_settings(Request("mafr", tmp_path / "a.html"), mafr) == {}
 
 
 @pytest.mark.parametrize(("points", "broad"), [("400.5", False), ("720", True)])
@@ -495,8 +492,8 @@ def test_a_killed_report_goes_on_where_it_was(full):
     parts = {row.split(",")[0] for row in rows}
     assert "scores" in parts
     assert "shift" not in parts
-    own = [dict(zip(header.split(","), row.split(","), strict=False))["name"] for row in rows]
-    assert "fingerprint" in own
+    kinds = {dict(zip(header.split(","), row.split(","), strict=False))["kind"] for row in rows}
+    assert kinds >= {"Collection", "Class", "Score", "Answer"}
     kept = [row.split(",")[:3] for row in final.splitlines()[1:]]
     assert kept[: len(rows)] == [row.split(",")[:3] for row in rows]  # not written again
     assert {row[0] for row in kept} >= {"data", "suspects", "shipped", "expression", "explanations", "shift"}
@@ -536,37 +533,76 @@ def test_the_table_alone_draws_it_again_without_pictures(full, tmp_path, monkeyp
         assert drawn in page
 
 
-def test_a_folder_of_others_is_not_mixed_in(painted, tmp_path):
-    from workbench.reporting.full import TABLE, FullReport
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kills a process group")
+def test_the_rows_of_the_table_have_their_types(full, tmp_path):
+    table = tmp_path / "full_report.csv"
+    table.write_text(full[2])
+    report = Report(table)
+    folder = report.one(report_rows.Collection)
+    assert folder.pictures == 20
+    assert report.rows(report_rows.Answer)["p_answer"].between(0, 1).all()
+    assert report.rows(report_rows.Confusion)["pictures"].sum() == 20
+    scores = report.rows(report_rows.Score)
+    assert (scores["low"].dropna() <= scores["high"].dropna()).all()
+    assert report.rows(report_rows.Side)["least_px"].tolist() == [64, 64]
 
-    (tmp_path / TABLE).write_text("part,name,text\ndata,fingerprint,0123456789abcdef\n")
-    with pytest.raises(DatasetError, match="on others"):
-        FullReport(painted, tmp_path)
+
+class Kind(NamedTuple):
+    word: str
+    number: int
+    share: float
+    known: bool
 
 
-def test_suspects_are_the_labels_that_answers_contradict(painted, tmp_path, monkeypatch):
-    from workbench.reporting import parts
-    from workbench.reporting.full import FullReport
+def test_a_row_is_read_as_it_was_written(tmp_path):
+    items = [Kind("a, b", 3, 0.1 + 0.2, True), Kind("", 0, float("nan"), False)]
+    path = Runs(tmp_path / "t.csv", ("part",)).do(
+        [{"part": "x"}], lambda part: [{"kind": "Other", "word": "c"}, *report_rows.to_rows(items)]
+    )
+    rows = Report(path).rows(Kind)
+    assert rows["word"].tolist() == ["a, b", ""]
+    assert rows["number"].tolist() == [3, 0]
+    assert rows["share"][0] == 0.1 + 0.2
+    assert np.isnan(rows["share"][1])
+    assert rows["known"].tolist() == [True, False]
 
-    report = FullReport(painted, tmp_path / "run")
+
+def test_a_table_of_something_else_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("part,name\ndata,a\n")
+    with pytest.raises(DatasetError, match="Expected rows with a kind"):
+        Report(tmp_path / "t.csv")
+
+
+def test_a_label_or_an_option_makes_another_report_and_another_place_does_not(painted, tmp_path):
+    copied = Path(shutil.copytree(painted, tmp_path / "copy"))
+    key = FullReport(str(painted)).content_key
+    assert FullReport(str(copied)).content_key == key
+    assert FullReport(str(painted), samples=20).content_key != key
+    table = pd.read_csv(copied / "ratings.csv")
+    table.loc[0, "label"] = next(label for label in table["label"] if label != table.loc[0, "label"])
+    table.to_csv(copied / "ratings.csv", index=False)
+    assert FullReport(str(copied)).content_key != key
+
+
+def test_suspects_are_the_labels_that_answers_contradict(painted):
+    data = read_paintings(painted)
     rng = np.random.default_rng(0)
-    p = 0.05 * rng.random((20, 5)) + 0.9 * np.eye(5)[report.data.labels]
+    p = 0.05 * rng.random((20, 5)) + 0.9 * np.eye(5)[data.labels]
     wrong = [2, 11]
     for i in wrong:  # as if these two had been given a neighbour's label
         p[i] = np.roll(p[i], 1)
-    monkeypatch.setattr(parts, "answers", lambda report: p / p.sum(1, keepdims=True))
-    rows = parts.suspects(report)
-    assert rows[0]["count"] == len(rows) - 1 == 2
-    assert {row["path"] for row in rows[1:]} == {report.data.paths[i] for i in wrong}
-    assert all(row["p_read"] > 0.8 > row["p_label"] for row in rows[1:])
+    suspects = contradicted(data, p / p.sum(1, keepdims=True))
+    assert {suspect.path for suspect in suspects} == {data.paths[i] for i in wrong}
+    assert all(suspect.p_answer > 0.8 > suspect.p_label for suspect in suspects)
+    assert all(suspect.label != suspect.answer for suspect in suspects)
 
 
-def test_folds_are_no_more_than_the_rarest_class_has_groups(painted):
-    from workbench.reporting.full import folds_for, some
-
-    data = folder.open_folder(painted)
+def test_folds_are_no_more_than_the_rarest_class_has_groups(painted, tmp_path):
+    data = read_paintings(painted)
     own = data.labels == 0
     groups = np.where(own, np.where(np.cumsum(own) == 1, "x", "y"), data.groups)
-    assert folds_for(dataclasses.replace(data, groups=groups), 5) == 2
-    assert some(range(10), 3, 0).tolist() == some(range(10), 3, 0).tolist()
-    assert len(some(range(2), 3, 0)) == 2
+    report = ReportRun(FullReport(folds=5), tmp_path, dataclasses.replace(data, groups=groups))
+    assert report.folds == 2
+    assert report.some(range(10), 3).tolist() == report.some(range(10), 3).tolist()
+    assert len(report.some(range(2), 3)) == 2

@@ -11,6 +11,7 @@ from skimage import data
 from stylizers import save_tiny
 
 from workbench import cli
+from workbench.core.cache import user_cache
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.pixels import LUMA
 from workbench.styles import export as exporter
@@ -39,8 +40,7 @@ def exported(own, tmp_path_factory):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    runtimes._sessions.clear()
-    runtimes._files.clear()
+    runtimes.forget()
     return tmp_path
 
 
@@ -57,11 +57,11 @@ def test_the_drawing_is_the_same_and_the_export_is_kept(own, exported, cache, mo
     assert np.abs(drawn["torch"] - np.asarray(picture())).mean() > 1
     stylize(picture(), str(own), runtime="onnx")
     assert len(count) == 1
-    runtimes._sessions.clear()  # a new process finds the file
+    runtimes.forget()  # a new process finds the file
     stylize(picture(), str(own), runtime="onnx")
     assert len(count) == 1
     count[0].write_bytes(b"damaged")
-    runtimes._sessions.clear()
+    runtimes.forget()
     stylize(picture(), str(own), runtime="onnx")
     assert len(count) == 2
     other = save_tiny(cache / "other", "mine", seed=2)  # other weights under the same name
@@ -109,7 +109,7 @@ def test_files_that_are_no_stylizer(own, exported, tmp_path):
         onnx.save(proto, tmp_path / "bare.onnx")
         with pytest.raises(WeightsError, match="hold the card of a stylizer"):
             stylize(picture(), str(tmp_path / "bare.onnx"))
-        runtimes._files.clear()
+        runtimes.forget()
 
 
 def test_what_cannot_run(own, monkeypatch):
@@ -122,7 +122,7 @@ def test_what_cannot_run(own, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_replaced(monkeypatch, tmp_path):
     (tmp_path / "painter-psychology-workbench").write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = runtimes._cache()
+    folder = user_cache("onnx")
     assert folder.is_dir()
     assert tmp_path not in folder.parents
     folder.rmdir()

@@ -231,7 +231,7 @@ def test_an_attempt_ends_once_however_slow_the_database_is(tmp_path, monkeypatch
 
 
 def test_a_supervisor_that_dies_is_a_crash_of_its_attempt(tmp_path, monkeypatch):
-    owner, real = new_id("a"), jobs.JobActor._ended
+    owner, real = new_id("a"), jobs.JobActor.ended
     failures = iter([RuntimeError("a bug in the actor")])
 
     def ended(self, message):
@@ -239,7 +239,7 @@ def test_a_supervisor_that_dies_is_a_crash_of_its_attempt(tmp_path, monkeypatch)
             raise failure
         real(self, message)
 
-    monkeypatch.setattr(jobs.JobActor, "_ended", ended)
+    monkeypatch.setattr(jobs.JobActor, "ended", ended)
     with start(tmp_path) as platform:
         view = platform.wait(owner, platform.submit(owner, "who", []), PATIENCE)
         assert (view.state, view.attempts) == ("done", 2)

@@ -86,7 +86,7 @@ def launch(host, port, **options):
     import gradio
     raise OSError("none today")
 app.launch = launch
-app._platform = lambda *arguments: None
+app.platform_at_home = lambda *arguments: None
 try:
     app.main([])
 except SystemExit as end:
@@ -105,7 +105,7 @@ def test_the_garbage_collector_is_as_it_was(enabled):
     before = gc.isenabled()
     (gc.enable if enabled else gc.disable)()
     try:
-        with ui._collector_at_rest():
+        with ui.collector_at_rest():
             assert not gc.isenabled()
         assert gc.isenabled() is enabled
     finally:

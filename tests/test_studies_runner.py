@@ -141,13 +141,14 @@ def test_studies_are_found_by_name_and_say_what_they_ask():
         STUDIES.get("astrology")
 
 
-def test_a_study_is_a_command_with_its_options(texts, tmp_path, monkeypatch, capsys):
+def test_a_study_is_a_command_with_its_options(texts, tmp_path, capsys):
     from workbench import cli
 
-    monkeypatch.setitem(STUDIES._entries, "lengths", Lengths)
     command = ["study", "lengths", "--data", str(texts), "--units", "lines", "--factor", "2"]
-    with pytest.raises(SystemExit) as end:
-        cli.main([*command, "--out", str(tmp_path / "out")])
+    with STUDIES.trying():
+        STUDIES.add("lengths", Lengths)
+        with pytest.raises(SystemExit) as end:
+            cli.main([*command, "--out", str(tmp_path / "out")])
     assert not end.value.code
     assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "lengths.csv")
     assert pd.read_csv(tmp_path / "out" / "lengths.csv")["length"].tolist() == [4]

@@ -90,7 +90,7 @@ def test_costs_and_provenance(table):
 
 
 def test_masks_give_the_background(tmp_path):
-    ruler = stylizers.Ruler([noise(i) for i in range(4)])
+    evaluator = stylizers.Evaluator([noise(i) for i in range(4)])
     photos = {"a.jpg": noise(7), "b.jpg": noise(8)}
     mask = np.zeros((260, 300), bool)
     mask[:, :100] = True
@@ -104,10 +104,10 @@ def test_masks_give_the_background(tmp_path):
 
     masks = stylizers.read_masks(tmp_path, photos)
     assert list(masks) == ["a.jpg"]
-    row = stylizers.stylizer_row(ruler, photos, draw, masks, samples=20)
+    row = stylizers.stylizer_row(evaluator, photos, draw, masks, samples=20)
     assert row["background_psnr"] == pytest.approx(10 * np.log10(255**2 * 260 * 200))
     assert "background_psnr_low" not in row  # one photo has no interval
-    assert "background_psnr" not in stylizers.stylizer_row(ruler, photos, draw, samples=20)
+    assert "background_psnr" not in stylizers.stylizer_row(evaluator, photos, draw, samples=20)
 
 
 def test_gram_is_measured_on_few_and_named(monkeypatch):

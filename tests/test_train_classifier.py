@@ -16,6 +16,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from workbench import models
+from workbench.classify.classifier import Classifier
 from workbench.classify.configs import Publication, Source, StatisticsConfig, ViewsConfig
 from workbench.classify.features import (
     StatisticsFeatures,
@@ -26,10 +27,10 @@ from workbench.classify.features import (
 )
 from workbench.classify.probes import linear_probe, soft_probe, soft_targets
 from workbench.classify.publish import train_classifier
-from workbench.classify.reading import Classifier
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.classify.views import ViewsEstimator, tune
 from workbench.cli import main
+from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError
 from workbench.data.atelier import write_atelier
 from workbench.data.paintings import read_paintings
@@ -129,6 +130,28 @@ def test_of_an_added_painting_only_its_own_features_are_computed(mine, tmp_path)
     train_classifier(Source(mine), tmp_path / "out", QUICK, HUE)
     now = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out" / "cache").glob("statistics-*")}
     assert len(now) == 13
+    assert kept.items() <= now.items()
+
+
+def test_the_views_of_a_painting_are_its_own_wherever_it_stands(mine, tmp_path):
+    cache = Cache(tmp_path / "cache")
+    before = view_bank(CONFIG, read_paintings(mine), cache)["train"]
+    kept = {p.name: p.stat().st_mtime_ns for p in cache.folder.iterdir()}
+    noise = np.random.default_rng(7).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(mine / "cold" / "000.png")  # sorted before all others
+    table = (
+        (mine / "ratings.csv")
+        .read_text()
+        .replace("label,painter\n", "label,painter\ncold/000.png,cold,cold0\n")
+    )
+    (mine / "ratings.csv").write_text(table)
+    data = read_paintings(mine)
+    assert len(data) == len(before) + 1
+    after = view_bank(CONFIG, data, cache)["train"]
+    others = [i for i, path in enumerate(data.paths) if path != "cold/000.png"]
+    assert np.array_equal(after[others], before)
+    now = {p.name: p.stat().st_mtime_ns for p in cache.folder.iterdir()}
+    assert len(now) == len(kept) + 2  # the new one's random and fixed views
     assert kept.items() <= now.items()
 
 

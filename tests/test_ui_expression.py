@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench import models
-from workbench.classify.reading import DEFAULT_CLASSIFIER, Classifier, classifiers
+from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier, classifiers
 from workbench.data.atelier import paint
 from workbench.interpret.descriptors import DESCRIPTORS, describe
 from workbench.interpret.measured import FOLDER, averages_of, faithfulness_of, reliance
@@ -159,4 +159,4 @@ def test_methods_in_words():
 
 @pytest.mark.parametrize(("value", "text"), [(0.12345, "0.123"), (123.4, "123"), (-0.5, "-0.5")])
 def test_numbers_are_short(value, text):
-    assert expression._short(np.float64(value)) == text
+    assert expression.short(np.float64(value)) == text

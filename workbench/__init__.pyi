@@ -1,10 +1,10 @@
 # The public names and where they come from: read by type checkers, by editors, and by workbench.core.lazy.
 from workbench import core, data, drawing, interpret, losses, metrics, models, plots, studies, training
+from workbench.classify.classifier import Classifier, classify, load_classifier
 from workbench.classify.finetune import FinetuneEstimator
 from workbench.classify.probes import LinearProbe, MajorityClass
-from workbench.classify.reading import Classifier, classify, load_classifier
-from workbench.classify.readings import Explanation, Reading, classifiers
 from workbench.classify.regression import RatingProbe
+from workbench.classify.results import Explanation, Reading, classifiers
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.classify.summary import compare, summarise
 from workbench.classify.validation import Validation, cross_validate
@@ -15,12 +15,13 @@ from workbench.data.check import check_dataset
 from workbench.data.duplicates import group_near_duplicates
 from workbench.data.images import list_images, read_image
 from workbench.data.mixed_models import MixedModel, mixed_model
+from workbench.data.neighbours import alike_pairs, nearest, outlier_scores
 from workbench.data.paintings import Paintings, read_paintings
 from workbench.data.rated import RatedPaintings, read_rated
 from workbench.data.splits import grouped_folds
 from workbench.interpret.collection_map import map_collection
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages, describe, describe_folder
-from workbench.interpret.embedding import alike_pairs, embed, nearest, outlier_scores
+from workbench.interpret.embedding import embed
 from workbench.interpret.measuring import MEASURES, measure, measure_folder
 from workbench.metrics.bootstrap import bootstrap, paired_bootstrap
 from workbench.metrics.classification import classification_report

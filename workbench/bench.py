@@ -174,7 +174,7 @@ def bench_stylizers(
     before, load = torch.get_num_threads(), [_load()]
     torch.set_num_threads(threads)
     try:
-        rows, throughput = _measure(names, sizes, rounds)
+        rows, throughput = measure_rounds(names, sizes, rounds)
     finally:
         torch.set_num_threads(before)
     load.append(_load())
@@ -214,7 +214,7 @@ def _load() -> float | None:
         return None
 
 
-def _measure(names: list[str], sizes: tuple[int, ...], rounds: int) -> tuple[list[Row], float]:
+def measure_rounds(names: list[str], sizes: tuple[int, ...], rounds: int) -> tuple[list[Row], float]:
     """Rows without ratio, share and memory, and the median of the machine's throughput in the same rounds."""
     networks, rows, throughput = {}, [], []
     for name in tqdm(names, desc="set up", disable=None, leave=False):
@@ -250,7 +250,8 @@ def peak_memory(name: str, size: int, layout: str, threads: int) -> float:
     return json.loads(done.stdout)
 
 
-def _extra_memory(name: str, size: int, layout: str, threads: int) -> float:
+def extra_memory(name: str, size: int, layout: str, threads: int) -> float:
+    """Megabytes by which one pass at `size` raises this process's peak."""
     torch.set_num_threads(threads)
     network = build(name).to(memory_format=_FORMATS[layout])
     # libraries and kernels are in memory before the measurement starts
@@ -314,4 +315,4 @@ def table(result: dict) -> list[tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_extra_memory(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))))
+    sys.stdout.write(json.dumps(extra_memory(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))))

@@ -39,4 +39,4 @@ tables.
 from workbench.core import lazy
 
 __getattr__, __dir__, __all__ = lazy.modules_of(__name__, __path__)
-lazy.callable_package(__name__, "workbench.classify.reading", "classify")
+lazy.callable_package(__name__, "workbench.classify.classifier", "classify")

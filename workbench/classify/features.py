@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from workbench.classify.configs import StatisticsConfig, ViewsConfig
 from workbench.core.cache import Cache, digest, key
+from workbench.core.files import file_digest
 from workbench.data.paintings import Paintings
 from workbench.data.transforms import RandomView, Squeeze, Views, shrink
 from workbench.models import create
@@ -50,7 +51,6 @@ def per_picture(
     make: Callable[[int], Mapping[str, NDArray]],
     cache: Cache | None,
     version: int = 1,
-    by_position: bool = False,
 ) -> Arrays:
     """Arrays of every picture, stacked to (N, …) and cached by the picture's content.
 
@@ -61,12 +61,8 @@ def per_picture(
         make: computes the arrays of the picture at an index.
         cache: keeps them between processes; None keeps them in memory only.
         version: of the step; raise it when the result changes.
-        by_position: the result also depends on the picture's index.
     """
-    keys = [
-        key(step, version, (settings, i if by_position else None), picture=paintings.root / path)
-        for i, path in enumerate(paintings.paths)
-    ]
+    keys = [key(step, version, settings, picture=paintings.root / path) for path in paintings.paths]
 
     def compute() -> Arrays:
         rows = [
@@ -226,7 +222,7 @@ def view_bank(config: ViewsConfig, paintings: Paintings, cache: Cache | None = N
     Memory and disk: about 45 kB per view at the default settings.
 
     Returns:
-        ``train`` (N, V, C, h, w) float16 of random views, seeded by the picture's position; ``evaluate``
+        ``train`` (N, V, C, h, w) float16 of random views, seeded by the picture's content; ``evaluate``
         (N, E, C, h, w) float16 of ``config.views``; ``pooled`` (N, E, D) float32 features of the latter.
     """
 
@@ -242,7 +238,9 @@ def view_bank(config: ViewsConfig, paintings: Paintings, cache: Cache | None = N
 
     @torch.inference_mode()
     def train(i: int) -> Arrays:
-        small, rng = shrink(paintings.read(i), draw.short_side[1]), np.random.default_rng([config.seed, i])
+        content = int(file_digest(paintings.root / paintings.paths[i]), 16)
+        rng = np.random.default_rng([config.seed, content])
+        small = shrink(paintings.read(i), draw.short_side[1])
         return {
             "train": stages(views.normalise([draw(small, rng) for _ in range(config.train_views)])).numpy()
         }
@@ -256,6 +254,6 @@ def view_bank(config: ViewsConfig, paintings: Paintings, cache: Cache | None = N
     random = common | {name: getattr(config, name) for name in ("train_views", "squeezed_views", "seed")}
     fixed = common | {name: getattr(config, name) for name in ("eval_crops", "eval_squeeze")}
     return {
-        **per_picture("views-random", random, paintings, train, cache, by_position=True),
+        **per_picture("views-random", random, paintings, train, cache),
         **per_picture("views-fixed", fixed, paintings, evaluate, cache),
     }

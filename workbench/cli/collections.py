@@ -58,7 +58,7 @@ def neighbours(
     """List the nearest pictures of each picture, and on demand near-duplicates and outliers."""
     from workbench.core import tables
     from workbench.core.errors import WorkbenchError
-    from workbench.interpret import embedding
+    from workbench.data.neighbours import alike_pairs, nearest, outlier_scores
 
     for path in filter(None, (out, alike, outliers)):
         tables.check_table(path)
@@ -68,8 +68,8 @@ def neighbours(
     names = frame["path"].tolist()
     vectors = frame[[c for c in frame if c[0] == "e" and c[1:].isdigit()]].to_numpy("float32")
     try:
-        indices, cosines = embedding.nearest(vectors, count)
-        pairs = embedding.alike_pairs(vectors, threshold) if alike else None
+        indices, cosines = nearest(vectors, count)
+        pairs = alike_pairs(vectors, threshold) if alike else None
     except ValueError as error:
         raise WorkbenchError(str(error)) from error
     rows = [
@@ -85,7 +85,7 @@ def neighbours(
         ]
         typer.echo(str(tables.write_table(found, alike)))
     if outliers:
-        scores = embedding.outlier_scores(vectors, count)
+        scores = outlier_scores(vectors, count)
         ranked = sorted(zip(names, scores.tolist(), strict=True), key=lambda row: -row[1])
         typer.echo(str(tables.write_table([{"path": p, "outlier": s} for p, s in ranked], outliers)))
 

@@ -7,7 +7,7 @@ import functools
 import inspect
 import json
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -174,7 +174,7 @@ def report(failed: list[str]) -> None:
         raise typer.Exit(1)
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Text of a table whose first row is the header."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [

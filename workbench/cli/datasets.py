@@ -33,13 +33,15 @@ def data_atelier(
     """
     from workbench.data.atelier import write_atelier
 
-    options = {"seal_cue": seal_cue, "confound": confound, "strength": strength}
-    typer.echo(str(write_atelier(out, n, seed, size, painters, **options)))
+    made = write_atelier(
+        out, n, seed, size, painters, seal_cue=seal_cue, confound=confound, strength=strength
+    )
+    typer.echo(str(made))
 
 
 @data.command("check")
 def data_check(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder a class, or with a table.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One sub-folder per class, or with a table.")],
     ratings: Annotated[
         Path | None,
         typer.Option(help="CSV: path, label, painter, votes_CLASS …; ratings.csv in DIR if there."),

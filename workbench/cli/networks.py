@@ -22,15 +22,15 @@ def models(
     from workbench.models import registry, weights
 
     if architectures:
-        rows = [(name, kind) for kind in registry.KINDS for name in registry.names(kind)]
-        typer.echo(table([("architecture", "kind"), *rows]))
+        names_of = [(name, kind) for kind in registry.KINDS for name in registry.names(kind)]
+        typer.echo(table([("architecture", "kind"), *names_of]))
         return
     names = weights.trained(folder=weights.SHIPPED)
     cards = [weights.card(name, weights.SHIPPED) for name in names]
     sizes = [(weights.SHIPPED / f"{name}.safetensors").stat().st_size for name in names]
     if as_json:
-        rows = [dataclasses.asdict(card) | {"bytes": size} for card, size in zip(cards, sizes, strict=True)]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        full = [dataclasses.asdict(card) | {"bytes": size} for card, size in zip(cards, sizes, strict=True)]
+        typer.echo(json.dumps(full, indent=2, ensure_ascii=False))
         return
     rows = [("name", "kind", "title", "size", "licence")]
     for card, size in zip(cards, sizes, strict=True):

@@ -15,7 +15,7 @@ from workbench.core.errors import ImageError, WorkbenchError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from workbench.classify.reading import Classifier, Reading
+    from workbench.classify.classifier import Classifier, Reading
 
 _BATCH = 8  # pictures per batch
 
@@ -51,8 +51,8 @@ def classify(
 
     Pictures that cannot be read are skipped and listed at the end, and the exit code is then 1.
     """
-    from workbench.classify.reading import Classifier
-    from workbench.classify.readings import DEFAULT_CLASSIFIER
+    from workbench.classify.classifier import Classifier
+    from workbench.classify.results import DEFAULT_CLASSIFIER
     from workbench.core.files import check_output
     from workbench.data.images import read_image
 

@@ -20,7 +20,7 @@ def report(
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="Name the reports and what each asks.")] = False,
     data: Annotated[
-        str, typer.Option(help="Folder of pictures: one sub-folder a class, or with a table; or atelier:N.")
+        str, typer.Option(help="Folder of pictures: one sub-folder per class, or with a table; or atelier:N.")
     ] = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="The report.")] = None,
     ratings: Annotated[

@@ -64,8 +64,9 @@ def serve(
         raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
     devices.choose(device)  # for the workers: the server itself computes nothing
     where = data or default_folder()
-    chosen = {"address": address, "database": database, "accounts": accounts, "adopt": adopt}
-    with Platform(where, engine, workers, **chosen) as platform:
+    with Platform(
+        where, engine, workers, address=address, database=database, accounts=accounts, adopt=adopt
+    ) as platform:
         stopping = Stopping()
         if accounts and not platform.accounts.list():
             raise WorkbenchError(

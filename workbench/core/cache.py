@@ -14,10 +14,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
+import logging
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,8 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.files import file_digest, replacing, write_whole
 
 Arrays = dict[str, np.ndarray]
+
+log = logging.getLogger(__name__)
 
 
 def digest(value: Any) -> str:
@@ -124,6 +129,26 @@ def _feed_path(state: Any, path: Path) -> None:
         _feed(state, file.relative_to(path).as_posix())
         _mark(state, "file", file_digest(file).encode())
     return None
+
+
+def user_cache(name: str) -> Path:
+    """A folder in the user's cache, which is a temporary one where the user's cannot be written."""
+    from platformdirs import user_cache_path
+
+    folder = _writable(user_cache_path("painter-psychology-workbench", appauthor=False)) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@functools.cache
+def _writable(folder: Path) -> Path:
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    instead = Path(tempfile.mkdtemp(prefix="painter-psychology-workbench-"))
+    log.warning("%s cannot be written: %s is used instead. XDG_CACHE_HOME chooses another.", folder, instead)
+    return instead
 
 
 class Cache:

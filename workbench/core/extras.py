@@ -25,7 +25,7 @@ EXTRAS = {
     ),
     "report": ("cleanlab", "ipykernel", "jupyter_client", "nbconvert", "nbformat", "papermill", "seaborn"),
     "cluster": ("ray",),
-    "collection": ("faiss", "plotly"),
+    "collection": ("plotly",),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "lab": ("jupyterlab",),
     "mcp": ("mcp",),

@@ -9,7 +9,6 @@ import io
 import itertools
 import logging
 import os
-import tempfile
 import threading
 import unicodedata
 from collections import Counter
@@ -180,24 +179,6 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 def hidden_name(path: Path) -> str:
     """How the names of a file's temporary neighbours begin: short, as its own may be as long as may be."""
     return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}"
-
-
-def user_cache() -> Path:
-    """The user's folder for what can be made again; a temporary one where that is read-only."""
-    from platformdirs import user_cache_path
-
-    return _writable(user_cache_path("painter-psychology-workbench", appauthor=False))
-
-
-@functools.cache
-def _writable(folder: Path) -> Path:
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    instead = Path(tempfile.mkdtemp(prefix="painter-psychology-workbench-"))
-    log.warning("%s cannot be written: %s is used instead. XDG_CACHE_HOME chooses another.", folder, instead)
-    return instead
 
 
 Identity = tuple[str, int, int, int]

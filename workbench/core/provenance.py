@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-
-from workbench.core.cells import guarded
-from workbench.core.files import write_whole
 
 _PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "scikit-image", "numpy")
 
@@ -44,14 +38,3 @@ def provenance(device: str = "cpu") -> dict[str, str]:
         ),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-
-
-def write_rows(rows: Sequence[Mapping], path: Path) -> None:
-    """Write ``rows``, which share their keys, as CSV (floats with 4 decimals), whole or not at all."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
-    writer.writeheader()
-    for row in rows:
-        cells = {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()}
-        writer.writerow({k: guarded(v) for k, v in cells.items()})
-    write_whole(text.getvalue().encode(), path)

@@ -17,6 +17,7 @@ A name stands for one thing: a package that brings a name that is taken is left 
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -58,6 +59,15 @@ class Registry(Generic[Entry]):
         """Register an entry under a name; a module that is loaded again replaces its own."""
         self._entries[name] = entry
         return entry
+
+    @contextlib.contextmanager
+    def trying(self) -> Iterator[None]:
+        """What is added within is gone afterwards."""
+        before = dict(self._entries)
+        try:
+            yield
+        finally:
+            self._entries = before
 
     def register(self, entry: Entry) -> Entry:
         """Decorator: register a function or class under its own name, unchanged."""

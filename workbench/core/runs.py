@@ -12,7 +12,7 @@ import csv
 import io
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -104,7 +104,7 @@ class Runs:
         write_rows(self.rows, self.path, columns)
 
     def do(
-        self, plan: Iterable[Mapping], run: Callable[..., Mapping | list[Mapping]], desc: str = "runs"
+        self, plan: Iterable[Mapping], run: Callable[..., Mapping | Sequence[Mapping]], desc: str = "runs"
     ) -> Path:
         """Do every run of ``plan`` that is not there yet; return the CSV's path.
 
@@ -129,7 +129,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV; none if there is no such file."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return [{k: unguarded(text or "") for k, text in row.items()} for row in csv.DictReader(file)]
 
 

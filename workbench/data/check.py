@@ -109,7 +109,7 @@ def check_dataset(
         root: folder with one sub-folder per class, or with a table (see ``read_paintings``).
         ratings: the table, if it is not ``ratings.csv`` in ``root``.
         near_duplicates: also compare the features of all pairs of pictures (about 0.5 s per picture).
-        cache: a file for the features, see ``turned_features``.
+        cache: a folder for the features, see ``turned_features``.
         progress: show progress bars.
 
     Raises:
@@ -126,13 +126,13 @@ def check_dataset(
             kept.append(i)
             seen.add(name)
     data = listed.subset(kept)
-    equal = duplicates.equal_files(duplicates.file_digests(data.root, data.paths))
+    equal = duplicates.equal_files(data.root / path for path in data.paths)
     pairs = []
     if near_duplicates and len(data) > 1:
         features = duplicates.turned_features(data.root, data.paths, cache, progress)
         equal_pairs = {frozenset((a, b)) for members in equal for a in members for b in members if a < b}
         repeated = set(equal_pairs)
-        sure = duplicates.same_paintings(data.root, data.paths, features, progress=progress)
+        sure = duplicates.same_paintings(data.root, data.paths, features, cache=cache, progress=progress)
         repeated |= {frozenset(p[:2]) for p in sure}
         pairs = [p for p in sure if frozenset(p[:2]) not in equal_pairs]
         pairs += [p for p in duplicates.similar_pairs(features) if frozenset(p[:2]) not in repeated]

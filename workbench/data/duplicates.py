@@ -26,7 +26,7 @@ local features say so.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import functools
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -40,12 +40,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
-from workbench.core.files import write_whole
+from workbench.core.cache import Cache, key, user_cache
+from workbench.core.files import file_digest
 from workbench.data.images import read_image
 from workbench.data.local_features import INLIERS, agreeing_keypoints, local_features
+from workbench.data.neighbours import alike_pairs, nearest
 
 if TYPE_CHECKING:
     from workbench.data.paintings import Paintings
+    from workbench.models.features import FrozenFeatures
 
 log = logging.getLogger(__name__)
 
@@ -65,20 +68,11 @@ class Pair(NamedTuple):
     keypoints: int = 0  # local features that agree; 0 if they were not compared
 
 
-def file_digests(root: Path, names: Iterable[str]) -> list[str]:
-    """SHA-256 of each file, as hexadecimal digits."""
-    digests = []
-    for name in names:
-        with (root / name).open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return digests
-
-
-def equal_files(digests: Sequence[str]) -> list[tuple[int, ...]]:
-    """Indices of the files that share a digest, two or more in each tuple."""
+def equal_files(files: Iterable[Path]) -> list[tuple[int, ...]]:
+    """Indices of the files that have the same content, two or more in each tuple."""
     where = defaultdict(list)
-    for index, digest in enumerate(digests):
-        where[digest].append(index)
+    for index, file in enumerate(files):
+        where[file_digest(file)].append(index)
     return [tuple(members) for members in where.values() if len(members) > 1]
 
 
@@ -92,8 +86,7 @@ def turned_features(
     Args:
         root: folder of the pictures.
         names: N paths relative to it.
-        cache: a ``.npz`` file that keeps the features by file digest; created if missing. A changed file is
-            read again, a renamed one is not.
+        cache: folder that keeps the features by content; by default one in the user's cache.
         progress: show a progress bar.
 
     Returns:
@@ -107,54 +100,38 @@ def turned_features(
 
     from workbench.models.features import FrozenFeatures
 
-    digests = file_digests(root, names)
-    known = _read_cache(cache)
-    todo = [i for i, d in enumerate(digests) if d not in known]
-    if todo:
-        network = FrozenFeatures("lite0").to(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            for i in tqdm(todo, desc="features", unit="picture", disable=None if progress else True):
-                views = _turned(read_image(root / names[i]))
-                x = torch.from_numpy(views).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-                rows = network(x.contiguous(memory_format=torch.channels_last)).numpy()
-                known[digests[i]] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        if cache is not None:
-            _write_cache(cache, known)
-    return np.stack([known[d] for d in digests]) if digests else np.empty((0, len(TURNS), 1280), np.float32)
+    @functools.cache
+    def network() -> FrozenFeatures:
+        return FrozenFeatures("lite0").to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def measure(path: Path) -> dict[str, NDArray[np.float32]]:
+        x = torch.from_numpy(_turned(read_image(path))).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        rows = network()(x.contiguous(memory_format=torch.channels_last)).numpy()
+        return {"x": rows / np.linalg.norm(rows, axis=1, keepdims=True)}
+
+    kept = Cache(cache or user_cache("duplicates"))
+    found = np.empty((len(names), len(TURNS), 1280), np.float32)
+    for i, name in enumerate(tqdm(names, desc="features", unit="picture", disable=not progress or None)):
+        path = root / name
+        run = key("turned-features", 1, picture=path)
+        found[i] = kept.arrays(run, functools.partial(measure, path))["x"]
+    return found
 
 
 def similar_pairs(features: ArrayLike, threshold: float = SERIES) -> list[Pair]:
-    """Pairs at or above a cosine, the most alike first.
-
-    Args:
-        features: (N, D), or (N, V, D) with V views of each picture, the upright one first: the similarity of
-            two pictures is the greatest cosine of either upright view with any view of the other.
-        threshold: least cosine, in (0, 1].
-
-    Raises:
-        ValueError: another shape, or a threshold outside (0, 1].
-    """
-    x = np.asarray(features, dtype=np.float32)
-    if x.ndim not in (2, 3):
-        raise ValueError(f"Expected features of shape (N, D) or (N, V, D) but got {x.shape}.")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"Expected a threshold in (0, 1] but got {threshold}.")
-    x = x[:, None] if x.ndim == 2 else x
-    x = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
-    best: dict[tuple[int, int], float] = {}
-    for start in range(0, len(x), 512):  # in blocks, to avoid an N × N matrix
-        block = x[start : start + 512, 0]
-        cosine = np.max([block @ x[:, view].T for view in range(x.shape[1])], axis=0)
-        for i, j in zip(*np.nonzero(cosine >= threshold), strict=True):
-            key = (min(i + start, j), max(i + start, j))
-            if key[0] != key[1]:
-                best[key] = max(best.get(key, -1.0), float(cosine[i, j]))
-    found = [Pair(int(i), int(j), min(value, 1.0)) for (i, j), value in best.items()]
-    return sorted(found, key=lambda pair: (-pair.similarity, pair.first, pair.second))
+    """Pairs of :func:`~workbench.data.neighbours.alike_pairs`, one by one."""
+    found = alike_pairs(features, threshold)
+    return [Pair(*pair) for pair in zip(*(column.tolist() for column in found), strict=True)]
 
 
 def same_paintings(
-    root: Path, names: Sequence[str], features: NDArray, neighbours: int = 8, progress: bool = True
+    root: Path,
+    names: Sequence[str],
+    features: NDArray,
+    neighbours: int = 8,
+    cache: Path | None = None,
+    progress: bool = True,
 ) -> list[Pair]:
     """Pairs of files that show one painting by their local features, the surest first.
 
@@ -165,31 +142,27 @@ def same_paintings(
         names: N paths relative to it.
         features: (N, V, D) of :func:`turned_features`, which say which pictures are near.
         neighbours: of each picture.
+        cache: folder that keeps the pairs of these pictures; by default one in the user's cache.
     """
     upright = np.asarray(features)[:, 0]
-    near = nearest(upright, neighbours)
+    near, _ = nearest(upright, neighbours)
     pairs = sorted({(min(i, int(j)), max(i, int(j))) for i, row in enumerate(near) for j in row})
-    local = [
-        local_features(read_image(root / name))
-        for name in tqdm(names, desc="keypoints", unit="picture", disable=None if progress else True)
-    ]
-    found = []
-    for i, j in tqdm(pairs, desc="comparing", unit="pair", disable=None if progress else True):
-        keypoints = agreeing_keypoints(local[i], local[j])
-        if keypoints >= INLIERS:
-            found.append(Pair(i, j, float(upright[i] @ upright[j]), keypoints))
-    return sorted(found, key=lambda pair: (-pair.keypoints, pair.first, pair.second))
 
+    def compare() -> list[Pair]:
+        local = [
+            local_features(read_image(root / name))
+            for name in tqdm(names, desc="keypoints", unit="picture", disable=None if progress else True)
+        ]
+        found = []
+        for i, j in tqdm(pairs, desc="comparing", unit="pair", disable=None if progress else True):
+            keypoints = agreeing_keypoints(local[i], local[j])
+            if keypoints >= INLIERS:
+                found.append(Pair(i, j, float(upright[i] @ upright[j]), keypoints))
+        return sorted(found, key=lambda pair: (-pair.keypoints, pair.first, pair.second))
 
-def nearest(features: NDArray, count: int) -> NDArray[np.int64]:
-    """(N, min(count, N - 1)) indices of the rows with the greatest cosine to each; they have unit length."""
-    count = min(count, len(features) - 1)
-    rows = []
-    for start in range(0, len(features), 512):
-        cosine = features[start : start + 512] @ features.T
-        cosine[np.arange(len(cosine)), np.arange(start, start + len(cosine))] = -np.inf
-        rows.append(np.argpartition(-cosine, max(count - 1, 0), axis=1)[:, :count])
-    return np.concatenate(rows)
+    run = key("same-paintings", 1, pairs, pictures=[root / name for name in names])
+    kept = Cache(cache or user_cache("duplicates")).json(run, compare)
+    return [Pair(*pair) for pair in kept]
 
 
 def merge_groups(groups: ArrayLike, joined: Iterable[Sequence[int]]) -> NDArray[np.str_]:
@@ -234,7 +207,7 @@ def group_near_duplicates(
         raise ValueError(f"Expected features of {len(paintings)} pictures but got {len(features)}.")
     pairs = similar_pairs(features, threshold)
     if features.ndim == 3:
-        pairs += same_paintings(paintings.root, paintings.paths, features)
+        pairs += same_paintings(paintings.root, paintings.paths, features, cache=cache)
     groups = merge_groups(paintings.groups, [pair[:2] for pair in pairs])
     log.info(
         "%d pairs of near-duplicates: %d groups become %d.",
@@ -252,23 +225,3 @@ def _turned(image: Image.Image) -> NDArray[np.uint8]:
     image = image.reduce(factor) if factor > 1 else image
     image = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     return np.stack([np.asarray(image if t is None else image.transpose(t)) for t in TURNS])
-
-
-def _read_cache(cache: Path | None) -> dict[str, NDArray]:
-    if cache is None or not cache.is_file():
-        return {}
-    try:
-        with np.load(cache, allow_pickle=False) as stored:
-            digests, features = stored["digests"], stored["features"]
-    except (OSError, ValueError, KeyError) as error:
-        log.warning("%s is not a cache of features (%s): it is made again.", cache, error)
-        return {}
-    return dict(zip(digests.tolist(), features, strict=True))
-
-
-def _write_cache(cache: Path, known: dict[str, NDArray]) -> None:
-    import io
-
-    buffer = io.BytesIO()
-    np.savez(buffer, digests=np.array(list(known)), features=np.stack(list(known.values())))
-    write_whole(buffer.getbuffer(), cache)

@@ -6,7 +6,6 @@ painter's, with the reason; where the painter is unknown, a name of that table i
 
 from __future__ import annotations
 
-import csv
 import functools
 import itertools
 import re
@@ -14,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from workbench.core.runs import read_rows
 
 _TABLE = Path(__file__).with_name("painters.csv")
 _UNKNOWN = ("unknown", "anonymous")  # how the names of painters begin whom nobody knows
@@ -35,9 +36,9 @@ def normalise(name: str) -> str:
 @functools.cache
 def aliases() -> dict[str, Merge]:
     """The table of names by their normalised form in lower case."""
-    with _TABLE.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        return {fold(r["alias"]): Merge(r["alias"], normalise(r["painter"]), r["reason"]) for r in rows}
+    return {
+        fold(r["alias"]): Merge(r["alias"], normalise(r["painter"]), r["reason"]) for r in read_rows(_TABLE)
+    }
 
 
 def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[list[str], list[Merge]]:

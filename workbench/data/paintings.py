@@ -153,7 +153,7 @@ def read_paintings(
     found = listing.paintings
     if listing.loose:
         raise DatasetError(
-            f"Expected one sub-folder a class in {root} but {len(listing.loose)} pictures lie beside them, "
+            f"Expected one sub-folder per class in {root} but {len(listing.loose)} pictures lie beside them, "
             f"e.g. {listing.loose[0]}. Move them into the folder of their class."
         )
     if listing.empty:
@@ -362,9 +362,9 @@ def _check_classes(data: Paintings) -> None:
 
 def _join_equal_files(data: Paintings) -> Paintings:
     """Put equal files into one group; raise if their labels differ."""
-    from workbench.data.duplicates import equal_files, file_digests, merge_groups
+    from workbench.data.duplicates import equal_files, merge_groups
 
-    equal = equal_files(file_digests(data.root, data.paths))
+    equal = equal_files(data.root / path for path in data.paths)
     torn = [members for members in equal if len(set(data.labels[list(members)])) > 1]
     if torn:
         other = next(i for i in torn[0] if data.labels[i] != data.labels[torn[0][0]])

@@ -212,10 +212,10 @@ def _crop(
     return _blob(pixels, back, out), back
 
 
-def _blob(pixels: NDArray[np.uint8], matrix: NDArray, out: int) -> NDArray[np.float32]:
+def _blob(pixels: NDArray, matrix: NDArray, out: int) -> NDArray[np.float32]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     crop = cv2.warpAffine(pixels, matrix, (out, out), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.dnn.blobFromImage(crop, 1 / 255)
+    return np.asarray(cv2.dnn.blobFromImage(crop, 1 / 255), np.float32)
 
 
 def _landmarks(pixels: NDArray[np.uint8], box: _Box) -> Face | None:

@@ -107,7 +107,8 @@ def _working_picture(pixels: NDArray[np.uint8], faces: Sequence[Face], side: flo
     if zoom > 1:
         size = round(width * zoom), round(height * zoom)
         if size[0] * size[1] <= scene.LARGEST:
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+            larger = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+            pixels = np.asarray(larger, np.uint8)
     return scene.working_picture(pixels, side).astype(np.float32) / 255
 
 
@@ -128,9 +129,9 @@ def keep_tone(color: Array, photo: Array, shape: Shape) -> Array:
     window, skin = shape.window, shape.skin
     if (skin > 0.5).sum() < 20:
         return color
-    drawn, real = (cv2.cvtColor(np.float32(x[window]), cv2.COLOR_RGB2LAB) for x in (color, photo))
+    drawn, real = (cv2.cvtColor(x[window].astype(np.float32), cv2.COLOR_RGB2LAB) for x in (color, photo))
     change = np.median(real[skin > 0.5], 0) - np.median(drawn[skin > 0.5], 0)
-    moved = drawn + skin[..., None] * change * np.float32([0.6, 0.9, 0.9])
+    moved = drawn + skin[..., None] * change * np.array([0.6, 0.9, 0.9], np.float32)
     result = color.copy()
     result[window] = np.clip(cv2.cvtColor(moved.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
     return result

@@ -15,7 +15,7 @@ _ALIKE = 18.0  # Lab distance within which a drawn colour counts as the cheeks' 
 
 def to_lab(rgb: NDArray) -> NDArray[np.float32]:
     """RGB (H, W, 3) in [0, 255] to CIELAB."""
-    return cv2.cvtColor(np.float32(rgb) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(cv2.cvtColor(np.asarray(rgb, np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def keep_tone(
@@ -38,7 +38,7 @@ def keep_tone(
     lab = to_lab(drawing)
     drawn = np.median(lab[cheeks], 0)
     # shaded skin is skin too, so lightness has less weight
-    distance = np.linalg.norm((lab - drawn) * np.float32([0.6, 1, 1]), axis=-1)
+    distance = np.linalg.norm((lab - drawn) * np.array([0.6, 1, 1], np.float32), axis=-1)
     near = np.clip((2.6 - np.hypot(dx, dy - 0.5)) / 0.6, 0, 1)
     weight = np.exp(-((distance / _ALIKE) ** 2)) * near
     moved = lab + weight[..., None].astype(np.float32) * (wanted - drawn)

@@ -116,7 +116,8 @@ def draw(image: NDArray[np.uint8], config: TeacherConfig | None = None) -> NDArr
     lines = config.ink_opacity * lines[..., None]
     chroma = (color - luma[..., None]) * config.saturation
     if config.paper is None:
-        color = np.clip((luma[..., None] + chroma - 0.5) * config.contrast + 0.5, 0, 1) ** config.gamma
+        graded = np.clip((luma[..., None] + chroma - 0.5) * config.contrast + 0.5, 0, 1)
+        color = (graded**config.gamma).astype(np.float32)
     else:
         density = wash(luma**config.gamma, config.wash_steps)[..., None]
         color = np.clip(np.array(config.paper, np.float32) * (1 - density) + ink * density + chroma, 0, 1)

@@ -10,6 +10,8 @@ Source: Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, through captu
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ class AttributionError(WorkbenchError):
     """The requested explanation would be meaningless, or does not fit the network."""
 
 
-def default_layer(network: nn.Module) -> nn.Module:
+def default_layer(network: Any) -> nn.Module:
     """The module with the last feature map.
 
     That is an EfficientNet's head, the last stage of a ResNet or of a sequence of blocks, else the last
@@ -66,7 +68,7 @@ def check_request(network: nn.Module, x: Tensor, target: int | Tensor) -> None:
         raise AttributionError(f"Expected `x` of shape (B, 3, H, W) but got {tuple(x.shape)}.")
     if isinstance(target, Tensor) and target.shape != x.shape[:1]:
         raise AttributionError(
-            f"Expected one class or one a picture ({len(x)}) as `target` but got {tuple(target.shape)}."
+            f"Expected one class or one per picture ({len(x)}) as `target` but got {tuple(target.shape)}."
         )
 
 

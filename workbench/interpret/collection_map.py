@@ -26,7 +26,8 @@ from workbench.core.errors import DatasetError
 from workbench.core.extras import require
 from workbench.core.files import write_whole
 from workbench.data.images import read_image
-from workbench.interpret.embedding import Embeddings, nearest
+from workbench.data.neighbours import nearest
+from workbench.interpret.embedding import Embeddings
 
 __all__ = ["CollectionMap", "layout", "map_collection"]
 

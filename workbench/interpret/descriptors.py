@@ -13,6 +13,7 @@ of a file does not matter. Undefined values are nan, such as the straightness of
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def class_averages(
         weights = np.ones((1, len(values))) if weights is None else weights
         known = ~np.isnan(values)
         filled = np.where(known, values, 0)
-        found = {}
+        found: dict[Any, NDArray] = {}
         for c, name in enumerate(classes):
             share = weights * member[:, c]
             with np.errstate(invalid="ignore", divide="ignore"):

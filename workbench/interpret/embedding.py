@@ -1,8 +1,4 @@
-"""Embeddings of a folder of pictures by an image network, and what lies near what.
-
-Nearest neighbours are exact, by faiss. Pictures whose embeddings are equal are compared once, so that a
-folder of thousands of copies gives as many pairs as it has copies and not their square.
-"""
+"""Embeddings of a folder of pictures by an image network; :mod:`workbench.data.neighbours` compares them."""
 
 from __future__ import annotations
 
@@ -11,22 +7,19 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from workbench.core.cache import Cache, key
 from workbench.core.errors import DatasetError, WeightsError, WorkbenchError
-from workbench.core.extras import require
 from workbench.data.images import as_rgb, list_images, read_image
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-__all__ = ["Embeddings", "Pairs", "alike_pairs", "embed", "nearest", "outlier_scores"]
 
 BATCH = 16  # pictures per pass
 _LITE = ("lite0", "lite1")
@@ -48,14 +41,6 @@ class Embeddings:
             {"path": path, **dict(zip(names, vector, strict=True))}
             for path, vector in zip(self.paths, self.vectors.tolist(), strict=True)
         ]
-
-
-class Pairs(NamedTuple):
-    """M pairs of pictures that look alike, the most alike first."""
-
-    first: NDArray[np.int64]  # (M,) index of a picture
-    second: NDArray[np.int64]  # (M,) index of another, above `first`
-    similarity: NDArray[np.float32]  # (M,) cosine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,87 +193,3 @@ def embed(
         raise DatasetError(f"Expected pictures that can be read in {root} but none of {len(paths)} can.")
     names = tuple(p.relative_to(root).as_posix() for p, _ in good)
     return Embeddings(names, np.stack([v for _, v in good]), backbone, skipped)
-
-
-def _unit(vectors: ArrayLike) -> NDArray[np.float32]:
-    x = np.asarray(vectors, dtype=np.float32)
-    if x.ndim != 2 or not len(x):
-        raise ValueError(f"Expected vectors of shape (N, D) with N of 1 or more but got {x.shape}.")
-    if not np.isfinite(x).all():
-        bad = int(np.argmin(np.isfinite(x).all(1)))
-        raise ValueError(f"Expected finite vectors but row {bad} has a NaN or an infinity.")
-    return np.ascontiguousarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
-
-
-def nearest(vectors: ArrayLike, count: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The nearest pictures of each, without itself, by cosine.
-
-    Args:
-        vectors: (N, D).
-        count: of neighbours; at most N - 1 are given.
-
-    Returns:
-        Indices and cosines, both (N, min(count, N - 1)), nearest first.
-
-    Raises:
-        ValueError: another shape, or values that are not finite.
-    """
-    require("collection")
-    import faiss
-
-    x = _unit(vectors)
-    count = max(0, min(count, len(x) - 1))
-    index = faiss.IndexFlatIP(x.shape[1])
-    index.add(x)
-    cosines, found = index.search(x, count + 1)
-    own = found == np.arange(len(x))[:, None]
-    own[~own.any(1), -1] = True  # among many equal pictures its own index may be missing: drop the last
-    keep = ~own
-    return found[keep].reshape(len(x), count), cosines[keep].reshape(len(x), count)
-
-
-def alike_pairs(vectors: ArrayLike, threshold: float = 0.9) -> Pairs:
-    """Pairs at or above a cosine. Of equal vectors each is paired with the first of them only.
-
-    Args:
-        vectors: (N, D).
-        threshold: least cosine, in (0, 1].
-
-    Raises:
-        ValueError: another shape, values that are not finite, or a threshold outside (0, 1].
-    """
-    require("collection")
-    import faiss
-
-    if not 0 < threshold <= 1:
-        raise ValueError(f"Expected a threshold in (0, 1] but got {threshold}.")
-    x = _unit(vectors)
-    _, first, member = np.unique(x, axis=0, return_index=True, return_inverse=True)
-    copies = np.flatnonzero(first[member] != np.arange(len(x)))
-    distinct = np.sort(first)
-    index = faiss.IndexFlatIP(x.shape[1])
-    index.add(x[distinct])
-    firsts, seconds, cosines = [first[member[copies]]], [copies], [np.ones(len(copies), np.float32)]
-    for start in range(0, len(distinct), 1024):
-        block = distinct[start : start + 1024]
-        limits, cosine, found = index.range_search(
-            x[block], float(np.nextafter(np.float32(threshold), np.float32(0)))
-        )
-        rows = np.repeat(block, np.diff(limits).astype(np.int64))
-        columns = distinct[found]
-        keep = rows < columns
-        firsts.append(rows[keep])
-        seconds.append(columns[keep])
-        cosines.append(cosine[keep])
-    i, j, similarity = np.concatenate(firsts), np.concatenate(seconds), np.concatenate(cosines).clip(max=1)
-    order = np.lexsort((j, i, -similarity))
-    return Pairs(i[order].astype(np.int64), j[order].astype(np.int64), similarity[order])
-
-
-def outlier_scores(vectors: ArrayLike, count: int = 10) -> NDArray[np.float32]:
-    """(N,) distance of each picture to its ``count`` nearest: 1 less their mean cosine; nan for one alone.
-
-    Source: Ramaswamy, Rastogi and Shim, Efficient algorithms for mining outliers from large data sets, 2000.
-    """
-    _, cosines = nearest(vectors, count)
-    return 1 - cosines.mean(1) if cosines.shape[1] else np.full(len(cosines), np.nan, np.float32)

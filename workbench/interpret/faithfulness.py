@@ -165,11 +165,16 @@ def _batch(
 
 def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
     """The measures that compute a method's map many times."""
+
+    def mapped_by(method: str):
+        return lambda inputs, classes: _explain(method, network, inputs, classes, settings, settings.seeds[0])
+
+    def of_changed(method: str):
+        return lambda changed: _explain(method, changed, x, target, settings, settings.seeds[0])
+
     for method in settings.methods:
         values = sensitivity(
-            lambda inputs, classes, method=method: _explain(
-                method, network, inputs, classes, settings, settings.seeds[0]
-            ),
+            mapped_by(method),
             x,
             target,
             settings.radius,
@@ -180,9 +185,7 @@ def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, 
         seeds = settings.seeds if not METHODS[method].control else settings.seeds[:1]
         for seed in seeds:
             levels = cascade(
-                lambda changed, method=method: _explain(
-                    method, changed, x, target, settings, settings.seeds[0]
-                ),
+                of_changed(method),
                 network,
                 seed,
                 settings.points,

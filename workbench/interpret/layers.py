@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from workbench.core.errors import UnknownNameError
 from workbench.interpret.attribution import AttributionError, check_request
 
 
-def stages(network: nn.Module) -> dict[str, nn.Module]:
+def stages(network: Any) -> dict[str, nn.Module]:
     """Stages by name, from shallow to deep; each outputs a feature map (B, K, h, w).
 
     Raises:
@@ -58,7 +59,7 @@ def _convolves(module: nn.Module) -> bool:
     return any(isinstance(part, nn.Conv2d) for part in module.modules())
 
 
-def blocks(network: nn.Module) -> dict[str, nn.Module]:
+def blocks(network: Any) -> dict[str, nn.Module]:
     """The residual blocks ``block0`` … from shallow to deep; the stages of a network without any."""
     if hasattr(network, "conv_stem") and hasattr(network, "blocks"):
         found = [block for stage in network.blocks for block in stage]

@@ -51,7 +51,7 @@ class Picture:
         scale = min(SIDE / min(image.size), LONGEST * SIDE / max(image.size))
         size = max(16, round(image.width * scale)), max(16, round(image.height * scale))
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        self.rgb: NDArray[np.uint8] = cv2.resize(rgb, size, interpolation=way)
+        self.rgb: NDArray = cv2.resize(rgb, size, interpolation=way)
         self.side = min(size)
 
     @cached_property

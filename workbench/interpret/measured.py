@@ -7,21 +7,18 @@ means over many pictures, no values of single ones.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Iterable
 from pathlib import Path
+
+from workbench.core.runs import read_rows
 
 FOLDER = Path(__file__).resolve().parent / "measured"
 
 
 @functools.cache
 def _table(name: str, folder: Path) -> tuple[dict[str, str], ...]:
-    path = folder / f"{name}.csv"
-    if not path.is_file():
-        return ()
-    with path.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
+    return tuple(read_rows(folder / f"{name}.csv"))
 
 
 def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:
@@ -35,11 +32,13 @@ def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:
         Rows of :func:`~workbench.interpret.descriptors.class_averages`, numbers as numbers, with ``data``,
         ``paintings`` and ``painters`` of the whole collection. Empty if none was measured.
     """
-    wanted, by_data = set(classes), {}
+    by_data: dict[str, list[dict]] = {}
     for row in _table("class_averages", folder):
         by_data.setdefault(row["data"], []).append(row)
-    found = next((rows for rows in by_data.values() if {r["class"] for r in rows} == wanted), [])
-    return [{key: _number(value) for key, value in row.items()} for row in found]
+    for rows in by_data.values():
+        if {row["class"] for row in rows} == set(classes):
+            return [{key: _number(value) for key, value in row.items()} for row in rows]
+    return []
 
 
 def faithfulness_of(sha256: str, folder: Path = FOLDER) -> list[dict]:

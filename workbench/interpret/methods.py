@@ -254,4 +254,4 @@ def attribute(
                 check_classes(target, network(x[:1]).shape[1])
         x.requires_grad_(not entry.control)
         maps = _FUNCTIONS[method](network, x, target, layer, seed, **options).detach().float()
-    return upsample(maps, size or tuple(x.shape[-2:]))
+    return upsample(maps, size or (x.shape[-2], x.shape[-1]))

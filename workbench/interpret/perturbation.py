@@ -10,6 +10,7 @@ Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,7 +91,8 @@ class _Replay:
     """Caches a function's results, so that all maps are scored on the same perturbations."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]):
-        self.function, self.calls, self.position = function, [], 0
+        self.calls: list[Any] = []
+        self.function, self.position = function, 0
 
     def __call__(self, masks: Tensor) -> Tensor:
         if self.position == len(self.calls):

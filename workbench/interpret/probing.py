@@ -181,13 +181,13 @@ def relevance(values: ArrayLike, labels: ArrayLike) -> float:
 
     Pictures without a value (nan) are left out.
     """
-    values, labels = np.asarray(values, dtype=float), np.asarray(labels)
-    values, labels = values[np.isfinite(values)], labels[np.isfinite(values)]
-    total = ((values - values.mean()) ** 2).sum() if len(values) else 0
+    x, moods = np.asarray(values, dtype=float), np.asarray(labels)
+    x, moods = x[np.isfinite(x)], moods[np.isfinite(x)]
+    total = ((x - x.mean()) ** 2).sum() if len(x) else 0
     if not total > 0:
         return 0.0
-    means = {k: values[labels == k].mean() for k in np.unique(labels)}
-    return float(sum((labels == k).sum() * (m - values.mean()) ** 2 for k, m in means.items()) / total)
+    own = [x[moods == mood] for mood in np.unique(moods)]
+    return float(sum(len(part) * (part.mean() - x.mean()) ** 2 for part in own) / total)
 
 
 def recommend(

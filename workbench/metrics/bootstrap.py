@@ -103,7 +103,7 @@ def bootstrap(
     samples: int = 2000,
     level: float = 0.95,
     seed: int = 0,
-) -> Interval | dict[str, Interval]:
+) -> Any:
     """Interval of a metric by resampling groups of pictures.
 
     Args:

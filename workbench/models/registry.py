@@ -23,7 +23,7 @@ def _check(name: str, factory: object) -> None:
         raise TypeError(f"expected a factory with an attribute `kind`, one of {', '.join(KINDS)}")
 
 
-_registry: Registry[Any] = Registry(
+ARCHITECTURES: Registry[Any] = Registry(
     "architecture", package="workbench.models", group="workbench.models", check=_check
 )
 
@@ -45,7 +45,7 @@ def register(
 
     def wrap(factory: Factory) -> Factory:
         factory.kind, factory.mean, factory.std = kind, mean, std  # type: ignore[attr-defined]
-        return _registry.register(factory)
+        return ARCHITECTURES.register(factory)
 
     return wrap
 
@@ -65,7 +65,7 @@ def facts(name: str) -> Facts:
     Raises:
         UnknownNameError: if nothing is registered under ``name``.
     """
-    factory = _registry.get(name)
+    factory = ARCHITECTURES.get(name)
     parameters = inspect.signature(factory).parameters
     defaults = {p.name: p.default for p in parameters.values() if p.kind is not p.VAR_KEYWORD}
     half = (0.5, 0.5, 0.5)
@@ -77,19 +77,19 @@ def facts(name: str) -> Facts:
 def names(kind: str | None = None) -> list[str]:
     """Sorted names of the registered architectures, of one ``kind`` if given."""
     if kind is None:
-        return _registry.names()
-    own = _registry.own()
+        return ARCHITECTURES.names()
+    own = ARCHITECTURES.own()
     kinds = {name: found.arguments[:1] for name, found in own.items()}
     return sorted(
         name
-        for name in _registry.names()
+        for name in ARCHITECTURES.names()
         if kinds.get(name) == (kind,) or (name not in own and _has_kind(name, kind))
     )
 
 
 def _has_kind(name: str, kind: str) -> bool:
     try:
-        return _registry.get(name).kind == kind
+        return ARCHITECTURES.get(name).kind == kind
     except UnknownNameError:  # a third-party package that cannot be loaded
         return False
 
@@ -104,7 +104,7 @@ def create(name: str, **kwargs: Any) -> nn.Module:
         UnknownNameError: if nothing is registered under ``name``.
         ValueError: pretrained weights are requested but do not exist.
     """
-    factory, known = _registry.get(name), facts(name)
+    factory, known = ARCHITECTURES.get(name), facts(name)
     if not known.pretrained and kwargs.pop("pretrained", False):
         raise ValueError(f"Expected `pretrained=False`: no weights of {name} are published. Train it.")
     network = factory(**kwargs)

@@ -32,7 +32,7 @@ def metric_intervals(
     models: Sequence[str] | None = None,
     references: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
-    """One panel a metric, one row a model: the estimate as a point, its interval as a bar.
+    """One panel per metric, one row per model: the estimate as a point, its interval as a bar.
 
     Args:
         table: columns model, metric, estimate, low, high.
@@ -56,7 +56,8 @@ def metric_intervals(
     for axes, metric in zip(grid.flat, metrics, strict=False):
         own = frame[frame["metric"] == metric].set_index("model").reindex(models)
         for row, model in enumerate(models):
-            interval_points(axes, [row], *([own.loc[model, c]] for c in ("estimate", "low", "high")), row)
+            estimate, low, high = ([own.loc[model, c]] for c in ("estimate", "low", "high"))
+            interval_points(axes, [row], estimate, low, high, row)
         for i, (label, value) in enumerate((references or {}).get(metric, {}).items()):
             reference_line(axes, value, label, index=i)
         if (references or {}).get(metric):
@@ -177,7 +178,7 @@ def reliability(
 
 @styled
 def roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], title: str = "") -> Figure:
-    """True against false positive rate, one line a class.
+    """True against false positive rate, one line per class.
 
     Args:
         curves: name -> (false positive rate, true positive rate, area).
@@ -191,7 +192,7 @@ def roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], title: str = "
 
 @styled
 def precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], title: str = "") -> Figure:
-    """Precision against recall, one line a class; a line's right end is the class's share, its chance level.
+    """Precision against recall, one line per class; its right end is the class's share, the chance level.
 
     Args:
         curves: name -> (recall, precision, average precision).
@@ -204,7 +205,7 @@ def precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], t
 
 @styled
 def per_class(table, title: str = "") -> Figure:
-    """Bars by class, one a metric, with their intervals where the table has them.
+    """Bars by class, one per metric, with their intervals where the table has them.
 
     Args:
         table: columns class, metric, estimate and optionally low and high.

@@ -97,8 +97,8 @@ def similarity_map(table, title: str = "How alike layers see the pictures (RSA)"
 
 @styled
 def block_choices(table, title: str = "MAFR with the blocks that are ...") -> Figure:
-    """Balanced accuracy of the recommended, the deepest and random blocks: a point a seed, the mean, and its
-    interval over painters if the table has it.
+    """Balanced accuracy of the recommended, the deepest and random blocks: a point per seed, the mean, and
+    its interval over painters if the table has it.
 
     Args:
         table: columns part, choice, seed, score; the rows of part ``test`` are drawn, and of ``comparison``
@@ -132,7 +132,7 @@ def block_choices(table, title: str = "MAFR with the blocks that are ...") -> Fi
 
 @styled
 def faithfulness_plot(table, title: str = "") -> Figure:
-    """Every measure of every method in one figure: a panel a measure, a row a method, a series a case.
+    """Every measure of every method in one figure: a panel per measure, a row per method, a series per case.
 
     Args:
         table: columns case, method, measure, part, estimate, low, high.
@@ -154,10 +154,13 @@ def faithfulness_plot(table, title: str = "") -> Figure:
             if not len(own):
                 continue
             place = [rows.index(m) + 0.62 * ((index + 0.5) / len(cases) - 0.5) for m in own["method"]]
+            estimate, low, high = (own[c].astype(float) for c in ("estimate", "low", "high"))
             interval_points(
                 axes,
                 place,
-                *(own[c].astype(float) for c in ("estimate", "low", "high")),
+                estimate,
+                low,
+                high,
                 index=index,
                 label=case,
             )
@@ -179,7 +182,9 @@ def faithfulness_plot(table, title: str = "") -> Figure:
 
 @styled
 def cascade_plot(table, title: str = "Maps of an ever more randomised network") -> Figure:
-    """Rank correlation with the original map while parts are randomised from the logits down, a panel a case.
+    """Rank correlation with the original map while parts are randomised from the logits down.
+
+    One panel per case.
 
     Args:
         table: columns case, method, measure, part, estimate; the rows of measure ``cascade`` are drawn.
@@ -223,8 +228,8 @@ def seal_plot(table, title: str = "How much of the relevance lies on the planted
     for index, (case, label) in enumerate(labels.items()):
         own = frame[(frame["case"] == case) & frame["method"].isin(rows)]
         place = [rows.index(m) + (index - 0.5) * 0.3 for m in own["method"]]
-        values = (own[c].astype(float) for c in ("estimate", "low", "high"))
-        interval_points(axes, place, *values, index=index, label=label)
+        estimate, low, high = (own[c].astype(float) for c in ("estimate", "low", "high"))
+        interval_points(axes, place, estimate, low, high, index=index, label=label)
     area = frame.loc[frame["method"] == "chance", "estimate"]
     if len(area):
         reference_line(axes, float(pd.to_numeric(area).iloc[0]), "the seal's area")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -96,7 +97,7 @@ def new_figure(
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def look(index: int) -> dict[str, object]:
+def look(index: int) -> dict[str, Any]:
     """Colour, marker and dashes of the series number ``index``; no two of the first 64 are alike."""
     place, turn = index % len(COLOURS), index // len(COLOURS)
     return {
@@ -162,7 +163,7 @@ def heat_map(
     top = float(values.max()) if top is None else top
     image = axes.imshow(values, cmap=SHADES, vmin=0, vmax=max(top, 1e-9), aspect="auto")
     for (i, j), value in np.ndenumerate(values.filled(0)):
-        light = luma(image.cmap(image.norm(value))[:3]) > 0.55
+        light = luma(np.array(image.cmap(image.norm(value))[:3])) > 0.55
         axes.text(
             j, i, texts[i][j], ha="center", va="center", color="black" if light else "white", fontsize="small"
         )

@@ -45,7 +45,7 @@ QUALITY_TITLES = SCENE_TITLES | PORTRAIT_TITLES
 
 @styled
 def costs(table, columns: Sequence[str] = tuple(COST_TITLES)) -> Figure:
-    """The paper's figure 4: what each network costs, a panel a cost, on a logarithmic axis.
+    """The paper's figure 4: what each network costs, a panel per cost, on a logarithmic axis.
 
     Args:
         table: rows of ``stylizer`` and of ``columns``; those without costs, and costs that nobody has, are
@@ -63,7 +63,7 @@ def costs(table, columns: Sequence[str] = tuple(COST_TITLES)) -> Figure:
         title, factor, unit, form = COST_TITLES[column]
         values = frame[column].to_numpy(float) * factor
         ax.hlines(places, np.nanmin(values) / 2, values, color=GRAY, linewidth=1)
-        for place, value in zip(places, values, strict=True):
+        for place, value in enumerate(values):
             if not np.isfinite(value):
                 continue
             ax.plot(value, place, linestyle="none", markersize=9, **_point(place))
@@ -88,7 +88,7 @@ def _point(index: int) -> dict:
 
 @styled
 def qualities(table, measures: Sequence[str] = tuple(SCENE_TITLES), references: Sequence[str] = ()) -> Figure:
-    """A panel a measure, a row a stylizer, with intervals where the table has them (KID: standard errors).
+    """One panel per measure, one row per stylizer; intervals (KID: standard errors) if the table has them.
 
     Args:
         table: rows of ``stylizer``, the measures, and their ``_low`` and ``_high`` or ``_error``.
@@ -138,7 +138,7 @@ def _bounds(rows: pd.DataFrame, measure: str, value: NDArray) -> tuple[NDArray, 
 
 @styled
 def sheet(rows: Mapping[str, Sequence[NDArray[np.uint8]]], columns: Sequence[str] = ()) -> Figure:
-    """Contact sheet: a row a stylizer (its name at the left), a column a picture.
+    """Contact sheet: a row per stylizer (its name at the left), a column per picture.
 
     Args:
         rows: name -> pictures (H, W, 3), as many in every row; those of a column have one shape.
@@ -273,8 +273,8 @@ def differences(
 
 @styled
 def transitions(table, styles: Sequence[str] | None = None, key: str = "style") -> Figure:
-    """Transition matrices, a panel a style: of the pictures read as the row's mood before, the share that is
-    read as the column's after, with its interval. Rows sum to 1.
+    """Transition matrices, one panel per style: of the pictures read as the row's mood before, the share
+    that is read as the column's after, with its interval. Rows sum to 1.
 
     Args:
         table: rows of ``key``, measure ("transition" ones are drawn), name (before), other (after), estimate,
@@ -358,7 +358,7 @@ def descriptor_changes(table, styles: Sequence[str] | None = None, key: str = "s
 
 @styled
 def shares(table, when: Sequence[str] = ("share before", "share after"), key: str = "style") -> Figure:
-    """How often each mood is read before and after, with intervals, a panel a style.
+    """How often each mood is read before and after, with intervals, a panel per style.
 
     Args:
         table: rows of ``key``, measure, name, estimate, low and high.

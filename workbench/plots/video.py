@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from workbench.plots.style import look, new_figure, reference_line, styled
 
 @styled
 def frame_strip(rows: Mapping[str, Sequence[NDArray[np.uint8]]], every: int = 3, count: int = 4) -> Figure:
-    """Every third frame, four frames, a row a method.
+    """Every third frame, four frames, a row per method.
 
     Args:
         rows: title -> frames (H, W, 3); a row shorter than that shows what it has.
@@ -89,7 +90,7 @@ def measure_bars(table, measure: str, title: str, reference: float | None = None
 
 @styled
 def spectra(table, clips: Sequence[str] | None = None) -> Figure:
-    """Power of the changes of a pixel's brightness by rate, a panel a clip and a line a method.
+    """Power of the changes of a pixel's brightness by rate, a panel per clip and a line per method.
 
     Args:
         table: rows (clip, method, measure, hertz, value) of which those of the measure "spectrum" are drawn.
@@ -114,8 +115,10 @@ def spectra(table, clips: Sequence[str] | None = None) -> Figure:
         ax.set_axis_off()
     for ax in axes[:, 0]:
         ax.set_ylabel("levels² / hertz")
-    labels = {}
+    handles: dict[str, Any] = {}
     for ax in axes.flat:
-        labels |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=3, fontsize="small")
+        handles |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", ncols=3, fontsize="small"
+    )
     return figure

@@ -5,7 +5,8 @@
 - :mod:`~workbench.reporting.execute` runs a notebook with progress, a deadline and errors in one line.
 - :mod:`~workbench.reporting.page` writes the page and refuses one that would ask the network for anything.
 - :mod:`~workbench.reporting.report` puts these together: what ``workbench report`` does.
-- :mod:`~workbench.reporting.full` and its neighbours are the whole study of a folder, part by part.
+- :mod:`~workbench.reporting.full` reads the table of the full report (:mod:`workbench.studies.full_report`);
+  :mod:`~workbench.reporting.show` and :mod:`~workbench.reporting.words` show it.
 """
 
 from workbench.core import lazy

@@ -15,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from tqdm import tqdm
@@ -103,11 +104,11 @@ def execute(
     return done
 
 
-def _kernel(sockets: Path):
+def _kernel(sockets: Path) -> Any:
     """A kernel of this interpreter, whatever kernels the user has named python3."""
     from jupyter_client.manager import AsyncKernelManager
 
-    manager = AsyncKernelManager(kernel_name="python3")
+    manager: Any = AsyncKernelManager(kernel_name="python3")
     if os.name == "posix":  # sockets that only this user can open
         manager.transport = "ipc"
         manager.ip = str(sockets / "kernel")
@@ -143,7 +144,7 @@ def _parts(notebook: nbformat.NotebookNode) -> dict[str, tuple[int, str]]:
 
 @contextlib.contextmanager
 def _bar(parts: Mapping[str, tuple[int, str]], status: Path, name: str, progress: bool) -> Iterator:
-    """Two lines on a terminal (the part, and how far it is), one line a part in a log.
+    """Two lines on a terminal (the part, and how far it is), one line per part in a log.
 
     Gives a function to call with the id of the cell that starts.
     """

@@ -7,23 +7,14 @@ pictures and a ``ratings.csv`` with the groups that were found. The pictures the
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import os
 from pathlib import Path
 
 from workbench.core.errors import WorkbenchError
-from workbench.core.files import user_cache, write_whole
-from workbench.data.atelier import open_dataset
-from workbench.data.duplicates import file_digests, group_near_duplicates
+from workbench.core.runs import write_rows
+from workbench.data.atelier import is_atelier
 from workbench.data.painting_tables import read_table
-from workbench.data.paintings import GROUP_COLUMNS, NEAR_DUPLICATES, Paintings, read_paintings
-
-
-def is_atelier(data: str | os.PathLike) -> bool:
-    """Whether ``data`` asks for painted pictures (``atelier:N``) and not for a folder."""
-    return str(data).split(":")[0] == "atelier" and not Path(data).is_dir()
+from workbench.data.paintings import GROUP_COLUMNS, Paintings
 
 
 def called(data: str | os.PathLike) -> str:
@@ -31,52 +22,11 @@ def called(data: str | os.PathLike) -> str:
     return str(data) if is_atelier(data) else Path(data).resolve().name
 
 
-def open_folder(
-    data: str | os.PathLike,
-    ratings: str | os.PathLike | None = None,
-    group_by: str | None = None,
-    skip_unreadable: bool = False,
-    features: Path | None = None,
-) -> Paintings:
-    """The labelled pictures, with the same checks and options as ``workbench train classifier``.
-
-    Args:
-        data: a folder, or ``atelier:N``.
-        ratings: its table, if it is not ``ratings.csv`` in it.
-        group_by: column whose pictures stay together, or ``near-duplicates``.
-        skip_unreadable: leave out files that cannot be read instead of refusing the folder.
-        features: cache for the features that near-duplicates are found by.
-
-    Raises:
-        DatasetError: what :func:`~workbench.data.paintings.read_paintings` refuses.
-    """
-    if is_atelier(data):
-        found = open_dataset(data)
-        return group_near_duplicates(found, cache=features) if group_by == NEAR_DUPLICATES else found
-    near = group_by == NEAR_DUPLICATES
-    found = read_paintings(
-        data, ratings, skip_unreadable=skip_unreadable, group_by=None if near else group_by
-    )
-    return group_near_duplicates(found, cache=features) if near else found
-
-
-def fingerprint(data: Paintings) -> str:
-    """16 digits that change with any picture, label, group or vote."""
-    digest = hashlib.sha256()
-    for name, file, label, group in zip(
-        data.paths, file_digests(data.root, data.paths), data.labels, data.groups, strict=True
-    ):
-        digest.update(f"{name}\0{file}\0{data.classes[label]}\0{group}\n".encode())
-    if data.votes is not None:
-        digest.update(data.votes.tobytes())
-    return digest.hexdigest()[:16]
-
-
 def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | None = None) -> Path:
     """Write a folder ``out/name`` that reads as ``data``: the same pictures, labels, groups and votes.
 
     Args:
-        data: as opened by :func:`open_folder`.
+        data: the labelled pictures.
         out: folder of the run.
         name: of the view; notebooks show it.
         ratings: the table that ``data`` came with, whose other columns are kept.
@@ -106,17 +56,5 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
             | ({"painter": group} if data.grouped_by else {})
             | kept
         )
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(text.getvalue().encode(), target / "ratings.csv")
+    write_rows(rows, target / "ratings.csv")
     return target
-
-
-def features_cache(data: str | os.PathLike) -> Path:
-    """Where the features that near-duplicates are found by are kept for a folder."""
-    name = str(data) if is_atelier(data) else str(Path(data).resolve())
-    key = hashlib.sha256(name.encode()).hexdigest()[:12]
-    cache = user_cache()
-    return cache / "reports" / f"features-{key}.npz"

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -57,7 +58,8 @@ def prepare(status: str | os.PathLike) -> None:
 
     pd.set_option("display.precision", 4, "display.max_colwidth", None)
     sys.stderr = Status(Path(status), sys.stderr)
-    formatters = ZMQInteractiveShell.instance().display_formatter.formatters
+    shell: Any = ZMQInteractiveShell.instance()
+    formatters = shell.display_formatter.formatters
     formatters["image/svg+xml"].for_type(Figure, svg)
     formatters["image/png"].for_type(Figure, lambda figure: None)  # SVG, or JPEG with photographs
     formatters["image/jpeg"].for_type(Figure, jpeg)
@@ -118,5 +120,5 @@ def describe(figure: Figure) -> str:
 
 
 def _legends(figure: Figure) -> list[list[str]]:
-    found = [a.get_legend() for a in figure.axes if a.get_legend()] + list(figure.legends)
+    found = [legend for a in figure.axes if (legend := a.get_legend())] + list(figure.legends)
     return [[t.get_text() for t in legend.get_texts() if isinstance(t, Text)] for legend in found]

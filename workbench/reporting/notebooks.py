@@ -7,7 +7,6 @@ In a checkout they lie in ``notebooks/`` beside the package; a wheel carries the
 from __future__ import annotations
 
 import ast
-import csv
 import dataclasses
 import re
 from importlib import metadata
@@ -17,6 +16,7 @@ import nbformat
 
 import workbench
 from workbench.core.errors import UnknownNameError, WorkbenchError
+from workbench.core.runs import read_rows
 
 DISTRIBUTION = "painter-psychology-workbench"
 FULL = "full"  # the whole study of a folder
@@ -116,7 +116,7 @@ def parameters_of(cells) -> dict[str, object]:
             return {
                 node.targets[0].id: ast.literal_eval(node.value)
                 for node in ast.parse(cell.source).body
-                if isinstance(node, ast.Assign)
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
             }
     return {}
 
@@ -145,7 +145,7 @@ def answer_of(markdown: str) -> str:
 
 
 def overview(results: str | Path | None = None) -> list[dict[str, str]]:
-    """One row a notebook: what it asks, what it found, and how long the measured run took.
+    """One row per notebook: what it asks, what it found, and how long the measured run took.
 
     Args:
         results: folder of the committed tables, whose ``seconds`` are added up; by default the checkout's,
@@ -173,11 +173,10 @@ def _seconds(notebook: Notebook, results: Path) -> float | None:
     named = set(re.findall(r"reports/results/(\w+\.csv)", notebook.path.read_text(encoding="utf-8")))
     runs: dict[tuple, float] = {}
     for name in sorted(named & {p.name for p in results.glob("*.csv")}):
-        with (results / name).open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get("seconds"):  # the rows of one run all bear its seconds
-                    key = [name, row["seconds"], *(v for k, v in row.items() if k in _KEYS)]
-                    runs[tuple(key)] = float(row["seconds"])
+        for row in read_rows(results / name):
+            if row.get("seconds"):  # the rows of one run all bear its seconds
+                key = [name, row["seconds"], *(v for k, v in row.items() if k in _KEYS)]
+                runs[tuple(key)] = float(row["seconds"])
     return sum(runs.values()) if runs else None
 
 

@@ -227,7 +227,7 @@ def _gather_code(cells: list) -> None:
 def _broad(svg: str) -> bool:
     """Whether a figure is too wide to be read at a phone's width."""
     width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
-    return bool(width) and float(width[1]) > BROAD
+    return width is not None and float(width[1]) > BROAD
 
 
 def _data_uri(data: str, mime: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import datetime
-import hashlib
 import json
 import logging
 import re
@@ -15,14 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import __version__
+from workbench.core.cache import digest, user_cache
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
-from workbench.core.files import user_cache, write_whole
+from workbench.core.files import write_whole
 from workbench.core.provenance import provenance
+from workbench.data.atelier import is_atelier
+from workbench.data.paintings import read_paintings
 from workbench.reporting import folder
 from workbench.reporting.execute import execute
 from workbench.reporting.notebooks import FULL, Notebook, find
 from workbench.reporting.page import render
-from workbench.reporting.plan import ReportPlan
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _check(request: Request, notebook: Notebook) -> None:
     if request.data and "data" not in takes:
         raise WorkbenchError(f"{notebook.name} takes no pictures. Leave --data out.")
     options = (request.ratings, request.group_by, request.skip_unreadable or None)
-    if any(v is not None for v in options) and (not request.data or folder.is_atelier(request.data)):
+    if any(v is not None for v in options) and (not request.data or is_atelier(request.data)):
         raise WorkbenchError(
             "Expected a folder of your own with --ratings, --group-by or --skip-unreadable. Give --data DIR."
         )
@@ -105,7 +105,7 @@ def _check(request: Request, notebook: Notebook) -> None:
 
 def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, object]]:
     """The run's folder and the notebook's parameters; the pictures are checked before anything runs."""
-    parameters = _settings(request, notebook)
+    parameters = chosen_settings(request, notebook)
     if isinstance(notebook.parameters.get("pictures"), bool):
         parameters["pictures"] = request.pictures
     if request.results:
@@ -113,15 +113,14 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
         parameters["results"] = ",".join(paths)
     identity: list[object] = [__version__, notebook.code, dict(parameters)]
     data = None
-    if request.data and not folder.is_atelier(request.data):
-        data = folder.open_folder(
+    if request.data and not is_atelier(request.data):
+        data = read_paintings(
             request.data,
             request.ratings,
-            request.group_by,
-            request.skip_unreadable,
-            folder.features_cache(request.data),
+            skip_unreadable=request.skip_unreadable,
+            group_by=request.group_by,
         )
-        identity += [str(Path(request.data).resolve()), folder.fingerprint(data)]
+        identity += [str(Path(request.data).resolve()), data.paths, data.contents()]
     elif request.data:
         parameters["data"] = request.data
         identity.append(request.data)
@@ -141,23 +140,26 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
     return work, parameters
 
 
-def _settings(request: Request, notebook: Notebook) -> dict[str, object]:
+def chosen_settings(request: Request, notebook: Notebook) -> dict[str, object]:
     """The notebook's parameters that are not its own defaults: a full report is measured as planned, where
     the notebook by itself runs a small one.
     """
-    planned = {}
-    if notebook.name == FULL:
-        values = dataclasses.asdict(ReportPlan()).items()
-        planned = {k: list(v) if isinstance(v, tuple) else v for k, v in values if k in notebook.parameters}
+    if notebook.name != FULL:
+        return dict(request.settings)
+    from workbench.studies.full_report import FullReport
+
+    planned = {
+        f.name: list(f.default) if isinstance(f.default, tuple) else f.default
+        for f in dataclasses.fields(FullReport)
+        if f.name in notebook.parameters and f.name not in ("data", *vars(request))
+    }
     return planned | dict(request.settings)
 
 
 def _folder(request: Request, notebook: Notebook, identity: list) -> Path:
     if request.work is not None:
         return Path(request.work).absolute()
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:12]
-    cache = user_cache()
-    return cache / "reports" / f"{notebook.name}-{key}"
+    return user_cache("reports") / f"{notebook.name}-{digest(identity)[:12]}"
 
 
 def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
@@ -165,7 +167,7 @@ def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
     shown = folder.called(request.data) if request.data else ""
     made = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
     if notebook.name == FULL:
-        if request.data and folder.is_atelier(request.data):
+        if request.data and is_atelier(request.data):
             return f"A study of {shown}", f"Pictures that the workbench painted itself · {made}"
         return f"A study of {shown or _drawn(request) or 'pictures'}", made
     return notebook.title, f"Run on {shown} · {made}" if shown else made
@@ -175,8 +177,10 @@ def _drawn(request: Request) -> str:
     """The folder that a table of the full report is of."""
     if not request.results:
         return ""
-    with Path(request.results).open(encoding="utf-8", newline="") as file:
-        return next((row["text"] for row in csv.DictReader(file) if row.get("name") == "folder"), "")
+    from workbench.reporting.full import Report
+    from workbench.studies.report_rows import Collection
+
+    return str(Report(request.results).one(Collection).name)
 
 
 def command(request: Request, notebook: Notebook) -> str:
@@ -215,7 +219,9 @@ def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: b
 def _seeds(request: Request, notebook: Notebook) -> str:
     if request.results:
         return "those of the run that the table is of"
-    named = {k: v for k, v in {**notebook.parameters, **_settings(request, notebook)}.items() if "seed" in k}
+    named = {
+        k: v for k, v in {**notebook.parameters, **chosen_settings(request, notebook)}.items() if "seed" in k
+    }
     return ", ".join(f"{k} = {v}" for k, v in named.items()) or "fixed: equal pictures give equal numbers"
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from workbench.data.images import read_image
+from workbench.classify.results import DEFAULT_CLASSIFIER
 from workbench.interpret.descriptors import DESCRIPTORS
 from workbench.models.weights import card
 from workbench.plots import classification, descriptors, explanations, moods
 from workbench.plots.style import pretty
-from workbench.reporting import blocks, words
+from workbench.reporting import blocks
 from workbench.reporting.blocks import Block, Shown
-from workbench.reporting.full import READER, FullReport, shown_path
-from workbench.reporting.looks import measures_table
-from workbench.reporting.parts import BASELINE, MAJORITY, SCORES
+from workbench.reporting.full import Report
+from workbench.studies import report_rows as kinds
+from workbench.studies.report_rows import LEFT_OUT, MAY_KNOW
+from workbench.studies.report_scores import BASELINE, MAJORITY, READER
 
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss", "log_loss_votes")
 WRONG = 8  # pictures shown of those that were read wrongly
 SUSPECTS = 12  # likely label errors shown
 PAIRS = 6  # most-confused pairs listed
@@ -23,7 +25,7 @@ NAMES = {  # of what is scored
     READER: "this report's reader",
     "linear_probe_squeezed": "linear probe, squeezed",
     BASELINE: "linear probe, same views",
-    MAJORITY: "commonest class",
+    MAJORITY: "largest class",
 }
 LOWER = ("ece", "log_loss", "log_loss_votes")  # less is better
 HIDDEN = "The pictures themselves are left out of this report."
@@ -41,59 +43,52 @@ def interval(row, digits: int = 3) -> str:
     return f"{row.estimate:.{digits}f} ({row.low:.{digits}f} to {row.high:.{digits}f})"
 
 
-def data_card(report: FullReport) -> Block:
+def data_card(report: Report) -> Block:
     """Counts, sizes, duplicates, problems."""
-    rows = report.rows("data")
-    count = rows.dropna(subset=["count"]).set_index("name")["count"]
-    grouped = rows.loc[rows["name"] == "grouped by", "text"].iloc[0]
-    width, height = (rows[rows["name"] == side].iloc[0] for side in ("width", "height"))
+    folder, remarks = report.one(kinds.Collection), report.rows(kinds.Remark)
+    width, height = (row for _, row in report.rows(kinds.Side).iterrows())
     values = {
-        "Pictures": f"{count['pictures']:.0f}",
-        "Groups": f"{count['groups']:.0f} by {grouped}, at most {count['largest group']:.0f} pictures each"
-        if grouped
+        "Pictures": f"{folder.pictures}",
+        "Groups": f"{folder.groups} by {folder.grouped_by}, at most {folder.largest_group} pictures each"
+        if folder.grouped_by
         else "none known: every picture counts as its own",
         "Size": f"{width.least_px:.0f} to {width.most_px:.0f} pixels wide (median {width.median_px:.0f}), "
         f"{height.least_px:.0f} to {height.most_px:.0f} high (median {height.median_px:.0f})",
-        "Duplicates": f"{count['equal files']:.0f} equal files, "
-        f"{count['one picture photographed twice']:.0f} photographed twice, "
-        f"{count['pairs of one hand and motif']:.0f} pairs of one hand and motif",
-        "Unreadable files": f"{count['unreadable files']:.0f}",
-        "Long scrolls": f"{count['long scrolls']:.0f}",
-        "Raters' votes": rows.loc[rows["name"] == "votes", "text"].iloc[0] or "none",
+        "Duplicates": f"{folder.equal_files} equal files, {folder.same_pictures} photographed twice, "
+        f"{folder.alike_pictures} pairs of one hand and motif",
+        "Unreadable files": f"{folder.unreadable_files}",
+        "Long scrolls": f"{folder.long_scrolls}",
+        "Raters' votes": "yes" if folder.voted else "none",
     }
     shown = blocks.facts(values)
-    for kind, title in (("problem", "What would spoil a training"), ("note", "Worth knowing")):
-        lines = [" ".join(text.split()) for text in rows.loc[rows["name"] == kind, "text"]]
+    for topic, title in (("problem", "What would spoil a training"), ("note", "Worth knowing")):
+        lines = [" ".join(text.split()) for text in remarks.loc[remarks["topic"] == topic, "text"]]
         if lines:
             shown += Block(f"<h4>{title}</h4>", title) + blocks.bullets(lines)
     return shown
 
 
-def class_counts(report: FullReport):
+def class_counts(report: Report):
     """Figure: pictures and groups of each class."""
-    rows = report.rows("data")
-    own = rows[rows["name"] == "class"]
-    grouped = rows.loc[rows["name"] == "grouped by", "text"].iloc[0]
-    parts = [own.assign(mood=own["other"], what="pictures")]
-    if grouped:
-        parts.append(own.assign(mood=own["other"], what="groups", count=own["groups"]))
-    return moods.counts(pd.concat(parts))
+    own = report.rows(kinds.Class).rename(columns={"label": "mood"})
+    known = ["pictures", "groups"] if report.one(kinds.Collection).grouped_by else ["pictures"]
+    return moods.counts(own.melt("mood", known, "what", "count"))
 
 
-def score_table(report: FullReport) -> Block:
+def score_table(report: Report) -> Block:
     """Scores of the reader and of what it is held against, with intervals."""
-    rows = report.rows("scores")
-    models = [m for m in NAMES if m in set(rows["other"])]
+    rows, differences = report.rows(kinds.Score), report.rows(kinds.Gain)
+    models = [m for m in NAMES if m in set(rows["model"])]
     body = []
     for metric in SCORES:
-        own = rows[rows["name"] == metric].set_index("other")
+        own = rows[rows["metric"] == metric].set_index("model")
         if len(own):
             cells = [interval(own.loc[m]) if m in own.index else "–" for m in models]
             body.append([f"{pretty(metric)} {'↓' if metric in LOWER else '↑'}", *cells])
     gains = [
-        f"{pretty(r.name)} {r.estimate:+.3f} ({r.low:+.3f} to {r.high:+.3f})"
-        for r in _tuples(rows[rows["other"] == f"{READER} - {BASELINE}"])
-        if r.name in ("accuracy", "balanced_accuracy", "log_loss")
+        f"{pretty(r.metric)} {r.difference:+.3f} ({r.difference_low:+.3f} to {r.difference_high:+.3f})"
+        for r in _tuples(differences[differences["baseline"] == BASELINE])
+        if r.metric in ("accuracy", "balanced_accuracy", "log_loss")
     ]
     shown = blocks.table(
         ["score", *(NAMES[m] for m in models)],
@@ -109,95 +104,84 @@ def _tuples(table: pd.DataFrame):
     return table.itertuples(index=False)
 
 
-def scores(report: FullReport):
+def scores(report: Report):
     """Figure: accuracy and balanced accuracy with intervals."""
-    rows = report.rows("scores")
-    own = rows[rows["name"].isin(["accuracy", "balanced_accuracy"])].copy()
-    own = own[own["other"].isin(NAMES) & own["low"].notna()]
-    floor = rows[rows["other"] == MAJORITY].set_index("name")["estimate"]
-    references = {metric: {"commonest class": floor[metric]} for metric in own["name"].unique()}
-    return classification.metric_intervals(
-        own.assign(model=own["other"].map(NAMES), metric=own["name"]), references=references
-    )
+    rows = report.rows(kinds.Score)
+    own = rows[rows["metric"].isin(["accuracy", "balanced_accuracy"]) & rows["low"].notna()]
+    own = own[own["model"].isin(NAMES)]
+    floor = rows[rows["model"] == MAJORITY].set_index("metric")["estimate"]
+    references = {metric: {NAMES[MAJORITY]: floor[metric]} for metric in own["metric"].unique()}
+    return classification.metric_intervals(own.assign(model=own["model"].map(NAMES)), references=references)
 
 
-def confusion(report: FullReport):
+def confusion(report: Report):
     """Figure: the confusion matrix."""
     classes = report.classes
-    rows = report.rows("scores")
-    own = rows[rows["text"] == "confusion"]
-    matrix = own.assign(name=own["name"].str.removeprefix("true ")).pivot(
-        index="name", columns="other", values="count"
-    )
+    matrix = report.rows(kinds.Confusion).pivot(index="label", columns="answer", values="pictures")
     return classification.confusion(matrix.loc[classes, classes].to_numpy(), classes)
 
 
-def confused_pairs(report: FullReport) -> Block:
+def confused_pairs(report: Report) -> Block:
     """The pairs of classes that are taken for each other most often."""
-    rows = report.rows("scores")
-    own = rows[rows["text"] == "confusion"]
-    own = own.assign(true=own["name"].str.removeprefix("true "))
-    support = own.groupby("true")["count"].sum()
-    wrong = own[(own["true"] != own["other"]) & (own["count"] > 0)].sort_values("count", ascending=False)
+    rows = report.rows(kinds.Confusion)
+    support = rows.groupby("label")["pictures"].sum()
+    wrong = rows[(rows["label"] != rows["answer"]) & (rows["pictures"] > 0)]
     body = [
-        [pretty(r.true), pretty(r.other), f"{r.count:.0f}", f"{100 * r.count / support[r.true]:.0f} %"]
-        for r in _tuples(wrong[["true", "other", "count"]].rename_axis(None).head(PAIRS))
+        [pretty(r.label), pretty(r.answer), f"{r.pictures}", f"{100 * r.pictures / support[r.label]:.0f} %"]
+        for r in _tuples(wrong.sort_values("pictures", ascending=False, kind="stable").head(PAIRS))
     ]
     if not body:
         return blocks.note("No picture was read as another class.")
     return blocks.table(["true class", "read as", "pictures", "of the class"], body, "Most-confused pairs")
 
 
-def by_class(report: FullReport):
+def by_class(report: Report):
     """Figure: precision and recall of each class."""
-    rows = report.rows("scores")
-    own = rows[rows["name"].isin(["precision", "recall"])]
-    return classification.per_class(own.assign(metric=own["name"], **{"class": own["other"]}))
+    return classification.per_class(report.rows(kinds.ClassScore).rename(columns={"label": "class"}))
 
 
-def calibration(report: FullReport):
+def calibration(report: Report):
     """Figure: how far the stated probabilities can be believed."""
-    own = report.rows("scores").query("name == 'bin'")
+    own = report.rows(kinds.Bin)
     edges = [*own["bin_from"], own["bin_to"].iloc[-1]]
-    return classification.reliability(edges, own["count"], own["confidence"], own["share_right"])
+    return classification.reliability(edges, own["pictures"], own["confidence"], own["share_right"])
 
 
-def _gallery(report: FullReport, rows: pd.DataFrame, say) -> Block:
+def _gallery(report: Report, rows: pd.DataFrame, say) -> Block:
     entries = []
     for r in _tuples(rows):
-        alt = f"{pretty(r.name)}, read as {pretty(r.other)}: {shown_path(r.path)}"
-        entries.append(Shown([report.picture(r.path)], [alt], *say(r), shown_path(r.path)))
+        alt = f"{pretty(r.label)}, read as {pretty(r.answer)}: {r.path}"
+        title, text = say(r)
+        entries.append(Shown([report.picture(r.path)], [alt], title, text, r.path))
     return blocks.gallery(entries)
 
 
-def most_wrong(report: FullReport) -> Block:
+def most_wrong(report: Report) -> Block:
     """Pictures that were read wrongly with the greatest certainty."""
-    rows = report.rows("scores")
-    wrong = rows[rows["text"] == "wrong"].sort_values("p_read", ascending=False).head(WRONG)
+    rows = report.rows(kinds.Answer)
+    wrong = rows[rows["label"] != rows["answer"]].sort_values("p_answer", ascending=False).head(WRONG)
     if not len(wrong):
         return blocks.note("Every picture was read rightly.")
     if not report.pictures:
-        body = [[shown_path(r.path), r.name, r.other, number(r.p_read, 2)] for r in _tuples(wrong)]
+        body = [[r.path, r.label, r.answer, number(r.p_answer, 2)] for r in _tuples(wrong)]
         return blocks.table(["picture", "label", "read as", "probability"], body, HIDDEN)
-    return _gallery(report, wrong, lambda r: (f"{r.name} → {r.other}", f"probability {r.p_read:.2f}"))
+    return _gallery(report, wrong, lambda r: (f"{r.label} → {r.answer}", f"probability {r.p_answer:.2f}"))
 
 
-def shipped(report: FullReport) -> Block:
+def shipped(report: Report) -> Block:
     """What the shipped mood classifier says."""
-    rows = report.rows("shipped")
-    if (rows["name"] == "left out").any():
-        reason = rows.loc[rows["name"] == "left out", "text"].iloc[0]
-        return blocks.note(f"The shipped mood classifier was not asked: {reason}.")
-    own = rows[rows["other"] != ""]
-    reader = report.rows("scores")
-    reader = reader[reader["other"] == READER].set_index("name")
-    body = [[pretty(r.name), interval(r), interval(reader.loc[r.name])] for r in _tuples(own)]
+    rows, remarks = report.rows(kinds.Score), report.rows(kinds.Remark).set_index("topic")["text"]
+    if LEFT_OUT in remarks:
+        return blocks.note(f"The shipped mood classifier was not asked: {remarks[LEFT_OUT]}.")
+    own = rows[rows["model"] == DEFAULT_CLASSIFIER]
+    reader = rows[rows["model"] == READER].set_index("metric")
+    body = [[pretty(r.metric), interval(r), interval(reader.loc[r.metric])] for r in _tuples(own)]
     shown = blocks.table(
-        ["score", own["other"].iloc[0], NAMES[READER]],
+        ["score", DEFAULT_CLASSIFIER, NAMES[READER]],
         body,
         "The shipped model as it is, beside the reader trained on these pictures (cross-validated).",
     )
-    if (rows["name"] == "warning").any():
+    if MAY_KNOW in remarks:
         shown += blocks.note(
             "These pictures have the very counts of those that the shipped model was trained on. If they are "
             "those, its column here shows memory and no skill; its own card has the cross-validated numbers.",
@@ -206,16 +190,15 @@ def shipped(report: FullReport) -> Block:
     return shown
 
 
-def suspects(report: FullReport) -> Block:
+def suspects(report: Report) -> Block:
     """Labels that may be wrong."""
-    rows = report.rows("suspects")
-    total = int(rows.loc[rows["name"] == "suspects", "count"].iloc[0])
-    own = rows[rows["path"] != ""]
-    voted = own["votes_read"].notna().any()
-    lead = f"{total} of {words.count(report, 'pictures')} labels are contradicted by the reader's answers."
+    own = report.rows(kinds.Suspect)
+    total, voted = len(own), bool(own["votes_answer"].notna().any())
+    pictures = report.one(kinds.Collection).pictures
+    lead = f"{total} of {pictures} labels are contradicted by the reader's answers."
     if voted and total:
-        more = int((own["votes_read"] > own["votes_label"]).sum())
-        equal = int((own["votes_read"] == own["votes_label"]).sum())
+        more = int((own["votes_answer"] > own["votes_label"]).sum())
+        equal = int((own["votes_answer"] == own["votes_label"]).sum())
         lead += (
             f" On {more} of them more raters named the reader's class than the label's (as many on {equal})."
         )
@@ -231,14 +214,14 @@ def suspects(report: FullReport) -> Block:
             report,
             first,
             lambda r: (
-                f"{r.name}, or {r.other}?",
-                f"label {r.p_label:.2f}, other {r.p_read:.2f}"
-                + (f"; raters {100 * r.votes_label:.0f} % and {100 * r.votes_read:.0f} %" if voted else ""),
+                f"{r.label}, or {r.answer}?",
+                f"label {r.p_label:.2f}, other {r.p_answer:.2f}"
+                + (f"; raters {100 * r.votes_label:.0f} % and {100 * r.votes_answer:.0f} %" if voted else ""),
             ),
         )
     body = [
-        [shown_path(r.path), r.name, r.other, number(r.p_label, 2), number(r.p_read, 2)]
-        + ([f"{100 * r.votes_label:.0f} %", f"{100 * r.votes_read:.0f} %"] if voted else [])
+        [r.path, r.label, r.answer, number(r.p_label, 2), number(r.p_answer, 2)]
+        + ([f"{100 * r.votes_label:.0f} %", f"{100 * r.votes_answer:.0f} %"] if voted else [])
         for r in _tuples(first)
     ]
     heads = ["picture", "label", "reader's class", "p(label)", "p(reader's)"]
@@ -247,30 +230,29 @@ def suspects(report: FullReport) -> Block:
     )
 
 
-def expression(report: FullReport):
+def expression(report: Report):
     """Figure: expression descriptors by class."""
-    rows = report.rows("expression")
-    table = rows.rename(columns={"name": "descriptor", "other": "class", "estimate": "mean"})
+    names = {"label": "class", "estimate": "mean", "deviation": "spread"}
+    table = report.rows(kinds.Descriptor).rename(columns=names)
     return descriptors.class_profile(table, report.classes)
 
 
-def strongest(report: FullReport, count: int = 6) -> Block:
+def strongest(report: Report, count: int = 6) -> Block:
     """The descriptors that differ most between classes, in their units."""
-    rows = report.rows("expression")
     found = []
-    for name, own in rows.groupby("name", sort=False):
-        spread = own["spread"].iloc[0]
-        if spread > 0:
+    for name, own in report.rows(kinds.Descriptor).groupby("descriptor", sort=False):
+        deviation = own["deviation"].iloc[0]
+        if deviation > 0:
             most, least = own.loc[own["estimate"].idxmax()], own.loc[own["estimate"].idxmin()]
             apart = most["low"] > least["high"]
-            gap = (most["estimate"] - least["estimate"]) / spread
+            gap = (most["estimate"] - least["estimate"]) / deviation
             found.append((gap, apart, name, most, least))
     found.sort(key=lambda f: -f[0])
     body = [
         [
             pretty(name),
-            f"{pretty(most['other'])} {_unit(most['estimate'], name)}",
-            f"{pretty(least['other'])} {_unit(least['estimate'], name)}",
+            f"{pretty(most['label'])} {_unit(most['estimate'], name)}",
+            f"{pretty(least['label'])} {_unit(least['estimate'], name)}",
             f"{gap:.2f}",
             "yes" if apart else "no",
         ]
@@ -285,100 +267,92 @@ def _unit(value: float, name: str) -> str:
     return f"{value:.3g}" + (f" {unit}" if unit and unit != "1" else "")
 
 
-def heat_maps(report: FullReport) -> Block:
+def heat_maps(report: Report) -> Block:
     """Pictures with what spoke for the class that was named."""
-    rows = report.rows("explanations")
-    own = rows[rows["path"] != ""]
-    verdict = rows[rows["name"] == "verdict"].iloc[0]
-    trust = blocks.note(f"How far to trust it, judged on {verdict['count']:.0f} pictures: {verdict['text']}")
+    verdict = report.one(kinds.Verdict)
+    trust = blocks.note(f"How far to trust it, judged on {verdict.pictures} pictures: {verdict.text}")
     if not report.pictures:
         return trust + blocks.note(HIDDEN)
     entries = []
-    for r in _tuples(own):
-        right = "rightly" if r.name == r.other else "wrongly"
-        alt = f"{shown_path(r.path)}, {pretty(r.name)}"
+    for r in _tuples(report.rows(kinds.HeatMap)):
+        right = "rightly" if r.label == r.answer else "wrongly"
         entries.append(
             Shown(
-                [report.picture(r.path), read_image(report.out / r.text)],
-                [alt, f"the same with what spoke for {pretty(r.other)}"],
-                f"{r.other}, {right}",
-                f"probability {r.p_read:.2f}; label {r.name}",
-                shown_path(r.path),
+                [report.picture(r.path), report.made(r.file)],
+                [f"{r.path}, {pretty(r.label)}", f"the same with what spoke for {pretty(r.answer)}"],
+                f"{r.answer}, {right}",
+                f"probability {r.p_answer:.2f}; label {r.label}",
+                r.path,
             )
         )
     return trust + blocks.gallery(entries)
 
 
-def faithfulness(report: FullReport):
+def faithfulness(report: Report):
     """Figure: every measure of the heat maps against controls that know nothing of the classifier."""
-    return explanations.faithfulness_plot(measures_table(report.rows("explanations")))
+    table = report.rows(kinds.Faithfulness).assign(case=NAMES[READER], part="")
+    return explanations.faithfulness_plot(table)
 
 
-def redrawn(report: FullReport) -> Block:
+def redrawn(report: Report) -> Block:
     """A few pictures and their drawings."""
-    rows = report.rows("redrawn")
+    rows = report.rows(kinds.Drawing)
     drift = rows["color_drift"].mean()
     said = blocks.note(
-        f"Redrawn by {rows['other'].iloc[0]}, which was trained on scenes. Colours drift by {drift:.1f} "
+        f"Redrawn by {rows['style'].iloc[0]}, which was trained on scenes. Colours drift by {drift:.1f} "
         "(mean ΔE2000 after blurring; 2 is just seen side by side)."
     )
     if not report.pictures:
         return said + blocks.note(HIDDEN)
     entries = [
         Shown(
-            [report.picture(r.path), read_image(report.out / r.text)],
-            [f"{shown_path(r.path)}, {pretty(r.name)}", "the same, redrawn"],
-            pretty(r.name),
+            [report.picture(r.path), report.made(r.file)],
+            [f"{r.path}, {pretty(r.label)}", "the same, redrawn"],
+            pretty(r.label),
             f"colour drift {r.color_drift:.1f}",
-            shown_path(r.path),
+            r.path,
         )
         for r in _tuples(rows)
     ]
     return said + blocks.gallery(entries)
 
 
-def shift_table(report: FullReport) -> Block:
+def shift_table(report: Report) -> Block:
     """How often redrawing changes what is read."""
-    rows = report.rows("shift")
-    changed = rows[rows["name"] == "changed"]
-    pictures = rows[rows["name"] == "pictures"].iloc[0]
+    changed = report.rows(kinds.Changed)
     if not len(changed):
         return blocks.note("One group only: there is no interval to give.")
-    row = changed.iloc[0]
+    row = 100 * changed.iloc[0]
     return blocks.note(
-        f"On {100 * row['estimate']:.0f} % ({100 * row['low']:.0f} to {100 * row['high']:.0f}) of "
-        f"{pictures['count']:.0f} pictures the class that is named changes when the picture is redrawn."
+        f"On {row.estimate:.0f} % ({row.low:.0f} to {row.high:.0f}) of {report.one(kinds.Redrawn).pictures} "
+        "pictures the class that is named changes when the picture is redrawn."
     )
 
 
-def shift(report: FullReport):
+def shift(report: Report):
     """Figure: how the probability of each class moves."""
-    rows = report.rows("shift")
-    own = rows[rows["name"] == "shift"]
-    table = own.assign(model=own["other"], metric="change of probability")
+    table = report.rows(kinds.Shift).rename(columns={"label": "model"}).assign(metric="change of probability")
     return classification.metric_intervals(table, references={"change of probability": {"no change": 0.0}})
 
 
-def moves(report: FullReport):
+def moves(report: Report):
     """Figure: what was read before and after."""
-    rows = report.rows("shift")
-    own = rows[rows["text"] == "moves"]
-    own = own.assign(name=own["name"].str.removeprefix("before "))
     classes = report.classes
-    counts = own.pivot(index="name", columns="other", values="count").loc[classes, classes].to_numpy()
+    table = report.rows(kinds.Move).pivot(index="before", columns="after", values="pictures")
+    counts = table.loc[classes, classes].to_numpy()
     total = counts.sum(1, keepdims=True)
     shares = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
-    named = [f"{c} ({n:.0f})" for c, n in zip(classes, total[:, 0], strict=True)]
+    named = [f"{c} ({n})" for c, n in zip(classes, total[:, 0], strict=True)]
     return moods.votes_heat_map(shares, named, classes, "read before", "read after")
 
 
-def model_cards(report: FullReport) -> Block:
+def model_cards(report: Report) -> Block:
     """The models that had a part in this report, from their cards."""
     shown = Block("", "")
-    names = [] if report.drawn_only else [report.out / READER / f"{READER}.safetensors"]
-    asked = not (report.rows("shipped")["name"] == "left out").any()
-    names += ["mood_statistics"] if asked else []
-    for name in [*names, "fsgan_pepper"]:
+    reader = report.table.parent / READER / f"{READER}.safetensors"
+    asked = LEFT_OUT not in set(report.rows(kinds.Remark)["topic"])
+    names = [*([reader] if reader.is_file() else []), *([DEFAULT_CLASSIFIER] if asked else [])]
+    for name in [*names, *report.rows(kinds.Drawing)["style"].unique()]:
         found = card(name)
         values = {"What it is": found.description, "Architecture": found.architecture}
         if found.kind == "classifier":

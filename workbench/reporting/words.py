@@ -5,37 +5,28 @@ from __future__ import annotations
 from workbench.plots.style import pretty
 from workbench.reporting import blocks
 from workbench.reporting.blocks import Block
-from workbench.reporting.full import READER, FullReport
-from workbench.reporting.parts import MAJORITY
+from workbench.reporting.full import Report
+from workbench.studies.report_rows import Changed, Class, ClassScore, Collection, Score, Suspect
+from workbench.studies.report_scores import MAJORITY, READER
 
 FEW_GROUPS = 30  # below which an interval over groups is itself uncertain
 FEW_PICTURES = 30  # of a class
 
 
-def count(report: FullReport, name: str) -> int:
-    """A number of the data card."""
-    rows = report.rows("data")
-    return int(rows.loc[rows["name"] == name, "count"].iloc[0])
-
-
-def headline(report: FullReport) -> Block:
+def headline(report: Report) -> Block:
     """The few numbers to remember, and what they mean in two sentences."""
-    rows = report.rows("scores")
-    own = rows[rows["other"] == READER].set_index("name")
-    floor = rows[rows["other"] == MAJORITY].set_index("name")["estimate"]
+    scores = report.rows(Score)
+    own = scores[scores["model"] == READER].set_index("metric")
+    floor = scores[scores["model"] == MAJORITY].set_index("metric")["estimate"]
     accuracy, balanced = own.loc["accuracy"], own.loc["balanced_accuracy"]
-    suspects = report.rows("suspects")
-    total = int(suspects.loc[suspects["name"] == "suspects", "count"].iloc[0])
-    pictures = count(report, "pictures")
-    shift = report.rows("shift")
-    changed = shift[shift["name"] == "changed"]
+    folder, changed = report.one(Collection), report.rows(Changed)
     values = {
-        f"pictures in {len(report.classes)} classes and {count(report, 'groups')} groups": f"{pictures}",
+        f"pictures in {len(report.classes)} classes and {folder.groups} groups": f"{folder.pictures}",
         f"accuracy on unseen groups (95 %: {accuracy['low']:.2f} to {accuracy['high']:.2f}); "
-        f"the commonest class alone gives {floor['accuracy']:.2f}": f"{accuracy['estimate']:.2f}",
+        f"always naming the largest class gives {floor['accuracy']:.2f}": f"{accuracy['estimate']:.2f}",
         f"balanced accuracy ({balanced['low']:.2f} to {balanced['high']:.2f}); chance is "
         f"{floor['balanced_accuracy']:.2f}": f"{balanced['estimate']:.2f}",
-        "labels worth a second look": f"{total}",
+        "labels worth a second look": f"{len(report.rows(Suspect))}",
     }
     if len(changed):
         values["of the readings change when the picture is redrawn"] = (
@@ -44,11 +35,11 @@ def headline(report: FullReport) -> Block:
     return blocks.big_numbers(values) + Block(f"<p>{blocks.escape(sentence(report))}</p>", sentence(report))
 
 
-def sentence(report: FullReport) -> str:
+def sentence(report: Report) -> str:
     """Whether the classes can be told apart at all, and which best and worst."""
-    rows = report.rows("scores")
-    own = rows[rows["other"] == READER].set_index("name")
-    floor = rows[rows["other"] == MAJORITY].set_index("name")["estimate"]
+    scores = report.rows(Score)
+    own = scores[scores["model"] == READER].set_index("metric")
+    floor = scores[scores["model"] == MAJORITY].set_index("metric")["estimate"]
     low = own.loc["balanced_accuracy", "low"]
     if low > floor["balanced_accuracy"]:
         text = "The classes can be told apart better than by chance, in pictures of groups never seen before."
@@ -57,17 +48,18 @@ def sentence(report: FullReport) -> str:
             "Whether the classes can be told apart better than by chance cannot be said from these pictures: "
             "the interval holds chance."
         )
-    recall = rows[rows["name"] == "recall"].dropna(subset=["estimate"])
+    by_class = report.rows(ClassScore)
+    recall = by_class[by_class["metric"] == "recall"].dropna(subset=["estimate"])
     best, worst = recall.loc[recall["estimate"].idxmax()], recall.loc[recall["estimate"].idxmin()]
     return (
-        f"{text} Found most often: {pretty(best['other'])} ({100 * best['estimate']:.0f} % of its pictures); "
-        f"least often: {pretty(worst['other'])} ({100 * worst['estimate']:.0f} %)."
+        f"{text} Found most often: {pretty(best['label'])} ({100 * best['estimate']:.0f} % of its pictures); "
+        f"least often: {pretty(worst['label'])} ({100 * worst['estimate']:.0f} %)."
     )
 
 
-def limits(report: FullReport) -> Block:
+def limits(report: Report) -> Block:
     """What the numbers of this folder do not say."""
-    rows = report.rows("data")
+    folder, classes = report.one(Collection), report.rows(Class)
     lines = [
         "A class is what the labels say. If they are moods that people named, a reader learns what people "
         "see in a picture: a trace of the painter's psychology, never a diagnosis of anybody.",
@@ -76,19 +68,19 @@ def limits(report: FullReport) -> Block:
         "The reader is one kind of classifier (a linear layer on frozen networks, chosen because it is quick "
         "and does well on few pictures); its settings are the package's and were not chosen on this folder.",
     ]
-    if not rows.loc[rows["name"] == "grouped by", "text"].iloc[0]:
+    if not folder.grouped_by:
         lines.append(
             "No painters or series are known, so pictures by one hand may lie on both sides of a split: the "
             "scores may be too good. Give a table with a painter column, or --group-by near-duplicates."
         )
-    elif count(report, "groups") < FEW_GROUPS:
+    elif folder.groups < FEW_GROUPS:
         lines.append(
-            f"There are {count(report, 'groups')} groups only: the intervals, which are over groups, are "
+            f"There are {folder.groups} groups only: the intervals, which are over groups, are "
             "themselves uncertain."
         )
-    few = rows[(rows["name"] == "class") & (rows["count"] < FEW_PICTURES)]
+    few = classes[classes["pictures"] < FEW_PICTURES]
     if len(few):
-        names = ", ".join(f"{pretty(r.other)} ({r.count:.0f})" for r in few[["other", "count"]].itertuples())
+        names = ", ".join(f"{pretty(r.label)} ({r.pictures})" for r in few.itertuples())
         lines.append(f"Classes with fewer than {FEW_PICTURES} pictures are hardly measured: {names}.")
     lines += [
         "Resampling raises the calibration error (ECE), so its interval lies high.",

@@ -176,7 +176,7 @@ class JobActor(pykka.ThreadingActor):
                 self._heard = time.monotonic()
                 self._parts.board.put(self._job.id, Live(message.share, message.note, self._started))
             case Ended():
-                self._ended(message)
+                self.ended(message)
             case Cancel():
                 self._ask_to_stop()
             case _ if message == CLOCK:
@@ -200,7 +200,7 @@ class JobActor(pykka.ThreadingActor):
         if self._stopped:
             if now - self._killed > _DEAF:  # a worker that cannot even be killed: nobody waits for it
                 log.error("nothing was heard of %s since it was killed", self._attempt)
-                self._ended(Ended(self._attempt, "crashed", self._stopped, now - self._started))
+                self.ended(Ended(self._attempt, "crashed", self._stopped, now - self._started))
             return
         if self._cancelling is not None and now - self._cancelling > limits.cancel_seconds:
             self._stopped = "cancelled"
@@ -212,7 +212,7 @@ class JobActor(pykka.ThreadingActor):
             self._killed = now
             self._parts.engine.kill(self._attempt)
 
-    def _ended(self, ended: Ended) -> None:
+    def ended(self, ended: Ended) -> None:
         parts, job = self._parts, self._job
         if ended.outcome == "done":
             try:

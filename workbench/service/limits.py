@@ -44,6 +44,10 @@ class Rate:
         self._lock = threading.Lock()
         self._swept = clock()
 
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._events)
+
     def take(self, key: str) -> None:
         """Count one event.
 

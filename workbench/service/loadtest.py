@@ -1,6 +1,6 @@
 """What the platform costs: jobs a second, what it adds to one picture's time, memory, time to recover.
 
-``workbench bench platform`` writes one row a figure, with where it comes from.
+``workbench bench platform`` writes one row per figure, with where it comes from.
 """
 
 from __future__ import annotations

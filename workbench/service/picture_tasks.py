@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from workbench.classify.reading import Classifier, classifiers
+from workbench.classify.classifier import Classifier, classifiers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.files import replacing, write_image, write_whole
 from workbench.data.images import MAX_PIXELS, MOST_DRAWN, read_image

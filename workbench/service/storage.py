@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import secrets
@@ -23,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from workbench.core.files import file_digest
 from workbench.service.errors import LimitError, StorageError
 from workbench.service.folder import INCOMING, OWNERS, QUARANTINE, read_marker
 
@@ -158,9 +158,7 @@ class Store:
             return None
         found = []
         for path in sorted(folder.iterdir()):
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found.append(Made(path.name, path.stat().st_size, digest))
+            found.append(Made(path.name, path.stat().st_size, file_digest(path)))
         return found
 
     def result(self, owner: str, job: str, name: str) -> Path:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from workbench.classify.readings import DEFAULT_CLASSIFIER
+from workbench.classify.results import DEFAULT_CLASSIFIER
 from workbench.core.errors import WorkbenchError
 from workbench.core.options import Range, build, options
 from workbench.styles.options import DrawOptions, VideoOptions

@@ -59,7 +59,7 @@ class Benchmark(ComparisonStudy):
 
     def estimators(self, out: Path) -> dict[str, Estimator]:
         """Floor, linear classifiers on what is measured, and networks."""
-        changes = {k: v for k, v in (("size", self.size), ("epochs", self.epochs)) if v}
+        changes: dict[str, Any] = {k: v for k, v in (("size", self.size), ("epochs", self.epochs)) if v}
         return {
             "majority class": MajorityClass(),
             "colour and line, linear": LinearProbe(features=DescriptorFeatures(), strength=0.3),

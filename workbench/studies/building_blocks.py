@@ -321,7 +321,7 @@ def intervals(pictures: Pictures, out: Path, plan: BuildingBlocks) -> Iterable[d
     """
     predicted = {name: _predictions(out, pictures.name, name, plan) for name in NETWORKS}
 
-    def scores(*columns: NDArray, weights: NDArray | None = None) -> dict[str, NDArray]:
+    def scores(*columns: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray]:
         labels, *guesses = columns
         seeds = np.moveaxis(np.stack(guesses, 1), 2, 0)  # (S, N, networks)
         found = {}

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.data.atelier import MOODS, paint
+from workbench.data.neighbours import alike_pairs, nearest
 from workbench.interpret.collection_map import map_collection
-from workbench.interpret.embedding import alike_pairs, embed, nearest
+from workbench.interpret.embedding import embed
 from workbench.interpret.measuring import measure_folder
 from workbench.studies.study import TableStudy, register
 

@@ -42,14 +42,14 @@ class TopicRows:
     ) -> None:
         """A metric with its interval over painters, on the pictures that ``of`` (N,) chooses."""
         keep = np.ones(len(self.groups), bool) if of is None else of
-        arrays, groups = [np.asarray(a)[keep] for a in arrays], self.groups[keep]
+        chosen, groups = [np.asarray(a)[keep] for a in arrays], self.groups[keep]
         if len(np.unique(groups)) < 2:  # one painter: a value, but no spread
             self.number(
-                name, float(metric(*arrays)) if keep.any() else np.nan, other, int(keep.sum()), **more
+                name, float(metric(*chosen)) if keep.any() else np.nan, other, int(keep.sum()), **more
             )
             return
-        found = bootstrap(metric, *arrays, groups=groups, samples=self.samples, seed=self.seed)
-        self._add(name, other, *found, int(keep.sum()), more)
+        estimate, low, high = bootstrap(metric, *chosen, groups=groups, samples=self.samples, seed=self.seed)
+        self._add(name, other, estimate, low, high, int(keep.sum()), more)
 
     def _add(self, name, other, estimate, low, high, pictures, more) -> None:
         self.rows.append(
@@ -90,7 +90,7 @@ def counts(ratings: Ratings, rows: TopicRows) -> None:
 
 
 def _same_painter(labels: NDArray, groups: NDArray, num_classes: int) -> NDArray:
-    """(N,) chance that the commonest mood of the painter's *other* pictures is the label (ties share it)."""
+    """(N,) chance that the most frequent mood of a painter's *other* pictures is the label; ties share it."""
     codes = np.unique(groups, return_inverse=True)[1]
     hot = np.eye(num_classes)[labels]
     table = np.zeros((codes.max() + 1, num_classes))
@@ -103,11 +103,11 @@ def _same_painter(labels: NDArray, groups: NDArray, num_classes: int) -> NDArray
 def sizes(ratings: Ratings, rows: TopicRows) -> None:
     """Short side in pixels and how long the format is: what a square crop loses."""
     data = ratings.data
-    size = []
+    found = []
     for path in data.paths:
         with Image.open(data.root / path) as image:  # the header: pixels were checked when the data was read
-            size.append(image.size)
-    size = np.array(size)
+            found.append(image.size)
+    size = np.array(found)
     short, aspect = size.min(1), size.max(1) / size.min(1)
     for q in (5, 50, 95):
         rows.number(f"short side, {q} % quantile", np.percentile(short, q))
@@ -131,7 +131,7 @@ def agreement_of_raters(ratings: Ratings, rows: TopicRows) -> None:
     )
     rows.interval("pictures whose label has the most votes", weighted_mean, at_label >= shares.max(1) - 1e-9)
     rows.interval("entropy of the votes (nats)", weighted_mean, agreement.vote_entropy(shares))
-    if ratings.counts is None:
+    if ratings.counts is None or ratings.raters is None:
         return
     n = ratings.counts
     rows.number("raters a picture", n.sum(1).mean() if ratings.raters is None else ratings.raters)
@@ -172,6 +172,7 @@ def ceiling(ratings: Ratings, rows: TopicRows) -> None:
         rows.interval(
             "best predictor, against the label", weighted_mean, hits, other=mood, of=data.labels == c
         )
+    assert data.votes is not None  # as there are counts
     clear = data.votes.max(1) >= CLEAR
     rows.interval(
         "best predictor, half of the votes or more", weighted_mean, hits, other="accuracy", of=clear

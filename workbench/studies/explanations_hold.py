@@ -134,8 +134,10 @@ class _Cases:
 
     def seal(self) -> Judged:
         train = painted(self.plan.training, self.plan.size, sealed=True)
-        network = detail_network(train.x, train.seals)
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
+        assert train.seals is not None
+        assert test.seals is not None
+        network = detail_network(train.x, train.seals)
         bare = painted(self.plan.painted, self.plan.size, _TEST, sealed=True, stamped=False)
         found = predictions(network, test.x)
         values = list(judgements(network, test.x, found, test.masks, self.plan.settings))
@@ -147,11 +149,13 @@ class _Cases:
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
         network, settings = self.mood_classifier, self.plan.settings
         found = predictions(network, test.x)
-        values = _inside(network, test.x, found, test.masks, settings)
+        values = localisation_rows(network, test.x, found, test.masks, settings)
         return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
 
 
-def _inside(network: nn.Module, x: Tensor, target: Tensor, masks: Tensor, settings: Settings) -> list[dict]:
+def localisation_rows(
+    network: nn.Module, x: Tensor, target: Tensor, masks: Tensor, settings: Settings
+) -> list[dict]:
     """Pointing game and relevance mass only."""
     rows = []
     for start in range(0, len(x), settings.batch):

@@ -1,8 +1,8 @@
-"""Faces found and imagined: today's detector against the cascade of before.
+"""Recall and false alarms of two face detectors: the networks in use, and the cascade used before them.
 
 Portraits are turned, shrunk, darkened, partly covered and put side by side on photos of scenes, where the
-places of their eyes are known; scenes without people tell the false alarms. Where the eyes are in a portrait
-is told by :func:`workbench.drawing.faces.find_faces` on the portrait itself, three times enlarged: people it
+places of their eyes are known; scenes without people give the false alarms. Where the eyes are in a portrait
+is found by :func:`workbench.drawing.faces.find_faces` on the portrait itself, three times enlarged: people it
 does not find there are counted in the row ``portrait`` as missed by it.
 """
 
@@ -67,7 +67,7 @@ def cascade(pixels: Picture) -> list[tuple[float, float, float]]:
 
 
 def networks(pixels: Picture) -> list[tuple[float, float, float]]:
-    """Faces by today's detector."""
+    """Faces by the detector in use."""
     return [(*face.middle.tolist(), face.interocular_px) for face in faces.find_faces(pixels)]
 
 

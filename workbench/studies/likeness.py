@@ -1,6 +1,6 @@
-"""How much of a person is still there in the drawing, and how drawn it is.
+"""How much likeness a drawn portrait keeps, and how drawn it looks.
 
-Likeness: how far landmarks went, how the skin's tone changed, and how the light and dark of hair, of eyes
+Likeness: how far landmarks moved, how the skin's tone changed, and how the light and dark of hair, of eyes
 with brows and glasses, and of mouth, chin and beard agree with the photo's. Drawn: how flat regions are and
 how much ink there is. No network that knows persons by their faces comes with a free licence in a package,
 so the distance of such embeddings is not measured.

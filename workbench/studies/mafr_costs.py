@@ -1,7 +1,7 @@
 """Parameters, multiply-accumulates and latency of aggregated rescaling, in the paper's shapes and folded.
 
-Latency is the median process time of interleaved forward passes of one picture, so that what else the
-machine does falls on all alike.
+Latency is the median process time of interleaved forward passes of one picture, so that other load on
+the machine affects all variants alike.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import functools
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,8 +95,8 @@ class Collection:
                 "descriptors": np.array(list(describe(image).values())),
             }
 
-        settings = (style, weights_of(style), self.config.variants, self.config.size, self.config.eval_crops)
-        settings += (list(DESCRIPTORS),)
+        measured = self.config.variants, self.config.size, self.config.eval_crops, list(DESCRIPTORS)
+        settings = style, weights_of(style), *measured
         found = [
             self.kept.arrays(key("redrawn", 1, settings, picture=self.files[i]), functools.partial(of, i))
             for i in tqdm(range(len(self)), desc=style or self.name, unit="picture", disable=None)
@@ -302,7 +303,8 @@ class MoodShift(TableStudy):
             (before, described), (after, redescribed) = pictures.measured(), pictures.measured(style)
             reads = readers.held_out if subject == "paintings" else readers.others
             labels = data.labels if subject == "paintings" else None
-            readings, options = (reads(before), reads(after)), {"samples": self.samples, "seed": self.seed}
+            readings = reads(before), reads(after)
+            options: dict[str, Any] = {"samples": self.samples, "seed": self.seed}
             each = picture_rows(pictures, *readings, data.classes)
             details.add({"subject": subject, "style": style}, *each, seconds=0, stamp=False)
             return [

@@ -1,4 +1,4 @@
-"""How does the mood reader meet pictures that are not like those it learnt from?
+"""Does the mood classifier notice pictures that are unlike those it was trained on?
 
 A classifier names a mood for anything. Its novelty (:mod:`workbench.models.novelty`) should say where that
 means little: for photos, western paintings, children's drawings. Nothing of these pictures was used for the
@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workbench.classify.reading import Classifier
-from workbench.classify.readings import DEFAULT_CLASSIFIER, UNLIKE
+from workbench.classify.classifier import Classifier
+from workbench.classify.results import DEFAULT_CLASSIFIER, UNLIKE
 from workbench.core.errors import DatasetError
 from workbench.core.runs import write_rows
 from workbench.data.atelier.dataset import open_dataset
@@ -30,7 +30,7 @@ ATELIER = "atelier"
 @register
 @dataclasses.dataclass(frozen=True)
 class Novelty(TableStudy):
-    """How does the mood reader meet pictures that are not like those it learnt from?
+    """Does the mood classifier notice pictures that are unlike those it was trained on?
 
     Rows, one per picture, have set, picture (its path), label (of the atelier only), top, top_probability
     and novelty. ``novelty_summary.csv`` has for every set, with intervals over pictures: auc, the chance that

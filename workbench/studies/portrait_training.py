@@ -199,4 +199,5 @@ def _scaled(picture: NDArray[np.uint8], side: int, multiple: int = 1) -> NDArray
     """With a short side of ``side`` pixels, both sides rounded to a ``multiple``."""
     scale = side / min(picture.shape[:2])
     size = [multiple * round(length * scale / multiple) for length in picture.shape[1::-1]]
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ def painted(n: int, size: int, first: int = 0, sealed: bool = False, stamped: bo
         mood, kind = i % len(MOODS), (i // len(MOODS)) % len(kinds)
         picture = paint(MOODS[mood], first + i, seal=kinds[kind] if sealed and stamped else None)
         parts.append(views(picture.image))
-        mask = picture.seal_mask if sealed and stamped else picture.mask
+        mask = picture.mask if picture.seal_mask is None else picture.seal_mask
         masks.append(np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST)))
         moods.append(mood)
         seals.append(kind)
@@ -90,21 +91,22 @@ class Pooled(nn.Module):
 
 def mood_network(x: Tensor, labels: ArrayLike) -> Pooled:
     """All of EfficientNet-lite0, mean pooling, and a linear layer fitted to ``labels``, in eval mode."""
-    lite0 = models.create("lite0_classifier", pretrained=True)
+    lite0: Any = models.create("lite0_classifier", pretrained=True)
     trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks, lite0.conv_head, lite0.bn2)
-    return _fitted(Pooled(trunk, lite0.num_features, len(set(np.asarray(labels)))), x, labels)
+    return fit_head(Pooled(trunk, lite0.num_features, len(set(np.asarray(labels)))), x, labels)
 
 
 def detail_network(x: Tensor, labels: ArrayLike, stages: int = 3) -> Pooled:
     """The first stages of EfficientNet-lite0, peak pooling, and a linear layer: it can see a small seal."""
-    lite0 = models.create("lite0_classifier", pretrained=True)
+    lite0: Any = models.create("lite0_classifier", pretrained=True)
     trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks[:stages])
     with torch.no_grad():
         features = trunk.eval()(x[:1]).shape[1]
-    return _fitted(Pooled(trunk, features, len(set(np.asarray(labels))), peak=True), x, labels)
+    return fit_head(Pooled(trunk, features, len(set(np.asarray(labels))), peak=True), x, labels)
 
 
-def _fitted(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> Pooled:
+def fit_head(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> Pooled:
+    """Fit the linear layer to the standardised features by logistic regression; the rest stays as it is."""
     network.eval().requires_grad_(False)
     features = np.concatenate([network.pooled(part).double().numpy() for part in x.split(batch)])
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=2000))

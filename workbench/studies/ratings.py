@@ -14,6 +14,7 @@ from workbench.core.errors import DatasetError
 from workbench.data.painting_tables import raw_votes, read_table
 from workbench.data.paintings import Paintings
 from workbench.metrics import agreement
+from workbench.studies.study import collection_name
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,7 @@ def read_ratings(source: str, ratings: str | Path | None = None) -> Ratings:
         if counts is None:
             log.warning("The votes of %s are no shares of up to 60 raters: kappa is left out.", table.name)
     feelings = {f: _numbers(own, [f], table)[:, 0] for f in FEELINGS if own and f in own[0]}
-    name = str(source).split(":")[0] if str(source).startswith("atelier") else Path(source).name
-    return Ratings(name, data, counts, raters, feelings)
+    return Ratings(collection_name(source), data, counts, raters, feelings)
 
 
 def _counted(raw: NDArray) -> tuple[NDArray | None, int | None]:

@@ -121,7 +121,7 @@ class ComparisonStudy(Study):
     """
 
     baseline: ClassVar[str]  # label that the others are held against
-    data: str
+    data: Any  # a folder of labelled pictures or atelier:N, or several
     split_seeds: tuple[int, ...]
     samples: int
 

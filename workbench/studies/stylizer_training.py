@@ -22,6 +22,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 # the recipe when the ablations were made; it holds the drawing less now, and that is an ablation, too
 _FULL = {"w_teacher": 50.0, "w_boundary": 15.0}
-ABLATIONS = {
+ABLATIONS: dict[str, dict[str, Any]] = {
     "full": _FULL,
     "without spectral": _FULL | {"w_spectral": 0.0},
     "without boundary": _FULL | {"w_boundary": 0.0},
@@ -110,10 +111,13 @@ def trainings(study: StylizerTraining, out: str | Path) -> Iterator[Training]:
         values = {**common, "seed": seed, "out": str(folder), **given}
         return Training(group, variant, seed, config_for(recipe, **values))
 
-    steps = {"distil_steps": study.distil_steps, "steps": study.distil_steps}
+    steps: dict[str, Any] = {"distil_steps": study.distil_steps, "steps": study.distil_steps}
     bilinear = training("start", "bilinear", 0, crop=192, **steps)
     steps = {"distil_steps": study.settle_steps, "steps": study.settle_steps}
-    given = {"start": f"{bilinear.config.out}/weights.pt", "arguments": ABLATIONS["nearest"]["arguments"]}
+    given: dict[str, Any] = {
+        "start": f"{bilinear.config.out}/weights.pt",
+        "arguments": ABLATIONS["nearest"]["arguments"],
+    }
     nearest = training("start", "nearest", 0, **given, **steps)
     yield from (bilinear, nearest)
     for seed in study.seeds:
@@ -165,7 +169,7 @@ def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
     from workbench.styles.gram import GramStylizer
 
     key = {"group": "baseline", "variant": "gatys", "seed": 0}
-    folder = Path(out) / _folder(**key) / "drawings"
+    folder = Path(out) / _folder("baseline", "gatys", 0) / "drawings"
     folder.mkdir(parents=True, exist_ok=True)
     chosen = np.random.default_rng(0).choice(len(data.style), len(data.test), replace=False)
     for i, photo in enumerate(data.test.values()):
@@ -277,7 +281,7 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
     """What measures a finished training in ``out``; see :class:`StylizerTraining`."""
     large = [i for i, p in enumerate(data.test.values()) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
     photos = {name: p for i, (name, p) in enumerate(data.test.items()) if i in large}
-    ruler = cache(lambda: stylizers.Ruler(_large(data.style)))
+    evaluator = cache(lambda: stylizers.Evaluator(_large(data.style)))
     judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1"))
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
@@ -289,12 +293,12 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
 
     def one(group: str, variant: str, seed: int) -> dict[str, float]:
         if variant == SELF:
-            return stylizers.against_itself(ruler())
+            return stylizers.against_itself(evaluator())
         shown = drawings(group, variant, seed)
         by_photo = {photo.tobytes(): drawing for photo, drawing in zip(photos.values(), shown, strict=True)}
         done = out / _folder(group, variant, seed) / _DONE
         cost = json.loads(done.read_text()) if done.is_file() else {}
-        row = stylizers.stylizer_row(ruler(), photos, lambda photo: by_photo[photo.tobytes()])
+        row = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
         value = judge().kid([Image.fromarray(d) for d in shown])
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]

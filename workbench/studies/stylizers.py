@@ -43,14 +43,14 @@ PHOTO, STYLE = "photo", "style set against itself"
 TEACHER, GRAM = "Kuwahara and ink", "Gram matrices"
 CLASSICAL = ("colormatrix_vivid", "convolution_edge", "convolution_sharpen", "convolution_soften")
 SHORT_SIDE = 288  # photos and style pictures alike: strokes and details must be of comparable size
-FEW = 12  # photos of a stylizer that takes seconds a picture
+FEW = 12  # photos of a stylizer that takes seconds per picture
 _STAGES = (1, 2, 3)  # of lite0, reductions 4, 8 and 16: lines to layout
 COSTS = ("parameters", "gmacs_512", "ms_512", "peak_mb_512", "speed", "conv_share")
 
 Picture = NDArray[np.uint8]
 
 
-class Ruler:
+class Evaluator:
     """What drawings are measured with: networks, the style set's features and profiles, the photos' regions.
 
     Args:
@@ -111,7 +111,7 @@ def drawers(style: Sequence[Picture]) -> dict[str, Callable[[Picture], Picture]]
     """Functions that redraw a picture, by name: trained networks and filters of the menu, and two more.
 
     :data:`TEACHER` is the classical recipe that taught the network (Kuwahara brush and ink), :data:`GRAM` an
-    optimisation a picture towards the middle one of ``style``.
+    optimisation per picture towards the middle one of ``style``.
     """
 
     def named(name: str) -> Callable[[Picture], Picture]:
@@ -151,7 +151,7 @@ def default_stylizers() -> list[str]:
 
 
 def stylizer_row(
-    ruler: Ruler,
+    evaluator: Evaluator,
     photos: Mapping[str, Picture],
     draw: Callable[[Picture], Picture],
     masks: Mapping[str, NDArray[np.bool_]] | None = None,
@@ -161,7 +161,7 @@ def stylizer_row(
     """One stylizer's row: KID, spectral distance and the measures of pairs with intervals over the photos.
 
     Args:
-        ruler: of the style.
+        evaluator: of the style.
         photos: held-out photos by name.
         draw: photo to drawing, uint8 (H, W, 3) both.
         masks: True on what may change, by the photos' names; those without one have no background measure.
@@ -173,15 +173,17 @@ def stylizer_row(
         drawings.append(draw(photo))
         seconds.append(time.process_time() - start)
     masks = masks or {}
-    pairs = [ruler.pair(p, d, masks.get(name)) for (name, p), d in zip(photos.items(), drawings, strict=True)]
-    row = {"photos": len(photos)} | _kid_columns(ruler.features(drawings), ruler)
-    profiles = ruler.profiles(drawings)
+    pairs = [
+        evaluator.pair(p, d, masks.get(name)) for (name, p), d in zip(photos.items(), drawings, strict=True)
+    ]
+    row = {"photos": len(photos)} | _kid_columns(evaluator.features(drawings), evaluator)
+    profiles = evaluator.profiles(drawings)
 
     def distance(profiles, weights=None):
         if weights is None:
-            return spectrum.profile_distance(profiles, ruler.style_profiles)
+            return spectrum.profile_distance(profiles, evaluator.style_profiles)
         means = weights @ profiles / weights.sum(-1, keepdims=True)  # (S, bins)
-        return np.abs(means - ruler.style_profiles.mean(0)).mean(-1)
+        return np.abs(means - evaluator.style_profiles.mean(0)).mean(-1)
 
     row |= _interval("spectral_distance", distance, profiles, samples, seed, debias=True)
     for name in pairs[0]:
@@ -190,8 +192,8 @@ def stylizer_row(
     return row | {"ms_picture": 1e3 * statistics.median(seconds)}
 
 
-def _kid_columns(features: NDArray, ruler: Ruler) -> dict[str, float]:
-    found = kid.kid(features, ruler.style_features, ruler.style_groups)
+def _kid_columns(features: NDArray, evaluator: Evaluator) -> dict[str, float]:
+    found = kid.kid(features, evaluator.style_features, evaluator.style_groups)
     columns = zip(("", "_error", "_low", "_high"), found, strict=True)
     return {f"kid_lite0{suffix}": value for suffix, value in columns}
 
@@ -205,12 +207,14 @@ def _interval(
     return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def against_itself(ruler: Ruler, seed: int = 1) -> dict[str, float]:
+def against_itself(evaluator: Evaluator, seed: int = 1) -> dict[str, float]:
     """One random half of the style set against the other: what no stylizer can beat. Groups stay whole."""
-    names = np.unique(ruler.style_groups)
-    half = np.isin(ruler.style_groups, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
-    value = kid.kid(ruler.style_features[half], ruler.style_features[~half], ruler.style_groups[~half])
-    profiles = ruler.style_profiles
+    names = np.unique(evaluator.style_groups)
+    half = np.isin(evaluator.style_groups, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
+    value = kid.kid(
+        evaluator.style_features[half], evaluator.style_features[~half], evaluator.style_groups[~half]
+    )
+    profiles = evaluator.style_profiles
     return {
         "photos": len(half),
         "kid_lite0": value.mean,
@@ -223,12 +227,14 @@ def costs_of(benchmark: str | Path | Mapping) -> dict[str, dict[str, float]]:
     """Cost columns by network, from what ``workbench bench stylizers --json`` wrote (or returned).
 
     :data:`COSTS`: parameters; 10⁹ multiply-accumulates, milliseconds and extra memory (10⁶ bytes) at 512²;
-    images a second against AnimeGANv2's network; share of the machine's own convolution throughput.
+    images per second against AnimeGANv2's network; share of the machine's own convolution throughput.
     """
-    if not isinstance(benchmark, Mapping):
-        benchmark = json.loads(Path(benchmark).read_text(encoding="utf-8"))
+    if isinstance(benchmark, Mapping):
+        networks = benchmark["networks"]
+    else:
+        networks = json.loads(Path(benchmark).read_text(encoding="utf-8"))["networks"]
     table = {}
-    for row in benchmark["networks"]:
+    for row in networks:
         if row.get("runtime", "torch") != "torch":
             continue
         large = {
@@ -366,18 +372,18 @@ class Stylizers(TableStudy):
         """Photos and style are read; the style is measured when it is needed."""
         usable, style = read_photos(self.photos, self.held_out, self.seed), read_style(self.data)
         known = drawers(list(style.values()))
-        ruler = functools.cache(lambda: Ruler(list(style.values()), episodes(style)))
+        evaluator = functools.cache(lambda: Evaluator(list(style.values()), episodes(style)))
         drawn = list(self.stylizers) or default_stylizers()
 
         def row(stylizer: str) -> dict:
             price = self.prices.get(stylizer, {})
             if stylizer == STYLE:
-                return against_itself(ruler())
+                return against_itself(evaluator())
             if stylizer not in (PHOTO, *drawn):
                 return price
             few = slice(None, None, max(1, len(usable) // FEW) if stylizer == GRAM else 1)
             some = dict(list(usable.items())[few])
             masks = read_masks(self.masks, some) if self.masks else None
-            return stylizer_row(ruler(), some, known[stylizer], masks, self.samples, self.seed) | price
+            return stylizer_row(evaluator(), some, known[stylizer], masks, self.samples, self.seed) | price
 
         return row

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class Transfer(ComparisonStudy):
 
     def estimators(self, out: Path) -> dict[str, FinetuneEstimator]:
         """Every kind of transfer; the source domains are learnt first."""
-        scratch = {"pretrained": False, "layer_decay": 1.0}
+        scratch: dict[str, Any] = {"pretrained": False, "layer_decay": 1.0}
         variants = {
             BASELINE: dataclasses.replace(self.config, **scratch),
             "imagenet frozen": dataclasses.replace(self.config, transfer="frozen"),

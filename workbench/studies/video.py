@@ -14,6 +14,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,7 +75,10 @@ def synthesise(motion: str, frames: int = 12, seed: int = 0) -> Clip:
     matrices = [_camera(*_MOTIONS[motion](i / RATE), scene.shape[1::-1]) for i in range(frames)]
     pictures = []
     for matrix in matrices:
-        options = {"flags": cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REFLECT}
+        options: dict[str, Any] = {
+            "flags": cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            "borderMode": cv2.BORDER_REFLECT,
+        }
         clean = cv2.warpAffine(scene, matrix[:2], SIZE, **options)
         noisy = clean + rng.normal(0, NOISE, clean.shape)
         pictures.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))

@@ -78,12 +78,12 @@ class WhatLayersSee(Study):
             return runs.path
         validations = self._train(recommended(runs.rows), out)
         tests = [{"section": "test", "choice": c, "seed": s} for s in self.seeds for c in CHOICES]
-        runs.do(tests, lambda section, choice, seed: _scores(validations[choice], seed), "scores")
+        runs.do(tests, lambda section, choice, seed: score_row(validations[choice], seed), "scores")
         seeds = " ".join(map(str, self.seeds))
         overall = [{"section": "comparison", "choice": c, "seed": seeds} for c in CHOICES]
         if any(key not in runs for key in overall):
             compared = summarise(validations, CHOICES[0], SCORES, calibrated=False).to_dict("records")
-            runs.do(overall, lambda section, choice, seed: _compared(compared, choice), "comparison")
+            runs.do(overall, lambda section, choice, seed: comparison_rows(compared, choice), "comparison")
         return runs.path
 
     @functools.cached_property
@@ -124,12 +124,12 @@ class WhatLayersSee(Study):
             for i, a in enumerate(names)
             for j, b in enumerate(names)
         ]
-        weights = {name: relevance(values, data.labels) for name, values in descriptors.items()}
-        rows += [{"part": "relevance", "characteristic": k, "score": v} for k, v in weights.items()]
-        weights |= {name: 1 / len(moods) for name in moods}  # all moods together count as one full descriptor
+        shares = {name: relevance(values, data.labels) for name, values in descriptors.items()}
+        rows += [{"part": "relevance", "characteristic": k, "score": v} for k, v in shares.items()]
+        worth = shares | dict.fromkeys(moods, 1 / len(moods))  # all moods together count as one descriptor
         gains = gains_over(tables["imagenet"], tables["random"])
         gains = {layer: row for layer, row in gains.items() if layer.startswith("block")}
-        for place, block in enumerate(recommend(gains, weights, self.share), start=1):
+        for place, block in enumerate(recommend(gains, worth, self.share), start=1):
             rows.append({"part": "recommendation", "layer": block, "score": float(place)})
         return rows
 
@@ -195,7 +195,7 @@ def blocks_of(choice: str, chosen: Sequence[int], seed: int) -> list[int]:
     }[choice]
 
 
-def _scores(validation: Validation, split_seed: int) -> dict:
+def score_row(validation: Validation, split_seed: int) -> dict:
     """One row of part test: all pictures of one split seed."""
     probabilities = validation.probabilities(calibrated=False)[validation.split_seeds.index(split_seed)]
     labels, count = validation.paintings.labels, len(validation.paintings.classes)
@@ -209,8 +209,8 @@ def _scores(validation: Validation, split_seed: int) -> dict:
     }
 
 
-def _compared(table: Sequence[Mapping], choice: str) -> list[dict]:
-    """Rows of part comparison, one a score."""
+def comparison_rows(table: Sequence[Mapping], choice: str) -> list[dict]:
+    """Rows of part comparison, one per score."""
     names = ("low", "high", "difference", "difference_low", "difference_high", "p", "p_holm")
     return [
         {"part": "comparison", "measure": row["metric"], "score": row["estimate"]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from workbench.core.errors import DatasetError
+from workbench.core.runs import read_rows
 from workbench.data.images import list_images, read_image
 from workbench.metrics.lines import Drawnness, drawnness
 from workbench.metrics.stylization import color_drift, edge_f1
@@ -44,8 +44,8 @@ class Yardsticks(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
         """All drawings are measured."""
-        ranks = list(csv.DictReader((Path(self.panel) / "ranks.csv").open(newline="")))
-        ranks = [row for row in ranks if row["set"] == self.group]
+        table = Path(self.panel) / "ranks.csv"
+        ranks = [row for row in read_rows(table) if row["set"] == self.group]
         if not ranks:
             raise DatasetError(f"Expected ranks of the set {self.group} in {self.panel} but there are none.")
         pairs = sorted({(row["picture"], row["stylizer"]) for row in ranks})

@@ -87,8 +87,8 @@ def export(model: str | os.PathLike, target: str | os.PathLike, format: str = "o
     network, card = weights.load(model, weights.SHIPPED)
     if target.is_dir():
         target = target / f"{card.name}{FORMATS[format]}"
-    payload = {"onnx": _to_onnx, "torchscript": _to_torchscript}[format](network, card)
-    run = {"onnx": _onnx_runner, "torchscript": _torchscript_runner}[format](payload)
+    payload = {"onnx": _to_onnx, "torchscript": to_torchscript}[format](network, card)
+    run = {"onnx": _onnx_runner, "torchscript": torchscript_runner}[format](payload)
     difference = float(np.max([_difference(network, run, batch) for batch in _batches(card)]))
     if not difference <= TOLERANCE:  # a NaN is refused too
         raise WorkbenchError(
@@ -135,7 +135,8 @@ def _onnx_runner(payload: bytes) -> Runner:
     return lambda batch: session.run(None, {"picture": batch.numpy()})[0]
 
 
-def _to_torchscript(network: nn.Module, card: Card) -> bytes:
+def to_torchscript(network: nn.Module, card: Card) -> bytes:
+    """The network as a TorchScript file."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         # deprecation, and that a check of the input's shape is not kept; _difference sees what matters
@@ -145,7 +146,8 @@ def _to_torchscript(network: nn.Module, card: Card) -> bytes:
     return buffer.getvalue()
 
 
-def _torchscript_runner(payload: bytes) -> Runner:
+def torchscript_runner(payload: bytes) -> Runner:
+    """Runs a TorchScript file as whoever receives it would."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         loaded = torch.jit.load(io.BytesIO(payload))

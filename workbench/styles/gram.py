@@ -1,7 +1,7 @@
 """Style transfer by optimisation: pixels whose features match a photo and whose Gram matrices match a style.
 
 The baseline of every video stylizer's flicker: each frame is an optimisation of its own, with many pictures
-that are nearly as good, so consecutive frames end in different ones. Slow (seconds a picture): for
+that are nearly as good, so consecutive frames end in different ones. Slow (seconds per picture): for
 comparison, not for the style menu.
 
 Source: Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016.

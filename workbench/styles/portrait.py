@@ -52,7 +52,7 @@ def draw(
     """
     crops = []
     for face in find_faces(photo) if faces is None else faces:
-        box = _crop_box(face, photo.shape)
+        box = crop_box(face, photo.shape)
         drawing, mask = _portray(network, photo[box[1] : box[3], box[0] : box[2]], face, box)
         if _covers(mask, face, box):
             crops.append((face, box, drawing, mask))
@@ -71,7 +71,7 @@ def draw(
     return output
 
 
-def _crop_box(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+def crop_box(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of head and shoulders within the picture."""
     left, up, right, down = (face.interocular_px * reach for reach in REACH)
     return (

@@ -15,7 +15,6 @@ import importlib
 import json
 import logging
 import os
-import tempfile
 import threading
 import weakref
 from importlib.metadata import PackageNotFoundError, version
@@ -26,10 +25,10 @@ import torch
 from torch import Tensor, nn
 
 from workbench.core import extras
-from workbench.core.cache import digest
+from workbench.core.cache import digest, user_cache
 from workbench.core.devices import onnx_providers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
-from workbench.core.files import identity, user_cache
+from workbench.core.files import identity
 from workbench.styles.tiling import reach
 
 log = logging.getLogger(__name__)
@@ -140,10 +139,16 @@ def _session(path: Path, device: torch.device) -> Any:
         raise WeightsError(f"Expected an ONNX file but {path.name} cannot be loaded ({reason}).") from error
 
 
+def forget() -> None:
+    """Drop the loaded networks and sessions; the next drawing reads its file again."""
+    _sessions.clear()
+    _files.clear()
+
+
 def _cached(path: Path) -> Path:
     """Where the export of a ``.safetensors`` file is kept."""
     versions = {name: _version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
-    return _cache() / f"{path.stem}-{digest((path, path.with_suffix('.json'), versions))[:16]}.onnx"
+    return user_cache("onnx") / f"{path.stem}-{digest((path, path.with_suffix('.json'), versions))[:16]}.onnx"
 
 
 def _version(package: str) -> str:
@@ -151,15 +156,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _cache() -> Path:
-    """The user's cache folder, or a temporary one where that cannot be written."""
-    folder = user_cache() / "onnx"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError as error:
-        log.debug("no cache folder: %s", error)
-    return Path(tempfile.mkdtemp(prefix="workbench-onnx-"))

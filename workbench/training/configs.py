@@ -343,7 +343,9 @@ class PortraitConfig(TrainingConfig):
     lr: Weight = 2.5e-4
     ema: Share = 0.99
     validate_every: Count = 500
-    person: str = ""  # regular expression whose groups name the person in a file's name; default: one a file
+    person: str = (
+        ""  # regular expression whose groups name the person in a file's name; default: one per file
+    )
     held_out: Share = 0.17  # of the people: half choose the weights, half measure the chosen ones
     interocular_px: tuple[float, float] = (24.0, 48.0)  # least and largest distance between the eyes
     dark_skin_fraction: Share = 0.25  # of training portraits, seen with dark skin too

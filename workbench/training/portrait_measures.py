@@ -139,7 +139,8 @@ def nearness(
                 }
             )
     order = np.random.default_rng(1).permutation(len(style))
-    halves = kid.kid(*(wanted[part] for part in np.array_split(order, 2)))
+    first, second = (wanted[part] for part in np.array_split(order, 2))
+    halves = kid.kid(first, second)
     rows.append({"pictures": "style against itself", "source": "all", "portraits": len(style)})
     rows[-1] |= {"kid_lite0": round(halves.mean, 2), "kid_lite0_error": round(halves.error, 2)}
     return rows

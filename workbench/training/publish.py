@@ -7,7 +7,8 @@ import logging
 from pathlib import Path
 
 from workbench import models
-from workbench.core.provenance import provenance, write_rows
+from workbench.core.provenance import provenance
+from workbench.core.runs import write_rows
 from workbench.training.configs import Publication, settings
 from workbench.training.start import time_before
 from workbench.training.trainer import Trainer

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,11 @@ from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
 
 log = logging.getLogger(__name__)
-REGIONS = {"scale": 80, "sigma": 0.8, "min_size": 40}  # of the colour-block term and its measure
+REGIONS: dict[str, Any] = {
+    "scale": 80,
+    "sigma": 0.8,
+    "min_size": 40,
+}  # of the colour-block term and its measure
 
 
 @dataclasses.dataclass(frozen=True)

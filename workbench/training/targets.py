@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -61,11 +62,16 @@ def make_targets(
             arrays = list(pool.map(make, [items[name] for name in names]))
             spent = np.array([time.perf_counter() - wall, time.process_time() - processor]) / len(names)
             for name, made in zip(names, arrays, strict=True):
-                cache.arrays(keys[name], lambda made=made, spent=spent: {**made, "seconds": spent})
+                cache.arrays(keys[name], functools.partial(dict, made, seconds=spent))
             bar.update(len(names))
-    found, cost = {}, Cost()
+    found: dict[str, dict[str, np.ndarray]] = {}
+    cost = Cost()
     for name, item in items.items():
-        arrays = cache.arrays(keys[name], lambda item=item: {**make(item), "seconds": np.zeros(2)})
-        cost += Cost(*arrays.pop("seconds").tolist())
-        found[name] = arrays
+        kept = cache.arrays(keys[name], functools.partial(_made, make, item))
+        cost += Cost(*kept.pop("seconds").tolist())
+        found[name] = kept
     return found, cost
+
+
+def _made(make: Callable[[Any], Mapping[str, np.ndarray]], item: Any) -> dict[str, np.ndarray]:
+    return {**make(item), "seconds": np.zeros(2)}

@@ -11,6 +11,7 @@ from PIL import Image
 
 from workbench.core.cache import Cache, key
 from workbench.metrics import kid
+from workbench.metrics.kid import KID
 from workbench.models.features import FrozenFeatures
 
 
@@ -43,20 +44,21 @@ class StyleJudge:
     def _features(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
         return kid.features(lambda x: self._network(x.to(self.device)).cpu(), images)
 
-    def kid(self, pictures: Iterable[Image.Image]) -> kid.KID:
+    def kid(self, pictures: Iterable[Image.Image]) -> KID:
         """KID × 1000 of pictures to the style, with its standard error."""
         return kid.kid(self._features(pictures), self._style)
 
-    def style_halves(self, seed: int = 1) -> kid.KID:
+    def style_halves(self, seed: int = 1) -> KID:
         """KID × 1000 of one random half of the style set to the other: what no stylizer can beat."""
         order = np.random.default_rng(seed).permutation(len(self._style))
-        return kid.kid(*(self._style[part] for part in np.array_split(order, 2)))
+        first, second = (self._style[part] for part in np.array_split(order, 2))
+        return kid.kid(first, second)
 
 
 def contact_sheet(
     photos: Sequence[NDArray], drawings: Sequence[Image.Image], rows: int = 8, width: int = 432
 ) -> Image.Image:
-    """Photo and drawing side by side, two pairs a row, for up to ``2 · rows`` pairs spread over the set."""
+    """Photo and drawing side by side, two pairs per row, for up to ``2 · rows`` pairs spread over the set."""
     pairs = list(zip(photos, drawings, strict=True))
     pairs = pairs[:: max(1, len(pairs) // (2 * rows))][: 2 * rows]
     height = width * 2 // 3

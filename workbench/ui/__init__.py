@@ -33,7 +33,7 @@ def build_app(platform: Platform) -> gr.Blocks:
 
 def launch(host: str = DEFAULT_HOST, port: int | None = DEFAULT_PORT, **options) -> gr.Blocks:
     """Build the page and serve it. See :func:`workbench.ui.app.launch`."""
-    with _collector_at_rest():
+    with collector_at_rest():
         from workbench.ui.app import launch
 
         return launch(host, port, **options)
@@ -50,7 +50,7 @@ def is_loopback(host: str) -> bool:
 
 
 @contextlib.contextmanager
-def _collector_at_rest() -> Iterator[None]:
+def collector_at_rest() -> Iterator[None]:
     """No search for garbage among what is being loaded: there is none, and it would take a second."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -6,17 +6,17 @@ import html
 from collections.abc import Mapping, Sequence
 
 from workbench import models
-from workbench.classify.readings import Reading
+from workbench.classify.results import Reading
 from workbench.ui import about
 
 _SCORES = (("accuracy", "Right, of 100"), ("balanced_accuracy", "… each mood counting alike"))
 
 
 def side_by_side(readings: Sequence[Reading], cards: Mapping[str, models.Card], chosen: str) -> str:
-    """A table with one row a model: its likeliest class for this painting, and its scores with intervals.
+    """A table with one row per model: its likeliest class for this painting, and its scores with intervals.
 
     Args:
-        readings: one a model, of the same painting.
+        readings: one per model, of the same painting.
         cards: the models' cards by name.
         chosen: name of the model whose reading is shown at length; its row is marked.
     """

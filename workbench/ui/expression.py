@@ -110,14 +110,14 @@ def _line(name: str, values: Mapping, rows: Mapping, chosen: str, names: Mapping
     entry, value = DESCRIPTORS[name], values.get(name, np.nan)
     unit = "" if entry.unit == "1" else entry.unit
     known = value == value
-    text = _short(value) if known else "none here"
+    text = short(value) if known else "none here"
     row = rows.get((name, chosen))
     beside, track = "", ""
     if row is not None:
-        beside = f"<small>{_short(row['mean'])}</small>"
+        beside = f"<small>{short(row['mean'])}</small>"
         said = (
-            f"this painting {text}, {names.get(chosen, chosen)} {_short(row['mean'])} "
-            f"({_short(row['low'])} to {_short(row['high'])})"
+            f"this painting {text}, {names.get(chosen, chosen)} {short(row['mean'])} "
+            f"({short(row['low'])} to {short(row['high'])})"
         )
         others = [r for (n, c), r in rows.items() if n == name and c != chosen]
         marks = "".join(f'<i class="other" style="left:{_place(r["mean"], row):.1f}%"></i>' for r in others)
@@ -153,7 +153,7 @@ def _details(averages: Sequence[Mapping], names: Mapping[str, str]) -> str:
         entry, line = DESCRIPTORS[name], {"measure": _words(name)}
         for c in classes:
             r = rows[name, c]
-            line[names.get(c, c)] = f"{_short(r['mean'])} ({_short(r['low'])} to {_short(r['high'])})"
+            line[names.get(c, c)] = f"{short(r['mean'])} ({short(r['low'])} to {short(r['high'])})"
         unit = "" if entry.unit == "1" else f" ({entry.unit})"
         line["what it is"] = entry.description + unit
         table.append(line)
@@ -171,5 +171,6 @@ def _words(name: str) -> str:
     return html.escape(name.replace("_", " ").capitalize())
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Three digits, or the whole number."""
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from workbench import models
-from workbench.classify.readings import Reading
+from workbench.classify.results import Reading
 from workbench.ui import about
 
 # what a card's `training` may say of its data

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from workbench import models
-from workbench.classify.readings import DEFAULT_CLASSIFIER, Reading, classifiers
+from workbench.classify.results import DEFAULT_CLASSIFIER, Reading, classifiers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.interpret.catalogue import METHODS, methods
 from workbench.interpret.measured import averages_of

@@ -6,7 +6,7 @@
 ((256, 256), (256, 256))
 """
 
-from workbench.data.atelier.dataset import open_dataset, read_mask, write_atelier
+from workbench.data.atelier.dataset import is_atelier, open_dataset, read_mask, write_atelier
 from workbench.data.atelier.factors import FACTORS, MOODS
 from workbench.data.atelier.painting import MOTIFS, AtelierPainting, paint
 from workbench.data.atelier.paper import PAPERS, SEALS
@@ -19,6 +19,7 @@ __all__ = [
     "PAPERS",
     "SEALS",
     "AtelierPainting",
+    "is_atelier",
     "open_dataset",
     "paint",
     "read_mask",

@@ -6,8 +6,6 @@ that a classifier might learn: a seal that predicts the mood, and painters or pa
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import os
@@ -20,8 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from workbench.core.cache import user_cache
 from workbench.core.errors import DatasetError, UnknownNameError
-from workbench.core.files import user_cache, write_image, write_whole
+from workbench.core.files import write_image, write_whole
+from workbench.core.runs import write_rows
 from workbench.data.atelier.factors import FACTORS, MOODS, votes
 from workbench.data.atelier.painting import PAINTERS, AtelierPainting, paint
 from workbench.data.atelier.paper import PAPERS, SEALS
@@ -80,7 +80,7 @@ def write_atelier(
         rows = []
         for i in tqdm(range(n), desc="painting", unit="picture", disable=None):
             rows.append(_write_one(part, i, settings))
-        write_whole(_table(rows), part / "ratings.csv")
+        write_rows(rows, part / "ratings.csv")
         write_whole((json.dumps(settings, indent=2) + "\n").encode(), part / "atelier.json")
         if out.is_dir():
             out.rmdir()
@@ -92,6 +92,11 @@ def write_atelier(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return out
+
+
+def is_atelier(source: str | os.PathLike) -> bool:
+    """Whether ``source`` asks for painted pictures (``atelier:N``) and not for a folder."""
+    return str(source).split(":")[0] == NAME and not Path(source).is_dir()
 
 
 def open_dataset(
@@ -110,13 +115,13 @@ def open_dataset(
     Raises:
         DatasetError: malformed ``atelier:N:SEED``, or see ``read_paintings``.
     """
-    name, *numbers = str(source).split(":")
-    if name != NAME or (not numbers and Path(source).is_dir()):
+    if not is_atelier(source):
         return read_paintings(source, ratings)
+    _, *numbers = str(source).split(":")
     if len(numbers) > 2 or not all(part.isdigit() for part in numbers):
         raise DatasetError(f"Expected atelier, atelier:N or atelier:N:SEED but got {source}. Correct it.")
     n, seed = (*map(int, numbers), *(n, seed)[len(numbers) :])
-    folder = _cache() / f"v{VERSION}-n{n}-seed{seed}"
+    folder = user_cache(NAME) / f"v{VERSION}-n{n}-seed{seed}"
     if not (folder / "ratings.csv").is_file():
         log.info("Painting %d pictures into %s", n, folder)
         try:
@@ -142,10 +147,6 @@ def read_mask(data: Paintings, index: int, kind: str = MASKS) -> NDArray[np.bool
             f"Expected the mask {path} but there is none. Only the atelier's pictures have masks."
         )
     return np.asarray(read_image(path).convert("L")) > 127
-
-
-def _cache() -> Path:
-    return user_cache() / NAME
 
 
 def _check(out, n, seed, painters, seal_cue, confound, strength) -> None:
@@ -190,11 +191,3 @@ def _write_one(folder: Path, i: int, settings: dict) -> dict:
     row |= {"motif": done.motif, "paper": done.paper, "seal": shape, "picture_seed": picture_seed}
     row |= {name: f"{done.factors[name]:.4f}" for name in FACTORS}
     return row | {name: f"{value:.4f}" for name, value in done.measures.items()}
-
-
-def _table(rows: list[dict]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

@@ -124,7 +124,7 @@ def paint(
         if name not in drawn:
             raise UnknownNameError("factor", name, drawn)
         drawn[name] = float(np.clip(value, 0, 1))
-    chosen = _choose(mood, who, rng) if motif is None else motif
+    chosen = choose_motif(mood, who, rng) if motif is None else motif
     group = _group(Layer(size), chosen, Brush.of(drawn), rng) if mood_group else Layer(size)
     mask = _settle(group)
     group.density[0] *= tooth
@@ -163,7 +163,8 @@ def _check(mood, seed, size, motif, painter, paper_tone) -> None:
         raise WorkbenchError(f"Expected `paper_tone` in 0..{len(PAPERS) - 1} but got {paper_tone}.")
 
 
-def _choose(mood: str, who: Hand, rng: np.random.Generator) -> str:
+def choose_motif(mood: str, who: Hand, rng: np.random.Generator) -> str:
+    """A motif, likelier where the mood and the painter like it."""
     liking = np.array([likes[check_mood(mood)] for _, likes, *_ in MOTIFS.values()]) * who.motifs
     return str(rng.choice(list(MOTIFS), p=liking / liking.sum()))
 

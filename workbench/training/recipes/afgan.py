@@ -90,7 +90,7 @@ class AFGAN(Recipe):
         super().__init__(config, device, generator, data)
         self.composites: Composites  # made by `prepare`
         self._judge: StyleJudge | None = None
-        layers = [(p,) for p in data.style]
+        layers: list[tuple[np.ndarray, ...]] = [(p,) for p in data.style]
         self._style_crops = Crops(layers, config.face_pixels, (0.52, 0.68), config.seed + 1)
 
     @classmethod
@@ -137,13 +137,13 @@ class AFGAN(Recipe):
         config = self.config
         example = self.composites.batch(step, config.batch)
         (style,) = self._style_crops.batch(step, max(2, config.batch // 2))
-        photo, target, style = (to_tensor(p, self.device) for p in (example.photo, example.target, style))
+        photo, target, faces = (to_tensor(p, self.device) for p in (example.photo, example.target, style))
         mask, weight, center, interocular = (
             torch.from_numpy(a).to(self.device)
             for a in (example.mask, example.weight, example.center, example.interocular_px)
         )
         mask, weight = (m.unsqueeze(1).float() / 255 for m in (mask, weight))
-        return Batch(photo, target, mask, weight, center, interocular, style)
+        return Batch(photo, target, mask, weight, center, interocular, faces)
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
         return self._finish(self._taught(batch, step)[1])
@@ -184,7 +184,7 @@ class AFGAN(Recipe):
         weight = 1 + config.attention * batch.attention
         terms = {
             "teacher": ((answer.picture - batch.target).abs() * weight).mean() / weight.mean(),
-            "tone": config.w_tone * F.l1_loss(*tones),
+            "tone": config.w_tone * F.l1_loss(tones[0], tones[1]),
             "edges": config.w_edges * (edges * weight).mean() / weight.mean(),
             "mask": config.w_mask * losses.mask_loss(answer.mask_logits, batch.mask),
             "cam": config.w_cam * losses.cam_loss(answer.cam_logits.float(), style_logits.float()),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+import functools
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from PIL import Image
@@ -14,6 +16,8 @@ from torch import Tensor, nn
 from workbench.core.precision import autocast
 from workbench.training.configs import TrainingConfig
 from workbench.training.targets import Cost
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Recipe(abc.ABC):
@@ -32,13 +36,13 @@ class Recipe(abc.ABC):
     criterion: ClassVar[str] = "kid"  # measure of a validation that is least for the best weights
     keep_averages: ClassVar[bool] = False  # whether each validation's averaged weights stay, as step_*.pt
 
-    def __init__(self, config: Any, device: torch.device, generator: nn.Module, data: Any):
+    def __init__(self, config: Any, device: torch.device, generator: Any, data: Any):
         self.config, self.device, self.generator, self.data = config, device, generator, data
         self.partners = self.place(self.build_partners())
         self.discriminators = self.place(self.build_discriminators())
         self._drawing = [*generator.parameters(), *self.partners.parameters()]
         judging = list(self.discriminators.parameters())
-        adam = {"betas": self.betas, "weight_decay": self.weight_decay}
+        adam: dict[str, Any] = {"betas": self.betas, "weight_decay": self.weight_decay}
         self.optimizer = torch.optim.Adam(self._drawing, config.lr, **adam)
         if judging:
             self.optimizer_d = torch.optim.Adam(judging, config.lr_discriminator, **adam)
@@ -116,15 +120,15 @@ class Recipe(abc.ABC):
         """Context of the training's own precision."""
         return autocast(self.device, self.config.mixed_precision)
 
-    def place(self, network: nn.Module) -> nn.Module:
+    def place(self, network: Network) -> Network:
         """The network on the training's device."""
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def update_generator(self, *outputs: Tensor, gradients: tuple[Tensor, ...] | None = None) -> None:
         """Go down the gradient of the outputs' sum, or from the ``gradients`` at them, clipped."""
         self.optimizer.zero_grad()
         if gradients is None:
-            sum(outputs).backward()
+            total(outputs).backward()
         else:
             torch.autograd.backward(outputs, gradients)
         nn.utils.clip_grad_norm_(self._drawing, self.config.clip)
@@ -159,6 +163,11 @@ class Recipe(abc.ABC):
     def _parts(self) -> tuple[str, ...]:
         judges = ("discriminators", "optimizer_d") if len(self.discriminators) else ()
         return ("partners", "optimizer", *judges)
+
+
+def total(terms: Iterable[Tensor]) -> Tensor:
+    """The sum of one term or more."""
+    return functools.reduce(operator.add, terms)
 
 
 def weigh(**terms: tuple[float, Callable[[], Tensor]]) -> dict[str, Tensor]:

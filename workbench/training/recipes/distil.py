@@ -1,7 +1,8 @@
 """Distillation: the generator learns the drawing of a drawn teacher, and nothing else.
 
-L1 to the teacher's drawing, in which pixels on and beside lines may count more, L1 between edge maps, and L1
-between the differences XX
+Terms, each with its weight: L1 to the teacher's drawing, in which pixels on and beside lines may count more;
+L1 between edge maps; L1 between the differences of neighbouring luma values; how far the difference from the
+teacher varies within the photo's regions; and a patch discriminator that sees the luma of photo and drawing.
 The best weights are those whose drawings of the validation photos are nearest to the teacher's by the same
 sum.
 """
@@ -24,7 +25,7 @@ from workbench import losses, models
 from workbench.core.pixels import to_tensor
 from workbench.drawing.teachers import TEACHERS
 from workbench.training.configs import DistilConfig, DistilledConfig
-from workbench.training.recipes.base import values, weigh
+from workbench.training.recipes.base import total, values, weigh
 from workbench.training.recipes.scenes import Batch, SceneRecipe
 from workbench.training.scene_data import drawings, regions
 from workbench.training.targets import Cost
@@ -67,7 +68,6 @@ class DistilledRecipe(SceneRecipe):
         )
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
-        assert batch.drawing is not None
         terms = self.distances_to_teacher(self.draw(batch.photo), batch.drawing)
         self.update_generator(*terms.values())
         return values(terms)
@@ -93,7 +93,6 @@ class Distil(DistilledRecipe):
         return nn.ModuleDict({"patches": patches})
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
-        assert batch.drawing is not None
         target, regions = batch.drawing, cast(Tensor, batch.regions)  # there with a weight for them
         drawing, config = self.draw(batch.photo), self.config
         terms = self.distances_to_teacher(drawing, target) | weigh(
@@ -134,7 +133,7 @@ class Distil(DistilledRecipe):
             [to_tensor(np.asarray(p), self.device) for p in pair]
             for pair in zip(pictures, wanted, strict=True)
         )
-        return float(np.mean([sum(self.distances_to_teacher(*pair).values()).item() for pair in pairs]))
+        return float(np.mean([total(self.distances_to_teacher(*pair).values()).item() for pair in pairs]))
 
     def distances(self, pictures: list[Image.Image]) -> dict[str, float]:
         """Distance to the teacher's drawings of the validation photos, and of the photos themselves; KID to

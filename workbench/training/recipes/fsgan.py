@@ -22,7 +22,7 @@ from workbench import losses, models
 from workbench.losses.spectral import SpectrumNorm, equal_history, log_spectrum
 from workbench.models.features import FrozenFeatures
 from workbench.training.configs import FSGANConfig
-from workbench.training.recipes.base import values, weigh
+from workbench.training.recipes.base import total, values, weigh
 from workbench.training.recipes.distil import DistilledRecipe
 from workbench.training.recipes.scenes import Batch
 
@@ -67,7 +67,7 @@ class FSGAN(DistilledRecipe):
         # all terms but the spectral one share a backward pass; its gradient is capped against theirs
         with self.frozen_discriminators():
             terms = self._terms(batch, drawing, drawn, seen)
-            (gradient,) = torch.autograd.grad(sum(terms.values()), drawing, retain_graph=True)
+            (gradient,) = torch.autograd.grad(total(terms.values()), drawing, retain_graph=True)
             logged = values(terms)
             if s.w_spectral:
                 pull, term, cap = self._spectral_pull(fake, spectrum, scale, gradient)
@@ -116,7 +116,7 @@ class FSGAN(DistilledRecipe):
                 d["spectrum"](spectrum), 0.9
             ) + losses.least_squares_loss(d["spectrum"](fake_spectrum), 0.1)
         if judged:
-            self.update_discriminators(sum(judged.values()))
+            self.update_discriminators(total(judged.values()))
         return judged
 
     def _terms(

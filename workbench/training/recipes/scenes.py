@@ -26,14 +26,17 @@ from workbench.training.validation import StyleJudge, contact_sheet
 _STRIDE = 4  # the generators shrink a picture by this; sides that are no multiple are padded
 
 
+_NONE = torch.empty(0)  # what a recipe has no use for
+
+
 @dataclasses.dataclass(frozen=True)
 class Batch:
     """Crops of one step on the training's device; photos and style pictures do not belong together."""
 
     photo: Tensor  # (B, 3, S, S) in [-1, 1]
-    style: Tensor | None = None  # (B, 3, S, S) in [-1, 1], where there is a style
-    drawing: Tensor | None = None  # (B, 3, S, S): the teacher's drawing of `photo`
-    regions: Tensor | None = None  # (B, S, S) integer region labels of `photo`
+    style: Tensor = _NONE  # (B, 3, S, S) in [-1, 1]
+    drawing: Tensor = _NONE  # (B, 3, S, S): the teacher's drawing of `photo`
+    regions: Tensor = _NONE  # (B, S, S) integer region labels of `photo`
 
 
 class SceneRecipe(Recipe):
@@ -79,11 +82,8 @@ class SceneRecipe(Recipe):
         layers = {"photo": photo} | dict(zip(self.targets, targets, strict=True))
         if self.data.style:
             (layers["style"],) = self._style_crops.batch(step, self.config.batch)
-        regions = layers.pop("regions", None)
-        return Batch(
-            **{name: to_tensor(pixels, self.device) for name, pixels in layers.items()},
-            regions=None if regions is None else torch.from_numpy(regions).to(self.device),
-        )
+        place = {"regions": lambda labels, device: torch.from_numpy(labels).to(device)}
+        return Batch(**{n: place.get(n, to_tensor)(layer, self.device) for n, layer in layers.items()})
 
     @torch.inference_mode()
     def stylize(self, network: nn.Module, photos: Iterable[np.ndarray]) -> list[Image.Image]:

@@ -20,7 +20,7 @@ from workbench import losses, models
 from workbench.losses.cam import cam_loss
 from workbench.models.afgan import keep_ratios
 from workbench.training.configs import UGATITConfig
-from workbench.training.recipes.base import values
+from workbench.training.recipes.base import total, values
 from workbench.training.recipes.scenes import Batch, SceneRecipe
 
 
@@ -51,7 +51,7 @@ class UGATITLight(SceneRecipe):
 
     def _verdict(self, domain: str, picture: Tensor, label: float) -> Tensor:
         """Squared distance of all scores and auxiliary logits of ``picture`` to ``label``."""
-        return sum(losses.least_squares_loss([s], label) for d in self._judges(domain) for s in d(picture))
+        return total(losses.least_squares_loss([s], label) for d in self._judges(domain) for s in d(picture))
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
         s, photo, style = self.config, batch.photo, batch.style
@@ -59,7 +59,7 @@ class UGATITLight(SceneRecipe):
             draw, back = self.generator.attend, self.partners["to_photo"].attend
             drawing, seen_photo = draw(photo)
             scene, seen_style = back(style)
-            judged = sum(
+            judged = total(
                 self._verdict(domain, real, 1) + self._verdict(domain, fake.detach(), 0)
                 for domain, real, fake in (("style", style, drawing), ("photo", photo, scene))
             )

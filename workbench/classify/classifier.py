@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import models
-from workbench.classify.readings import DEFAULT_CLASSIFIER, Explanation, Reading, classifiers
+from workbench.classify.results import DEFAULT_CLASSIFIER, Explanation, Reading, classifiers
 from workbench.core.cards import SHIPPED, locate
 from workbench.core.devices import in_batches, resolve
 from workbench.core.errors import UnknownNameError, WeightsError

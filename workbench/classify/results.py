@@ -1,4 +1,4 @@
-"""Names and results of the classifiers, without torch; :mod:`workbench.classify.reading` runs them."""
+"""Names and results of the classifiers, without torch; :mod:`workbench.classify.classifier` runs them."""
 
 from __future__ import annotations
 
