@@ -1,4 +1,4 @@
-"""The site that ``make docs`` builds: every page, every module, and links that lead somewhere without network."""
+"""The site that ``make docs`` builds: every page and module, and links that lead somewhere."""
 
 import importlib.util
 import os
@@ -133,11 +133,8 @@ def test_roles_become_links_and_examples_code(tmp_path):
         '"""Ink, as :func:`wet` has it; :class:`torch.nn.Module` is elsewhere."""\n\n'
         'def wet(a, b):\n    """Wet ink.\n\n    Args:\n        a, b: how much.\n    """\n'
     )
-    loaded = griffe.load(
-        "brush",
-        search_paths=[tmp_path],
-        extensions=griffe.load_extensions(script("site_docstrings").Docstrings),
-    )
+    extensions = griffe.load_extensions(script("site_docstrings").Docstrings)
+    loaded = griffe.load("brush", search_paths=[tmp_path], extensions=extensions)
     assert loaded.docstring.value.splitlines() == [
         "Of [`wet`][brush.ink.wet].",
         "",
