@@ -3,6 +3,7 @@
 Each notebook of ``notebooks/`` gets a badge below its question and a first code cell that installs the
 package where it is missing. Run again with another name, the script replaces what it wrote. The address is
 an argument because a clone does not know where its readers will find it.
+"""
 
 from __future__ import annotations
 
