@@ -17,9 +17,9 @@ test: lint  ## the gate: lint, format, types, every test (JOBS= processes, one c
 lab: .venv/lab.stamp  ## the studies as notebooks: JupyterLab, with this environment as its kernel
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab --ip $(HOST) --notebook-dir notebooks
 
-docs: .venv/dev.stamp  ## the reference of the package in site/, from its docstrings; warnings are errors
-	$(BIN)/python docs/make_reference.py site
-	@echo "open site/index.html"
+docs: .venv/dev.stamp  ## guides, results, notebooks and the reference as a site in site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html, or with its search: $(BIN)/python -m http.server --directory site"
 
 space:  ## the folder of a Hugging Face Space (OUT= changes where)
 	mkdir -p $(OUT)

@@ -1,9 +1,8 @@
-"""The package documents itself: docstrings everywhere, examples that run, a reference built from them."""
+"""The package documents itself: docstrings everywhere, examples that run, names that exist."""
 
 import ast
 import doctest
 import importlib
-import importlib.util
 import re
 import subprocess
 import sys
@@ -71,65 +70,3 @@ def exists(name: str) -> bool:
             rest = parts[cut:]
             return not rest or re.search(rf"\b{rest[0]}\b", source.read_text(encoding="utf-8")) is not None
     return False
-
-
-def make_reference():
-    pytest.importorskip("pdoc")
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_reference_lists_every_module_by_itself(tmp_path):
-    make = make_reference()
-    modules = make.public_modules(PACKAGE)
-    assert {dotted(p) for p in FILES if "_" not in {part[0] for part in dotted(p).split(".")}} == set(modules)
-    assert "workbench.models.fsgan" in modules
-    few = [m for m in modules if m.startswith("workbench.losses")]
-    make.build(tmp_path, few, source=False)
-    index = (tmp_path / "index.html").read_text(encoding="utf-8")
-    for name in few:
-        assert name in index
-        assert (tmp_path / f"{name.replace('.', '/')}.html").is_file()
-    page = (tmp_path / "workbench" / "losses" / "spectral.html").read_text(encoding="utf-8")
-    assert "spectral_style_loss" in page
-    assert not re.search(r":(func|class|mod):", page)
-    assert not re.search(r'(?:src|href)="https?://', page + index)
-
-
-def test_what_cannot_be_documented_is_an_error(tmp_path, monkeypatch):
-    package = tmp_path / "broken_package"
-    package.mkdir()
-    (package / "__init__.py").write_text('"""A package."""\n')
-    (package / "part.py").write_text('"""A part."""\nraise ImportError("not installed")\n')
-    monkeypatch.syspath_prepend(tmp_path)
-    make = make_reference()
-    modules = make.public_modules(package)
-    assert modules == ["broken_package", "broken_package.part"]
-    with pytest.raises((UserWarning, RuntimeError), match=r"broken_package\.part"):
-        make.build(tmp_path / "out", modules)
-
-
-def test_the_reference_shows_what_the_package_says_and_not_what_its_libraries_do(tmp_path):
-    make_reference().build(tmp_path, ["workbench.models.fsgan", "workbench.metrics.bootstrap"], source=False)
-    model = (tmp_path / "workbench" / "models" / "fsgan.html").read_text(encoding="utf-8")
-    assert "FSGANGenerator" in model
-    assert "no normalisation" in model
-    assert "Initialize internal Module state" not in model  # torch's words
-    assert "conv1" not in model  # a layer
-    metric = (tmp_path / "workbench" / "metrics" / "bootstrap.html").read_text(encoding="utf-8")
-    assert "ArrayLike" in metric
-    assert "_SupportsArray" not in metric
-    assert "Alias for field number" not in metric
-
-
-def test_a_module_that_pdoc_finds_twice_is_no_error(tmp_path, monkeypatch):
-    package = tmp_path / "whole_package"
-    package.mkdir()
-    (package / "__init__.py").write_text('"""A package."""\n')
-    (package / "part.py").write_text('"""A part."""\n')
-    monkeypatch.syspath_prepend(tmp_path)
-    make = make_reference()
-    make.build(tmp_path / "out", make.public_modules(package))
-    assert "A part." in (tmp_path / "out" / "whole_package" / "part.html").read_text(encoding="utf-8")

@@ -28,6 +28,10 @@ def test_the_citation_is_of_this_version():
     assert str(citation["date-released"]) == released
     assert citation["license"] == "Apache-2.0"
     assert {"message", "title", "authors"} <= set(citation)
+    (paper,) = citation["references"]
+    year, article = re.fullmatch(r"10\.1155/(\d{4})/(\d{7})", paper["doi"]).groups()
+    assert (str(paper["year"]), paper["url"].split("/")[-3:-1]) == (year, [year, article])
+    assert paper["title"].lower() in (ROOT / "docs" / "paper.md").read_text(encoding="utf-8").lower()
 
 
 def test_links_lead_somewhere():

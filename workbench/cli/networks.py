@@ -41,13 +41,20 @@ def models(
 def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model name, or your own .safetensors file.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A file (.onnx or .pt) or a folder.")],
-    format: Annotated[str, typer.Option(help="onnx (.onnx) or torchscript (.pt).")] = "onnx",
+    format: Annotated[
+        str, typer.Option(help="onnx (.onnx), torchscript (.pt), or hub (a folder for the Hugging Face Hub).")
+    ] = "onnx",
 ) -> None:
-    """Write a network, with its card inside, as one file for other runtimes.
+    """Write a network, with its card inside, as one file for other runtimes, or as a folder for the Hub.
 
-    It is first compared with the network on photographs, and not written if they disagree. ONNX needs the
+    A file is first compared with the network on photographs, and not written if they disagree. ONNX needs the
     packages of the extra `export`.
     """
+    if format == "hub":
+        from workbench.models.hub import write_repository
+
+        typer.echo(f"{write_repository(model, target)}: upload it with `hf upload USER/NAME {target}`")
+        return
     from workbench.styles.export import export as write
 
     done = write(model, target, format)

@@ -134,7 +134,7 @@ def in_batches(
         progress: called with how many items are done after each batch; an exception of it stops the work.
 
     Raises:
-        Whatever ``run`` raises, also out of memory once the batch is a single item.
+        Exception: whatever ``run`` raises, also out of memory once the batch is a single item.
     """
     if size < 1:
         raise ValueError(f"Expected a batch of at least 1 but got {size}.")
