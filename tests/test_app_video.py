@@ -153,7 +153,7 @@ def test_the_frame_to_try_is_what_the_job_draws(platform, tmp_path):
         out = tmp_path / f"at{number}"
         out.mkdir()
         platform.previews.start(TASKS["preview_video"], [clip], options, out).result(PATIENCE)
-        with Image.open(out / "after.png") as after:
+        with Image.open(out / "after.jpg") as after:
             assert clips.read_counter(np.asarray(after)) == number
     with pytest.raises(WorkbenchError, match="is not one"):
         platform.previews.start(TASKS["video_facts"], [__file__], None, tmp_path / "none").result(PATIENCE)

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request, cookie_parser
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,7 +41,14 @@ from workbench.service.uploads import NOBODY, new_request
 log = logging.getLogger(__name__)
 
 LOGIN, LOGOUT, WORK = "/login", "/logout", "/jobs/"
-_OPEN = ("/startup-events", "/gradio_api/startup-events")  # asked by the server itself when it starts
+LINK_PICTURE = "/link-picture.jpg"  # that other sites show beside a link to the page
+_OPEN = (
+    LINK_PICTURE,
+    "/startup-events",
+    "/gradio_api/startup-events",
+)  # the server asks itself when it starts
+_ASSETS = "/assets/"  # scripts and styles, whose names change with what they hold
+_FOR_EVER = "public, max-age=31536000, immutable"
 API = "/gradio_api/"  # the page's own calls
 _RUNS = ("queue/join", "call/", "run/", "api/")  # those that make results
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
@@ -131,6 +139,7 @@ class Gate:
         is_shared: Callable[[str], bool],
     ):
         self._app, self._platform, self._is_shared = app, platform, is_shared
+        self._packed = GZipMiddleware(app)
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
         self._sessions = Bound(SESSIONS, SESSIONS_OF_ONE, forget)
         self._events = Bound()
@@ -218,7 +227,9 @@ class Gate:
     ) -> None:
         """Let the page answer, once everything that the request names is the owner's or nobody's."""
         if owner is None or not path.startswith(API):
-            await self._app(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
+            answer.lasts = path.startswith(_ASSETS)
+            page = self._app if "." in path else self._packed  # Gradio packs what has a suffix
+            await page(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
             return
         called = path.removeprefix(API)
         if called == "upload" and scope["method"] == "POST":
@@ -342,6 +353,7 @@ class _Answer:
     Attributes:
         cookie: to set, if any.
         seen: called with every piece of the body.
+        lasts: whether browsers need never ask again.
         begun: whether the headers are sent.
         status: of the answer.
     """
@@ -350,7 +362,7 @@ class _Answer:
         self._send = send
         self.cookie: str | None = None
         self.seen: Callable[[bytes], None] | None = None
-        self.begun, self.status = False, 0
+        self.lasts, self.begun, self.status = False, False, 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -358,6 +370,8 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            if self.lasts and self.status == 200:
+                headers["Cache-Control"] = _FOR_EVER
             if self.cookie is not None:
                 headers.append("set-cookie", self.cookie)
         elif self.seen is not None and message["type"] == "http.response.body":

@@ -110,6 +110,11 @@ def _is_table(value: Any) -> bool:
     return all(isinstance(v, Mapping) and tuple(v) == tuple(value[0]) for v in value)
 
 
+def scrolling(table: str) -> str:
+    """A table in a box that scrolls sideways where it is too wide, by keyboard too."""
+    return f'<div class="scroll" tabindex="0">{table}</div>'
+
+
 def rows_table(rows: Sequence[Mapping]) -> str:
     """Rows with the same keys as a table with a header; a column ``x_error`` joins ``x`` as x ± error."""
     columns = [k for k in rows[0] if not (k.endswith("_error") and k.removesuffix("_error") in rows[0])]
@@ -121,7 +126,7 @@ def rows_table(rows: Sequence[Mapping]) -> str:
     head = "".join(f'<th scope="col">{html.escape(in_words(k))}</th>' for k in columns)
     body = "".join("<tr>" + "".join(f"<td>{cell(row, k)}</td>" for k in columns) + "</tr>" for row in rows)
     table = f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroll">{table}</div>'
+    return scrolling(table)
 
 
 def facts(rows: Iterable[tuple[str, Any]]) -> str:
@@ -134,7 +139,7 @@ def facts(rows: Iterable[tuple[str, Any]]) -> str:
             tables += rows_table(value)
         else:
             pairs += f'<tr><th scope="row">{html.escape(in_words(key))}</th><td>{text(value)}</td></tr>'
-    return f'<div class="scroll"><table class="facts"><tbody>{pairs}</tbody></table></div>{tables}'
+    return scrolling(f'<table class="facts"><tbody>{pairs}</tbody></table>') + tables
 
 
 def class_table(classes: Iterable[Mapping]) -> str:
@@ -145,7 +150,7 @@ def class_table(classes: Iterable[Mapping]) -> str:
         f"<td>{html.escape(c.get('description', ''))}</td></tr>"
         for c in classes
     )
-    return f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>'
+    return scrolling(f'<table class="facts"><tbody>{rows}</tbody></table>')
 
 
 def render(card: models.Card) -> str:
@@ -176,7 +181,8 @@ def render(card: models.Card) -> str:
         f"<h3>What it must not be used for</h3><p>{html.escape(card.limitations)}</p>"
         + "".join(f"<h3>{title}</h3>{table}" for title, table in sections)
         + f"<h3>Identity</h3>{identity}"
-        + f"<details><summary>The whole card as JSON</summary><pre>{raw}</pre></details></article>"
+        + f"<details><summary>The whole card as JSON</summary><pre tabindex='0'>{raw}</pre></details>"
+        "</article>"
     )
 
 

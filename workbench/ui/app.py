@@ -27,6 +27,7 @@ from workbench.ui import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     about,
+    document,
     is_loopback,
     job_card,
     mcp,
@@ -35,6 +36,7 @@ from workbench.ui import (
     read,
     redraw,
     tabs,
+    translations,
     video,
     visitor,
 )
@@ -79,13 +81,13 @@ def build_app(platform: Platform) -> gr.Blocks:
     """
     _own_cache(platform)
     with gr.Blocks(
-        title="Painter Psychology Workbench",
+        title=document.TITLE,
         analytics_enabled=False,
         delete_cache=(_HOURS, 6 * _HOURS),
     ) as blocks:
         gr.HTML(
-            f'<header class="masthead">{SEAL}<div><h1>Painter Psychology Workbench</h1>'
-            "<p>What a painter’s hand says about mood, and the world redrawn in that hand.</p></div></header>"
+            f'<header class="masthead">{SEAL}<div><h1>{document.TITLE}</h1>'
+            f"<p>{document.SUMMARY}</p></div></header>"
         )
         with gr.Tabs(overflow_behavior="wrap"):  # all in sight on a phone too
             for name, entry in {**OWN, **dict(tabs.OTHERS.items())}.items():
@@ -206,6 +208,7 @@ def launch(
     own = contextlib.ExitStack()
     if platform is None:
         platform, own = _temporary_platform(is_loopback(host))
+    document.show_links_as_ours()
     blocks = build_app(platform)
     if mcp_server:
         mcp.offer(blocks)
@@ -225,12 +228,14 @@ def launch(
             app_kwargs={
                 "middleware": [
                     gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
-                ]
+                ],
+                "routes": [document.link_picture()],
             },
             state_session_capacity=SESSIONS,
             theme=theme(),
             css=CSS + job_card.CSS + video.CSS + my_work.CSS,
             js=page_script(),
+            i18n=translations.I18N,
             footer_links=["api"],
             allowed_paths=[],
             max_file_size=pictures.MAX_FILE_SIZE,

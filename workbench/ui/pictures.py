@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import save_pil_to_cache
 from gradio.utils import get_upload_folder, is_in_or_equal
+from PIL import Image
 
 from workbench.core.errors import ImageError, WorkbenchError
 from workbench.service.errors import without_paths
 
+_THUMBNAIL_SIDE = 256  # pixels, the longer side: sharp on screens with two pixels a point
 MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit
 
 
@@ -88,9 +91,16 @@ def _subclass(base: type, **methods) -> type:
     return abc.ABCMeta.__new__(type(base), base.__name__, (base,), own)
 
 
+def _thumbnail(self: gr.Image, path: str) -> Any:
+    """What an example's button shows: a small copy under the picture's own name, by which it is known."""
+    with Image.open(path) as picture:
+        picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+        return self.postprocess(save_pil_to_cache(picture, self.GRADIO_CACHE, Path(path).stem))
+
+
 def picture_input(label: str, alt_text: str) -> gr.Image:
     """An upload box for a picture."""
-    return uploads_only(gr.Image, "picture")(
+    return _subclass(uploads_only(gr.Image, "picture"), process_example=_thumbnail)(
         label=label,
         alt_text=alt_text,
         type="filepath",

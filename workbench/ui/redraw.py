@@ -6,6 +6,7 @@ import contextlib
 import html
 import importlib.util
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,16 +42,18 @@ def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -
     return visitor.ask(platform, request, TASK, path, options | {"compare": compare})
 
 
-def shown(folder, facts: dict[str, Any], path: str, style: str, seconds: float) -> tuple:
+def shown(folder: Path, facts: dict[str, Any], path: str, style: str, seconds: float) -> tuple:
     """(before and after, download, caption) of a drawing."""
-    drawing, small = folder / "picture.png", folder / "after.png"
-    after = str(small) if small.exists() else None
-    download = pictures.named(drawing, pictures.stem_of(path), style)
+    download = pictures.named(folder / "picture.png", pictures.stem_of(path), style)
     caption = "{} × {} px in ".format(*facts["size"]) + f"{seconds:.1f} s."
-    if after:
+    if facts["shown"] != facts["size"]:
         caption += " Shown at {} × {} px; the download has every pixel.".format(*facts["shown"])
-    pair = str(folder / "before.png"), after or download
-    return pair, gr.DownloadButton(value=download, interactive=True), caption
+    return pair_of(folder), gr.DownloadButton(value=download, interactive=True), caption
+
+
+def pair_of(folder: Path) -> tuple[str, str]:
+    """Before and after as a page shows them."""
+    return str(folder / "before.jpg"), str(folder / "after.jpg")
 
 
 def has_runtimes(style: str) -> bool:
@@ -273,7 +276,7 @@ def _first_look(platform: Platform):
     async def first_look():
         if not examples() or DEFAULT_STYLE not in styles():
             return None, ""
-        if not drawn or (drawn[0].ended and not (drawn[0].work.out / "before.png").exists()):
+        if not drawn or (drawn[0].ended and not (drawn[0].work.out / "after.jpg").exists()):
             options = {"style": DEFAULT_STYLE, "compare": True}
             path = examples()[0].path
             out = platform.uploads.result_folder(NOBODY)  # for all to see
@@ -285,8 +288,7 @@ def _first_look(platform: Platform):
             folder = preview.result()
         except WorkbenchError:  # the visitor asked for nothing yet: told when they do
             return None, ""
-        pair = str(folder / "before.png"), str(folder / "picture.png")
-        return pair, "An example. Pull the handle; then drop in a photo of your own."
+        return pair_of(folder), "An example. Pull the handle; then drop in a photo of your own."
 
     return first_look
 

@@ -124,7 +124,7 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
         with pictures.one_line_errors():
             preview = visitor.ask(platform, request, TASKS["preview_video"], path, options)
             out = await visitor.result(preview, progress)
-        pair = str(out / "before.png"), str(out / "after.png")
+        pair = str(out / "before.jpg"), str(out / "after.jpg")
         return pair, estimate(facts, visitor.read_facts(out))
 
     looking = {"trigger_mode": "always_last", "show_progress_on": page.tried, "concurrency_limit": None}
