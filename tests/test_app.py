@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import http.server
 import os
 import socket
@@ -288,6 +289,23 @@ def test_cards_are_tables_and_escaped():
 def test_every_trained_model_is_on_the_about_page():
     for name in models.trained():
         assert f"<td>{name}</td>" in about.cards()
+
+
+def test_the_overview_has_a_row_for_each_model_and_what_is_computed_without_one():
+    known = [models.card(name) for name in models.trained()]
+    rows = about.overview(known).split("<tr>")[2:]  # the first is the head
+    assert len(rows) == len(known) + sum(
+        s.kind not in ("network", "filter") for s in stylize.styles().values()
+    )
+    for card, row in zip(known, rows, strict=False):
+        assert html.escape(card.title) in row
+        assert html.escape(card.licence) in row
+        assert 1 <= row.count("<li>") <= 3
+    card = models.card(classify.DEFAULT_CLASSIFIER)
+    right, low, high = (100 * card.metrics["balanced_accuracy"][k] for k in ("estimate", "low", "high"))
+    assert about.one_number(card).startswith(f"{right:.0f} of 100 right")
+    assert f"{low:.0f} to {high:.0f}" in about.one_number(card)
+    assert "Portrait, drawn" in "".join(rows)
 
 
 def test_bars_are_sorted_text():

@@ -153,6 +153,10 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
   border-bottom: 1px solid var(--block-border-color) !important; background: none;
     font-variant-numeric: tabular-nums; }
 .rows th { font-weight: 500; color: var(--body-text-color-subdued); }
+.card > summary { font-family: Georgia, "Noto Serif", serif; font-size: 1.1rem; font-weight: 600; cursor: pointer; }
+.overview th, .overview td { min-width: 8rem; }
+.overview th { width: auto; color: var(--body-text-color); font-weight: 600; }
+.overview ul { margin: 0 !important; padding-left: 1.1rem !important; }
 .card > details { margin-top: 1rem; }
 .card pre { font-size: .75rem; max-height: 24rem; overflow: auto;
   background: var(--background-fill-secondary);
