@@ -26,11 +26,11 @@ _KINDS = {
 _PACKAGE = "painter-psychology-workbench"
 _COLUMNS = ("Model", "Does", "Licence", "Measured", "Limits")
 _READING = (
-    "In the repository: <code>README.md</code> to begin, <code>docs/paper.md</code> for where each part of the "
-    "paper is, <code>docs/results.md</code> for every measurement, <code>reports/</code> for the studies, "
+    "In the repository: <code>README.md</code> to begin, <code>docs/paper.md</code> for where each part "
+    "of the paper is, <code>docs/results.md</code> for every measurement, <code>reports/</code> for the studies, "
     "<code>docs/reference/</code> for programmers."
 )
-_SENTENCE = re.compile(r"(?<=[.!?;]) +")
+_SENTENCE = re.compile(r"(?<=[.!?]) +")
 _ESTIMATES = ("value", "mean", "estimate")
 _INTERVALS = ("interval", "ci", "ci95", "interval_95")
 # field names of cards, in words; others are shown with their underscores as spaces
