@@ -50,7 +50,7 @@ class OwnFolder(os.PathLike):
 def new_request() -> None:
     """Forget the upload folder of an earlier request on the same connection.
 
-    asyncio hands the context of whoever reads the last of a body to all that the connection brings afterwards.
+    asyncio hands the context of whoever reads the last of a body to all that the connection brings later.
     """
     _folder.set(None)
 
