@@ -26,7 +26,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.pixels import LUMA
 from workbench.data.images import read_image
 from workbench.styles import stylize
-from workbench.ui import about, launch, moods
+from workbench.ui import about, first_look, launch, moods
 from workbench.ui.examples import examples
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -431,16 +431,16 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     tab.set_input_files("#redraw input[type=file]", str(photo))
     tab.wait_for_function("document.querySelector('#redraw-caption').innerText.startsWith('96 × 64 px')")
     with tab.expect_download() as download:
-        tab.click("#redraw-download")
+        tab.click("#redraw-png")
     with Image.open(download.value.path()) as image:
-        expected = stylize.stylize(read_image(photo))
+        expected = stylize.stylize(read_image(photo), first_look.STYLE)
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
     first = tab.get_attribute("#redraw-result img >> nth=1", "src")
     tab.focus("#redraw input[type=range] >> nth=0")
     tab.keyboard.press("Home")  # no strength at all, without a mouse
     tab.wait_for_function("src => document.querySelectorAll('#redraw-result img')[1].src !== src", arg=first)
     with tab.expect_download() as download:
-        tab.click("#redraw-download")
+        tab.click("#redraw-png")
     with Image.open(download.value.path()) as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(read_image(photo)))
     first = tab.get_attribute("#redraw-result img >> nth=1", "src")
@@ -495,7 +495,7 @@ def test_after_an_example_too_no_upload_is_opened_in_the_server(browser, page, t
     bad.write_text("not a picture")
     with browser.new_context() as context:
         for name, example, shown in (
-            ("redraw", "Example: Dahlia", "#redraw-download:not([disabled])"),
+            ("redraw", "Example: Dahlia", "#redraw-caption:has-text('640 × 427 px')"),
             ("read", "Example: a painting meant for serenity", "#read-moods .bar"),
         ):
             tab = context.new_page()

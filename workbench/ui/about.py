@@ -27,8 +27,8 @@ _PACKAGE = "painter-psychology-workbench"
 _COLUMNS = ("Model", "Does", "Licence", "Measured", "Limits")
 _READING = (
     "In the repository: <code>README.md</code> to begin, <code>docs/paper.md</code> for where each part "
-    "of the paper is, <code>docs/results.md</code> for every measurement, <code>reports/</code> for the studies, "
-    "<code>docs/reference/</code> for programmers."
+    "of the paper is, <code>docs/results.md</code> for every measurement, <code>reports/</code> for the "
+    "studies, <code>docs/reference/</code> for programmers."
 )
 _SENTENCE = re.compile(r"(?<=[.!?]) +")
 _ESTIMATES = ("value", "mean", "estimate")
