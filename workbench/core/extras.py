@@ -14,6 +14,7 @@ EXTRAS = {
         "argon2",
         "gradio",
         "itsdangerous",
+        "jinja2",
         "prometheus_client",
         "psutil",
         "pykka",
