@@ -13,7 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from workbench.core.errors import CancelledError, MissingExtraError, WorkbenchError
+from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.core.extras import MissingExtraError
 from workbench.core.files import replacing, write_image
 from workbench.core.tables import write_table
 from workbench.data.images import MOST_DRAWN, read_image
