@@ -99,6 +99,9 @@ CSS = f"""
   cursor: pointer; text-align: left; }}
 .folder th[aria-sort=ascending] button::after {{ content: " ▲"; }}
 .folder th[aria-sort=descending] button::after {{ content: " ▼"; }}
+.folder .scroll > table :is(th, td):nth-child(3) {{ position: sticky; left: 0; padding-left: .4rem !important;
+  background: var(--block-background-fill) !important; }}
+.folder thead th:nth-child(3) {{ z-index: 2; }}
 .folder tbody th {{ max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }}
 .map-frame {{ width: 100%; height: min(760px, 85vh); border: 1px solid var(--block-border-color);
   border-radius: .6rem; background: #fff; }}

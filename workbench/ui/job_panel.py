@@ -23,7 +23,7 @@ def panel(view: JobView | None, label: str = "Your work") -> str:
         return ""
     why = job_card.note(view)
     done = view.state == schema.DONE
-    buttons = job_card.download(view, "main") if done else ""
+    buttons = job_card.download(view, "main" if len(job_card.results(view)) == 1 else "") if done else ""
     if not view.ended:
         buttons = job_card.button("cancel", "Cancel", view)
     return (

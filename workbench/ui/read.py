@@ -118,30 +118,35 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
             )
         with gr.Column(scale=4, min_width=300):
             _explanation(page, cards.get(chosen))
+    if chosen:
+        _folder(platform, blocks, tab, page)
     page.numbers = gr.HTML("", elem_id="read-numbers", css_template=expression.CSS)
     page.together = gr.HTML("", elem_id="read-compare")
     page.certainty = gr.HTML(trust(cards[chosen]) if chosen else "")
     page.reading, page.values = gr.State(), gr.State({})
     read_after = _painting_events(platform, page, cards)
     if chosen:
-        with gr.Accordion("Read a folder", open=False, elem_id="read-many"):
-            gr.Markdown(
-                "Drop in several paintings, or a ZIP of them: a table of their moods and measures, to sort, "
-                "to put two side by side, and to take away as CSV, JSON or Parquet. Reading goes on while "
-                "you are away.",
-                elem_classes="fine",
-            )
-            several.add(
-                platform,
-                blocks,
-                tab,
-                "read_pictures",
-                "Read all of them",
-                {"model": page.model},
-                functools.partial(folder_table.of_job, platform),
-            )
         tab.select(*_choice_events(platform, page, cards, read_after), **SETTINGS)
     _api(platform, page)
+
+
+def _folder(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNamespace) -> None:
+    with gr.Accordion("Read a folder", open=False, elem_id="read-many"):
+        gr.Markdown(
+            "Drop in several paintings, or a ZIP of them: a table of their moods and measures, to sort, "
+            "to put two side by side, and to take away as CSV, JSON or Parquet. Reading goes on while "
+            "you are away.",
+            elem_classes="fine",
+        )
+        several.add(
+            platform,
+            blocks,
+            tab,
+            "read_pictures",
+            "Read all of them",
+            {"model": page.model},
+            functools.partial(folder_table.of_job, platform),
+        )
 
 
 def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None) -> None:

@@ -106,7 +106,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
             "are away if you like, and come back as one ZIP. What cannot be drawn is named in its list.",
             elem_classes="fine",
         )
-        kind = controls.dropdown(FolderPhotoOptions, "format", "Drawings as", _FORMATS)
+        kind = controls.dropdown(FolderPhotoOptions, "format", "Drawings as", _FORMATS, info=None)
         settings = {"style": page.style, "strength": page.strength, "preserve_color": page.colours}
         settings |= {"detail": page.detail, "deform": page.deform, "format": kind}
         several.add(platform, blocks, tab, "stylize_pictures", "Draw all of them", settings)
