@@ -295,6 +295,8 @@ def test_my_work_in_the_browser(browser, served, clip, width):
     tab.wait_for_selector("#work-jobs .pill.done")
     tab.wait_for_function("document.querySelector('#work-jobs .job-look img').naturalWidth > 0")
     assert tab.inner_text("#work-jobs h3") == "<b>clip</b>.mp4"
+    found = pytest.importorskip("axe_playwright_python.sync_playwright").Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
 
     stranger = other.new_page()
     stranger.set_default_timeout(120_000)

@@ -13,7 +13,7 @@ httpx = pytest.importorskip("httpx")
 
 PATIENCE = 120_000  # milliseconds
 FIRST_SIGHT = 1_000_000  # bytes before the first picture is there
-TABS = ("redraw", "video", "read", "work", "about")
+TABS = ("redraw", "video", "read", "explore", "work", "about")
 
 
 @pytest.fixture(scope="module")

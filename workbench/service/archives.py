@@ -71,6 +71,8 @@ def _unpack(path: Path, title: str, found: Gathered) -> None:
                     found.skipped[name[:_NAME_BYTES]] = reason
                 elif place := _place(found, name):
                     _extract(archive, member, place, name, found)
+    except WorkbenchError:
+        raise
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of the archive
             raise

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
+import re
 import tempfile
+import textwrap
+import unicodedata
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from PIL import Image
 
-from workbench.core.errors import CancelledError, MissingExtraError, WorkbenchError
+from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.core.extras import MissingExtraError
 from workbench.core.files import replacing, write_image
 from workbench.core.tables import write_table
 from workbench.data.images import MOST_DRAWN, read_image
@@ -155,12 +159,21 @@ def contact_sheet(cells: Sequence[Image.Image], path: Path) -> None:
 
 
 def drawing_names(names: Sequence[str], suffix: str) -> dict[str, str]:
-    """Where each drawing goes: under its picture's name with another suffix, or with both where two pictures
-    would share it, also in upper and lower case.
+    """Where each drawing goes: under its picture's name with another suffix, with both where that is taken,
+    or with a number. Names that differ in case or in the form of their accents only are one.
     """
-    short = {name: PurePosixPath(name).with_suffix(suffix).as_posix() for name in names}
-    count = Counter(name.casefold() for name in (*short.values(), "list.csv"))
-    return {name: one if count[one.casefold()] == 1 else name + suffix for name, one in short.items()}
+    made: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        short = PurePosixPath(name).with_suffix("")
+        numbered = (f"{short} ({number}){suffix}" for number in itertools.count(2))
+        for candidate in itertools.chain((f"{short}{suffix}", name + suffix), numbered):
+            folded = unicodedata.normalize("NFC", candidate).casefold()
+            if folded not in taken:
+                made[name] = candidate
+                taken.add(folded)
+                break
+    return made
 
 
 @contextlib.contextmanager
@@ -175,12 +188,15 @@ def _folder(inputs: tuple[Path, ...], options: FolderOptions, context: Context) 
             raise WorkbenchError("Expected pictures but found no file. Choose some, or a ZIP of them.")
         yield found
         if found.skipped:
-            named = [
-                f"{name} ({reason.partition('. ')[0][:120].rstrip('.')})"
-                for name, reason in found.skipped.items()
-            ]
+            named = [f"{name} ({_brief(reason)})" for name, reason in found.skipped.items()]
             more = f", and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
             context.remark(f"{len(named)} passed over: {'; '.join(named[:_NAMED])}{more}.")
+
+
+def _brief(reason: str) -> str:
+    """The first sentence, without what stands in brackets."""
+    sentence = re.sub(r" \([^)]*\)", "", reason).partition(". ")[0].rstrip(".")
+    return textwrap.shorten(sentence, 120, placeholder=" …")
 
 
 @contextlib.contextmanager

@@ -68,7 +68,9 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     pixels = frame_at(inputs[0], options.at, options.scale)
     write_shown(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
-    draw = style.drawer(options.strength, options.runtime, options.device, detail=options.detail)
+    draw = style.drawer(
+        options.strength, options.runtime, options.device, detail=options.detail, deform=options.deform
+    )
     start = time.perf_counter()
     drawing = draw([pixels])[0]
     seconds = time.perf_counter() - start
@@ -109,6 +111,7 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
         options.runtime,
         options.temporal,
         detail=options.detail,
+        deform=options.deform,
         chunk=chunk,
         progress=tell,
         cancelled=context.cancelled,

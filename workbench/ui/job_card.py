@@ -83,7 +83,8 @@ def thumbnail(view: JobView) -> str | None:
 def download_name(view: JobView, name: str) -> str:
     """A name for the downloaded file that tells what it is."""
     style = view.options.get("style") or view.options.get("model") or view.kind
-    return f"{Path(view.title).stem}-{style}{Path(name).suffix}"
+    alike = [one for one in results(view) if Path(one).suffix == Path(name).suffix]
+    return f"{Path(view.title).stem}-{style if len(alike) < 2 else Path(name).stem}{Path(name).suffix}"
 
 
 @functools.cache
@@ -154,7 +155,7 @@ def download(view: JobView, kind: str = "") -> str:
         f'<a class="job-button {kind}" href="{result_url(view.id, name)}" '
         f'download="{html.escape(download_name(view, name))}" '
         f'aria-label="Download: {html.escape(view.title)}, {html.escape(name)}">'
-        f"Download{'' if len(names) == 1 else ' ' + html.escape(Path(name).stem)}</a>"
+        f"Download{'' if len(names) == 1 else ' ' + html.escape(name)}</a>"
         for name in names
     )
 

@@ -110,7 +110,8 @@ def gallery(views: Sequence[JobView], page: int = 0, has_others: bool = False) -
         '<button type="button" class="job-button" data-chosen="delete" disabled>Delete the chosen</button>'
         "</div>"
     )
-    return f'{chosen}<ul class="jobs" aria-label="Your jobs">{"".join(map(card, shown))}</ul>{pages}'
+    head = '<h2 class="unseen">Your jobs</h2>'
+    return f'{head}{chosen}<ul class="jobs" aria-label="Your jobs">{"".join(map(card, shown))}</ul>{pages}'
 
 
 def space(platform: Platform, owner: str, views: list[JobView]) -> str:
@@ -295,6 +296,8 @@ watch("value", mark);
 CSS = """
 .chosen { align-items: center; margin: 0 0 .7rem; }
 .chosen label { display: flex; align-items: center; gap: .5rem; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.job-head h3 { flex: 1; }
 .job-head input { flex: none; align-self: center; }
 .job-button:disabled { opacity: .5; cursor: default; }
 .jobs { list-style: none; margin: 0 !important; padding: 0 !important; display: grid; gap: .9rem;

@@ -57,7 +57,7 @@ def uploads_only(base: type, what: str) -> type:
     reject with a traceback's text, and 16-bit pictures they clip.
 
     Args:
-        base: a Gradio component whose value is one file.
+        base: a Gradio component whose value is one file, or a list of them.
         what: "picture" or "video", for the messages.
     """
 
@@ -69,7 +69,9 @@ def uploads_only(base: type, what: str) -> type:
             )
         return await base.async_move_resource_to_block_cache(self, path)
 
-    def path_of(self, payload) -> str | None:
+    def path_of(self, payload) -> str | list[str] | None:
+        if hasattr(payload, "root"):
+            return [path_of(self, one) for one in payload.root]
         path = getattr(payload, "path", None)
         # gradio checks only paths that come with its own mark, which a client may leave out
         if path is not None and not is_in_or_equal(path, get_upload_folder()):

@@ -15,9 +15,9 @@ import gradio as gr
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, Preview
-from workbench.service.tasks import TASKS, PhotoOptions
+from workbench.service.tasks import TASKS, FolderPhotoOptions, PhotoOptions
 from workbench.styles.stylize import styles
-from workbench.ui import controls, dropping, first_look, pictures, style_tiles, visitor
+from workbench.ui import controls, dropping, first_look, pictures, several, style_tiles, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import credits, examples
 
@@ -28,6 +28,7 @@ _RUNTIMES = {  # in words; none says which is the quickest, for that depends on 
     "torch-bf16": "PyTorch in bfloat16: rounds a little, quick where the processor has instructions for it",
     "onnx": "ONNX Runtime: the same picture, waits once for the export",
 }
+_FORMATS = [("PNG, every pixel as drawn", "png"), ("JPEG, a tenth of the bytes", "jpg")]
 _HIDDEN = gr.update(visible=False)
 _YOURS = "Pull the handle, try the styles; then drop in a photo of your own."
 EXAMPLE = first_look.example()
@@ -103,6 +104,16 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         )
     page = _pictures()
     _controls(page)
+    with gr.Accordion("Many photos at once", open=False, elem_id="redraw-many"):
+        gr.Markdown(
+            "Drop in several photos, or a ZIP of them. They are drawn in the style chosen above, while you "
+            "are away if you like, and come back as one ZIP. What cannot be drawn is named in its list.",
+            elem_classes="fine",
+        )
+        kind = controls.dropdown(FolderPhotoOptions, "format", "Drawings as", _FORMATS, info=None)
+        settings = {"style": page.style, "strength": page.strength, "preserve_color": page.colours}
+        settings |= {"detail": page.detail, "deform": page.deform, "format": kind}
+        several.add(platform, blocks, tab, "stylize_pictures", "Draw all of them", settings)
     gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
     _events(platform, page)
     _tile_events(platform, page)
