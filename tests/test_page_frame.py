@@ -7,7 +7,7 @@ import re
 import pytest
 from browsing import chromium
 
-from workbench.ui import launch
+from workbench.ui import document, launch, translations
 
 httpx = pytest.importorskip("httpx")
 
@@ -141,6 +141,53 @@ def test_the_first_picture_comes_after_less_than_a_megabyte(tab, page):
     tab.reload()
     tab.wait_for_function("document.querySelector('#redraw-result img')?.naturalWidth")
     assert sum(received) < FIRST_SIGHT / 2  # scripts and styles are kept
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", "de"])
+def test_the_page_speaks_the_language_of_the_browser(browser, page, locale):
+    with browser.new_context(locale=locale) as context:
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(page.local_url)
+        tab.wait_for_selector("#redraw-result img")
+        tab.locator("#redraw-examples button").nth(2).click()
+        tab.wait_for_function(
+            "document.querySelector('#redraw-caption').innerText.startsWith('640 × 427 px')"
+        )
+        shown = tab.inner_text(".gradio-container")
+        for name in TABS:
+            tab.click(f"#{name}-button")
+            chosen(tab, name)
+            shown += tab.inner_text(f"#{name}")
+    for english in ("Redraw a photo", "Your photo", "Frame to try", "Read a folder", document.SUMMARY):
+        chinese = translations.CHINESE[english]
+        assert (english in shown, chinese in shown) == ((False, True) if locale == "zh-CN" else (True, False))
+    assert "__i18n__" not in shown
+
+
+def test_every_label_has_chinese_words_and_no_translation_is_of_a_text_that_is_gone(page):
+    config = page.get_config_file()
+    shown, labels = set(), set()
+    for component in config["components"]:
+        props = component["props"]
+        texts = {props.get(name) for name in ("label", "info", "value")} | {
+            words for words, _ in props.get("choices") or ()
+        }
+        shown |= {text for text in texts if isinstance(text, str)}
+        if component["type"] in ("tabitem", "accordion", "slider") and props.get("visible") is not False:
+            labels.add(props["label"])
+        if component["type"] == "button" and props.get("visible") is not False:
+            labels.add(props["value"])
+    assert labels - {None, ""} <= set(translations.CHINESE)
+    stale = {text for text in translations.CHINESE if not any(text in one for one in shown)}
+    assert stale == {"common.complete"}  # of Gradio's own
+
+
+def test_programs_find_english_words(page):
+    assert "__i18n__" not in httpx.get(f"{page.local_url}gradio_api/info").text
+    assert "__i18n__" not in httpx.get(f"{page.local_url}config").text
 
 
 def test_scripts_are_kept_and_the_page_is_packed(page):

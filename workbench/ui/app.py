@@ -60,6 +60,11 @@ OWN = {
     "about": Tab("About the models", about.build),
 }
 
+_KEPT = (
+    "Uploads stay on the computer that serves this page, for six hours at most; what is in My work, until "
+    "you delete it or its time is over."
+)
+
 log = logging.getLogger(__name__)
 _BUG = "Something went wrong on the server. Try again; if it stays, tell whoever runs it."
 _NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
@@ -88,18 +93,17 @@ def build_app(platform: Platform) -> gr.Blocks:
         analytics_enabled=False,
         delete_cache=(_HOURS, 6 * _HOURS),
     ) as blocks:
-        gr.HTML(
+        head = (
             f'<header class="masthead">{SEAL}<div><h1>{document.TITLE}</h1>'
             f"<p>{document.SUMMARY}</p></div></header>"
         )
+        gr.HTML(translations.composed(head, document.SUMMARY))
         with gr.Tabs(overflow_behavior="wrap"):  # all in sight on a phone too
             for name, entry in {**OWN, **dict(tabs.OTHERS.items())}.items():
                 with gr.Tab(entry.title, elem_id=name) as tab:
                     _fill(entry, platform, blocks, tab, is_own=name in OWN)
-        gr.HTML(
-            f'<p class="fine">Version {__version__}. Uploads stay on the computer that serves this page, for '
-            "six hours at most; what is in My work, until you delete it or its time is over.</p>"
-        )
+        foot = f'<p class="fine">Version {__version__}. {_KEPT}</p>'
+        gr.HTML(translations.composed(foot, _KEPT))
         blocks.unload(_left(platform))
     return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=None)
 
@@ -211,7 +215,7 @@ def launch(
     own = contextlib.ExitStack()
     if platform is None:
         platform, own = _temporary_platform(is_loopback(host))
-    document.show_links_as_ours()
+    document.make_ours()
     blocks = build_app(platform)
     if mcp_server:
         mcp.offer(blocks)

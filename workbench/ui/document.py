@@ -1,4 +1,4 @@
-"""The HTML document around the page: what other sites show of a link to it."""
+"""The HTML document around the page: what other sites show of a link to it, and its two languages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.responses import FileResponse
 from starlette.routing import Route
 
 from workbench.service.web import LINK_PICTURE
+from workbench.ui import translations
 from workbench.ui.examples import ASSETS
 
 TITLE = "Painter Psychology Workbench"
@@ -20,8 +21,10 @@ _PREVIEW_TAGS = re.compile(r"""<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*
 _ROOT = "{{ (config.get('root') or '').rstrip('/') }}"
 
 
-def show_links_as_ours() -> None:
-    """Give Gradio's document our title, summary and picture for link previews, instead of Gradio's own."""
+def make_ours() -> None:
+    """Give Gradio's document our title, summary and picture for link previews instead of Gradio's own, and
+    mark what is translated.
+    """
     loader = routes.templates.env.loader
     if isinstance(loader, ChoiceLoader):
         return
@@ -38,6 +41,8 @@ def show_links_as_ours() -> None:
     ours = "".join(f'<meta {name} content="{html.escape(text)}" />\n' for name, text in tags.items())
     ours = ours.replace(html.escape(_ROOT), _ROOT)
     document = _PREVIEW_TAGS.sub("", source).replace("</head>", f"{ours}</head>", 1)
+    document = document.replace("{{ config | toorjson }}", "{{ config | marked | toorjson }}", 1)
+    routes.templates.env.filters["marked"] = translations.marked
     routes.templates.env.loader = ChoiceLoader([DictLoader({_TEMPLATE: document}), loader])
 
 

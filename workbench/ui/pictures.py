@@ -7,7 +7,7 @@ import contextlib
 import functools
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,15 @@ def picture_input(label: str, alt_text: str) -> gr.Image:
         height=300,
         elem_classes="picture-input",
     )
+
+
+def to_try(box: gr.components.Component, paths: Iterable[Path], label: str, elem_id: str) -> None:
+    """Files that fill an upload box when they are chosen, and change nothing else of it, nor its words."""
+    made = gr.Examples(
+        [[str(path)] for path in paths], box, label=label, elem_id=elem_id, api_visibility="private"
+    )
+    for properties in made.input_component_props:
+        properties.clear()
 
 
 def needed(path: str | None) -> str:

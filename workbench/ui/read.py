@@ -151,13 +151,8 @@ def _folder(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleName
 
 def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None) -> None:
     page.painting = pictures.picture_input("Your painting", "The painting to read")
-    gr.Examples(
-        [[str(path)] for path in paintings().values()],
-        inputs=page.painting,
-        label="Painted by this program, one for each mood; the model reads all but the second as meant",
-        elem_id="read-examples",
-        api_visibility="private",
-    )
+    label = "Painted by this program, one for each mood; the model reads all but the second as meant"
+    pictures.to_try(page.painting, paintings().values(), label, "read-examples")
     page.model = pictures.unchecked(gr.Dropdown)(
         [(card.title, name) for name, card in cards.items()],
         value=chosen,

@@ -128,13 +128,8 @@ def _pictures() -> SimpleNamespace:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             page.photo = pictures.picture_input("Your photo", "The photo to redraw")
-            gr.Examples(
-                [[str(e.path)] for e in examples()],
-                inputs=page.photo,
-                label="Or try one of these",
-                elem_id="redraw-examples",
-                api_visibility="private",
-            )
+            files = [e.path for e in examples()]
+            pictures.to_try(page.photo, files, "Or try one of these", "redraw-examples")
         with gr.Column(scale=6, min_width=300):
             page.tiles = gr.HTML(
                 style_tiles.show(None, first_look.STYLE),

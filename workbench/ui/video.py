@@ -50,13 +50,7 @@ def _videos() -> SimpleNamespace:
         with gr.Column(scale=4, min_width=300):
             page.clip = video_input("Your video")
             page.facts_line = gr.HTML("", elem_id="video-facts")
-            gr.Examples(
-                [[str(path)] for path in clips().values()],
-                inputs=page.clip,
-                label="Or try one of these",
-                elem_id="video-examples",
-                api_visibility="private",
-            )
+            pictures.to_try(page.clip, clips().values(), "Or try one of these", "video-examples")
         with gr.Column(scale=6, min_width=300):
             page.tried = gr.ImageSlider(
                 label="One frame: before | after",
