@@ -88,6 +88,10 @@ def test_endpoints(client):
         p["parameter_name"] for p in endpoints["/stylize"]["parameters"] if not p["parameter_has_default"]
     ]
     assert needed == ["image"]  # programs of old go on as they were
+    kinds = {p["parameter_name"]: p["python_type"]["type"] for p in endpoints["/stylize_video"]["parameters"]}
+    assert {kinds[name] for name in ("strength", "scale", "steadiness", "detail", "deform")} == {"float"}
+    styles = next(p for p in endpoints["/stylize"]["parameters"] if p["parameter_name"] == "style")
+    assert FILTER in styles["python_type"]["type"]  # what the page folds away is on offer
 
 
 @pytest.mark.parametrize(("style", "strength"), [(stylize.DEFAULT_STYLE, 1.0), (FILTER, 1.0), (FILTER, 0.4)])
@@ -250,6 +254,9 @@ def test_addresses_are_not_fetched(page, monkeypatch):
     )
     payload = {"path": "http://pictures.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
     assert "web address" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch", 1.0, 0.25])
+    assert "Web addresses are not fetched" in answer(
+        page, "stylize", [payload["path"], FILTER, 1, 0, "torch", 1, 0]
+    )
     assert "pictures.invalid" not in opened
 
 

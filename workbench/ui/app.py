@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import pydantic
 import uvicorn
 from gradio import http_server, queueing, utils
 
@@ -67,6 +68,10 @@ _KEPT = (
 
 log = logging.getLogger(__name__)
 _BUG = "Something went wrong on the server. Try again; if it stays, tell whoever runs it."
+_NO_FILE = (
+    "Expected an uploaded file, as handle_file of gradio_client sends one, but got something else. "
+    "Web addresses are not fetched: download the file and upload it."
+)
 _NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
 _payload = utils.error_payload
 
@@ -171,7 +176,9 @@ def _bounded_server(trusted_proxies: Sequence[str]) -> Iterator[None]:
 def _in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
     """What Gradio answers to a call that failed; instead of null, what was missing or that it is a bug."""
     content = _payload(error, show_error)
-    if content["error"] is None:
+    if content["error"] is None and isinstance(error, pydantic.ValidationError):
+        content["error"] = _NO_FILE
+    elif content["error"] is None:
         counts = _NEEDED.search(str(error))
         content["error"] = f"Expected {counts[1]} inputs but got {counts[2]}." if counts else _BUG
     return content

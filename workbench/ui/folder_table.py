@@ -97,8 +97,8 @@ CSS = f"""
   background: var(--block-background-fill) !important; }}
 .folder th button {{ border: 0; padding: 0; background: none; font: inherit; color: inherit;
   cursor: pointer; text-align: left; }}
-.folder th[aria-sort=ascending] button::after {{ content: " ▲"; }}
-.folder th[aria-sort=descending] button::after {{ content: " ▼"; }}
+.folder th[aria-sort=ascending] button::after {{ content: " ▲" / ""; }}
+.folder th[aria-sort=descending] button::after {{ content: " ▼" / ""; }}
 .folder .scroll > table :is(th, td):nth-child(3) {{ position: sticky; left: 0; padding-left: .4rem !important;
   background: var(--block-background-fill) !important; }}
 .folder thead th:nth-child(3) {{ z-index: 2; }}

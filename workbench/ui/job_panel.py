@@ -128,7 +128,7 @@ const sort = (head) => {
 };
 const beside = () => {
   const box = element.querySelector(".beside"), heads = element.querySelectorAll("thead th");
-  const rows = [...element.querySelectorAll("tbody tr")].filter((row) => row.querySelector("input").checked);
+  const rows = [...element.querySelectorAll("tbody input:checked")].map((one) => one.closest("tr"));
   box.replaceChildren();
   if (rows.length < 2) return;
   const table = document.createElement("table"), top = table.insertRow();
