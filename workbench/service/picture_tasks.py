@@ -84,7 +84,7 @@ def try_styles(inputs: tuple[Path, ...], options: TilesOptions, context: Context
     small = reduced(image, TILE_SIDE)
     for done, name in enumerate(names):
         context.progress(0.2 + 0.8 * done / len(names), "Trying the styles")
-        write_image(stylize(small, name), context.out / f"{name}.jpg")
+        write_shown(stylize(small, name), context.out / f"{name}.jpg")
     write_facts(context, {"styles": names, "face": has_face})
 
 

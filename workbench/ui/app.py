@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import pydantic
 import uvicorn
 from gradio import http_server, queueing, utils
 
@@ -72,6 +71,7 @@ _NO_FILE = (
     "Expected an uploaded file, as handle_file of gradio_client sends one, but got something else. "
     "Web addresses are not fetched: download the file and upload it."
 )
+_NOT_A_FILE = "ValidationError"  # of pydantic, in which Gradio reads files; not ours to import
 _NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
 _payload = utils.error_payload
 
@@ -176,7 +176,7 @@ def _bounded_server(trusted_proxies: Sequence[str]) -> Iterator[None]:
 def _in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
     """What Gradio answers to a call that failed; instead of null, what was missing or that it is a bug."""
     content = _payload(error, show_error)
-    if content["error"] is None and isinstance(error, pydantic.ValidationError):
+    if content["error"] is None and type(error).__name__ == _NOT_A_FILE:
         content["error"] = _NO_FILE
     elif content["error"] is None:
         counts = _NEEDED.search(str(error))

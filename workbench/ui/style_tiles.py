@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from workbench.service.tasks import TASKS
 from workbench.styles.menu import styles
@@ -20,7 +20,7 @@ PORTRAIT = "drawn_portrait"
 class Tiles(NamedTuple):
     """What was tried on a photo."""
 
-    pictures: dict[str, str]  # style -> its drawing as a data URI
+    pictures: dict[str, str]  # style -> address of its drawing, which its owner alone may see
     face: bool  # whether the photo shows one
 
 
@@ -37,7 +37,7 @@ def read(folder: Path) -> Tiles:
     """What the task has drawn."""
     facts = visitor.read_facts(folder)
     pictures = {
-        name: "data:image/jpeg;base64," + base64.b64encode((folder / f"{name}.jpg").read_bytes()).decode()
+        name: f"gradio_api/file={quote(str(folder / name))}.jpg"  # as data, the page would be sent them twice
         for name in facts["styles"]
     }
     return Tiles(pictures, facts["face"])
