@@ -1,4 +1,4 @@
-"""Make the example paintings and clips of the page, into the package: ``python docs/make_examples.py``.
+"""Make the page's example paintings, clips and link picture, into the package: ``docs/make_examples.py``.
 
 The paintings are the atelier's, one for each mood; the clips are a camera that moves over photographs in the
 public domain, which scikit-image carries. Both are kept ready made because the page would open seconds later
@@ -14,12 +14,14 @@ from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from workbench.data.atelier import paint
 from workbench.data.images import read_image
+from workbench.styles.stylize import stylize
 from workbench.ui.examples import ASSETS, MOODS, examples
 
+LINK, LINK_PHOTO = (1200, 630), "Summer palace"  # pixels of what other sites show beside a link
 SIDE, QUALITY = 512, 92  # of a painting: pixels, and of its JPEG
 # of pictures that `mood_statistics` reads as meant, but for grandeur: of novelty.csv's 100 none is
 SEEDS = dict(zip(MOODS, (5, 2, 9, 7, 9), strict=True))
@@ -47,6 +49,15 @@ MOVES = (
 def painting(mood: str) -> Image.Image:
     """The atelier's painting meant for ``mood``."""
     return paint(mood, seed=SEEDS[mood], size=SIDE).image
+
+
+def link_picture() -> Image.Image:
+    """A photograph, and its right half redrawn in the usual style."""
+    photo = read_image(next(e.path for e in examples() if e.title == LINK_PHOTO))
+    whole = ImageOps.fit(photo, LINK, Image.Resampling.LANCZOS, centering=(0.5, 0.3))
+    right = (LINK[0] // 2, 0, *LINK)
+    whole.paste(stylize(whole).crop(right), right)
+    return whole
 
 
 def frames(move: Move) -> list[np.ndarray]:
@@ -93,6 +104,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for mood in MOODS:
         painting(mood).save(folder / f"{mood}.jpg", quality=QUALITY, subsampling=0, optimize=True)
+    link_picture().save(folder / "link-picture.jpg", quality=88, optimize=True)
     for move in MOVES:
         write(frames(move), folder / move.file)
 

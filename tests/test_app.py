@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import http.server
 import os
 import socket
@@ -25,7 +26,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.pixels import LUMA
 from workbench.data.images import read_image
 from workbench.styles import stylize
-from workbench.ui import about, launch, moods
+from workbench.ui import about, first_look, launch, moods
 from workbench.ui.examples import examples
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -87,6 +88,10 @@ def test_endpoints(client):
         p["parameter_name"] for p in endpoints["/stylize"]["parameters"] if not p["parameter_has_default"]
     ]
     assert needed == ["image"]  # programs of old go on as they were
+    kinds = {p["parameter_name"]: p["python_type"]["type"] for p in endpoints["/stylize_video"]["parameters"]}
+    assert {kinds[name] for name in ("strength", "scale", "steadiness", "detail", "deform")} == {"float"}
+    styles = next(p for p in endpoints["/stylize"]["parameters"] if p["parameter_name"] == "style")
+    assert FILTER in styles["python_type"]["type"]  # what the page folds away is on offer
 
 
 @pytest.mark.parametrize(("style", "strength"), [(stylize.DEFAULT_STYLE, 1.0), (FILTER, 1.0), (FILTER, 0.4)])
@@ -249,6 +254,9 @@ def test_addresses_are_not_fetched(page, monkeypatch):
     )
     payload = {"path": "http://pictures.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
     assert "web address" in answer(page, "stylize", [payload, FILTER, 1, 0, "torch", 1.0, 0.25])
+    assert "Web addresses are not fetched" in answer(
+        page, "stylize", [payload["path"], FILTER, 1, 0, "torch", 1, 0]
+    )
     assert "pictures.invalid" not in opened
 
 
@@ -288,6 +296,22 @@ def test_cards_are_tables_and_escaped():
 def test_every_trained_model_is_on_the_about_page():
     for name in models.trained():
         assert f"<td>{name}</td>" in about.cards()
+
+
+def test_the_overview_has_a_row_for_each_model_and_what_is_computed_without_one():
+    known = [models.card(name) for name in models.trained()]
+    rows = about.overview(known).split("<tr>")[2:]  # the first is the head
+    computed = [s for s in stylize.styles().values() if s.kind not in ("network", "filter")]
+    assert len(rows) == len(known) + len(computed)
+    for card, row in zip(known, rows, strict=False):
+        assert html.escape(card.title) in row
+        assert html.escape(card.licence) in row
+        assert 1 <= row.count("<li>") <= 3
+    card = models.card(classify.DEFAULT_CLASSIFIER)
+    right, low, high = (100 * card.metrics["balanced_accuracy"][k] for k in ("estimate", "low", "high"))
+    assert about.one_number(card).startswith(f"{right:.0f} of 100 right")
+    assert f"{low:.0f} to {high:.0f}" in about.one_number(card)
+    assert "Portrait, drawn" in "".join(rows)
 
 
 def test_bars_are_sorted_text():
@@ -414,16 +438,16 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     tab.set_input_files("#redraw input[type=file]", str(photo))
     tab.wait_for_function("document.querySelector('#redraw-caption').innerText.startsWith('96 × 64 px')")
     with tab.expect_download() as download:
-        tab.click("#redraw-download")
+        tab.click("#redraw-png")
     with Image.open(download.value.path()) as image:
-        expected = stylize.stylize(read_image(photo))
+        expected = stylize.stylize(read_image(photo), first_look.STYLE)
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
     first = tab.get_attribute("#redraw-result img >> nth=1", "src")
     tab.focus("#redraw input[type=range] >> nth=0")
     tab.keyboard.press("Home")  # no strength at all, without a mouse
     tab.wait_for_function("src => document.querySelectorAll('#redraw-result img')[1].src !== src", arg=first)
     with tab.expect_download() as download:
-        tab.click("#redraw-download")
+        tab.click("#redraw-png")
     with Image.open(download.value.path()) as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(read_image(photo)))
     first = tab.get_attribute("#redraw-result img >> nth=1", "src")
@@ -439,12 +463,13 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     tab.wait_for_function("document.querySelector('#redraw-caption').innerText.startsWith('640 × 427 px')")
     asked = []
     tab.on("request", lambda request: asked.append(request) if "queue/join" in request.url else None)
+    names = lambda: [page.fns[request.post_data_json["fn_index"]].name for request in asked]  # noqa: E731
     first = tab.get_attribute("#redraw-result img >> nth=1", "src")
     tab.click("#redraw input[role=combobox] >> nth=0")
     tab.get_by_role("option").filter(has_text="Portrait, drawn").first.click()  # of a picture without people
     tab.wait_for_function("src => document.querySelectorAll('#redraw-result img')[1].src !== src", arg=first)
     tab.wait_for_timeout(1500)
-    assert len(asked) == 1  # one choice is one redrawing
+    assert names().count("redraw") == 1  # one choice is one redrawing
 
 
 @pytest.mark.browser
@@ -498,7 +523,7 @@ def test_after_an_example_too_no_upload_is_opened_in_the_server(browser, page, t
     bad.write_text("not a picture")
     with browser.new_context() as context:
         for name, example, shown in (
-            ("redraw", "Example: Dahlia", "#redraw-download:not([disabled])"),
+            ("redraw", "Example: Dahlia", "#redraw-caption:has-text('640 × 427 px')"),
             ("read", "Example: a painting meant for serenity", "#read-moods .bar"),
         ):
             tab = context.new_page()

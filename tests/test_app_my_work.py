@@ -8,6 +8,7 @@ import clips
 import pytest
 from browsing import chromium
 
+from workbench.core.errors import WorkbenchError
 from workbench.service.engines.local import LocalEngine
 from workbench.service.limits import Limits
 from workbench.service.platform import JobView, Platform
@@ -187,6 +188,38 @@ def test_cards_say_it_in_words():
         assert "<img src=x" not in page
 
 
+def test_any_result_that_a_browser_shows_can_be_opened():
+    def looked_at(*names):
+        files = tuple(Made(name, 9, "") for name in names)
+        found = job_card.main_result(view(state="done", files=files))
+        return found and (found[0].rpartition("/")[2], found[1])
+
+    assert looked_at("drawings.thumb.jpg", "drawings.zip") == ("drawings.thumb.jpg", "img")
+    assert looked_at("map.csv", "map.html", "map.thumb.jpg") == ("map.html", "iframe")
+    assert looked_at("after.jpg", "before.jpg", "facts.json") == ("after.jpg", "img")
+    assert looked_at("reading.json") is None
+
+
+def test_jobs_are_filtered_sorted_and_paged():
+    many = [
+        view(id=f"j{n:032x}", title=f"{chr(122 - n)}.mov", created=float(n), bytes=n, state=state)
+        for n, state in enumerate(["done", "failed", "running"] * 5)
+    ]
+    titles = [v.title[0] for v in my_work.arrange(many, state="done", order="name")]
+    assert titles == sorted(v.title[0] for v in many if v.state == "done")
+    assert [v.bytes for v in my_work.arrange(many, order="largest")] == list(range(14, -1, -1))
+    assert my_work.arrange(many, order="newest") == my_work.arrange(many, order="oldest")[::-1]
+    assert [v.state for v in my_work.arrange(many, state="stopped")] == ["failed"] * 5
+    assert my_work.arrange(many, kind="map_pictures") == []
+    with pytest.raises(WorkbenchError, match="from the lists"):
+        my_work.arrange(many, order="; drop table")
+    first, last = (my_work.gallery(many, page) for page in (0, 99))  # past the end is the last page
+    assert (first.count("<li "), last.count("<li ")) == (12, 3)
+    assert "1 of 2" in first
+    assert "2 of 2" in last
+    assert "No job is like that" in my_work.gallery([], has_others=True)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.2, "0 s"), (59.6, "1 min"), (80, "1 min 20 s"), (700, "11 min"), (7500, "2 h 5 min")],
@@ -210,6 +243,40 @@ def browser():
 
 @pytest.mark.browser
 @pytest.mark.slow
+def test_the_chosen_jobs_are_deleted_together(browser, served, clip):
+    platform, page = served
+    with browser.new_context() as context:
+        tab = context.new_page()
+        tab.set_default_timeout(120_000)
+        tab.goto(f"{page.local_url}#work")
+        tab.wait_for_selector("#work-jobs .empty")
+        cookie = next(c["value"] for c in context.cookies() if c["name"] == platform.tokens.cookie)
+        owner = platform.tokens.read(cookie)[0]
+        jobs = [
+            platform.submit(owner, "stylize_video", [clip], {"style": FILTER}, title=f"{n:02}.mp4")
+            for n in range(my_work.PAGE + 1)
+        ]
+        for job in jobs:
+            assert platform.wait(owner, job, PATIENCE).ended
+        tab.reload()
+        tab.wait_for_function(f"document.querySelectorAll('#work-jobs .job').length === {my_work.PAGE}")
+        tab.get_by_role("button", name="Later page").click()
+        tab.wait_for_function("document.querySelectorAll('#work-jobs .job').length === 1")
+        assert tab.inner_text("#work-jobs h3") == "00.mp4"  # the oldest
+        tab.get_by_role("button", name="Earlier page").click()
+        tab.wait_for_function(f"document.querySelectorAll('#work-jobs .job').length === {my_work.PAGE}")
+        tab.get_by_label("Choose: 12.mp4").check()
+        tab.get_by_label("All on this page").check()
+        tab.get_by_label("Choose: 12.mp4").uncheck()
+        tab.get_by_role("button", name="Delete the chosen").click()
+        tab.wait_for_selector(f"text=Delete {my_work.PAGE - 1} jobs?")
+        tab.get_by_role("button", name="Delete for good").click()
+        tab.wait_for_function("document.querySelectorAll('#work-jobs .job').length === 2")
+        assert [v.title for v in platform.jobs(owner)] == ["12.mp4", "00.mp4"]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_my_work_in_the_browser(browser, served, clip, width):
     platform, page = served
@@ -228,6 +295,8 @@ def test_my_work_in_the_browser(browser, served, clip, width):
     tab.wait_for_selector("#work-jobs .pill.done")
     tab.wait_for_function("document.querySelector('#work-jobs .job-look img').naturalWidth > 0")
     assert tab.inner_text("#work-jobs h3") == "<b>clip</b>.mp4"
+    found = pytest.importorskip("axe_playwright_python.sync_playwright").Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
 
     stranger = other.new_page()
     stranger.set_default_timeout(120_000)

@@ -16,12 +16,13 @@ from workbench.service.platform import Platform
 from workbench.service.storage import new_id
 from workbench.service.tasks import TASKS
 from workbench.styles.stylize import DEFAULT_STYLE
-from workbench.ui import launch, video_jobs
+from workbench.ui import job_panel, launch, video_jobs
 
 gradio_client = pytest.importorskip("gradio_client")
 httpx = pytest.importorskip("httpx")
 
 FILTER = "colormatrix_warm"
+KIND = "stylize_video"
 PATIENCE = 240.0
 LONG = 400  # frames: more than a network draws before it is told to stop
 
@@ -153,7 +154,7 @@ def test_the_frame_to_try_is_what_the_job_draws(platform, tmp_path):
         out = tmp_path / f"at{number}"
         out.mkdir()
         platform.previews.start(TASKS["preview_video"], [clip], options, out).result(PATIENCE)
-        with Image.open(out / "after.png") as after:
+        with Image.open(out / "after.jpg") as after:
             assert clips.read_counter(np.asarray(after)) == number
     with pytest.raises(WorkbenchError, match="is not one"):
         platform.previews.start(TASKS["video_facts"], [__file__], None, tmp_path / "none").result(PATIENCE)
@@ -235,8 +236,8 @@ def test_the_frame_to_try_is_that_of_the_last_video_chosen(browser, page, short,
 def test_nobody_is_shown_the_video_of_another(platform, short):
     owner, other = new_id("a"), new_id("a")
     job = platform.submit(owner, "stylize_video", [short], {"style": FILTER})
-    assert video_jobs.in_hand(platform, owner, None).id == job
-    assert video_jobs.in_hand(platform, other, None) is None
-    assert video_jobs.in_hand(platform, other, job) is None
+    assert job_panel.in_hand(platform, owner, None, KIND).id == job
+    assert job_panel.in_hand(platform, other, None, KIND) is None
+    assert job_panel.in_hand(platform, other, job, KIND) is None
     platform.delete(owner, job)
-    assert video_jobs.in_hand(platform, owner, job) is None
+    assert job_panel.in_hand(platform, owner, job, KIND) is None

@@ -123,7 +123,7 @@ def test_real_video(real, tmp_path, monkeypatch):
     preview = platform.submit(owner, "preview_video", [clip], {"style": "colormatrix_sepia"})
     job = platform.submit(owner, "stylize_video", [clip], {"style": "colormatrix_sepia"})
     view = platform.wait(owner, preview, PATIENCE)
-    assert [made.name for made in view.files] == ["after.png", "before.png", "facts.json"], view.reason
+    assert [made.name for made in view.files] == ["after.jpg", "before.jpg", "facts.json"], view.reason
     view = platform.wait(owner, job, PATIENCE)
     assert view.state == "done", view.reason
 

@@ -267,7 +267,7 @@ def test_a_large_photo_takes_the_lane_of_large_ones(runner, start, tmp_path):
     small.result(PATIENCE)
     made = large.result(PATIENCE)
     assert (small.lane, large.lane) == (QUICK, LARGE)
-    with Image.open(made / "picture.png") as whole, Image.open(made / "after.png") as shown:
+    with Image.open(made / "picture.png") as whole, Image.open(made / "after.jpg") as shown:
         assert (whole.size, shown.size) == ((2000, 1200), (1600, 960))
 
 

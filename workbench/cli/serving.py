@@ -91,10 +91,15 @@ def serve(
 
 
 @users.command("add")
-def users_add(name: Annotated[str, typer.Argument()], data: _Data = None, database: _Database = None) -> None:
+def users_add(
+    name: Annotated[str, typer.Argument()],
+    administrator: Annotated[bool, typer.Option(help="May see accounts, jobs and disk on the page.")] = False,
+    data: _Data = None,
+    database: _Database = None,
+) -> None:
     """Create an account; the password is prompted for, or read from a pipe."""
     with _accounts(data, database) as accounts:
-        typer.echo(f"{accounts.add(name, _password()).name} added")
+        typer.echo(f"{accounts.add(name, _password(), administrator).name} added")
 
 
 @users.command("passwd")

@@ -63,6 +63,7 @@ class CollectionMap:
     """The page; in a notebook it shows itself."""
 
     html: str
+    places: NDArray[np.float64]  # (N, 2) of the pictures, in [0, 1]
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the page whole or not at all."""
@@ -119,7 +120,7 @@ def map_collection(
         "neighbours": near.tolist(),
         "columns": {name: [_plain(v) for v in values] for name, values in columns.items()},
     }
-    return CollectionMap(_page(data))
+    return CollectionMap(_page(data), places)
 
 
 def _plain(value: Any) -> str | float | None:

@@ -45,6 +45,7 @@ class Account(NamedTuple):
     name: str
     owner: str
     created: float
+    is_administrator: bool = False
 
 
 class Accounts:
@@ -61,21 +62,27 @@ class Accounts:
         self._nobody = self._hasher.hash(new_id("u"))  # verified when a name is unknown: the same time
         self._hashing = threading.BoundedSemaphore(2)  # a hash costs 64 MiB: logins cannot eat the memory
 
-    def add(self, name: str, password: str) -> Account:
-        """Make an account.
+    def add(self, name: str, password: str, is_administrator: bool = False) -> Account:
+        """Make an account; an administrator's may see how the server is used.
 
         Raises:
             AccountError: the name is taken or malformed, or the password is too weak.
         """
         name = _checked_name(name)
         check_password(password, name)
-        user = User(owner=new_id("u"), name=name, password=self._hasher.hash(password), created=self._clock())
+        user = User(
+            owner=new_id("u"),
+            name=name,
+            password=self._hasher.hash(password),
+            created=self._clock(),
+            is_administrator=is_administrator,
+        )
         with self._database.write() as session:
             if _find(session, name) is not None:
                 raise AccountError(f"The name {name} is taken. Choose another.")
             session.add(user)
             audit.note(session, user.owner, "account added", name)
-        return Account(name, user.owner, user.created)
+        return Account(name, user.owner, user.created, is_administrator)
 
     def set_password(self, name: str, password: str) -> None:
         """Give an account a new password; every session of it ends.
@@ -105,7 +112,7 @@ class Accounts:
         """All accounts by name."""
         with self._database.read() as session:
             users = session.scalars(sql.select(User).order_by(User.name))
-            return [Account(user.name, user.owner, user.created) for user in users]
+            return [Account(user.name, user.owner, user.created, user.is_administrator) for user in users]
 
     def login(self, name: str, password: str, address: str = "") -> tuple[str, int]:
         """(owner, epoch) of the account that ``name`` and ``password`` open.
@@ -158,6 +165,26 @@ class Accounts:
         with self._database.read() as session:
             user = session.get(User, owner)
             return user.name if user else None
+
+    def change_password(self, owner: str, password: str, new: str, address: str = "") -> tuple[str, int]:
+        """(owner, epoch) after the owner of an account has changed its password; older sessions end.
+
+        Raises:
+            LoginError: ``password`` is not the account's, or there were too many failures.
+            AccountError: the new password is too weak, or there is no such account.
+        """
+        name = self.name_of(owner)
+        if name is None:
+            raise AccountError("Expected somebody who has logged in. Log in first.")
+        self.login(name, password, address)
+        self.set_password(name, new)
+        return self.login(name, new, address)
+
+    def is_administrator(self, owner: str | None) -> bool:
+        """Whether an owner may see how the server is used."""
+        with self._database.read() as session:
+            user = session.get(User, owner) if owner else None
+            return user is not None and user.is_administrator
 
     def _verify(self, hashed: str, password: str) -> bool:
         try:

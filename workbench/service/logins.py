@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from workbench.service.accounts import Accounts
@@ -25,11 +26,21 @@ class LoginDesk:
         Raises:
             LimitError: too many wait already.
         """
+        return await self._turn(self._accounts.login, name, password, address)
+
+    async def change(self, owner: str, password: str, new: str, address: str) -> tuple[str, int]:
+        """As :meth:`.Accounts.change_password`.
+
+        Raises:
+            LimitError: too many wait already.
+        """
+        return await self._turn(self._accounts.change_password, owner, password, new, address)
+
+    async def _turn(self, do: Callable[..., tuple[str, int]], *arguments: str) -> tuple[str, int]:
         if self._waiting >= WAITING:
             raise LimitError("Too many people are logging in at the moment. Try again in a minute.")
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._accounts.login, name, password, address)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, do, *arguments)
         finally:
             self._waiting -= 1

@@ -187,8 +187,10 @@ class Platform:
             raise UnknownNameError("kind of work", kind, self.kinds)
         offered = self.kinds[kind]
         checked = as_json(offered.check(options))
-        if len(inputs) != offered.inputs:
-            raise WorkbenchError(f"Expected {offered.inputs} files for {kind} but got {len(inputs)}.")
+        most = max(offered.inputs, offered.most_inputs)
+        if not offered.inputs <= len(inputs) <= most:
+            wanted = f"{offered.inputs} to {most}" if most > offered.inputs else most
+            raise WorkbenchError(f"Expected {wanted} files for {kind} but got {len(inputs)}.")
         if address:
             self._by_address.take(address)
         self._by_owner.take(owner)

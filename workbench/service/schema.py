@@ -11,7 +11,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 VERSION = 1  # of what the rows mean; written into the database and checked when it is opened
-HEAD = "0002"  # the last change of the tables, see workbench.service.migrations
+HEAD = "0003"  # the last change of the tables, see workbench.service.migrations
 
 QUEUED, RUNNING = "queued", "running"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
@@ -41,6 +41,7 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(64), unique=True)  # case-folded
     password: Mapped[str] = mapped_column(Text)  # argon2id, with its parameters and salt
     epoch: Mapped[int] = mapped_column(default=0)  # raised with every new password: ends older sessions
+    is_administrator: Mapped[bool] = mapped_column(default=False)  # may see how the server is used
     created: Mapped[float]
 
 

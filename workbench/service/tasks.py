@@ -6,8 +6,8 @@ a painting. *Preview*: the same for a part of the whole, as one frame of a film.
 it ends whatever happens to its visitor, its worker or the server.
 
 Light: the options are checked in the server, which loads no model and opens no upload. The functions that do
-the work (:mod:`.picture_tasks`, :mod:`.video_tasks`) run in workers, so whatever a hostile file does to a
-decoder, it does to a process that can be replaced.
+the work (:mod:`.picture_tasks`, :mod:`.folder_tasks`, :mod:`.video_tasks`) run in workers, so whatever a
+hostile file does to a decoder, it does to a process that can be replaced.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from workbench.styles.options import DrawOptions, VideoOptions
 
 THUMBNAIL = ".thumb.jpg"  # ends the name of a small picture of a result; sorted behind the result itself
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+MOST_INPUTS = 1000  # files of one job; a ZIP among them may hold more
+SHEET_COLUMNS = 16  # of a picture that shows many
 _PICTURES, _VIDEOS = "workbench.service.picture_tasks", "workbench.service.video_tasks"
+_FOLDERS = "workbench.service.folder_tasks"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Task:
     title: str  # for people
     run: str  # "module:function" of (inputs, options, context); writes its result into context.out
     options: type = NoOptions  # a config dataclass; see `workbench.core.options`
-    inputs: int = 1  # files
+    inputs: int = 1  # files; at least, if there may be more
+    most_inputs: int = 0  # files at most; as many as `inputs` by default
     input_bytes: int = 256_000_000  # of one of them
     seconds: float = 600.0  # that one attempt may take
     # For engines with several machines; see `video_tasks.split` and `video_tasks.join`.
@@ -54,6 +58,11 @@ class Task:
             WorkbenchError: an option that the task does not have, or a value of another type or out of range.
         """
         return build(self.options, given or {})
+
+
+def cell_side(count: int) -> int:
+    """Pixels of the square in which each of ``count`` pictures is shown where one picture shows them all."""
+    return 240 if count <= 120 else 160 if count <= 500 else 96
 
 
 def as_json(chosen: Any) -> dict[str, Any]:
@@ -75,6 +84,18 @@ class PhotoOptions(DrawOptions):
 
     def __post_init__(self) -> None:
         _check_name(self.style, "style")
+
+
+@dataclasses.dataclass(frozen=True)
+class TilesOptions:
+    """Which styles are tried on a photo, drawn small."""
+
+    styles: tuple[str, ...] = ()  # names
+    portrait: str = ""  # tried in place of the last one if the photo shows a face
+
+    def __post_init__(self) -> None:
+        for name in self.styles:
+            _check_name(name, "styles")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +137,28 @@ class ExplainOptions(ReadOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class FolderOptions:
+    """What the files of a folder are called."""
+
+    names: tuple[str, ...] = ()  # by their owner, in the order of the inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderPhotoOptions(FolderOptions, DrawOptions):
+    """How the photos of a folder are redrawn."""
+
+    format: Literal["png", "jpg"] = "png"  # of the drawings
+
+    def __post_init__(self) -> None:
+        _check_name(self.style, "style")
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderReadOptions(FolderOptions, ReadOptions):
+    """Who reads the paintings of a folder."""
+
+
+@dataclasses.dataclass(frozen=True)
 class WarmUpOptions:
     """What a worker loads before it is asked."""
 
@@ -126,9 +169,18 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         Task("stylize_picture", "Redraw a photo", f"{_PICTURES}:stylize_picture", PhotoOptions),
+        Task("try_styles", "Styles on a photo", f"{_PICTURES}:try_styles", TilesOptions),
         Task("classify_picture", "Read a painting", f"{_PICTURES}:classify_picture", ReadOptions),
         Task("explain_picture", "Explain a reading", f"{_PICTURES}:explain_picture", ExplainOptions),
         Task("measure_picture", "Measure a painting", f"{_PICTURES}:measure_picture", ReadOptions),
+        *(
+            Task(name, title, f"{_FOLDERS}:{name}", kind, 1, MOST_INPUTS, 1_000_000_000, 6 * 3600.0)
+            for name, title, kind in (
+                ("stylize_pictures", "Redraw photos", FolderPhotoOptions),
+                ("read_pictures", "Read a folder", FolderReadOptions),
+                ("map_pictures", "Map a collection", FolderReadOptions),
+            )
+        ),
         Task("video_facts", "Look at a video", f"{_VIDEOS}:facts", input_bytes=1_000_000_000),
         Task(
             "preview_video",

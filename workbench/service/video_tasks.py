@@ -20,7 +20,7 @@ from workbench.service.picture_tasks import (
     QUICK_PIXELS,
     thumbnail,
     write_facts,
-    write_png,
+    write_shown,
 )
 from workbench.service.tasks import THUMBNAIL, FilmOptions, FrameOptions, NoOptions
 from workbench.styles import video
@@ -56,7 +56,7 @@ def facts(inputs: tuple[Path, ...], options: NoOptions, context: Context) -> Non
 
 
 def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -> None:
-    """Draw the frame that is shown at ``options.at`` seconds: ``before.png``, ``after.png``.
+    """Draw the frame that is shown at ``options.at`` seconds: ``before.jpg``, ``after.jpg``.
 
     ``facts.json`` says how many seconds a frame takes this worker, steadied by ``options.temporal``.
     """
@@ -66,9 +66,11 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     if width * height > QUICK_PIXELS:
         context.take_time()
     pixels = frame_at(inputs[0], options.at, options.scale)
-    write_png(Image.fromarray(pixels), context.out / BEFORE)
+    write_shown(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
-    draw = style.drawer(options.strength, options.runtime, options.device, detail=options.detail)
+    draw = style.drawer(
+        options.strength, options.runtime, options.device, detail=options.detail, deform=options.deform
+    )
     start = time.perf_counter()
     drawing = draw([pixels])[0]
     seconds = time.perf_counter() - start
@@ -83,7 +85,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
         start = time.perf_counter()
         blend(pixels, drawing)
         seconds += time.perf_counter() - start
-    write_png(Image.fromarray(drawing), context.out / AFTER)
+    write_shown(Image.fromarray(drawing), context.out / AFTER)
     height, width = drawing.shape[:2]
     write_facts(context, {"width": width, "height": height, "seconds_a_frame": seconds / _STREAMING})
 
@@ -109,6 +111,7 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
         options.runtime,
         options.temporal,
         detail=options.detail,
+        deform=options.deform,
         chunk=chunk,
         progress=tell,
         cancelled=context.cancelled,

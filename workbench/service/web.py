@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import html
 import json
 import logging
 import re
@@ -20,15 +19,18 @@ from urllib.parse import parse_qs, quote
 
 from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request, cookie_parser
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbench.core.errors import WorkbenchError
+from workbench.service.answers import Answer
 from workbench.service.bodies import BodyError, again, bounded, read
-from workbench.service.errors import LimitError, LoginError, StorageError
+from workbench.service.errors import AccountError, LimitError, LoginError, StorageError
+from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
 from workbench.service.identity import COOKIE, DAYS
 from workbench.service.logins import LoginDesk
 from workbench.service.metrics import HEALTH, METRICS, Watch
@@ -39,48 +41,25 @@ from workbench.service.uploads import NOBODY, new_request
 
 log = logging.getLogger(__name__)
 
-LOGIN, LOGOUT, WORK = "/login", "/logout", "/jobs/"
-_OPEN = ("/startup-events", "/gradio_api/startup-events")  # asked by the server itself when it starts
+WORK = "/jobs/"
+LINK_PICTURE = "/link-picture.jpg"  # that other sites show beside a link to the page
+_OPEN = (
+    LINK_PICTURE,
+    "/startup-events",
+    "/gradio_api/startup-events",
+)  # the server asks itself when it starts
+_ASSETS = "/assets/"  # scripts and styles, whose names change with what they hold
 API = "/gradio_api/"  # the page's own calls
 _RUNS = ("queue/join", "call/", "run/", "api/")  # those that make results
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
-_FORM_WORDS, _JSON_WORDS = "Expected a name and a password.", "Expected a request of at most 16 MB."
+_FORM_WORDS, _JSON_WORDS = "Expected a filled form.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
 SESSIONS, SESSIONS_OF_ONE = 300, 20  # of the page, each of which costs it 0.2 MB
-_POLICY = {  # Gradio has scripts and styles in its page and makes modules of texts; no outside host
-    "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
-    "style-src": "'self' 'unsafe-inline'",
-    "img-src": "'self' data: blob:",
-    "media-src": "'self' data: blob:",
-    "font-src": "'self' data:",
-    "connect-src": "'self' data: blob:",
-    "worker-src": "'self' blob:",
-    "form-action": "'self'",
-    "frame-ancestors": "'self'",
-    "object-src": "'none'",
-    "base-uri": "'self'",
+# what a job wrote may run its own scripts, but as a stranger: without cookies, calls and other hosts
+_RESULT = {
+    ".html": "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' "
+    "'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; frame-ancestors 'self'",
 }
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "X-Frame-Options": "SAMEORIGIN",
-    "Content-Security-Policy": "; ".join(f"{what} {where}" for what, where in _POLICY.items()),
-    "Permissions-Policy": "geolocation=(), payment=(), usb=()",
-}
-_STRICT = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Log in</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>
-body{{font:16px/1.5 system-ui,sans-serif;background:#f6f1e7;color:#2a2118;display:grid;place-items:center;
-min-height:100vh;margin:0}}form{{background:#fff;padding:2rem;border-radius:8px;width:min(20rem,90vw);
-box-sizing:border-box}}h1{{font-size:1.2rem;margin:0 0 1rem}}label{{display:block;margin:.7rem 0 .2rem}}
-input,button{{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;border:1px solid #8a7a66;
-border-radius:4px}}button{{margin-top:1.2rem;background:#8c2f1b;color:#fff;border:0}}p{{color:#8c2f1b}}
-</style></head><body><form method="post" action="{action}"><h1>Painter Psychology Workbench</h1>{message}
-<label for="name">Name</label><input id="name" name="name" autocomplete="username" required autofocus>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required>
-<button>Log in</button></form></body></html>"""
 
 
 def identify(platform: Platform, cookies: Mapping[str, str]) -> str | None:
@@ -131,6 +110,7 @@ class Gate:
         is_shared: Callable[[str], bool],
     ):
         self._app, self._platform, self._is_shared = app, platform, is_shared
+        self._packed = GZipMiddleware(app)
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
         self._sessions = Bound(SESSIONS, SESSIONS_OF_ONE, forget)
         self._events = Bound()
@@ -141,7 +121,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         new_request()
-        dressed = _Answer(send)
+        dressed = Answer(send)
         try:
             await self._receive(scope, receive, dressed)
         except Exception as error:
@@ -153,7 +133,7 @@ class Gate:
         finally:
             self._watch.count(dressed.status or 500)
 
-    async def _receive(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _receive(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         headers, path = Headers(scope=scope), _path(scope)
         is_page = not path.startswith((API, WORK, LOGOUT))
         refused = refusal(headers, scope["scheme"], scope.get("method", "GET"), is_page, self._hosts)
@@ -199,8 +179,13 @@ class Gate:
         self, scope: Scope, receive: Receive, path: str, owner: str | None, sent: Mapping[str, str]
     ) -> Response | None:
         """The answers that are the gate's own."""
-        if path == LOGIN:
-            return await self._login(Request(scope, bounded(receive, _FORM_BYTES, _FORM_WORDS)))
+        if path in (LOGIN, PASSWORD):
+            request = Request(scope, bounded(receive, _FORM_BYTES, _FORM_WORDS))
+            if request.method not in ("GET", "HEAD", "POST"):
+                return PlainTextResponse("Expected GET or POST.", 405)
+            return await (self._login(request) if path == LOGIN else self._password(owner, request))
+        if path == ADMINISTRATION:
+            return await run_in_threadpool(self._administration, owner)
         if path == LOGOUT:
             return await run_in_threadpool(self._logout, owner, sent)
         is_reading = scope["method"] in ("GET", "HEAD")
@@ -214,11 +199,13 @@ class Gate:
         return None
 
     async def _pass_on(
-        self, scope: Scope, receive: Receive, answer: _Answer, path: str, owner: str | None
+        self, scope: Scope, receive: Receive, answer: Answer, path: str, owner: str | None
     ) -> None:
         """Let the page answer, once everything that the request names is the owner's or nobody's."""
         if owner is None or not path.startswith(API):
-            await self._app(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
+            answer.lasts = path.startswith(_ASSETS)
+            page = self._app if "." in path else self._packed  # Gradio packs what has a suffix
+            await page(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
             return
         called = path.removeprefix(API)
         if called == "upload" and scope["method"] == "POST":
@@ -273,7 +260,7 @@ class Gate:
         for event in _EVENT.findall(body) if owner != NOBODY else ():
             self._events.take(event.decode(), owner)
 
-    async def _upload(self, scope: Scope, receive: Receive, answer: _Answer, owner: str) -> None:
+    async def _upload(self, scope: Scope, receive: Receive, answer: Answer, owner: str) -> None:
         """Let the page take an upload into a folder of its own, within what the owner may have."""
         uploads, length = self._platform.uploads, Headers(scope=scope).get("content-length", "")
         room = await run_in_threadpool(uploads.room, owner)
@@ -288,20 +275,39 @@ class Gate:
 
     async def _login(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD"):
-            return _form()
-        if request.method != "POST":
-            return PlainTextResponse("Expected GET or POST.", 405)
-        fields = parse_qs((await request.body()).decode("utf-8", "replace"))
-        name, password = (fields.get(key, [""])[0] for key in ("name", "password"))
-        address = request.client.host if request.client else ""
+            return form(LOGIN)
+        name, password, address = await _filled(request, "name", "password")
         try:
-            found = await self._logins.login(name, password, address)
+            return self._welcome(request, await self._logins.login(name, password, address))
         except LoginError as error:
-            return _form(str(error), 401)
+            return form(LOGIN, str(error), 401)
+
+    async def _password(self, owner: str | None, request: Request) -> Response:
+        """An account's own password, changed by who knows it."""
+        if owner is None or owner[0] != "u":
+            return RedirectResponse(LOGIN, 303)
+        if request.method in ("GET", "HEAD"):
+            return form(PASSWORD)
+        password, new, again, address = await _filled(request, "password", "new", "again")
+        try:
+            if new != again:
+                raise AccountError("Expected the new password twice but the two differ.")
+            return self._welcome(request, await self._logins.change(owner, password, new, address))
+        except (AccountError, LoginError) as error:
+            return form(PASSWORD, str(error), 401)
+
+    def _welcome(self, request: Request, found: tuple[str, int]) -> Response:
+        """To the page, with a session of one's own."""
         response = RedirectResponse("/", 303)
         token = self._platform.tokens.issue(*found)
         response.headers.append("set-cookie", self._cookie(token, request.url.scheme == "https"))
         return response
+
+    def _administration(self, owner: str | None) -> Response:
+        """Who is no administrator is told what they would be of a page that is not."""
+        if not self._platform.accounts.is_administrator(owner):
+            return PlainTextResponse("There is no such page.", 404)
+        return administration(self._platform)
 
     def _logout(self, owner: str | None, sent: Mapping[str, str]) -> Response:
         """End an account's session. A visitor without an account is known by the cookie alone: it stays."""
@@ -322,8 +328,9 @@ class Gate:
             file = self._platform.result(owner, job, name)
         except WorkbenchError:
             return PlainTextResponse("There is no such file.", 404)
+        policy = _RESULT.get(file.suffix, "sandbox")
         return FileResponse(
-            file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": "sandbox"}
+            file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": policy}
         )
 
     def _cookie(self, token: str, secure: bool) -> str:
@@ -336,33 +343,10 @@ class _Dropped(Exception):
     """The page did not take an upload."""
 
 
-class _Answer:
-    """``send`` with our headers, the cookie for a new visitor, and an eye on what is said.
-
-    Attributes:
-        cookie: to set, if any.
-        seen: called with every piece of the body.
-        begun: whether the headers are sent.
-        status: of the answer.
-    """
-
-    def __init__(self, send: Send):
-        self._send = send
-        self.cookie: str | None = None
-        self.seen: Callable[[bytes], None] | None = None
-        self.begun, self.status = False, 0
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.begun, self.status = True, message["status"]
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-            if self.cookie is not None:
-                headers.append("set-cookie", self.cookie)
-        elif self.seen is not None and message["type"] == "http.response.body":
-            self.seen(message.get("body", b""))
-        await self._send(message)
+async def _filled(request: Request, *names: str) -> list[str]:
+    """What was typed into a form, and the client's address."""
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"))
+    return [*(fields.get(name, [""])[0] for name in names), request.client.host if request.client else ""]
 
 
 def _in_words(error: Exception) -> tuple[int, str] | None:
@@ -398,9 +382,3 @@ def _paths(data: Any) -> Iterator[str]:
 def _path(scope: Scope) -> str:
     root = scope.get("root_path", "")
     return scope["path"].removeprefix(root) or "/"
-
-
-def _form(message: str = "", status: int = 200) -> Response:
-    said = f'<p role="alert">{html.escape(message)}</p>' if message else ""
-    page = _PAGE.format(action=LOGIN, message=said)
-    return HTMLResponse(page, status, {"Content-Security-Policy": _STRICT, "Cache-Control": "no-store"})

@@ -39,6 +39,7 @@ class VideoOptions:
     detail: Annotated[float, Range(0.25, 16.0)] = (
         1.0  # of large frames: 2 has lines half as wide and regions half as large; 16 draws all pixels
     )
+    deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
     temporal: Annotated[float, Range(0.0, 0.99, step=0.05)] = (
         0.0  # against flicker: share of the drawing before that is carried along the motion
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 import gradio as gr
@@ -13,12 +15,22 @@ import gradio as gr
 from workbench import models
 from workbench.core.errors import WorkbenchError
 from workbench.service.platform import Platform
+from workbench.styles.menu import styles
+from workbench.ui.controls import SETTINGS
 
 _KINDS = {
     "stylizer": "redraws photographs",
     "portrait_stylizer": "redraws people",
     "classifier": "reads paintings",
 }
+_PACKAGE = "painter-psychology-workbench"
+_COLUMNS = ("Model", "Does", "Licence", "Measured", "Limits")
+_READING = (
+    "In the repository: <code>README.md</code> to begin, <code>docs/paper.md</code> for where each part "
+    "of the paper is, <code>docs/results.md</code> for every measurement, <code>reports/</code> for the "
+    "studies, <code>docs/reference/</code> for programmers."
+)
+_SENTENCE = re.compile(r"(?<=[.!?]) +")
 _ESTIMATES = ("value", "mean", "estimate")
 _INTERVALS = ("interval", "ci", "ci95", "interval_95")
 # field names of cards, in words; others are shown with their underscores as spaces
@@ -110,6 +122,11 @@ def _is_table(value: Any) -> bool:
     return all(isinstance(v, Mapping) and tuple(v) == tuple(value[0]) for v in value)
 
 
+def scrolling(table: str) -> str:
+    """A table in a box that scrolls sideways where it is too wide, by keyboard too."""
+    return f'<div class="scroll" tabindex="0">{table}</div>'
+
+
 def rows_table(rows: Sequence[Mapping]) -> str:
     """Rows with the same keys as a table with a header; a column ``x_error`` joins ``x`` as x ± error."""
     columns = [k for k in rows[0] if not (k.endswith("_error") and k.removesuffix("_error") in rows[0])]
@@ -121,7 +138,7 @@ def rows_table(rows: Sequence[Mapping]) -> str:
     head = "".join(f'<th scope="col">{html.escape(in_words(k))}</th>' for k in columns)
     body = "".join("<tr>" + "".join(f"<td>{cell(row, k)}</td>" for k in columns) + "</tr>" for row in rows)
     table = f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroll">{table}</div>'
+    return scrolling(table)
 
 
 def facts(rows: Iterable[tuple[str, Any]]) -> str:
@@ -134,7 +151,7 @@ def facts(rows: Iterable[tuple[str, Any]]) -> str:
             tables += rows_table(value)
         else:
             pairs += f'<tr><th scope="row">{html.escape(in_words(key))}</th><td>{text(value)}</td></tr>'
-    return f'<div class="scroll"><table class="facts"><tbody>{pairs}</tbody></table></div>{tables}'
+    return scrolling(f'<table class="facts"><tbody>{pairs}</tbody></table>') + tables
 
 
 def class_table(classes: Iterable[Mapping]) -> str:
@@ -145,7 +162,7 @@ def class_table(classes: Iterable[Mapping]) -> str:
         f"<td>{html.escape(c.get('description', ''))}</td></tr>"
         for c in classes
     )
-    return f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>'
+    return scrolling(f'<table class="facts"><tbody>{rows}</tbody></table>')
 
 
 def render(card: models.Card) -> str:
@@ -169,19 +186,83 @@ def render(card: models.Card) -> str:
     )
     raw = html.escape(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False))
     return (
-        f'<article class="card" aria-label="{html.escape(card.title)}">'
-        f"<h2>{html.escape(card.title)}"
-        f'<span class="tag">{html.escape(_KINDS.get(card.kind, card.kind))}</span></h2>'
+        f'<details class="card" id="card-{html.escape(card.name)}"><summary>{html.escape(card.title)}'
+        f'<span class="tag">{html.escape(_KINDS.get(card.kind, card.kind))}</span></summary>'
         f"<p>{html.escape(card.description)}</p>"
         f"<h3>What it must not be used for</h3><p>{html.escape(card.limitations)}</p>"
         + "".join(f"<h3>{title}</h3>{table}" for title, table in sections)
         + f"<h3>Identity</h3>{identity}"
-        + f"<details><summary>The whole card as JSON</summary><pre>{raw}</pre></details></article>"
+        + f"<details><summary>The whole card as JSON</summary><pre tabindex='0'>{raw}</pre></details>"
+        "</details>"
     )
 
 
+def one_number(card: models.Card) -> str:
+    """The measurement that says most about a model, in words; empty if its card has none."""
+    found = find(card.metrics, "balanced_accuracy")
+    if found:
+        right, low, high = (100 * float(value) for value in found)
+        return f"{right:.0f} of 100 right, each class counting alike (95 % interval {low:.0f} to {high:.0f})"
+    rows = card.metrics.get("rows", ())
+    own = next((row for row in rows if row.get("pictures") == card.name), {})
+    if "color_drift" not in own:
+        return ""
+    photos = f" on {number(own['photos'])} photos it had not seen" if "photos" in own else ""
+    return f"Colours move by {number(own['color_drift'])} ΔE{photos}"
+
+
+def overview(cards: Sequence[models.Card]) -> str:
+    """One row a model: what it does, its licence, one number, and the first three of its limits."""
+    rows = [
+        (
+            card.title,
+            _first(card.description, 1)[0],
+            card.licence,
+            one_number(card),
+            _first(card.limitations, 3),
+        )
+        for card in cards
+    ]
+    rows += [
+        (style.title, style.description, style.licence, "Nothing trained: no weights, no data", ())
+        for style in styles().values()
+        if style.kind not in ("network", "filter") and style.name not in {card.name for card in cards}
+    ]
+    head = "".join(f'<th scope="col">{words}</th>' for words in _COLUMNS)
+    return scrolling(
+        f'<table class="facts overview"><thead><tr>{head}</tr></thead><tbody>'
+        + "".join(map(_row, rows))
+        + "</tbody></table>"
+    )
+
+
+def _row(row: tuple[str, str, str, str, Sequence[str]]) -> str:
+    title, *cells = row
+    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in cells.pop())
+    body = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{html.escape(title)}</th>{body}<td><ul>{limits}</ul></td></tr>'
+
+
+def _first(words: str, sentences: int) -> list[str]:
+    """The first sentences of a text."""
+    return _SENTENCE.split(words)[:sentences]
+
+
+def links() -> str:
+    """Where source, documentation and reports are, as the installed package tells it."""
+    try:
+        known = metadata.metadata(_PACKAGE).get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        known = []
+    found = [entry.split(", ", 1) for entry in known]
+    items = "".join(f'<a href="{html.escape(url)}">{html.escape(name)}</a> · ' for name, url in found)
+    return f'<p class="fine">{items}{_READING}</p>'
+
+
 def cards() -> str:
-    """Every trained model's card as HTML, or a notice where there is none or one is damaged."""
+    """Every trained model in one table, and its card folded below; a notice where there is none or one is
+    damaged.
+    """
     try:
         kinds = ("stylizer", "portrait_stylizer", "classifier")
         found = [models.card(name) for kind in kinds for name in models.trained(kind)]
@@ -192,7 +273,7 @@ def cards() -> str:
             '<div class="notice" role="status">No trained model is installed. Weights and their cards lie in '
             "<code>workbench/weights</code>; <code>workbench train</code> makes them.</div>"
         )
-    return "".join(render(card) for card in found)
+    return overview(found) + "<h2>The whole cards</h2>" + "".join(map(render, found)) + links()
 
 
 def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
@@ -202,4 +283,5 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         "licence, what was measured and on which pictures, and what it must not be used for.",
         elem_classes="lead",
     )
-    gr.HTML(cards())
+    shown = gr.HTML("", elem_id="about-cards")  # filled when it is looked at: it is long
+    tab.select(cards, None, shown, **SETTINGS)

@@ -27,6 +27,9 @@ from workbench.ui import (
     DEFAULT_PORT,
     about,
     collect,
+    document,
+    explore,
+    folder_table,
     is_loopback,
     job_card,
     mcp,
@@ -35,6 +38,7 @@ from workbench.ui import (
     read,
     redraw,
     tabs,
+    translations,
     video,
     visitor,
 )
@@ -52,12 +56,23 @@ OWN = {
     "video": Tab("Redraw a video", video.build),
     "read": Tab("Read a painting", read.build),
     "collect": Tab("Collect ratings", collect.build),
+    "explore": Tab("Explore a collection", explore.build),
     "work": Tab("My work", my_work.build),
     "about": Tab("About the models", about.build),
 }
 
+_KEPT = (
+    "Uploads stay on the computer that serves this page, for six hours at most; what is in My work, until "
+    "you delete it or its time is over."
+)
+
 log = logging.getLogger(__name__)
 _BUG = "Something went wrong on the server. Try again; if it stays, tell whoever runs it."
+_NO_FILE = (
+    "Expected an uploaded file, as handle_file of gradio_client sends one, but got something else. "
+    "Web addresses are not fetched: download the file and upload it."
+)
+_NOT_A_FILE = "ValidationError"  # of pydantic, in which Gradio reads files; not ours to import
 _NEEDED = re.compile(r"needed: (\d+), got: (\d+)")
 _INFO = "/gradio_api/info"  # names and types of all inputs
 _payload = utils.error_payload
@@ -81,22 +96,21 @@ def build_app(platform: Platform) -> gr.Blocks:
     """
     _own_cache(platform)
     with gr.Blocks(
-        title="Painter Psychology Workbench",
+        title=document.TITLE,
         analytics_enabled=False,
         delete_cache=(_HOURS, 6 * _HOURS),
     ) as blocks:
-        gr.HTML(
-            f'<header class="masthead">{SEAL}<div><h1>Painter Psychology Workbench</h1>'
-            "<p>What a painter’s hand says about mood, and the world redrawn in that hand.</p></div></header>"
+        head = (
+            f'<header class="masthead">{SEAL}<div><h1>{document.TITLE}</h1>'
+            f"<p>{document.SUMMARY}</p></div></header>"
         )
+        gr.HTML(translations.composed(head, document.SUMMARY))
         with gr.Tabs(overflow_behavior="wrap"):  # all in sight on a phone too
             for name, entry in {**OWN, **dict(tabs.OTHERS.items())}.items():
                 with gr.Tab(entry.title, elem_id=name) as tab:
                     _fill(entry, platform, blocks, tab, is_own=name in OWN)
-        gr.HTML(
-            f'<p class="fine">Version {__version__}. Uploads stay on the computer that serves this page, for '
-            "six hours at most; what is in My work, until you delete it or its time is over.</p>"
-        )
+        foot = f'<p class="fine">Version {__version__}. {_KEPT}</p>'
+        gr.HTML(translations.composed(foot, _KEPT))
         blocks.unload(_left(platform))
     return blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=None)
 
@@ -164,7 +178,9 @@ def _bounded_server(trusted_proxies: Sequence[str]) -> Iterator[None]:
 def _in_words(error: BaseException | None, show_error: bool) -> dict[str, Any]:
     """What Gradio answers to a call that failed; instead of null, what was missing or that it is a bug."""
     content = _payload(error, show_error)
-    if content["error"] is None:
+    if content["error"] is None and type(error).__name__ == _NOT_A_FILE:
+        content["error"] = _NO_FILE
+    elif content["error"] is None:
         counts = _NEEDED.search(str(error))
         content["error"] = _too_few(*counts.groups()) if counts else _BUG
     return content
@@ -215,6 +231,7 @@ def launch(
     own = contextlib.ExitStack()
     if platform is None:
         platform, own = _temporary_platform(is_loopback(host))
+    document.make_ours()
     blocks = build_app(platform)
     if mcp_server:
         mcp.offer(blocks)
@@ -234,12 +251,14 @@ def launch(
             app_kwargs={
                 "middleware": [
                     gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
-                ]
+                ],
+                "routes": [document.link_picture()],
             },
             state_session_capacity=SESSIONS,
             theme=theme(),
-            css=CSS + job_card.CSS + video.CSS + my_work.CSS,
+            css=CSS + job_card.CSS + video.CSS + my_work.CSS + folder_table.CSS,
             js=page_script(),
+            i18n=translations.I18N,
             footer_links=["api"],
             allowed_paths=[],
             max_file_size=pictures.MAX_FILE_SIZE,

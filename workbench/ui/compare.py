@@ -39,8 +39,11 @@ def side_by_side(readings: Sequence[Reading], cards: Mapping[str, models.Card], 
         '<section class="card" aria-label="All models side by side"><h2>All models side by side</h2>'
         f"<p>{verdict} The scores are of paintings by painters that the model had not seen, with 95 % "
         "intervals over painters.</p>"
-        '<div class="scroll"><table class="rows"><thead><tr><th scope="col">Model</th>'
-        f'<th scope="col">This painting</th>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+        + about.scrolling(
+            '<table class="rows"><thead><tr><th scope="col">Model</th><th scope="col">This painting</th>'
+            f"{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+        + "</section>"
     )
 
 

@@ -40,10 +40,22 @@ def dropdown(config: type, name: str, label: str, choices: list[tuple[str, Any]]
     return unchecked(gr.Dropdown)(choices, label=label, **chosen)
 
 
-def style_menu(config: type, **look) -> gr.Dropdown:
-    """The menu of styles."""
-    known = styles()
-    chosen = DEFAULT_STYLE if DEFAULT_STYLE in known else next(iter(known))
-    menu = [(style.title, name) for name, style in known.items()]
-    info = "Networks draw lines; filters only change colours."
-    return dropdown(config, "style", "Style", menu, value=chosen, info=info, **look)
+def style_choices(filters: bool) -> list[tuple[str, str]]:
+    """(title, name) of the classical filters, or of all other styles."""
+    return [(one.title, name) for name, one in styles().items() if (one.kind == "filter") == filters]
+
+
+def style_menu(config: type, first: str = DEFAULT_STYLE, filters: bool = True, **look) -> gr.Dropdown:
+    """The menu of styles.
+
+    Args:
+        config: whose options have ``style``.
+        first: chosen at first, if it is installed.
+        filters: whether the classical filters are in it, too.
+        look: of the component.
+    """
+    menu = style_choices(filters=False) + (style_choices(filters=True) if filters else [])
+    names = [name for _, name in menu or style_choices(filters=True)]
+    info = "Networks draw lines; filters only change colours." if filters else "How it is drawn."
+    look = {"value": first if first in names else names[0], "info": info} | look
+    return dropdown(config, "style", "Style", menu, **look)

@@ -13,6 +13,12 @@ from workbench.service.tasks import TASKS, THUMBNAIL
 from workbench.service.web import result_url
 from workbench.styles.stylize import styles
 
+_SHOWN = {
+    ".mp4": "video",
+    ".png": "img",
+    ".jpg": "img",
+    ".html": "iframe",
+}  # files that a browser shows, and in what
 _WORDS = {schema.DONE: "Done", schema.FAILED: "Failed", schema.CANCELLED: "Cancelled"}
 _FILM = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM8 4v16M16 4v16M4 8h4M4 12h4M4 16h4'
@@ -77,7 +83,8 @@ def thumbnail(view: JobView) -> str | None:
 def download_name(view: JobView, name: str) -> str:
     """A name for the downloaded file that tells what it is."""
     style = view.options.get("style") or view.options.get("model") or view.kind
-    return f"{Path(view.title).stem}-{style}{Path(name).suffix}"
+    alike = [one for one in results(view) if Path(one).suffix == Path(name).suffix]
+    return f"{Path(view.title).stem}-{style if len(alike) < 2 else Path(name).stem}{Path(name).suffix}"
 
 
 @functools.cache
@@ -103,17 +110,18 @@ def about(view: JobView) -> str:
 
 
 def main_result(view: JobView) -> tuple[str, str] | None:
-    """(address, "video" or "img") of the result that can be looked at, if there is one."""
-    names = results(view)
-    name = next((n for n in names if n.startswith("after")), names[0] if names else "")
-    tag = {".mp4": "video", ".png": "img"}.get(Path(name).suffix)
-    return (result_url(view.id, name), tag) if tag else None
+    """(address, element that shows it) of what is best looked at; of the small picture if no other."""
+    names = sorted(
+        (made.name for made in view.files), key=lambda n: (n.endswith(THUMBNAIL), "after" not in n)
+    )
+    name = next((n for n in names if Path(n).suffix in _SHOWN), None)
+    return (result_url(view.id, name), _SHOWN[Path(name).suffix]) if name else None
 
 
 def player(view: JobView) -> str:
     """A finished video, to play."""
     found = main_result(view)
-    if found is None:
+    if found is None or found[1] != "video":
         return ""
     poster = f' poster="{small}"' if (small := thumbnail(view)) else ""
     return (
@@ -147,7 +155,7 @@ def download(view: JobView, kind: str = "") -> str:
         f'<a class="job-button {kind}" href="{result_url(view.id, name)}" '
         f'download="{html.escape(download_name(view, name))}" '
         f'aria-label="Download: {html.escape(view.title)}, {html.escape(name)}">'
-        f"Download{'' if len(names) == 1 else ' ' + html.escape(Path(name).stem)}</a>"
+        f"Download{'' if len(names) == 1 else ' ' + html.escape(name)}</a>"
         for name in names
     )
 
@@ -185,11 +193,12 @@ const dialog = (id, content) => {
   }
   return found;
 };
-const sure = (title) => new Promise((resolve) => {
-  const box = dialog("job-sure", `<form method="dialog"><h2>Delete this job?</h2><p></p>` +
+const sure = (what, said) => new Promise((resolve) => {
+  const box = dialog("job-sure", `<form method="dialog"><h2></h2><p></p>` +
     `<div class="job-actions"><button class="job-button" value="no">Keep</button>` +
     `<button class="job-button danger" value="yes">Delete for good</button></div></form>`);
-  box.querySelector("p").textContent = `“${title}” and its files will be gone.`;
+  box.querySelector("h2").textContent = `Delete ${what}?`;
+  box.querySelector("p").textContent = `${said} will be gone.`;
   box.returnValue = "no";
   box.onclose = () => resolve(box.returnValue === "yes");
   box.showModal();
@@ -203,7 +212,7 @@ const show = (pressed, card) => {
   shown.className = "job-player";
   if (media === "video") {
     Object.assign(shown, {controls: true, loop: true, playsInline: true, autoplay: true});
-  } else shown.alt = title + ", redrawn";
+  } else shown[media === "img" ? "alt" : "title"] = title + ": the result";
   shown.src = src;
   box.querySelector("h2").textContent = title;
   box.querySelector(".job-stage").replaceChildren(shown);
@@ -217,7 +226,7 @@ element.addEventListener("click", async (event) => {
   if (!pressed) return;
   const {action, job, title} = pressed.dataset;
   if (action === "open") { show(pressed, pressed.closest(".job")); return; }
-  if (action === "delete" && !(await sure(title))) return;
+  if (action === "delete" && !(await sure("this job", `“${title}” and its files`))) return;
   trigger("act", {action, job});
 });
 const clock = () => element.querySelectorAll("time").forEach((time) => {
@@ -255,6 +264,7 @@ CSS = """
 .job-player { display: block; width: 100%; max-height: 62vh; object-fit: contain; background: #000;
   border-radius: .5rem; margin: 0 !important; }
 img.job-player { background: none; }
+iframe.job-player { height: 75vh; border: 0; background: #fff; }
 .job time { color: inherit !important; font-size: inherit !important; }
 .job .why { color: var(--body-text-color); font-size: .9rem; margin: .4rem 0 0; overflow-wrap: anywhere; }
 .job h3 { font-family: inherit; font-size: 1rem; font-weight: 600; text-transform: none; letter-spacing: 0;

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import gradio as gr
 
 from workbench.core.errors import WorkbenchError
+from workbench.service import schema
+from workbench.service.forms import ADMINISTRATION, LOGOUT, PASSWORD
 from workbench.service.platform import JobView, Platform
+from workbench.service.tasks import TASKS
 from workbench.ui import job_card, pictures, visitor
+from workbench.ui.controls import SETTINGS
 
 EVERY = 1.5  # seconds between looks while something is at work
+PAGE = 12  # jobs that are shown at a time
+_MOST = 1000  # jobs that are deleted at once
+STATES = {  # words, and the states of jobs
+    "": ("All", ()),
+    "active": ("At work or waiting", schema.ACTIVE),
+    "done": ("Done", (schema.DONE,)),
+    "stopped": ("Failed or cancelled", (schema.FAILED, schema.CANCELLED)),
+}
+ORDERS = {  # words, and what is compared and whether the most comes first
+    "newest": ("Newest first", (attrgetter("created"), True)),
+    "oldest": ("Oldest first", (attrgetter("created"), False)),
+    "name": ("By name", (lambda view: view.title.casefold(), False)),
+    "largest": ("Largest first", (attrgetter("bytes"), True)),
+}
 _ACTIONS = ("cancel", "delete")
 
 
@@ -22,7 +42,8 @@ def card(view: JobView) -> str:
     why = job_card.note(view)
     return (
         f'<li class="job" data-id="{view.id}"><div class="job-look">{look}</div><div class="job-text">'
-        f'<div class="job-head"><h3 title="{title}">{title}</h3>{job_card.pill(view)}</div>'
+        f'<div class="job-head"><input type="checkbox" aria-label="Choose: {title}">'
+        f'<h3 title="{title}">{title}</h3>{job_card.pill(view)}</div>'
         f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
         f'<p class="why">{html.escape(why)}</p>{job_card.cost(view)}'
         f'<div class="job-actions">{_buttons(view)}</div></div></li>'
@@ -37,14 +58,60 @@ def _buttons(view: JobView) -> str:
     return opener + job_card.download(view) + job_card.button("delete", "Delete", view)
 
 
-def gallery(views: list[JobView]) -> str:
-    """All cards, or what to do where there are none."""
+def arrange(
+    views: Iterable[JobView], kind: str = "", state: str = "", order: str = "newest"
+) -> list[JobView]:
+    """The jobs of a kind and state, in an order.
+
+    Args:
+        views: all of an owner's jobs.
+        kind: name of a task; empty for all.
+        state: "active", "done" or "stopped" (failed or cancelled); empty for all.
+        order: one of :data:`ORDERS`.
+
+    Raises:
+        WorkbenchError: no such state or order.
+    """
+    if state not in STATES or order not in ORDERS:
+        raise WorkbenchError("Expected a state and an order from the lists. Load the page again.")
+    key, falling = ORDERS[order][1]
+    of_state = STATES[state][1]
+    found = (
+        view for view in views if (not kind or view.kind == kind) and (not state or view.state in of_state)
+    )
+    return sorted(found, key=key, reverse=falling)
+
+
+def gallery(views: Sequence[JobView], page: int = 0, has_others: bool = False) -> str:
+    """The cards of one page and how to reach the others, or what to do where there are none."""
     if not views:
+        if has_others:
+            return '<p class="empty" role="status">No job is like that. Choose other kinds or states.</p>'
         return (
             '<p class="empty">Nothing here yet. What you have drawn in '
-            '<a href="#video">Redraw a video</a> appears here, with its progress and its result.</p>'
+            '<a href="#video">Redraw a video</a>, and folders of photos or paintings, appear here with their '
+            "progress and their results.</p>"
         )
-    return f'<ul class="jobs" aria-label="Your jobs">{"".join(map(card, views))}</ul>'
+    last = (len(views) - 1) // PAGE
+    page = min(max(page, 0), last)
+    shown = views[PAGE * page : PAGE * (page + 1)]
+    pages = ""
+    if last:
+        turns = (("Earlier page", page - 1), ("Later page", page + 1))
+        buttons = "".join(
+            f'<button type="button" class="job-button" data-action="turn" data-job="{to}"'
+            f"{'' if 0 <= to <= last else ' disabled'}>{words}</button>"
+            for words, to in turns
+        )
+        where = f"<span>{page + 1} of {last + 1}</span>"
+        pages = f'<nav class="job-actions" aria-label="Pages">{buttons}{where}</nav>'
+    chosen = (
+        '<div class="chosen job-actions"><label><input type="checkbox" class="all"> All on this page</label>'
+        '<button type="button" class="job-button" data-chosen="delete" disabled>Delete the chosen</button>'
+        "</div>"
+    )
+    head = '<h2 class="unseen">Your jobs</h2>'
+    return f'{head}{chosen}<ul class="jobs" aria-label="Your jobs">{"".join(map(card, shown))}</ul>{pages}'
 
 
 def space(platform: Platform, owner: str, views: list[JobView]) -> str:
@@ -55,7 +122,10 @@ def space(platform: Platform, owner: str, views: list[JobView]) -> str:
     kept = "a day" if days == 1 else f"{days:g} days"
     who = ""
     if name:
-        who = f'Logged in as <strong>{html.escape(name)}</strong>, <a href="/logout">log out</a>. '
+        who = f"Logged in as <strong>{html.escape(name)}</strong>, "
+        if platform.accounts.is_administrator(owner):
+            who += f'<a href="{ADMINISTRATION}">Administration</a>, '
+        who += f'<a href="{PASSWORD}">change password</a>, <a href="{LOGOUT}">log out</a>. '
     only = "" if name else " Only this browser can see them."
     share = min(1.0, used / limits.owner_bytes)
     return (
@@ -70,17 +140,24 @@ def _count(jobs: int) -> str:
     return "No job" if jobs == 0 else "1 job" if jobs == 1 else f"{jobs} jobs"
 
 
-def look(platform: Platform, request: gr.Request) -> tuple[str, str, gr.Timer]:
-    """What the tab shows now; the timer runs while something is at work."""
+def look(platform: Platform, request: gr.Request, kind="", state="", order="newest", page=0) -> tuple:
+    """(space used, gallery, timer, menu of kinds); the timer runs while something is at work."""
     with pictures.one_line_errors():
         owner = visitor.owner_of(request)
         views = platform.jobs(owner)
         busy = any(not view.ended for view in views)
-        return space(platform, owner, views), gallery(views), gr.Timer(active=busy)
+        shown = gallery(arrange(views, str(kind or ""), state, order), page, bool(views))
+        return space(platform, owner, views), shown, gr.Timer(active=busy), _kinds(views, kind)
 
 
-def act(platform: Platform, action: Any, job: Any, request: gr.Request) -> None:
-    """Cancel or delete one of the visitor's own jobs.
+def _kinds(views: Iterable[JobView], chosen: str) -> gr.Dropdown:
+    known = sorted({view.kind for view in views} | ({chosen} - {""}))
+    titles = [(TASKS[kind].title if kind in TASKS else kind, kind) for kind in known]
+    return gr.Dropdown(choices=[("All", ""), *titles])
+
+
+def act(platform: Platform, action: Any, jobs: Any, request: gr.Request) -> None:
+    """Cancel or delete one or several of the visitor's own jobs.
 
     Raises:
         gr.Error: no such job of theirs, an action that is not on offer, or the session has ended.
@@ -89,7 +166,8 @@ def act(platform: Platform, action: Any, job: Any, request: gr.Request) -> None:
         owner = visitor.owner_of(request)
         if action not in _ACTIONS:
             raise WorkbenchError(f"Expected one of {', '.join(_ACTIONS)} but got {str(action)[:40]!r}.")
-        (platform.cancel if action == "cancel" else platform.delete)(owner, str(job))
+        for job in jobs[:_MOST] if isinstance(jobs, list) else [jobs]:
+            (platform.cancel if action == "cancel" else platform.delete)(owner, str(job))
 
 
 def as_data(view: JobView) -> dict[str, Any]:
@@ -114,26 +192,42 @@ def as_data(view: JobView) -> dict[str, Any]:
 def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Add the tab's contents to ``tab``, which is open in ``blocks``."""
     gr.Markdown(
-        "Your jobs go on while you are away: close the page and come back. Pictures drawn in *Redraw a "
-        "photo* are finished at once and not kept here.",
+        "Your jobs go on while you are away: close the page and come back. A single photo in *Redraw a "
+        "photo* is finished at once and not kept here.",
         elem_classes="lead",
     )
     used = gr.HTML("", elem_id="work-space")
-    jobs = gr.HTML(gallery([]), elem_id="work-jobs", js_on_load=job_card.SCRIPT)
-    timer = gr.Timer(EVERY, active=False)
+    with gr.Row(elem_classes="controls"):
+        kind = _menu("Kind", [("All", "")], "")
+        state = _menu("State", [(words, name) for name, (words, _) in STATES.items()], "")
+        order = _menu("Order", [(words, name) for name, (words, _) in ORDERS.items()], "newest")
+    jobs = gr.HTML(gallery([]), elem_id="work-jobs", js_on_load=job_card.SCRIPT + SCRIPT)
+    timer, page = gr.Timer(EVERY, active=False), gr.State(0)
 
-    def now(request: gr.Request):
-        return look(platform, request)
+    def now(kind, state, order, page, request: gr.Request):
+        return look(platform, request, kind, state, order, page)
 
-    def pressed(event: gr.EventData, request: gr.Request):
-        act(platform, event._data.get("action"), event._data.get("job"), request)
-        return look(platform, request)
+    def other(kind, state, order, request: gr.Request):
+        return 0, *look(platform, request, kind, state, order)
 
-    page = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    shown = [used, jobs, timer]
-    gr.on([blocks.load, tab.select, timer.tick], now, None, shown, **page)
-    jobs.act(pressed, None, shown, **page)
+    def pressed(kind, state, order, page, event: gr.EventData, request: gr.Request):
+        action, job = event._data.get("action"), event._data.get("job")
+        if action == "turn":
+            page = int(job)
+        else:
+            act(platform, action, job, request)
+        return page, *look(platform, request, kind, state, order, page)
+
+    shown = [used, jobs, timer, kind]
+    wanted = [kind, state, order, page]
+    gr.on([blocks.load, tab.select, timer.tick], now, wanted, shown, **SETTINGS)
+    gr.on([menu.select for menu in wanted[:3]], other, wanted[:3], [page, *shown], **SETTINGS)
+    jobs.act(pressed, wanted, [page, *shown], **SETTINGS)
     _api(platform)
+
+
+def _menu(label: str, choices: list[tuple[str, str]], value: str) -> gr.Dropdown:
+    return pictures.unchecked(gr.Dropdown)(choices, label=label, value=value, filterable=False, min_width=160)
 
 
 def _api(platform: Platform) -> None:
@@ -172,7 +266,40 @@ def _api(platform: Platform) -> None:
         gr.Button(visible=False).click(change(action), job, answer, api_name=f"{action}_job", queue=False)
 
 
+# Which jobs are chosen outlives what is shown anew while something is at work.
+SCRIPT = """
+const chosen = new Set();
+const mark = () => {
+  const boxes = [...element.querySelectorAll(".job input[type=checkbox]")];
+  const ids = boxes.map((box) => box.closest(".job").dataset.id);
+  chosen.forEach((id) => { if (!ids.includes(id)) chosen.delete(id); });
+  boxes.forEach((box, i) => { box.checked = chosen.has(ids[i]); });
+  const all = element.querySelector(".chosen .all");
+  if (!all) return;
+  all.checked = chosen.size > 0 && chosen.size === ids.length;
+  all.indeterminate = chosen.size > 0 && !all.checked;
+  element.querySelector("[data-chosen]").disabled = !chosen.size;
+};
+element.addEventListener("change", ({target}) => {
+  const which = target.matches(".all") ? element.querySelectorAll(".job") : [target.closest(".job")];
+  which.forEach((job) => target.checked ? chosen.add(job.dataset.id) : chosen.delete(job.dataset.id));
+  mark();
+});
+element.addEventListener("click", async ({target}) => {
+  if (!target.closest("[data-chosen]")) return;
+  const jobs = [...chosen], what = jobs.length === 1 ? "1 job" : `${jobs.length} jobs`;
+  if (await sure(what, `${what} with all files`)) trigger("act", {action: "delete", job: jobs});
+});
+watch("value", mark);
+"""
+
 CSS = """
+.chosen { align-items: center; margin: 0 0 .7rem; }
+.chosen label { display: flex; align-items: center; gap: .5rem; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.job-head h3 { flex: 1; }
+.job-head input { flex: none; align-self: center; }
+.job-button:disabled { opacity: .5; cursor: default; }
 .jobs { list-style: none; margin: 0 !important; padding: 0 !important; display: grid; gap: .9rem;
   grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); }
 .jobs .job { margin: 0; padding: 0; border: 1px solid var(--block-border-color); border-radius: .8rem;

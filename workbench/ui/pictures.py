@@ -7,16 +7,19 @@ import contextlib
 import functools
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import save_pil_to_cache
 from gradio.utils import get_upload_folder, is_in_or_equal
+from PIL import Image
 
 from workbench.core.errors import ImageError, WorkbenchError
 from workbench.service.errors import without_paths
 
+_THUMBNAIL_SIDE = 256  # pixels, the longer side: sharp on screens with two pixels a point
 MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit
 
 
@@ -54,7 +57,7 @@ def uploads_only(base: type, what: str) -> type:
     reject with a traceback's text, and 16-bit pictures they clip.
 
     Args:
-        base: a Gradio component whose value is one file.
+        base: a Gradio component whose value is one file, or a list of them.
         what: "picture" or "video", for the messages.
     """
 
@@ -66,7 +69,9 @@ def uploads_only(base: type, what: str) -> type:
             )
         return await base.async_move_resource_to_block_cache(self, path)
 
-    def path_of(self, payload) -> str | None:
+    def path_of(self, payload) -> str | list[str] | None:
+        if hasattr(payload, "root"):
+            return [path_of(self, one) for one in payload.root]
         path = getattr(payload, "path", None)
         # gradio checks only paths that come with its own mark, which a client may leave out
         if path is not None and not is_in_or_equal(path, get_upload_folder()):
@@ -88,9 +93,16 @@ def _subclass(base: type, **methods) -> type:
     return abc.ABCMeta.__new__(type(base), base.__name__, (base,), own)
 
 
+def _thumbnail(self: gr.Image, path: str) -> Any:
+    """What an example's button shows: a small copy under the picture's own name, by which it is known."""
+    with Image.open(path) as picture:
+        picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+        return self.postprocess(save_pil_to_cache(picture, self.GRADIO_CACHE, Path(path).stem))
+
+
 def picture_input(label: str, alt_text: str) -> gr.Image:
     """An upload box for a picture."""
-    return uploads_only(gr.Image, "picture")(
+    return _subclass(uploads_only(gr.Image, "picture"), process_example=_thumbnail)(
         label=label,
         alt_text=alt_text,
         type="filepath",
@@ -100,6 +112,15 @@ def picture_input(label: str, alt_text: str) -> gr.Image:
         height=300,
         elem_classes="picture-input",
     )
+
+
+def to_try(box: gr.components.Component, paths: Iterable[Path], label: str, elem_id: str) -> None:
+    """Files that fill an upload box when they are chosen, and change nothing else of it, nor its words."""
+    made = gr.Examples(
+        [[str(path)] for path in paths], box, label=label, elem_id=elem_id, api_visibility="private"
+    )
+    for properties in made.input_component_props:
+        properties.clear()
 
 
 def needed(path: str | None) -> str:

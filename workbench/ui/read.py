@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import math
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from workbench.interpret.measured import averages_of
 from workbench.service.platform import Platform
 from workbench.service.previews import Preview
 from workbench.service.tasks import CLASSIFIER_FACTS, TASKS
-from workbench.ui import compare, explaining, expression, pictures, visitor
+from workbench.ui import compare, explaining, expression, folder_table, pictures, several, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import paintings
 from workbench.ui.moods import bars, choices, shown, trust, waiting
@@ -117,6 +118,8 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
             )
         with gr.Column(scale=4, min_width=300):
             _explanation(page, cards.get(chosen))
+    if chosen:
+        _folder(platform, blocks, tab, page)
     page.numbers = gr.HTML("", elem_id="read-numbers", css_template=expression.CSS)
     page.together = gr.HTML("", elem_id="read-compare")
     page.certainty = gr.HTML(trust(cards[chosen]) if chosen else "")
@@ -127,15 +130,29 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     _api(platform, page)
 
 
+def _folder(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNamespace) -> None:
+    with gr.Accordion("Read a folder", open=False, elem_id="read-many"):
+        gr.Markdown(
+            "Drop in several paintings, or a ZIP of them: a table of their moods and measures, to sort, "
+            "to put two side by side, and to take away as CSV, JSON or Parquet. Reading goes on while "
+            "you are away.",
+            elem_classes="fine",
+        )
+        several.add(
+            platform,
+            blocks,
+            tab,
+            "read_pictures",
+            "Read all of them",
+            {"model": page.model},
+            functools.partial(folder_table.of_job, platform),
+        )
+
+
 def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None) -> None:
     page.painting = pictures.picture_input("Your painting", "The painting to read")
-    gr.Examples(
-        [[str(path)] for path in paintings().values()],
-        inputs=page.painting,
-        label="Painted by this program, one for each mood; the model reads all but the second as meant",
-        elem_id="read-examples",
-        api_visibility="private",
-    )
+    label = "Painted by this program, one for each mood; the model reads all but the second as meant"
+    pictures.to_try(page.painting, paintings().values(), label, "read-examples")
     page.model = pictures.unchecked(gr.Dropdown)(
         [(card.title, name) for name, card in cards.items()],
         value=chosen,
@@ -303,7 +320,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         """Estimate the mood that people would see in a painting. It is no diagnosis of the painter or others.
 
         Args:
-            image: the painting (JPEG, PNG, WebP, TIFF, BMP or GIF).
+            image: the painting, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
             model: name of the classifier, for example "mood_statistics" for Chinese paintings.
 
         Returns:
@@ -326,7 +343,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         """Show which parts of a painting spoke for a mood, as a heat map over the painting.
 
         Args:
-            image: the painting (JPEG, PNG, WebP, TIFF, BMP or GIF).
+            image: the painting, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
             model: name of the classifier, for example "mood_statistics" for Chinese paintings.
             class_name: the mood to explain; empty for the likeliest.
             method: name of the method of explanation; empty for Grad-CAM.

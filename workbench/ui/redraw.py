@@ -6,6 +6,7 @@ import contextlib
 import html
 import importlib.util
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +15,9 @@ import gradio as gr
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, Preview
-from workbench.service.tasks import TASKS, PhotoOptions
-from workbench.service.uploads import NOBODY
-from workbench.styles.stylize import DEFAULT_STYLE, styles
-from workbench.ui import controls, pictures, visitor
+from workbench.service.tasks import TASKS, FolderPhotoOptions, PhotoOptions
+from workbench.styles.stylize import styles
+from workbench.ui import controls, dropping, first_look, pictures, several, style_tiles, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import credits, examples
 
@@ -28,7 +28,13 @@ _RUNTIMES = {  # in words; none says which is the quickest, for that depends on 
     "torch-bf16": "PyTorch in bfloat16: rounds a little, quick where the processor has instructions for it",
     "onnx": "ONNX Runtime: the same picture, waits once for the export",
 }
+_FORMATS = [("PNG, every pixel as drawn", "png"), ("JPEG, a tenth of the bytes", "jpg")]
 _HIDDEN = gr.update(visible=False)
+_YOURS = "Pull the handle, try the styles; then drop in a photo of your own."
+EXAMPLE = first_look.example()
+# on a phone the result lies below the fold, so that a visitor would not see that anything happens
+_TO_THE_RESULT = """(photo) => { if (photo && innerWidth < 700) document.getElementById("redraw-tiles")
+  .scrollIntoView({behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth"}) }"""
 
 
 def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -> Preview:
@@ -38,19 +44,30 @@ def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -
     runtimes = visitor.style_of(options["style"]).runtimes
     if compare and len(runtimes) == 1:  # nor has the page a choice then
         options["runtime"] = runtimes[0]
-    return visitor.ask(platform, request, TASK, path, options | {"compare": compare})
+    options["compare"] = compare
+    return visitor.ask(platform, request, TASK, path, options)
 
 
-def shown(folder, facts: dict[str, Any], path: str, style: str, seconds: float) -> tuple:
-    """(before and after, download, caption) of a drawing."""
-    drawing, small = folder / "picture.png", folder / "after.png"
-    after = str(small) if small.exists() else None
-    download = pictures.named(drawing, pictures.stem_of(path), style)
+def shown(folder: Path, facts: dict[str, Any], path: str | None, style: str, seconds: float) -> tuple:
+    """(before and after, PNG, JPEG, caption) of a drawing; of the example where no photo was given."""
+    files = folder / "picture.png", folder / "picture.jpg"
+    stem = pictures.stem_of(path or EXAMPLE.file)
+    saved = [pictures.named(file, stem, style) if file.exists() else None for file in files]
     caption = "{} × {} px in ".format(*facts["size"]) + f"{seconds:.1f} s."
-    if after:
+    if facts["shown"] != facts["size"]:
         caption += " Shown at {} × {} px; the download has every pixel.".format(*facts["shown"])
-    pair = str(folder / "before.png"), after or download
-    return pair, gr.DownloadButton(value=download, interactive=True), caption
+    if path is None:
+        caption = f"An example: {EXAMPLE.title}. {_YOURS}"
+    return pair_of(folder), *map(_download, saved), caption
+
+
+def _download(path: str | None) -> gr.DownloadButton:
+    return gr.DownloadButton(value=path, interactive=path is not None)
+
+
+def pair_of(folder: Path) -> tuple[str, str]:
+    """Before and after as a page shows them."""
+    return str(folder / "before.jpg"), str(folder / "after.jpg")
 
 
 def has_runtimes(style: str) -> bool:
@@ -59,7 +76,7 @@ def has_runtimes(style: str) -> bool:
 
 
 def about_style(name: str) -> str:
-    """The style in a sentence."""
+    """The style in a sentence or two."""
     style = styles()[name]
     return f"{style.description} Licence: {style.licence}."
 
@@ -87,16 +104,21 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         )
     page = _pictures()
     _controls(page)
+    with gr.Accordion("Many photos at once", open=False, elem_id="redraw-many"):
+        gr.Markdown(
+            "Drop in several photos, or a ZIP of them. They are drawn in the style chosen above, while you "
+            "are away if you like, and come back as one ZIP. What cannot be drawn is named in its list.",
+            elem_classes="fine",
+        )
+        kind = controls.dropdown(FolderPhotoOptions, "format", "Drawings as", _FORMATS, info=None)
+        settings = {"style": page.style, "strength": page.strength, "preserve_color": page.colours}
+        settings |= {"detail": page.detail, "deform": page.deform, "format": kind}
+        several.add(platform, blocks, tab, "stylize_pictures", "Draw all of them", settings)
     gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
     _events(platform, page)
-    blocks.load(
-        _first_look(platform),
-        None,
-        [page.result, page.caption],
-        show_progress="hidden",
-        concurrency_limit=None,
-        api_visibility="private",
-    )
+    _tile_events(platform, page)
+    _first_look(platform, blocks, page)
+    blocks.load(None, None, None, js=dropping.SCRIPT, api_visibility="private")
     _api(platform, page)
 
 
@@ -106,38 +128,45 @@ def _pictures() -> SimpleNamespace:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             page.photo = pictures.picture_input("Your photo", "The photo to redraw")
-            gr.Examples(
-                [[str(e.path)] for e in examples()],
-                inputs=page.photo,
-                label="Or try one of these",
-                elem_id="redraw-examples",
-                api_visibility="private",
-            )
+            files = [e.path for e in examples()]
+            pictures.to_try(page.photo, files, "Or try one of these", "redraw-examples")
         with gr.Column(scale=6, min_width=300):
+            page.tiles = gr.HTML(
+                style_tiles.show(None, first_look.STYLE),
+                elem_id="redraw-tiles",
+                js_on_load=style_tiles.SCRIPT,
+                css_template=style_tiles.CSS,
+            )
             page.result = gr.ImageSlider(
                 label="Before | after",
                 format="png",
                 interactive=False,
                 max_height=600,
+                slider_position=35,
                 buttons=["fullscreen"],
                 elem_id="redraw-result",
             )
             with gr.Row(elem_classes="under-result"):
                 page.caption = gr.Markdown("", elem_classes="fine", elem_id="redraw-caption")
-                page.download = gr.DownloadButton(
-                    "Download PNG",
-                    interactive=False,
-                    size="md",
-                    scale=0,
-                    min_width=180,
-                    elem_id="redraw-download",
+                page.png, page.jpeg = (
+                    gr.DownloadButton(
+                        f"Download {kind}",
+                        interactive=False,
+                        size="md",
+                        scale=0,
+                        min_width=160,
+                        elem_id=f"redraw-{kind.lower()}",
+                    )
+                    for kind in ("PNG", "JPEG")
                 )
     return page
 
 
 def _controls(page: SimpleNamespace) -> None:
     with gr.Row(equal_height=False, elem_classes="controls"):
-        page.style = controls.style_menu(PhotoOptions, scale=5, min_width=300)
+        page.style = controls.style_menu(
+            PhotoOptions, first_look.STYLE, filters=False, scale=5, min_width=300, elem_id="redraw-menu"
+        )
         page.strength = controls.slider(PhotoOptions, "strength", "Strength", scale=4, min_width=240)
         page.colours = controls.slider(
             PhotoOptions, "preserve_color", "Keep colours", scale=4, min_width=240, elem_id="redraw-colours"
@@ -148,6 +177,12 @@ def _controls(page: SimpleNamespace) -> None:
         )
     chosen = page.style.value
     page.about = gr.Markdown(about_style(chosen), elem_classes="fine", elem_id="redraw-style")
+    with gr.Accordion("Classical filters", open=False, elem_id="redraw-filters"):
+        page.filter = pictures.unchecked(gr.Radio)(
+            controls.style_choices(filters=True),
+            label="Filter",
+            info="They change colours or shapes and draw nothing: what a drawing is to be compared with.",
+        )
     with gr.Accordion("Advanced", open=False, elem_id="redraw-advanced"):
         page.detail = controls.slider(
             PhotoOptions,
@@ -176,29 +211,31 @@ def _controls(page: SimpleNamespace) -> None:
 
 
 async def _redrawn(platform: Platform, request: gr.Request, progress, path, choices):
-    """(before and after, download, caption, button that stops it), as the work goes on.
+    """(before and after, PNG, JPEG, caption, button that stops it), as the work goes on; of the example as
+    long as there is no photo.
 
     What cannot be redrawn is told in a warning, and the result of before is taken away. Were it an error,
     Gradio would forget the choice that was made meanwhile.
     """
-    nothing = None, gr.DownloadButton(value=None, interactive=False)
-    if path is None:  # the box was cleared
+    nothing = None, _download(None), _download(None)
+    drawn = path or (EXAMPLE and str(EXAMPLE.path))
+    if drawn is None:
         yield *nothing, "", _HIDDEN
         return
     start = time.perf_counter()
     try:
-        with ask(platform, request, path, choices, compare=True) as preview:
+        with ask(platform, request, drawn, choices, compare=True) as preview:
             has_button = False
             while not await visitor.ended(preview, progress):
                 if has_button or (preview.lane != LARGE and time.perf_counter() - start < _LONG):
                     continue
                 has_button = True
-                yield gr.skip(), gr.skip(), gr.skip(), gr.Button(visible=True)
+                yield *(gr.skip() for _ in range(4)), gr.Button(visible=True)
             folder = preview.result()
         facts = visitor.read_facts(folder)
         yield *shown(folder, facts, path, choices[0], time.perf_counter() - start), _HIDDEN
     except CancelledError as error:
-        yield gr.skip(), gr.skip(), str(error), _HIDDEN
+        yield *(gr.skip() for _ in range(3)), str(error), _HIDDEN
     except WorkbenchError as error:
         message = pictures.in_one_line(error)
         gr.Warning(message, title="Not redrawn")  # the words stay in the caption
@@ -206,7 +243,7 @@ async def _redrawn(platform: Platform, request: gr.Request, progress, path, choi
 
 
 def _events(platform: Platform, page: SimpleNamespace) -> None:
-    """What happens when something is chosen, pressed or loaded."""
+    """What happens when a photo comes, and when something is chosen or pressed."""
 
     async def redraw(
         path,
@@ -224,71 +261,95 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
             async for step in steps:
                 yield step
 
-    async def redraw_on_click(
-        path,
-        style,
-        strength,
-        preserve_color,
-        runtime,
-        detail,
-        deform,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
-    ):
-        """As `redraw`, but a missing picture is an error worth telling."""
-        with pictures.one_line_errors():
-            pictures.needed(path)
-        drawing = redraw(path, style, strength, preserve_color, runtime, detail, deform, request, progress)
-        async with contextlib.aclosing(drawing) as steps:
-            async for step in steps:
-                yield step
-
     def stop(request: gr.Request):
         """Stop what this page draws; say so at once."""
         platform.previews.stop_page(visitor.owner_of(request), request.session_hash)
         return "Stopped, as you asked.", _HIDDEN
 
-    def other_style(name):
-        return about_style(name), gr.Dropdown(interactive=has_runtimes(name))
-
     inputs = [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail, page.deform]
-    outputs = [page.result, page.download, page.caption, page.stopper]
+    outputs = [page.result, page.png, page.jpeg, page.caption, page.stopper]
     drawing = {"show_progress_on": page.result, "concurrency_limit": None, "api_visibility": "private"}
-    page.style.select(other_style, page.style, [page.about, page.runtime], **SETTINGS)
     sliders = page.strength, page.colours, page.detail, page.deform
     changes = [page.style.select, page.runtime.select, *(slider.release for slider in sliders)]
     drawn = gr.on(
-        [page.photo.change, *changes], redraw, inputs, outputs, trigger_mode="always_last", **drawing
+        [page.photo.change, page.button.click, *changes],
+        redraw,
+        inputs,
+        outputs,
+        trigger_mode="always_last",
+        **drawing,
     )
-    clicked = page.button.click(redraw_on_click, inputs, outputs, **drawing)
-    for event in (drawn, clicked):  # also after an error
+    page.photo.change(None, page.photo, None, js=_TO_THE_RESULT, api_visibility="private")
+    chosen = [page.style, page.about, page.runtime, page.tiles]
+
+    def pick(name, tiles):
+        """A style by its tile, or a filter, which is not in the menu as long as it is not chosen."""
+        known, menu = styles(), controls.style_choices(filters=False)
+        name = visitor.style_of(name).name
+        if name not in [entry for _, entry in menu]:
+            menu.append((known[name].title, name))
+        rest = about_style(name), gr.Dropdown(interactive=has_runtimes(name))
+        return gr.Dropdown(choices=menu, value=name), *rest, style_tiles.show(tiles, name)
+
+    def pick_tile(tiles, event: gr.EventData):
+        return pick(event._data.get("style"), tiles)
+
+    page.tried = gr.State(None)
+    picks = [
+        page.tiles.pick(pick_tile, page.tried, chosen, **SETTINGS),
+        page.filter.input(pick, [page.filter, page.tried], chosen, **SETTINGS),
+    ]
+    picks = [one.success(redraw, inputs, outputs, trigger_mode="always_last", **drawing) for one in picks]
+    page.style.select(pick, [page.style, page.tried], chosen, **SETTINGS)
+    for event in (drawn, *picks):  # also after an error
         event.failure(lambda: _HIDDEN, None, page.stopper, **SETTINGS)
     page.stopper.click(stop, None, [page.caption, page.stopper], **SETTINGS)
 
 
-def _first_look(platform: Platform):
-    """What a visitor sees before doing anything: one example, drawn once for all of them."""
-    drawn: list[Preview] = []
+def _tile_events(platform: Platform, page: SimpleNamespace) -> None:
+    """A photo comes: four styles are tried on it, small. When it goes, those of the example come back."""
+    of_example = first_look.Shared(platform, style_tiles.TASK, style_tiles.options())
 
-    async def first_look():
-        if not examples() or DEFAULT_STYLE not in styles():
-            return None, ""
-        if not drawn or (drawn[0].ended and not (drawn[0].work.out / "before.png").exists()):
-            options = {"style": DEFAULT_STYLE, "compare": True}
-            path = examples()[0].path
-            out = platform.uploads.result_folder(NOBODY)  # for all to see
-            drawn[:] = [platform.previews.start(TASK, [path], options, out)]
-        preview = drawn[0]
-        while not await preview.wait(60):
-            pass
-        try:
-            folder = preview.result()
-        except WorkbenchError:  # the visitor asked for nothing yet: told when they do
-            return None, ""
-        pair = str(folder / "before.png"), str(folder / "picture.png")
-        return pair, "An example. Pull the handle; then drop in a photo of your own."
+    async def try_styles(path, style, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+        """(what was tried, the tiles)"""
+        yield None, style_tiles.show(None, style)
+        folder = None
+        with contextlib.suppress(WorkbenchError):  # what is wrong with the photo is told by its drawing
+            if path is None:
+                folder = await of_example.folder()
+            else:
+                preview = visitor.ask(platform, request, style_tiles.TASK, path, style_tiles.options())
+                folder = await visitor.result(preview, progress)
+        tiles = style_tiles.read(folder) if folder else None
+        yield tiles, style_tiles.show(tiles, style)
 
-    return first_look
+    page.photo.change(
+        try_styles,
+        [page.photo, page.style],
+        [page.tried, page.tiles],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        concurrency_limit=None,
+        api_visibility="private",
+    )
+    page.try_styles = try_styles
+
+
+def _first_look(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) -> None:
+    """The example and its tiles, drawn once for all visitors."""
+    drawing = first_look.Shared(platform, TASK, {"style": page.style.value, "compare": True})
+
+    async def look():
+        folder = await drawing.folder()
+        if folder is None:  # the visitor asked for nothing yet: told when they do
+            return None, _download(None), _download(None), ""
+        files = [str(folder / name) for name in ("picture.png", "picture.jpg")]
+        return pair_of(folder), *map(_download, files), f"An example: {EXAMPLE.title}. {_YOURS}"
+
+    quiet = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    blocks.load(look, None, [page.result, page.png, page.jpeg, page.caption], **quiet).then(
+        page.try_styles, [page.photo, page.style], [page.tried, page.tiles], **quiet
+    )
 
 
 def _api(platform: Platform, page: SimpleNamespace) -> None:
@@ -308,7 +369,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         """Redraw a photograph in a style: as a drawing with clear lines and flat colour, or through a filter.
 
         Args:
-            image: the photograph (JPEG, PNG, WebP, TIFF, BMP or GIF).
+            image: the photograph, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
             style: name of the style, for example "fsgan_pepper".
             strength: from 0, the photograph as it is, to 1, the drawing alone.
             preserve_color: from 0, the drawing's own colours, to 1, the photograph's in the drawing's light.
@@ -327,9 +388,10 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
             folder = await visitor.result(preview, progress)
         return pictures.named(folder / "picture.png", pictures.stem_of(image), style)
 
+    any_style = controls.style_menu(PhotoOptions, visible=False)  # with the filters, and the usual default
     gr.Button(visible=False).click(
         stylize_file,
-        [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail, page.deform],
+        [page.photo, any_style, page.strength, page.colours, page.runtime, page.detail, page.deform],
         gr.File(visible=False, label="PNG"),
         api_name="stylize",
         concurrency_limit=None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
-from workbench.ui.examples import clips, examples, paintings
+from workbench.ui.examples import ASSETS, clips, examples, paintings
 
 _VERMILION = colors.Color(
     name="vermilion",
@@ -59,6 +59,13 @@ def theme() -> gr.themes.Base:
         block_shadow="none",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",
+        block_label_text_color="*neutral_600",
+        block_title_text_color="*neutral_600",
+        block_info_text_color="*neutral_600",
+        link_text_color_dark="*primary_400",
+        link_text_color_hover_dark="*primary_300",
+        link_text_color_active_dark="*primary_400",
+        link_text_color_visited_dark="*primary_400",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_dark="*primary_600",
@@ -77,6 +84,9 @@ CSS = """
 .masthead h1 { font-family: Georgia, "Noto Serif", "Songti SC", serif; font-size: 1.7rem; font-weight: 600;
   line-height: 1.2; margin: 0; letter-spacing: -.01em; }
 .masthead p { margin: .15rem 0 0; color: var(--body-text-color-subdued); font-size: 1rem; }
+.gradio-container :is(button, a, summary, input[type=range], [tabindex="0"]):focus-visible {
+  outline: 3px solid var(--primary-500) !important; outline-offset: 2px; border-radius: .3rem; }
+[data-testid=slider].outer:focus-visible .icon-wrap { outline: 3px solid var(--primary-500); outline-offset: 3px; }
 .dark button[role=tab][aria-selected=true] { color: var(--primary-400) !important; }
 .lead p { max-width: 46rem; color: var(--body-text-color); margin: 0 0 .2rem; }
 .fine, .fine p { color: var(--body-text-color-subdued); font-size: .82rem; line-height: 1.45; margin: 0; }
@@ -143,6 +153,10 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
   border-bottom: 1px solid var(--block-border-color) !important; background: none;
     font-variant-numeric: tabular-nums; }
 .rows th { font-weight: 500; color: var(--body-text-color-subdued); }
+.card > summary { font-family: Georgia, "Noto Serif", serif; font-size: 1.1rem; font-weight: 600; cursor: pointer; }
+.overview th, .overview td { min-width: 8rem; }
+.overview th { width: auto; color: var(--body-text-color); font-weight: 600; }
+.overview ul { margin: 0 !important; padding-left: 1.1rem !important; }
 .card > details { margin-top: 1rem; }
 .card pre { font-size: .75rem; max-height: 24rem; overflow: auto;
   background: var(--background-fill-secondary);
@@ -167,51 +181,10 @@ SEAL = """<svg viewBox="0 0 48 48" role="img" aria-label="A red seal with a brus
 fill="none" stroke="#fdf3f0" stroke-width="3.4" stroke-linecap="round" stroke-linejoin="round"/></svg>
 """
 
-# Tabs have addresses: /#read opens "Read a painting", and choosing a tab changes the address.
-# Gradio gives example thumbnails and compared pictures no names: screen readers would say "button" six times.
-_SCRIPT = """() => {
-  const titles = TITLES;
-  const open = () => {
-    const button = document.getElementById(location.hash.slice(1) + "-button");
-    if (button) button.click();
-  };
-  document.addEventListener("click", (event) => {
-    const tab = event.target.closest("button[role=tab]");
-    if (tab) history.replaceState(null, "", "#" + tab.id.replace("-button", ""));
-  });
-  const label = () => document.querySelectorAll(".gallery-item:not([aria-label])").forEach((item) => {
-    const picture = item.querySelector("img, video");
-    const title = picture && titles[decodeURIComponent(picture.src.split("/").pop())];
-    if (title) { item.setAttribute("aria-label", "Example: " + title); item.title = title; }
-  });
-  const describe = () => document.querySelectorAll("#redraw-result img").forEach((picture, i) => {
-    picture.alt = i ? "The photo redrawn" : "The photo as it was";
-  });
-  // What is wrong with an upload, the server says in words; the player's "Video not playable" says less, and is
-  // wrong of clips that can be redrawn but not played here.
-  document.addEventListener("error", (event) => {
-    if (event.target.closest?.("#video-input")) event.stopPropagation();
-  }, true);
-  // Gradio's sliders tell that they were let go only after a pointer; keys move them, too.
-  document.addEventListener("keyup", ({target, key}) => {
-    const keys = {range: /^(Arrow|Home|End|Page)/, number: /^Enter$/}[target.type];
-    if (keys?.test(key)) target.dispatchEvent(new PointerEvent("pointerup", {bubbles: true}));
-  });
-  // A comparison that is asked for must come, also where the browser thinks that nobody looks at it yet.
-  const load = () => document.querySelectorAll("#video-preview img, #redraw-result img").forEach((picture) => {
-    if (picture.loading === "lazy") picture.loading = "eager";
-  });
-  const watch = new MutationObserver(() => { label(); describe(); load(); });
-  watch.observe(document.body, {childList: true, subtree: true});
-  window.addEventListener("hashchange", open);
-  label();
-  open();
-}"""
-
 
 def page_script() -> str:
     """JavaScript that runs once when the page has loaded."""
-    titles = {Path(example.file).name: example.title for example in examples()}
-    titles |= {path.name: f"a painting meant for {mood}" for mood, path in paintings().items()}
-    titles |= {path.name: title for title, path in clips().items()}
-    return _SCRIPT.replace("TITLES", json.dumps(titles))
+    titles = {Path(example.file).stem: example.title for example in examples()}
+    titles |= {path.stem: f"a painting meant for {mood}" for mood, path in paintings().items()}
+    titles |= {path.stem: title for title, path in clips().items()}
+    return (ASSETS / "page.js").read_text(encoding="utf-8").replace("TITLES;", f"{json.dumps(titles)};")

@@ -12,8 +12,10 @@ from workbench.styles.menu import styles
 from workbench.ui import controls, job_card, pictures, video_api, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import clips
-from workbench.ui.video_jobs import estimate, facts_of, in_hand, in_words, panel, submit
+from workbench.ui.job_panel import in_hand, panel
+from workbench.ui.video_jobs import OPTIONS, TASK, estimate, facts_of, in_words, submit
 
+KIND = TASK.name
 STEADINESS = 0.5  # halves the flicker of still scenes and costs little sharpness
 EVERY = 1.0  # seconds between looks at a running job
 _SIZES = {1.0: "As it is", 0.75: "Three quarters", 0.5: "Half", 0.25: "A quarter"}
@@ -34,10 +36,11 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     page.panel = gr.HTML("", elem_id="video-job", js_on_load=job_card.SCRIPT)
     page.facts, page.job = gr.State(None), gr.State(None)
     page.timer = gr.Timer(EVERY, active=False)
-    page.settings = [page.style, page.strength, page.scale, page.steadiness]
+    page.settings = [page.style, page.strength, page.scale, page.steadiness, page.detail, page.deform]
     _trying(platform, page)
     _drawing(platform, blocks, tab, page)
-    video_api.add(platform, page.clip, page.settings)
+    size = controls.slider(FilmOptions, "scale", "Size", visible=False)  # a menu would say that it is a text
+    video_api.add(platform, page.clip, [size if one is page.scale else one for one in page.settings])
 
 
 def _videos() -> SimpleNamespace:
@@ -47,13 +50,7 @@ def _videos() -> SimpleNamespace:
         with gr.Column(scale=4, min_width=300):
             page.clip = video_input("Your video")
             page.facts_line = gr.HTML("", elem_id="video-facts")
-            gr.Examples(
-                [[str(path)] for path in clips().values()],
-                inputs=page.clip,
-                label="Or try one of these",
-                elem_id="video-examples",
-                api_visibility="private",
-            )
+            pictures.to_try(page.clip, clips().values(), "Or try one of these", "video-examples")
         with gr.Column(scale=6, min_width=300):
             page.tried = gr.ImageSlider(
                 label="One frame: before | after",
@@ -87,6 +84,22 @@ def _controls(page: SimpleNamespace) -> None:
             scale=3,
             min_width=220,
         )
+    with gr.Accordion("Advanced", open=False, elem_id="video-advanced"):
+        page.detail = controls.slider(
+            FilmOptions,
+            "detail",
+            "Detail of large films",
+            info="1 draws frames of any size like small ones. More gives finer lines and smaller areas.",
+            elem_id="video-detail",
+        )
+        page.deform = controls.slider(
+            FilmOptions,
+            "deform",
+            "Exaggerate faces",
+            info="In drawn portraits: larger eyes, a smaller nose and jaw.",
+            visible=styles()[page.style.value].kind == "portrait",
+            elem_id="video-deform",
+        )
     with gr.Row(equal_height=False, elem_classes="controls"):
         page.expected = gr.Markdown(_HINT, elem_classes="expected", elem_id="video-estimate")
         page.draw = gr.Button("Draw the video", variant="primary", size="lg", scale=0, min_width=220)
@@ -113,6 +126,8 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
         strength,
         scale,
         steadiness,
+        detail,
+        deform,
         facts,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
@@ -120,11 +135,12 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
         """(before and after, estimate)"""
         if path is None:
             return None, _HINT
-        options = {"style": style, "strength": strength, "scale": scale, "temporal": steadiness, "at": at}
+        choices = style, strength, scale, steadiness, detail, deform
+        options = dict(zip(OPTIONS, choices, strict=True)) | {"at": at}
         with pictures.one_line_errors():
             preview = visitor.ask(platform, request, TASKS["preview_video"], path, options)
             out = await visitor.result(preview, progress)
-        pair = str(out / "before.png"), str(out / "after.png")
+        pair = str(out / "before.jpg"), str(out / "after.jpg")
         return pair, estimate(facts, visitor.read_facts(out))
 
     looking = {"trigger_mode": "always_last", "show_progress_on": page.tried, "concurrency_limit": None}
@@ -134,8 +150,11 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
         opened, page.clip, [page.facts, page.facts_line, page.at, page.scale], **looking
     ).success(*trying, **looking)
     choices = [page.style.select, page.scale.select]
-    sliders = [page.at.release, page.strength.release, page.steadiness.release]
-    gr.on([*choices, *sliders], *trying, **looking)
+    sliders = page.at, page.strength, page.steadiness, page.detail, page.deform
+    gr.on([*choices, *(slider.release for slider in sliders)], *trying, **looking)
+    page.style.select(
+        lambda name: gr.Slider(visible=styles()[name].kind == "portrait"), page.style, page.deform, **SETTINGS
+    )
 
 
 def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNamespace) -> None:
@@ -147,29 +166,32 @@ def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNam
         strength,
         scale,
         steadiness,
+        detail,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ):
+        choices = style, strength, scale, steadiness, detail, deform
         with pictures.one_line_errors():
-            made = await submit(platform, request, path, style, strength, scale, steadiness, progress)
+            made = await submit(platform, request, path, choices, progress)
         return made, *follow(made, request)
 
     def follow(job, request: gr.Request):
         """(panel, timer), as the job is now"""
         with pictures.one_line_errors():
-            view = in_hand(platform, visitor.owner_of(request), job)
-        return panel(view), gr.Timer(active=view is not None and not view.ended)
+            view = in_hand(platform, visitor.owner_of(request), job, KIND)
+        return panel(view, "Your video"), gr.Timer(active=view is not None and not view.ended)
 
     def found_again(request: gr.Request):
         """(job, panel, timer, settings) after the page was loaded again"""
         with pictures.one_line_errors():
-            view = in_hand(platform, visitor.owner_of(request), None)
+            view = in_hand(platform, visitor.owner_of(request), None, KIND)
         if view is None:
             return None, "", gr.Timer(active=False), gr.skip(), gr.skip(), gr.skip()
         options = view.options
         again = options["style"] if options["style"] in styles() else gr.skip()
         busy = gr.Timer(active=not view.ended)
-        return view.id, panel(view), busy, again, options["strength"], options["temporal"]
+        return view.id, panel(view, "Your video"), busy, again, options["strength"], options["temporal"]
 
     def pressed(event: gr.EventData, request: gr.Request):
         with pictures.one_line_errors():

@@ -20,7 +20,7 @@ _EVERY = 0.5  # seconds between looks at a running job
 
 
 def add(platform: Platform, clip: gr.Video, settings: list) -> None:
-    """Add the endpoints to the open page; ``clip`` and ``settings`` are the page's controls."""
+    """Add the endpoints to the open page; ``clip`` and ``settings`` are controls of it."""
 
     async def stylize_video(
         video,
@@ -28,24 +28,30 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
         strength,
         scale,
         steadiness,
+        detail,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
     ):
         """Redraw a video frame by frame and wait for it. Cancelling the call stops the work.
 
         Args:
-            video: the video (MP4, MOV, MKV, WebM, AVI or GIF).
+            video: the video, as a file (MP4, MOV, MKV, WebM, AVI or GIF); no web address is fetched.
             style: name of the style, for example "fsgan_pepper".
             strength: from 0, the video as it is, to 1, the drawing alone.
             scale: size of the result, from 0.1 to 1, as a share of the video's own.
             steadiness: from 0 to 0.9; more means less flicker between frames.
+            detail: of frames with a short side of more than 512 pixels: 2 draws lines half as wide and
+                regions half as large, and 16 every pixel.
+            deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
 
         Returns:
             the redrawn video as an MP4 file
         """
+        choices = style, strength, scale, steadiness, detail, deform
         with pictures.one_line_errors():
             owner = visitor.owner_of(request)
-            job = await submit(platform, request, video, style, strength, scale, steadiness, progress)
+            job = await submit(platform, request, video, choices, progress)
             async with contextlib.aclosing(_finished(platform, owner, job, progress)) as steps:
                 async for step in steps:
                     yield step
@@ -56,23 +62,29 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
         strength,
         scale,
         steadiness,
+        detail,
+        deform,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ):
         """Hand in a video to be redrawn and do not wait.
 
         Args:
-            video: the video (MP4, MOV, MKV, WebM, AVI or GIF).
+            video: the video, as a file (MP4, MOV, MKV, WebM, AVI or GIF); no web address is fetched.
             style: name of the style, for example "fsgan_pepper".
             strength: from 0, the video as it is, to 1, the drawing alone.
             scale: size of the result, from 0.1 to 1, as a share of the video's own.
             steadiness: from 0 to 0.9; more means less flicker between frames.
+            detail: of frames with a short side of more than 512 pixels: 2 draws lines half as wide and
+                regions half as large, and 16 every pixel.
+            deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
 
         Returns:
             the job's id, for my_jobs, cancel_job and delete_job
         """
+        choices = style, strength, scale, steadiness, detail, deform
         with pictures.one_line_errors():
-            return await submit(platform, request, video, style, strength, scale, steadiness, progress)
+            return await submit(platform, request, video, choices, progress)
 
     gr.Button(visible=False).click(
         stylize_video,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,12 @@ import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
 from workbench.core.errors import VideoError
-from workbench.service import schema
-from workbench.service.errors import UnknownJobError
-from workbench.service.platform import JobView, Platform
+from workbench.service.platform import Platform
 from workbench.service.tasks import TASKS
 from workbench.ui import job_card, visitor
 
 TASK = TASKS["stylize_video"]
+OPTIONS = "style", "strength", "scale", "temporal", "detail", "deform"  # in the order of the controls
 _START = 3.0  # seconds to open a file and a model
 
 
@@ -57,55 +57,17 @@ def estimate(facts: dict[str, Any] | None, drawn: dict[str, Any]) -> str:
     return text
 
 
-def panel(view: JobView | None) -> str:
-    """The job in hand: its progress, and its result when there is one."""
-    if view is None:
-        return ""
-    why = job_card.note(view)
-    done = view.state == schema.DONE
-    buttons = job_card.download(view, "main") if done else ""
-    if not view.ended:
-        buttons = job_card.button("cancel", "Cancel", view)
-    return (
-        f'<section class="job card" aria-label="Your video">'
-        f'<div class="job-head"><h3>{html.escape(view.title)}</h3>{job_card.pill(view)}</div>'
-        f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
-        f'<p class="why">{html.escape(why)}</p>{job_card.player(view) if done else ""}'
-        f'<div class="job-actions">{buttons}<a class="job-button" href="#work">See all in My work</a></div>'
-        f"{job_card.cost(view)}</section>"
-    )
-
-
-def in_hand(platform: Platform, owner: str, job: str | None) -> JobView | None:
-    """The job to show: the one that this page is following, else the owner's newest video that is at work or
-    done.
-    """
-    if job:
-        try:
-            return platform.job(owner, job)
-        except UnknownJobError:  # deleted in My work
-            return None
-    mine = [
-        v for v in platform.jobs(owner) if v.kind == TASK.name and v.state in (*schema.ACTIVE, schema.DONE)
-    ]
-    return next((v for v in mine if not v.ended), mine[0] if mine else None)
-
-
 async def submit(
-    platform: Platform, request: gr.Request, path, style, strength, scale, steadiness, progress
+    platform: Platform, request: gr.Request, path: str | None, choices: Sequence[Any], progress
 ) -> str:
-    """Hand the video to the platform; the job's id.
+    """Hand the video to the platform; the job's id. ``choices`` are in the order of :data:`OPTIONS`.
 
     Raises:
         WorkbenchError: there is no video, it cannot be drawn, or a limit stands in the way.
     """
     owner = visitor.owner_of(request)
-    options = {
-        "style": visitor.style_of(style).name,
-        "strength": strength,
-        "scale": scale,
-        "temporal": steadiness,
-    }
+    options = dict(zip(OPTIONS, choices, strict=True))
+    options["style"] = visitor.style_of(options["style"]).name
     TASK.check(options)
     await facts_of(platform, request, path, progress)
     address = visitor.address_of(request)

@@ -74,6 +74,7 @@ def stylize_video(
     limits: Limits | None = None,
     device: str | None = None,
     detail: float = 1.0,
+    deform: float = VideoOptions.deform,
 ) -> Result:
     """Redraw a video as an MP4 that browsers play; whole, or not at all.
 
@@ -83,7 +84,7 @@ def stylize_video(
     Args:
         source: a video that FFmpeg reads: MP4, MOV, MKV, WebM, AVI, MPEG, GIF …
         target: ends in .mp4 or .m4v; an existing file is replaced when the new one is complete.
-        style, strength, device, detail: as in :func:`workbench.styles.stylize.stylize`.
+        style, strength, device, detail, deform: as in :func:`workbench.styles.stylize.stylize`.
         scale: of the sides, in (0, 4]; the style is drawn at the new size.
         runtime: "torch", "torch-bf16" or "onnx" (needs the extra ``export``).
         temporal: share in [0, 1) of the drawing before where flow finds its points again, against flicker.
@@ -101,15 +102,14 @@ def stylize_video(
         CancelledError: ``cancelled`` said so.
         WorkbenchError: a number outside its range.
     """
-    options.build(
-        VideoOptions, {"strength": strength, "scale": scale, "temporal": temporal, "detail": detail}
-    )
+    numbers = {"strength": strength, "scale": scale, "temporal": temporal, "detail": detail, "deform": deform}
+    options.build(VideoOptions, numbers)
     if batch < 1:
         raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
     blend = TemporalBlend(temporal)
     check_target(target, source)
     chosen = get(style)
-    draw, missing = chosen.drawer(strength, runtime, device, detail=detail), chosen.shows
+    draw, missing = chosen.drawer(strength, runtime, device, detail=detail, deform=deform), chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
         with Mp4(target, layout.time_base) as file:

@@ -1,0 +1,63 @@
+"""What every answer of the web server carries: headers that keep one site's pages from another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Send
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_POLICY = {  # Gradio has scripts and styles in its page and makes modules of texts; no outside host
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self' data: blob:",
+    "worker-src": "'self' blob:",
+    "form-action": "'self'",
+    "frame-ancestors": "'self'",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Content-Security-Policy": "; ".join(f"{what} {where}" for what, where in _POLICY.items()),
+    "Permissions-Policy": "geolocation=(), payment=(), usb=()",
+}
+
+
+class Answer:
+    """``send`` with our headers, the cookie for a new visitor, and an eye on what is said.
+
+    Attributes:
+        cookie: to set, if any.
+        seen: called with every piece of the body.
+        lasts: whether browsers need never ask again.
+        begun: whether the headers are sent.
+        status: of the answer.
+    """
+
+    def __init__(self, send: Send):
+        self._send = send
+        self.cookie: str | None = None
+        self.seen: Callable[[bytes], None] | None = None
+        self.lasts, self.begun, self.status = False, False, 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun, self.status = True, message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            if self.lasts and self.status == 200:
+                headers["Cache-Control"] = _FOR_EVER
+            if self.cookie is not None:
+                headers.append("set-cookie", self.cookie)
+        elif self.seen is not None and message["type"] == "http.response.body":
+            self.seen(message.get("body", b""))
+        await self._send(message)

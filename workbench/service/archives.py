@@ -1,0 +1,150 @@
+"""The files of a visitor's folder: several uploads, ZIP archives among them, laid out under their own names.
+
+Nothing of an archive is trusted: a path that leads out of it refuses the whole, and so does a size that no
+archive of pictures has; bytes are counted as they come. What cannot be taken is named with its reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from workbench.core.errors import WorkbenchError
+
+MOST_FILES = 5000
+MOST_BYTES = 4_000_000_000  # of all files together, unpacked
+BOMB_BYTES, BOMB_RATIO = 100_000_000, 100  # pictures hardly shrink: more than both is no archive of pictures
+_NAME_BYTES, _PATH_BYTES = 255, 1000
+_CHUNK = 1 << 20
+_DRIVE = re.compile(r"[A-Za-z]:")
+_JUNK = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")  # what systems add to folders
+
+
+@dataclasses.dataclass
+class Gathered:
+    """A folder of files."""
+
+    folder: Path
+    names: list[str] = dataclasses.field(default_factory=list)  # paths in it, sorted
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)  # path -> reason
+    bytes: int = 0
+
+
+def gather(inputs: Sequence[Path], names: Sequence[str], folder: Path) -> Gathered:
+    """Lay out uploads, and what ZIP archives among them hold, in an empty folder.
+
+    Args:
+        inputs: files, which are left as they are.
+        names: what their owner calls them, in the same order.
+        folder: an empty one.
+
+    Raises:
+        WorkbenchError: an archive holds a path that leads outside, is damaged or unpacks to too much; or too
+            many files.
+    """
+    found = Gathered(folder)
+    for path, name in zip(inputs, names, strict=True):
+        if zipfile.is_zipfile(path):
+            _unpack(path, name, found)
+        elif place := _place(found, PurePosixPath(name.replace("\\", "/")).name):
+            shutil.copyfile(path, place)
+    found.names.sort()
+    return found
+
+
+def _unpack(path: Path, title: str, found: Gathered) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            _check(members, title, path.stat().st_size, found)
+            for member in members:
+                name = member.filename.replace("\\", "/")
+                if _is_junk(name):
+                    continue
+                if reason := _refusal(member):
+                    found.skipped[name[:_NAME_BYTES]] = reason
+                elif place := _place(found, name):
+                    _extract(archive, member, place, name, found)
+    except WorkbenchError:
+        raise
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of the archive
+            raise
+        raise WorkbenchError(f"{title} is damaged and cannot be opened as a ZIP. Make it anew.") from error
+
+
+def _check(members: Sequence[zipfile.ZipInfo], title: str, size: int, found: Gathered) -> None:
+    for member in members:
+        name = member.filename.replace("\\", "/")
+        if name.startswith("/") or _DRIVE.match(name) or ".." in PurePosixPath(name).parts:
+            raise WorkbenchError(
+                f"Expected a ZIP whose paths stay inside it but {title} holds {name[:80]!r}. Make it anew."
+            )
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > max(BOMB_BYTES, BOMB_RATIO * size):
+        raise WorkbenchError(
+            f"Expected a ZIP of pictures but {title} unpacks from {size / 1e6:.3g} MB to "
+            f"{unpacked / 1e6:.4g} MB."
+        )
+    if len(found.names) + len(members) > MOST_FILES or found.bytes + unpacked > MOST_BYTES:
+        raise WorkbenchError(
+            f"Expected at most {MOST_FILES} files and {MOST_BYTES / 1e9:g} GB but {title} brings more. "
+            "Divide it."
+        )
+
+
+def _refusal(member: zipfile.ZipInfo) -> str:
+    """Why a member is passed over, if it is."""
+    if member.flag_bits & 1:
+        return "locked with a password"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "a link, and not a file"
+    return ""
+
+
+def _place(found: Gathered, name: str) -> Path | None:
+    """Where a file goes; None, with the reason noted, if its name cannot be used."""
+    parts = PurePosixPath(name).parts
+    sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
+    if not parts or max(sizes) > _NAME_BYTES or sum(sizes) > _PATH_BYTES or not name.isprintable():
+        found.skipped[name[:_NAME_BYTES]] = "its name is too long, or holds characters that cannot be shown"
+        return None
+    place = found.folder / name
+    if len(found.names) >= MOST_FILES:
+        found.skipped[name] = f"more than {MOST_FILES} files"
+        return None
+    if place.exists() or any((found.folder / parent).is_file() for parent in PurePosixPath(name).parents):
+        found.skipped[name] = "a second file of this name"
+        return None
+    place.parent.mkdir(parents=True, exist_ok=True)
+    found.names.append(PurePosixPath(name).as_posix())
+    return place
+
+
+def _extract(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, name: str, found: Gathered
+) -> None:
+    """Write one member, at most as many bytes as it announces."""
+    left = member.file_size
+    try:
+        with archive.open(member) as source, place.open("xb") as target:
+            while block := source.read(min(_CHUNK, left + 1)):
+                left -= len(block)
+                if left < 0:
+                    raise zipfile.BadZipFile("more bytes than announced")
+                target.write(block)
+                found.bytes += len(block)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        found.names.remove(PurePosixPath(name).as_posix())
+        found.skipped[name] = "damaged in the archive"
+        place.unlink(missing_ok=True)
+
+
+def _is_junk(name: str) -> bool:
+    return any(part in _JUNK or part.startswith("._") or part == ".DS_Store" for part in name.split("/"))

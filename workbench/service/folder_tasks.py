@@ -1,0 +1,243 @@
+"""What workers do with many pictures at once. Loads decoders and networks: only workers import this."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import re
+import tempfile
+import textwrap
+import unicodedata
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from PIL import Image
+
+from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.core.extras import MissingExtraError
+from workbench.core.files import replacing, write_image
+from workbench.core.tables import write_table
+from workbench.data.images import MOST_DRAWN, read_image
+from workbench.interpret import collection_map, embedding
+from workbench.interpret.measuring import dictionary, measure
+from workbench.service.archives import Gathered, gather
+from workbench.service.engines.worker import Context
+from workbench.service.errors import without_paths
+from workbench.service.picture_tasks import SMALLEST, load_classifier, reduced, thumbnail, write_png
+from workbench.service.tasks import (
+    SHEET_COLUMNS,
+    THUMBNAIL,
+    FolderOptions,
+    FolderPhotoOptions,
+    FolderReadOptions,
+    cell_side,
+)
+from workbench.styles.stylize import get, stylize
+
+log = logging.getLogger(__name__)
+_NAMED = 3  # files that a remark names
+_COLUMNS = [  # of the tables, beside the measures
+    {"name": "path", "definition": "Path of the picture in the folder."},
+    {"name": "mood", "definition": "The likeliest mood."},
+    {"name": "p_…", "low": 0, "high": 1, "definition": "Probability of each mood."},
+    {
+        "name": "novelty",
+        "low": 0,
+        "high": 1,
+        "definition": "Share of the training pictures less unlike them.",
+    },
+    {"name": "unlike", "definition": "Whether the picture is so unlike them that its moods mean little."},
+    {"name": "x", "definition": "Place on the map, if it is one; so is y."},
+    {"name": "error", "definition": "Why a file was passed over."},
+]
+
+
+def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, context: Context) -> None:
+    """Redraw every picture: ``drawings.zip`` with the drawings under their own names, and ``list.csv``."""
+    get(options.style).check(options.runtime, options.device)
+    with _folder(inputs, options, context) as found:
+        targets = drawing_names(found.names, f".{options.format}")
+        rows, part = [], found.folder.parent / f"drawing.{options.format}"
+        with (
+            replacing(context.out / "drawings.zip") as partial,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            for done, name in enumerate(found.names):
+                context.progress(done / len(found.names), f"{done} of {len(found.names)} pictures")
+                with _passing_over(name, found, context):
+                    drawn = _drawn(found.folder / name, options)
+                    write_png(drawn, part) if options.format == "png" else write_image(drawn, part)
+                    archive.write(part, targets[name])
+                    if not rows:
+                        thumbnail(drawn, context.out / f"drawings{THUMBNAIL}")
+                    rows.append({"path": name, "drawing": targets[name]})
+            _check_any(rows, found)
+            rows += [{"path": name, "passed over": reason} for name, reason in found.skipped.items()]
+            write_table(rows, part.with_suffix(".csv"))
+            archive.write(part.with_suffix(".csv"), "list.csv")
+
+
+def read_pictures(inputs: tuple[Path, ...], options: FolderReadOptions, context: Context) -> None:
+    """Read and measure every picture: ``readings`` as ``.csv``, ``.json`` and ``.parquet``, one row each, a
+    dictionary of the columns, and one picture of all of them in the order of the rows.
+    """
+    with _folder(inputs, options, context) as found:
+        rows, cells = examine(found, options, context)
+        _write_tables(rows, found, context.out / "readings")
+        contact_sheet(cells, context.out / f"readings{THUMBNAIL}")
+
+
+def map_pictures(inputs: tuple[Path, ...], options: FolderReadOptions, context: Context) -> None:
+    """Draw the map of a collection: ``map.html``, and ``map.csv`` with what it shows of each picture."""
+    with _folder(inputs, options, context) as found:
+        rows, cells = examine(found, options, context, share=0.6)
+        for name in found.skipped:  # what could not be read is no part of the map
+            (found.folder / name).unlink(missing_ok=True)
+        vectors = embedding.embed(
+            found.folder, progress=lambda share: context.progress(0.6 + 0.2 * share, "Comparing pictures")
+        )
+        known = {row["path"]: row for row in rows}
+        columns = {
+            key: [known.get(p, {}).get(key) for p in vectors.paths] for key in rows[0] if key != "path"
+        }
+        context.progress(0.85, "Drawing the map")
+        page = collection_map.map_collection(found.folder, vectors, columns, title="Your collection")
+        page.save(context.out / "map.html")
+        places = zip(vectors.paths, page.places.tolist(), strict=True)
+        placed = [known[path] | {"x": x, "y": y} for path, (x, y) in places if path in known]
+        _write_tables(placed, found, context.out / "map")
+        contact_sheet(cells, context.out / f"map{THUMBNAIL}")
+
+
+def examine(
+    found: Gathered, options: FolderReadOptions, context: Context, share: float = 1.0
+) -> tuple[list[dict[str, Any]], list[Image.Image]]:
+    """A row per picture, its reading and its measures, and a small picture for each row.
+
+    Args:
+        found: the files; those that cannot be read are noted in ``skipped``.
+        options: who reads.
+        context: told of progress up to ``share``.
+        share: of the whole work.
+
+    Raises:
+        WorkbenchError: none can be read.
+    """
+    classifier = load_classifier(options.model)
+    side = cell_side(len(found.names))
+    rows, cells = [], []
+    for done, name in enumerate(list(found.names)):
+        context.progress(share * done / len(found.names), f"{done} of {len(found.names)} pictures")
+        with _passing_over(name, found, context):
+            image = read_image(found.folder / name)
+            reading = classifier.classify(image)
+            row = {"path": name, "mood": reading.top}
+            row |= {f"p_{mood}": float(p) for mood, p in reading.probabilities.items()}
+            row |= {"novelty": reading.novelty, "unlike": reading.unlike}
+            row |= measure(image) if min(image.size) >= SMALLEST else {}
+            rows.append(row)
+            cells.append(reduced(image, side))
+    _check_any(rows, found)
+    return rows, cells
+
+
+def contact_sheet(cells: Sequence[Image.Image], path: Path) -> None:
+    """One JPEG of all pictures, :data:`SHEET_COLUMNS` in a row, each in the middle of its square cell."""
+    side = cell_side(len(cells))
+    height = -(-len(cells) // SHEET_COLUMNS)
+    sheet = Image.new("RGB", (side * min(SHEET_COLUMNS, len(cells)), side * height), "white")
+    for number, cell in enumerate(cells):
+        small = reduced(cell, side)
+        row, column = divmod(number, SHEET_COLUMNS)
+        sheet.paste(
+            small, (column * side + (side - small.width) // 2, row * side + (side - small.height) // 2)
+        )
+    write_image(sheet, path)
+
+
+def drawing_names(names: Sequence[str], suffix: str) -> dict[str, str]:
+    """Where each drawing goes: under its picture's name with another suffix, with both where that is taken,
+    or with a number. Names that differ in case or in the form of their accents only are one.
+    """
+    made: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        short = PurePosixPath(name).with_suffix("")
+        numbered = (f"{short} ({number}){suffix}" for number in itertools.count(2))
+        for candidate in itertools.chain((f"{short}{suffix}", name + suffix), numbered):
+            folded = unicodedata.normalize("NFC", candidate).casefold()
+            if folded not in taken:
+                made[name] = candidate
+                taken.add(folded)
+                break
+    return made
+
+
+@contextlib.contextmanager
+def _folder(inputs: tuple[Path, ...], options: FolderOptions, context: Context) -> Iterator[Gathered]:
+    """The files, laid out for as long as the block lasts; afterwards it is said what was passed over."""
+    context.progress(0.0, "Unpacking")
+    with tempfile.TemporaryDirectory(prefix="workbench-") as temporary:
+        folder = Path(temporary) / "pictures"
+        folder.mkdir()
+        found = gather(inputs, options.names or [path.name for path in inputs], folder)
+        if not found.names:
+            raise WorkbenchError("Expected pictures but found no file. Choose some, or a ZIP of them.")
+        yield found
+        if found.skipped:
+            named = [f"{name} ({_brief(reason)})" for name, reason in found.skipped.items()]
+            more = f", and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+            context.remark(f"{len(named)} passed over: {'; '.join(named[:_NAMED])}{more}.")
+
+
+def _brief(reason: str) -> str:
+    """The first sentence, without what stands in brackets."""
+    sentence = re.sub(r" \([^)]*\)", "", reason).partition(". ")[0].rstrip(".")
+    return textwrap.shorten(sentence, 120, placeholder=" …")
+
+
+@contextlib.contextmanager
+def _passing_over(name: str, found: Gathered, context: Context) -> Iterator[None]:
+    """One bad file never stops the rest."""
+    try:
+        yield
+    except CancelledError:
+        raise
+    except Exception as error:
+        if not isinstance(error, WorkbenchError):
+            log.exception("a picture could not be worked on")
+        known = isinstance(error, WorkbenchError)
+        found.skipped[name] = (
+            without_paths(str(error)) if known else f"the work failed ({type(error).__name__})"
+        )
+
+
+def _check_any(rows: Sequence[object], found: Gathered) -> None:
+    if not rows:
+        name, reason = next(iter(found.skipped.items()))
+        raise WorkbenchError(f"None of {len(found.names)} files can be used. {name}: {reason}")
+
+
+def _drawn(path: Path, options: FolderPhotoOptions) -> Image.Image:
+    return stylize(
+        read_image(path, MOST_DRAWN),
+        options.style,
+        options.strength,
+        preserve_color=options.preserve_color,
+        detail=options.detail,
+        deform=options.deform,
+        runtime=options.runtime,
+        device=options.device,
+    )
+
+
+def _write_tables(rows: Sequence[dict[str, Any]], found: Gathered, stem: Path) -> None:
+    """The rows as CSV, JSON and, where pyarrow is installed, Parquet, and what the columns mean."""
+    skipped = [{"path": name, "error": reason} for name, reason in found.skipped.items()]
+    for suffix in (".csv", ".json", ".parquet"):
+        with contextlib.suppress(MissingExtraError):
+            write_table([*rows, *skipped], stem.with_suffix(suffix))
+    write_table([*_COLUMNS, *dictionary()[3:]], stem.with_name("dictionary.csv"))

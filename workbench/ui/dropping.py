@@ -1,0 +1,52 @@
+"""Files that are dropped anywhere on the page find their box, also where it is full.
+
+Gradio's box for one picture takes no second one, takes the first of several, and does not take what the
+browser has no type for, such as HEIC on most computers; whatever is dropped beside a box replaces the page.
+"""
+
+SCRIPT = """() => {
+  const boxes = ".picture-input, .several-input, .video-input";
+  const visible = (box) => box.offsetParent !== null;
+  const files = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  const kinds = {heic: "image/heic", heif: "image/heif", avif: "image/avif", jxl: "image/jxl",
+    tif: "image/tiff", tiff: "image/tiff", dng: "image/x-adobe-dng"};
+  const typed = (file) => {  // what has no type is refused by the box
+    const type = file.type || kinds[file.name.split(".").pop().toLowerCase()];
+    return type === file.type ? file : new File([file], file.name, {type});
+  };
+  const put = async (box, chosen) => {
+    const full = () => !box.querySelector("input[type=file]");
+    if (full()) box.querySelector("button:is([aria-label='Remove Image'], [aria-label='Clear'])")?.click();
+    for (let i = 0; i < 100 && full(); i++) await new Promise((done) => setTimeout(done, 50));
+    const input = box.querySelector("input[type=file]");
+    if (!input) return;
+    const list = new DataTransfer();
+    chosen.map(typed).forEach((file) => list.items.add(file));
+    input.files = list.files;
+    input.dispatchEvent(new Event("change", {bubbles: true}));
+  };
+  addEventListener("dragover", (event) => { if (files(event)) event.preventDefault(); });
+  addEventListener("drop", (event) => {
+    if (!files(event)) return;
+    const dropped = [...event.dataTransfer.files];
+    const shown = [...document.querySelectorAll(boxes)].filter(visible);
+    let box = event.target.closest?.(boxes) ?? shown[0];
+    const many = shown.find((one) => one.matches(".several-input"));
+    const is_collection = dropped.length > 1 || dropped.some((file) => /\\.zip$/i.test(file.name));
+    if (is_collection && many) box = many;
+    event.preventDefault();
+    event.stopPropagation();
+    if (box && dropped.length) put(box, dropped);
+  }, true);
+  addEventListener("change", (event) => {
+    const input = event.target, box = input.type === "file" && input.closest(boxes);
+    const chosen = box ? [...input.files] : [];
+    if (!chosen.some((file) => typed(file) !== file)) return;
+    event.stopPropagation();
+    put(box, chosen);
+  }, true);
+  addEventListener("error", (event) => {
+    if (event.target.matches?.(".picture-input img")) event.target.alt = "This browser cannot show the file; "
+      + "it is read all the same";
+  }, true);
+}"""
