@@ -16,7 +16,7 @@ from workbench.classify.configs import Config, FinetuneConfig, StatisticsConfig,
 from workbench.core import options
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError, UnknownNameError
-from workbench.data.paintings import Paintings
+from workbench.data.paintings import Paintings, PictureList
 from workbench.models.registry import facts, names
 
 _NOT_LEARNT_FROM = ("folds", "split_seeds", "calibrate_to")  # settings of the cross-validation, not the fit
@@ -51,7 +51,7 @@ class Estimator(abc.ABC):
     def outputs(self, paintings: Any, rows: ArrayLike) -> NDArray[np.float64]:
         """(len(rows), …) what a validation keeps of each picture."""
 
-    def measures(self, paintings: Paintings, rows: ArrayLike) -> Mapping[str, float]:
+    def measures(self, paintings: PictureList, rows: ArrayLike) -> Mapping[str, float]:
         """What else is told of one training, on its test pictures ``rows``, as columns of its table."""
         return {}
 

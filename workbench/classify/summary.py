@@ -214,7 +214,7 @@ def compare(
                 cross_validate(estimator, paintings, folds=folds, split_seeds=[seed], out=kept, desc=desc)
             )
     validations = {
-        variant: dataclasses.replace(found[0], folds=tuple(fold for part in found for fold in part.folds))
+        variant: found[0].with_folds([fold for part in found for fold in part.folds])
         for variant, found in parts.items()
     }
     write_tables(

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,10 @@ class Tested:
 
     paintings: PictureList
     folds: tuple[Fold, ...]
+
+    def with_folds(self, folds: Sequence[Fold]) -> Self:
+        """The same with other folds."""
+        return dataclasses.replace(self, folds=tuple(folds))  # type: ignore[type-var]
 
     @property
     def split_seeds(self) -> list[int]:

@@ -86,7 +86,7 @@ class MixedModel:
 
     def __str__(self) -> str:
         lines = [f"{self.formula}   ({self.observations} ratings)", ""]
-        width = max(len(one[0]) for one in (*self.fixed, *self.random))
+        width = max(map(len, [*(one.term for one in self.fixed), *(one.factor for one in self.random)]))
         lines.append(f"{'':{width}}  estimate      low     high       df        p")
         for one in self.fixed:
             numbers = f"{one.estimate:9.3f}{one.low:9.3f}{one.high:9.3f}{one.df:9.0f}{one.p:9.4f}"

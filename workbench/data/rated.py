@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError, UnknownNameError
-from workbench.data.duplicates import equal_files, file_digests, merge_groups
+from workbench.data.duplicates import equal_files, merge_groups
 from workbench.data.paintings import GROUP_COLUMNS, PictureList, groups_of, unreadable_files
 from workbench.data.rating_tables import find_column, picture_column, read_cells, read_ratings
 from workbench.metrics.reliability import split_half
@@ -86,7 +86,7 @@ def read_rated(
     for words, out in reasons.items():
         if out.any():
             first = chosen.pictures[int(out.argmax())]
-            log.warning("%d of %d pictures %s and are left out, e.g. %s.", out.sum(), len(out), words, first)
+            log.warning("%d of %d pictures %s and are left out, e.g. %s.", out.sum(), out.size, words, first)
     keep = np.flatnonzero(~np.any(list(reasons.values()), axis=0))
     names, values = [chosen.pictures[i] for i in keep], chosen.values[keep]
     if len(names) < 2:
@@ -97,10 +97,10 @@ def read_rated(
     means = np.nanmean(values, axis=1)
     if means.std() == 0:
         raise DatasetError(f"Expected ratings of {column} that differ but all means are {means[0]:g}.")
-    groups, grouped_by = _groups(root, table, names, group_by)
+    painters, grouped_by = _groups(root, table, names, group_by)
     if not grouped_by:
         log.warning("No painters are known: every picture is its own group, so scores may be too good.")
-    groups = merge_groups(np.array(groups, dtype=np.str_), equal_files(file_digests(root, names)))
+    groups = merge_groups(np.array(painters, dtype=np.str_), equal_files(root / name for name in names))
     reliability = split_half(values) if values.shape[1] > 1 else math.nan
     return RatedPaintings(root, tuple(names), column, means, groups, grouped_by, reliability)
 

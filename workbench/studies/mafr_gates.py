@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from workbench.classify.configs import FinetuneConfig
 from workbench.classify.finetune import FinetuneEstimator, predict
-from workbench.data.paintings import Paintings
+from workbench.data.paintings import Paintings, PictureList
 from workbench.models.mafr import AggregatedRescaling
 from workbench.studies.study import ComparisonStudy, register
 
@@ -37,8 +37,9 @@ CONFIG = FinetuneConfig(
 class GatedEstimator(FinetuneEstimator):
     """A frozen network whose gates and head are trained; says how far from 1 the gates are."""
 
-    def measures(self, paintings: Paintings, rows: ArrayLike) -> Mapping[str, float]:
+    def measures(self, paintings: PictureList, rows: ArrayLike) -> Mapping[str, float]:
         """``gate_shift``: mean of |scale - 1| over channels, blocks and pictures."""
+        assert isinstance(paintings, Paintings)
         network, shifts = self.network(), []
         gates = [module for module in network.modules() if isinstance(module, AggregatedRescaling)]
         hooks = [

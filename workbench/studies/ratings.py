@@ -41,7 +41,8 @@ def read_ratings(source: str, ratings: str | Path | None = None) -> Ratings:
 
     data = open_dataset(source, ratings)
     table = Path(ratings) if ratings else data.root / "ratings.csv"
-    columns, rows = [], {}
+    columns: list[str] = []
+    rows: dict[str, dict[str, str]] = {}
     if table.is_file():
         columns, found, _ = read_table(data.root, table)
         rows = {row["path"]: row for row in found}

@@ -98,7 +98,7 @@ class RatingsRegression(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """Reads each scale once."""
-        root, table = Path(self.data), self.ratings or None
+        root, table = Path(self.data), Path(self.ratings) if self.ratings else None
         if self.simulated:
             root, table = simulated_table(self.data, out)
         rated = {scale: read_rated(root, scale, table) for scale in self.columns()}

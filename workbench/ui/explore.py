@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from workbench.classify.readings import DEFAULT_CLASSIFIER, classifiers
+from workbench.classify.results import DEFAULT_CLASSIFIER, classifiers
 from workbench.service.platform import JobView, Platform
 from workbench.service.web import result_url
 from workbench.ui import several
