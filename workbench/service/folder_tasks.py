@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -39,7 +39,7 @@ from workbench.styles.stylize import get, stylize
 
 log = logging.getLogger(__name__)
 _NAMED = 3  # files that a remark names
-_COLUMNS = [  # of the tables, beside the measures
+_COLUMNS: list[Mapping[str, Any]] = [  # of the tables, beside the measures
     {"name": "path", "definition": "Path of the picture in the folder."},
     {"name": "mood", "definition": "The likeliest mood."},
     {"name": "p_…", "low": 0, "high": 1, "definition": "Probability of each mood."},
@@ -60,7 +60,8 @@ def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, cont
     get(options.style).check(options.runtime, options.device)
     with _folder(inputs, options, context) as found:
         targets = drawing_names(found.names, f".{options.format}")
-        rows, part = [], found.folder.parent / f"drawing.{options.format}"
+        rows: list[dict[str, Any]] = []
+        part = found.folder.parent / f"drawing.{options.format}"
         with (
             replacing(context.out / "drawings.zip") as partial,
             zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
@@ -134,7 +135,7 @@ def examine(
         with _passing_over(name, found, context):
             image = read_image(found.folder / name)
             reading = classifier.classify(image)
-            row = {"path": name, "mood": reading.top}
+            row: dict[str, Any] = {"path": name, "mood": reading.top}
             row |= {f"p_{mood}": float(p) for mood, p in reading.probabilities.items()}
             row |= {"novelty": reading.novelty, "unlike": reading.unlike}
             row |= measure(image) if min(image.size) >= SMALLEST else {}

@@ -244,7 +244,7 @@ class PreviewRunner:
             lane.engine().cancel(preview.work.attempt)
         self._close(preview, CancelledError("Stopped, as you asked."))
 
-    def stop_page(self, owner: str, page: str) -> None:
+    def stop_page(self, owner: str, page: str | None) -> None:
         """Stop all that an owner's page waits for: it was closed, or its visitor does not want to wait."""
         with self._lock:
             theirs = [p for p in self._open if page and (p.owner, p.page) == (owner, page)]

@@ -204,7 +204,7 @@ def one_number(card: models.Card) -> str:
         right, low, high = (100 * float(value) for value in found)
         return f"{right:.0f} of 100 right, each class counting alike (95 % interval {low:.0f} to {high:.0f})"
     rows = card.metrics.get("rows", ())
-    own = next((row for row in rows if row.get("pictures") == card.name), {})
+    own: Mapping = next((row for row in rows if row.get("pictures") == card.name), {})
     if "color_drift" not in own:
         return ""
     photos = f" on {number(own['photos'])} photos it had not seen" if "photos" in own else ""
@@ -213,7 +213,7 @@ def one_number(card: models.Card) -> str:
 
 def overview(cards: Sequence[models.Card]) -> str:
     """One row a model: what it does, its licence, one number, and the first three of its limits."""
-    rows = [
+    rows: list[tuple[str, str, str, str, Sequence[str]]] = [
         (
             card.title,
             _first(card.description, 1)[0],
@@ -237,8 +237,8 @@ def overview(cards: Sequence[models.Card]) -> str:
 
 
 def _row(row: tuple[str, str, str, str, Sequence[str]]) -> str:
-    title, *cells = row
-    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in cells.pop())
+    title, *cells = row[:-1]
+    limits = "".join(f"<li>{html.escape(limit)}</li>" for limit in row[-1])
     body = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
     return f'<tr><th scope="row">{html.escape(title)}</th>{body}<td><ul>{limits}</ul></td></tr>'
 

@@ -26,7 +26,7 @@ def make_ours() -> None:
     mark what is translated.
     """
     loader = routes.templates.env.loader
-    if isinstance(loader, ChoiceLoader):
+    if loader is None or isinstance(loader, ChoiceLoader):
         return
     source, _, _ = loader.get_source(routes.templates.env, _TEMPLATE)
     tags = {

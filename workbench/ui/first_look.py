@@ -39,7 +39,7 @@ class Shared:
     async def folder(self) -> Path | None:
         """The result; None if there is none, which is told to whoever asks for one of their own."""
         photo = example()
-        if photo is None:
+        if photo is None or photo.path is None:
             return None
         preview = self._preview
         if preview is None or (preview.ended and not preview.work.out.is_dir()):

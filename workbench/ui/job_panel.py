@@ -83,8 +83,7 @@ def add(
         with pictures.one_line_errors():
             owner = visitor.owner_of(request)
             view = in_hand(platform, owner, job, kind)
-            is_done = view is not None and view.state == schema.DONE
-            made = show(owner, view) if is_done else ""
+            made = show(owner, view) if view is not None and view.state == schema.DONE else ""
         return panel(view, label), gr.Timer(active=view is not None and not view.ended), made
 
     def found_again(request: gr.Request):

@@ -51,12 +51,12 @@ def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -
 def shown(folder: Path, facts: dict[str, Any], path: str | None, style: str, seconds: float) -> tuple:
     """(before and after, PNG, JPEG, caption) of a drawing; of the example where no photo was given."""
     files = folder / "picture.png", folder / "picture.jpg"
-    stem = pictures.stem_of(path or EXAMPLE.file)
+    stem = pictures.stem_of(path or (EXAMPLE.file if EXAMPLE else ""))
     saved = [pictures.named(file, stem, style) if file.exists() else None for file in files]
     caption = "{} × {} px in ".format(*facts["size"]) + f"{seconds:.1f} s."
     if facts["shown"] != facts["size"]:
         caption += " Shown at {} × {} px; the download has every pixel.".format(*facts["shown"])
-    if path is None:
+    if path is None and EXAMPLE:
         caption = f"An example: {EXAMPLE.title}. {_YOURS}"
     return pair_of(folder), *map(_download, saved), caption
 
@@ -128,7 +128,7 @@ def _pictures() -> SimpleNamespace:
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
             page.photo = pictures.picture_input("Your photo", "The photo to redraw")
-            files = [e.path for e in examples()]
+            files = [e.path for e in examples() if e.path is not None]
             pictures.to_try(page.photo, files, "Or try one of these", "redraw-examples")
         with gr.Column(scale=6, min_width=300):
             page.tiles = gr.HTML(
@@ -341,12 +341,16 @@ def _first_look(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) ->
 
     async def look():
         folder = await drawing.folder()
-        if folder is None:  # the visitor asked for nothing yet: told when they do
+        if folder is None or EXAMPLE is None:  # the visitor asked for nothing yet: told when they do
             return None, _download(None), _download(None), ""
         files = [str(folder / name) for name in ("picture.png", "picture.jpg")]
         return pair_of(folder), *map(_download, files), f"An example: {EXAMPLE.title}. {_YOURS}"
 
-    quiet = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden",
+        "concurrency_limit": None,
+        "api_visibility": "private",
+    }
     blocks.load(look, None, [page.result, page.png, page.jpeg, page.caption], **quiet).then(
         page.try_styles, [page.photo, page.style], [page.tried, page.tiles], **quiet
     )

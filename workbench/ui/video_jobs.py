@@ -70,6 +70,7 @@ async def submit(
     options["style"] = visitor.style_of(options["style"]).name
     TASK.check(options)
     await facts_of(platform, request, path, progress)
+    assert path is not None  # facts_of refuses it
     address = visitor.address_of(request)
     return await run_in_threadpool(
         platform.submit, owner, TASK.name, [path], options, Path(path).name, address
