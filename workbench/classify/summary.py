@@ -6,7 +6,6 @@ tested picture (``NAME_predictions.csv``), and the comparison (``NAME_summary.cs
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
