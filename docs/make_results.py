@@ -23,9 +23,9 @@ def rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def plus_minus(row: dict, column: str) -> str:
-    """``94.0 ± 1.1``, or nothing."""
-    return f"{float(row[column]):.1f} ± {float(row[f'{column}_error']):.1f}" if row[column] else ""
+def rounded(row: dict, column: str) -> str:
+    """``94.0``, or nothing. The errors beside KID in these tables are of random subsets, and far too small."""
+    return f"{float(row[column]):.1f}" if row[column] else ""
 
 
 def scenes(style: str) -> Rows:
@@ -34,24 +34,14 @@ def scenes(style: str) -> Rows:
     body = [
         [
             row["pictures"],
-            plus_minus(row, "kid_lite0"),
-            plus_minus(row, "kid_lite1"),
+            rounded(row, "kid_lite0"),
+            rounded(row, "kid_lite1"),
             f"{float(row['color_drift']):.2f}" if row["color_drift"] else "",
             row["region_variation"],
         ]
         for row in rows_of(f"{style}.csv")
     ]
     return [head, *body]
-
-
-def drawings() -> Rows:
-    """How close to its style each shipped network comes, beside the untouched photos."""
-    found = [["network", "photos, untouched", "its drawings", "the style against itself"]]
-    for style in ("fsgan_pepper",):
-        rows = {row["pictures"]: row for row in rows_of(f"{style}.csv") if row.get("source", "all") == "all"}
-        names = ("photos", style, "style against itself")
-        found.append([f"`{style}`", *(plus_minus(rows[name], "kid_lite0") for name in names)])
-    return found
 
 
 def panel(newest: bool) -> Rows:
@@ -179,7 +169,6 @@ def novelty() -> Rows:
 
 NEWEST_PANEL = "30 held-out photos"
 TABLES = {
-    "drawings": drawings,
     "panel": lambda: panel(newest=True),
     "all_panels": lambda: panel(newest=False),
     "speed": lambda: costs(short=True),
