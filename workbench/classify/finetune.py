@@ -216,7 +216,7 @@ class _Training:
         self.epochs_done += 1
         if self.config.patience:
             network = self.averaged or self.network
-            logits = _logits(network, self.look, self.stop)
+            logits = mean_logits(network, self.look, self.stop)
             log_p = F.log_softmax(logits.float(), 1)
             loss = -(self.targets[self.stop] * log_p).sum(1).mean().item()
             if loss < self.best[0]:
@@ -297,11 +297,11 @@ def predict(
 ) -> NDArray[np.float64]:
     """(len(rows), C) logits averaged over the evaluation views."""
     device, views = next(network.parameters()).device, config.views
-    return _logits(network, lambda i: views(pictures[i]).to(device), rows).numpy()
+    return mean_logits(network, lambda i: views(pictures[i]).to(device), rows).numpy()
 
 
 @torch.inference_mode()
-def _logits(network: nn.Module, look: Callable[[int], Tensor], rows: NDArray) -> Tensor:
+def mean_logits(network: nn.Module, look: Callable[[int], Tensor], rows: NDArray) -> Tensor:
     """(len(rows), C) means over the views that ``look`` gives of a picture."""
     network.eval()
     seen = (_channels_last(look(i)) for i in rows)

@@ -24,7 +24,6 @@ from workbench.core.errors import DatasetError
 from workbench.data.paintings import Paintings
 from workbench.interpret.expression import DESCRIPTORS, Descriptor
 from workbench.interpret.marks import Picture
-from workbench.metrics.bootstrap import bootstrap
 
 __all__ = ["DESCRIPTORS", "Descriptor", "class_averages", "describe", "describe_folder"]
 
@@ -76,6 +75,8 @@ def class_averages(
     Raises:
         DatasetError: the table has fewer than 2 groups.
     """
+    from workbench.metrics.bootstrap import bootstrap  # loads scipy.stats, which the server can do without
+
     names = [name for name in table if name in DESCRIPTORS]
     classes = sorted(set(table["label"].tolist()))
     if len(set(table["group"].tolist())) < 2:

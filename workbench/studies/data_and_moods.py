@@ -131,7 +131,7 @@ def agreement_of_raters(ratings: Ratings, rows: TopicRows) -> None:
     )
     rows.interval("pictures whose label has the most votes", weighted_mean, at_label >= shares.max(1) - 1e-9)
     rows.interval("entropy of the votes (nats)", weighted_mean, agreement.vote_entropy(shares))
-    if ratings.counts is None or ratings.raters is None:
+    if ratings.counts is None:
         return
     n = ratings.counts
     rows.number("raters a picture", n.sum(1).mean() if ratings.raters is None else ratings.raters)
