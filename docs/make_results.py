@@ -24,7 +24,7 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 
 def rounded(row: dict, column: str) -> str:
-    """``94.0``, or nothing. The errors beside KID in these tables are of random subsets, and far too small."""
+    """``94.0``, or nothing. The errors beside KID in these tables are of random subsets, and too small."""
     return f"{float(row[column]):.1f}" if row[column] else ""
 
 
