@@ -7,8 +7,10 @@ files.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import sqlite3
 from collections.abc import Callable
 from collections.abc import Collection as Names
 from pathlib import Path
@@ -32,6 +34,8 @@ from workbench.service import connections
 from workbench.service.bodies import BodyError, bounded
 from workbench.service.errors import LimitError
 from workbench.service.origin import refusal
+
+log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 7870
 _HERE = Path(__file__).parent
@@ -76,7 +80,7 @@ def app(collection: Collection, hosts: Names[str] = ()) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[Middleware(_Gate, hosts=frozenset(name.casefold().rstrip(".") for name in hosts))],
-        exception_handlers={HTTPException: _in_words, WorkbenchError: _in_words, LimitError: _in_words},
+        exception_handlers=dict.fromkeys((HTTPException, WorkbenchError, sqlite3.Error), _in_words),
     )
 
 
@@ -163,4 +167,7 @@ class _Gate:
 async def _in_words(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return PlainTextResponse(error.detail, error.status_code, error.headers)
+    if isinstance(error, sqlite3.Error):  # a full disk: the rater's page sends the answer again
+        log.error("the answers cannot be written: %s", error)
+        return PlainTextResponse("Nothing can be written down at the moment. Try again later.", 503)
     return PlainTextResponse(str(error), 429 if isinstance(error, LimitError) else 422)

@@ -83,10 +83,10 @@ class Store:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+                cursor.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:  # SQLite may have ended it: the disk was full
+                    cursor.execute("ROLLBACK")
 
     def _read(self, query: str, *values: Any) -> list[tuple]:
         with self._lock:
