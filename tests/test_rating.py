@@ -152,6 +152,20 @@ def test_the_export_is_what_ratings_reads(tmp_path):
     assert all(a["value"] == a["asked_for"] for a in answers if a["phase"] == "attention")
 
 
+def test_the_export_holds_no_formula(tmp_path):
+    made = study(tmp_path, "attention_every = 0")
+    pictures = tmp_path / "pictures"
+    (pictures / "0.png").rename(pictures / '=HYPERLINK("http:evil.example","x").png')
+    (pictures / "1.png").rename(pictures / "＠SUM(A1).png")
+    collection = Collection(made, tmp_path / "a")
+    simulate(collection, 2, seed=3)
+    for path in collection.export(tmp_path / "out"):
+        with path.open(newline="", encoding="utf-8") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "@", "＝", "＠"))]
+    assert any("HYPERLINK" in row["picture"] for row in collection.ratings())
+
+
 def test_a_known_effect_of_style_comes_back(tmp_path):
     made = study(tmp_path, 'styles = ["original", "drawn_ink"]\nsee = "all"\nattention_every = 0')
     collection = Collection(made, tmp_path / "a")

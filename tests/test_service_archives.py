@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import shutil
@@ -206,6 +207,17 @@ def test_photos_come_back_as_one_zip_with_a_list(mixed, tmp_path):
     assert "bad.png" in rows
     assert "Expected bad.png to be a picture" in rows
     assert context.remarks[0].startswith("1 passed over: bad.png (Expected bad.png to be a picture")
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_text(tmp_path):
+    formula = '=HYPERLINK("http:evil.example","x").png'
+    path, out = archive(tmp_path / "evil.zip", {formula: picture(), "＝1+1.png": picture()}), tmp_path / "out"
+    out.mkdir()
+    options = TASKS["stylize_pictures"].check({"style": FILTER})
+    stylize_pictures((path,), options, Context(out))
+    with zipfile.ZipFile(out / "drawings.zip") as made, made.open("list.csv") as file:
+        rows = list(csv.DictReader(io.TextIOWrapper(file, "utf-8")))
+    assert [row["path"] for row in rows] == ["'" + formula, "'＝1+1.png"]
 
 
 def test_nothing_that_can_be_drawn_is_an_error_in_words(tmp_path):

@@ -1,5 +1,6 @@
 """The served page under attack: foreign pages, rebound names, floods of uploads, full disks, slow clients."""
 
+import asyncio
 import contextlib
 import io
 import logging
@@ -458,6 +459,30 @@ def test_hashes_hold_up_nobody_else(tmp_path):
         codes = {future.result().status_code for future in waiting}
     assert set(answers) == {200}
     assert codes <= {401, 429}
+
+
+def test_a_flood_of_logins_keeps_nobody_else_out(tmp_path):
+    """One address fills no more than its share of the places where logins wait for their hash."""
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
+        platform.accounts.add("ann", GOOD)
+        application = Starlette(middleware=[gate(platform)])
+
+        async def post(address, password):
+            transport = httpx.ASGITransport(application, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return await client.post("/login", data={"name": "ann", "password": password})
+
+        async def attack():
+            flood = [asyncio.create_task(post("10.0.0.1", "wrong password")) for _ in range(100)]
+            await asyncio.sleep(0)
+            anns = await post("10.0.0.2", GOOD)
+            return anns, await asyncio.gather(*flood)
+
+        anns, flood = asyncio.run(attack())
+    assert anns.status_code == 303
+    codes = [answer.status_code for answer in flood]
+    assert set(codes) == {401, 429}
+    assert codes.count(429) > 50
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ class Platform:
         try:
             self.database = Database(database or self.store.root / DATABASE)
             tie(self.store, self.database, adopt)
+            self.database.reserve()
             secret = read_secret(self.store.root / SECRET)
             self.tokens = Tokens(secret)
             self.uploads = Uploads(self.store.root, secret, self.limits)
