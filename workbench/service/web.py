@@ -55,7 +55,6 @@ _CALLS = frozenset(
         "custom_component",
     )
 )
-_FIRST_WORD = re.compile(r"[^/=]*")
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
 _FORM_WORDS, _JSON_WORDS = "Expected a filled form.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
@@ -212,7 +211,7 @@ class Gate:
             await page(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
             return
         called = path.removeprefix(API)
-        name = _FIRST_WORD.match(called)[0]
+        name = re.split("[/=]", called, maxsplit=1)[0]
         if name not in _CALLS:
             await PlainTextResponse("There is no such call.", 404)(scope, receive, answer)
             return
