@@ -273,6 +273,21 @@ def test_a_database_that_takes_nothing_for_a_while(tmp_path, monkeypatch):
         assert (view.state, view.attempts, len(refusals)) == ("done", 1, 3)
 
 
+def test_a_database_that_is_away_for_a_while_stops_no_work(tmp_path, monkeypatch):
+    """While a job runs, nobody can look up how much room its owner has."""
+    owner = new_id("a")
+
+    def away(self, *_):
+        raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
+
+    with start(tmp_path) as platform:
+        job = platform.submit(owner, "count", [], {"seconds": 4})
+        with monkeypatch.context() as patch:
+            patch.setattr(Records, "usage", away)
+            view = platform.wait(owner, job, PATIENCE)
+        assert (view.state, view.attempts) == ("done", 1)
+
+
 def test_no_space_for_an_upload(tmp_path, monkeypatch):
     """Refused in one line, and nothing of it stays."""
     (tmp_path / "in.bin").write_bytes(b"x")

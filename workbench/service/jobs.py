@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import secrets
 import threading
 import time
@@ -218,7 +219,9 @@ class JobActor(pykka.ThreadingActor):
 
     def _no_room(self) -> str:
         """What to say of a result that is larger than what its owner has left."""
-        room = self._parts.limits.owner_bytes - self._parts.records.usage(self._job.owner).bytes
+        room = math.inf
+        with contextlib.suppress(SQLAlchemyError):  # a database that is away for a while stops no work
+            room = self._parts.limits.owner_bytes - self._parts.records.usage(self._job.owner).bytes
         if self._folder is None or self._parts.store.weigh(self._folder) <= room:
             return ""
         return (
