@@ -304,8 +304,8 @@ def predict(
 def mean_logits(network: nn.Module, look: Callable[[int], Tensor], rows: NDArray) -> Tensor:
     """(len(rows), C) means over the views that ``look`` gives of a picture."""
     network.eval()
-    seen = (_channels_last(look(i)) for i in rows)
-    return torch.stack([network(x).cpu().double().mean(0) for x in seen])
+    views = (_channels_last(look(i)) for i in rows)
+    return torch.stack([network(x).cpu().double().mean(0) for x in views])
 
 
 def _channels_last(x: Tensor) -> Tensor:

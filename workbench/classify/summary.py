@@ -120,20 +120,20 @@ def summarise(
             times = np.full((trainings,), 1 / trainings)
         else:  # (trainings, resamples)
             times = rng.multinomial(trainings, np.full(trainings, 1 / trainings), len(weights)).T / trainings
-        found = {}
+        resamples = {}
         for name, tables in answers.items():
             reports = [first.scores(table[rows], rows, weights) for table in tables]
             for score in reports[0] if scores is None else scores:
-                found[name, score] = (np.array([report[score] for report in reports]) * times).sum(0)
-        return found
+                resamples[name, score] = (np.array([report[score] for report in reports]) * times).sum(0)
+        return resamples
 
-    found = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)
+    resamples = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)
     others, rows = [name for name in validations if name != baseline], []
-    for score in dict.fromkeys(score for _, score in found.estimate):
-        differences = {n: found.difference((n, score), (baseline, score)) for n in others}
+    for score in dict.fromkeys(score for _, score in resamples.estimate):
+        differences = {n: resamples.difference((n, score), (baseline, score)) for n in others}
         corrected = holm({name: difference.p for name, difference in differences.items()})
         for name in validations:
-            interval = found.interval((name, score), debias=score in BIASED)
+            interval = resamples.interval((name, score), debias=score in BIASED)
             row = {label: name, "metric": score, **interval._asdict()}
             if score in ceilings:
                 row["ceiling"] = ceilings[score]
@@ -213,8 +213,8 @@ def compare(
                 cross_validate(estimator, paintings, folds=folds, split_seeds=[seed], out=kept, desc=desc)
             )
     validations = {
-        variant: found[0].with_folds([fold for part in found for fold in part.folds])
-        for variant, found in parts.items()
+        variant: rows[0].with_folds([fold for part in rows for fold in part.folds])
+        for variant, rows in parts.items()
     }
     write_tables(
         name,

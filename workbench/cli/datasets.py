@@ -33,10 +33,10 @@ def data_atelier(
     """
     from workbench.data.atelier import write_atelier
 
-    made = write_atelier(
+    paintings = write_atelier(
         out, n, seed, size, painters, seal_cue=seal_cue, confound=confound, strength=strength
     )
-    typer.echo(str(made))
+    typer.echo(str(paintings))
 
 
 @data.command("check")

@@ -132,19 +132,19 @@ def _target_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
         raise WorkbenchError(
             f"{target} is the input folder itself, which is left as it is. Give another folder."
         )
-    found = pictures(source)
+    paths = pictures(source)
     if source.resolve() in target.resolve().parents:
-        found = [path for path in found if target.resolve() not in path.resolve().parents]
-    if not found:
+        paths = [path for path in paths if target.resolve() not in path.resolve().parents]
+    if not paths:
         raise ImageError(
             f"Expected pictures in {source}, outside of {target}, but found none. Check the paths."
         )
-    names = output_names([path.relative_to(source) for path in found], ".png")
+    names = output_names([path.relative_to(source) for path in paths], ".png")
     outputs = [target / name for name in names]
-    taken = {path.resolve() for path in found}.intersection(path.resolve() for path in outputs)
+    taken = {path.resolve() for path in paths}.intersection(path.resolve() for path in outputs)
     if taken:
         raise WorkbenchError(
             f"{min(taken)} is both an input and an output; inputs are never overwritten. Give another folder."
         )
     outputs = [free_name(path, ours=True) for path in outputs]
-    return list(zip(found, outputs, strict=True))
+    return list(zip(paths, outputs, strict=True))

@@ -78,10 +78,10 @@ def _write_template(name: str, path: Path) -> None:
     from workbench.core.files import write_whole
     from workbench.rating.study import templates
 
-    found = templates()
-    if name not in found:
-        raise UnknownNameError("template", name, found)
+    known = templates()
+    if name not in known:
+        raise UnknownNameError("template", name, known)
     if path.exists():
         raise WorkbenchError(f"{path} is there already. Name another file.")
-    write_whole(found[name].replace("{file}", path.name).encode(), path)
+    write_whole(known[name].replace("{file}", path.name).encode(), path)
     typer.echo(f"{path} written. Put pictures beside it, change what you like, then: workbench rate {path}")

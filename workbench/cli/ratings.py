@@ -74,7 +74,7 @@ def model(
     from workbench.data.mixed_models import mixed_model
     from workbench.data.rating_tables import rating_frame
 
-    found = mixed_model(rating_frame(table, joined or ()), formula, random or ("rater", "picture"))
-    typer.echo(str(found))
+    fitted = mixed_model(rating_frame(table, joined or ()), formula, random or ("rater", "picture"))
+    typer.echo(str(fitted))
     if out is not None:
-        write_rows(found.rows(), out)
+        write_rows(fitted.rows(), out)

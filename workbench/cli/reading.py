@@ -95,8 +95,8 @@ def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list
                 images.append((path, read_image(path)))
             except (WorkbenchError, OSError) as error:
                 entries[path] = {"path": str(path), "error": str(error)}
-        found = classifier.classify_all([image for _, image in images]) if images else []
-        entries |= {path: _entry(path, one) for (path, _), one in zip(images, found, strict=True)}
+        readings = classifier.classify_all([image for _, image in images]) if images else []
+        entries |= {path: _entry(path, one) for (path, _), one in zip(images, readings, strict=True)}
         return [entries[path] for path in paths]
 
     paths = pictures(folder)
@@ -106,8 +106,8 @@ def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list
     return entries, [f"{p.relative_to(folder)}: {e['error']}" for p, e in lines if "error" in e]
 
 
-def _entry(path: Path, found: Reading) -> dict:
-    return {"path": str(path), **found.as_dict()}
+def _entry(path: Path, reading: Reading) -> dict:
+    return {"path": str(path), **reading.as_dict()}
 
 
 def _write_table(entries: list[dict], path: Path | None) -> None:

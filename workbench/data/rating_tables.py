@@ -174,8 +174,10 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     else:
         alpha = krippendorff_alpha(pairs)
         rows = np.arange(len(pairs))
-        found = resample(lambda chosen: krippendorff_alpha(pairs[chosen]), rows, samples=samples, seed=seed)
-        _, low, high = found.interval()
+        resamples = resample(
+            lambda chosen: krippendorff_alpha(pairs[chosen]), rows, samples=samples, seed=seed
+        )
+        _, low, high = resamples.interval()
         half = split_half(x, seed=seed)
         consistency = icc(complete)["ICC(2,k)"] if len(complete) > 1 else math.nan
     return row | {
@@ -212,13 +214,13 @@ def picture_column(columns: list[str], path: Path) -> str:
     Raises:
         DatasetError: there is none.
     """
-    found = find_column(columns, PICTURE_COLUMNS)
-    if found is None:
+    column = find_column(columns, PICTURE_COLUMNS)
+    if column is None:
         raise DatasetError(
             f"Expected a column of pictures, called {' or '.join(PICTURE_COLUMNS)}, in {path.name} but it "
             f"has: {', '.join(columns)}. Rename one."
         )
-    return found
+    return column
 
 
 def find_column(columns: list[str], names: tuple[str, ...]) -> str | None:

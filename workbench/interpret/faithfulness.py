@@ -139,13 +139,15 @@ def _batch(
         }
     )
     for seed, several in drawn.items():
-        for method, found in several.items():
-            gone, come = deletion_insertion(network, x, target, found, settings.fill, steps=settings.steps)
-            yield method, "deletion", "", seed, gone
-            yield method, "insertion", "", seed, come
+        for method, heat_maps in several.items():
+            deletion, insertion = deletion_insertion(
+                network, x, target, heat_maps, settings.fill, steps=settings.steps
+            )
+            yield method, "deletion", "", seed, deletion
+            yield method, "insertion", "", seed, insertion
             if masks is not None:
-                yield method, "pointing", "", seed, pointing_game(found, masks)
-                yield method, "mass", "", seed, relevance_mass(found, masks)
+                yield method, "pointing", "", seed, pointing_game(heat_maps, masks)
+                yield method, "mass", "", seed, relevance_mass(heat_maps, masks)
     if masks is not None:
         for name in ("pointing", "mass"):
             yield "chance", name, "", first, mask_area(masks)
@@ -155,10 +157,10 @@ def _batch(
         )
         for method, values in judged.items():
             yield method, "infidelity", "", seed, values
-    for method, found in maps.items():
+    for method, heat_maps in maps.items():
         for other, compared in maps.items():
             if other != method:
-                yield method, "agreement", other, first, rank_correlation(found, compared)
+                yield method, "agreement", other, first, rank_correlation(heat_maps, compared)
     if costly > 0:
         yield from _costly(network, x[:costly], target[:costly], settings)
 

@@ -147,8 +147,8 @@ class Picture:
         pieces = self.spines & ~cv2.dilate(crossing, np.ones((3, 3), np.uint8)).astype(bool)
         from skimage.measure import label, regionprops
 
-        found = regionprops(label(pieces, connectivity=2))
-        return [region.coords for region in found if region.area >= SHORTEST * self.side]
+        regions = regionprops(label(pieces, connectivity=2))
+        return [region.coords for region in regions if region.area >= SHORTEST * self.side]
 
     @cached_property
     def gradient(self) -> tuple[NDArray, NDArray]:

@@ -54,11 +54,11 @@ def stage_features(
         prepare: maps a picture to views (V, 3, H, W), over which features are averaged.
         modules: from :func:`~workbench.interpret.layers.stages` or ``blocks``.
     """
-    found: dict[str, list[NDArray]] = {name: [] for name in modules}
+    features: dict[str, list[NDArray]] = {name: [] for name in modules}
     for picture in pictures:
         for name, value in pooled_activations(network, prepare(picture), modules).items():
-            found[name].append(value.mean(0).double().numpy())
-    return {name: np.stack(values) for name, values in found.items() if values}
+            features[name].append(value.mean(0).double().numpy())
+    return {name: np.stack(values) for name, values in features.items() if values}
 
 
 def r_squared(values: NDArray, predicted: NDArray) -> float:

@@ -127,8 +127,8 @@ def bootstrap(
         from workbench.metrics import scores
 
         metric = scores.get(metric)
-    found = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
-    intervals = {name: found.interval(name, level) for name in found.estimate}
+    resamples = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
+    intervals = {name: resamples.interval(name, level) for name in resamples.estimate}
     return intervals[""] if list(intervals) == [""] else intervals
 
 
@@ -156,11 +156,11 @@ def resample(
     for start in range(0, samples, step):
         weights = times[start : start + step, codes]  # (s, N): a group's pictures come all or not at all
         if batched:
-            found = metric(*data, weights=weights)
+            estimates = metric(*data, weights=weights)
         else:
             indices = np.repeat(np.arange(len(codes)), weights[0])
-            found = metric(*(a[indices] for a in data))
-        for name, value in _named(found).items():
+            estimates = metric(*(a[indices] for a in data))
+        for name, value in _named(estimates).items():
             draws[name][start : start + step] = value
     return Resamples(estimate, draws, count)
 
@@ -195,8 +195,8 @@ def paired_bootstrap(
         {(i, name): draws for i, side in enumerate(sides) for name, draws in side.draws.items()},
         sides[0].groups,
     )
-    found = {name: both.difference((0, name), (1, name), level) for name in sides[0].estimate}
-    return found[""] if list(found) == [""] else found
+    differences = {name: both.difference((0, name), (1, name), level) for name in sides[0].estimate}
+    return differences[""] if list(differences) == [""] else differences
 
 
 def draw_counts(groups: ArrayLike | int, samples: int, seed: int = 0) -> NDArray[np.int64]:

@@ -48,8 +48,8 @@ def kid(
     Raises:
         ValueError: dimensions differ, or a set has fewer than two pictures.
     """
-    found = _resampled({"kid": pictures}, style, style_groups, samples, seed)
-    return KID(found.estimate["kid"], float(found.draws["kid"].std()), *found.interval("kid")[1:])
+    resamples = _resampled({"kid": pictures}, style, style_groups, samples, seed)
+    return KID(resamples.estimate["kid"], float(resamples.draws["kid"].std()), *resamples.interval("kid")[1:])
 
 
 def kid_difference(
@@ -67,8 +67,8 @@ def kid_difference(
     """
     if len(first) != len(second):
         raise ValueError(f"Expected drawings of the same photos but got {len(first)} and {len(second)}.")
-    found = _resampled({1: first, 2: second}, style, style_groups, samples, seed)
-    return found.difference(1, 2)
+    resamples = _resampled({1: first, 2: second}, style, style_groups, samples, seed)
+    return resamples.difference(1, 2)
 
 
 def polynomial_mmd(x: NDArray, y: NDArray) -> float:
@@ -154,5 +154,4 @@ def features(network, images, batch: int = 16) -> NDArray[np.float64]:
             pixels = torch.from_numpy(np.stack(crops[start : start + batch])).permute(0, 3, 1, 2)
             x = pixels.float() / 127.5 - 1
             rows.append(network(x.contiguous(memory_format=torch.channels_last)).float())
-    found = torch.cat(rows).double().numpy()
-    return found.reshape(len(found) // 3, 3, -1)
+    return torch.cat(rows).double().numpy().reshape(len(crops) // 3, 3, -1)

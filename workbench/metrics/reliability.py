@@ -89,7 +89,7 @@ def split_half(ratings: ArrayLike, draws: int = 200, seed: int = 0) -> float:
     x = x[(~np.isnan(x)).sum(1) > 1]
     if len(x) < 3:
         return float("nan")
-    rng, found = np.random.default_rng(seed), []
+    rng, correlations = np.random.default_rng(seed), []
     for _ in range(draws):
         order = np.argsort(np.where(np.isnan(x), np.inf, rng.random(x.shape)), axis=1)
         rank = np.argsort(order, axis=1)  # of each rater among those who rated the target
@@ -98,10 +98,10 @@ def split_half(ratings: ArrayLike, draws: int = 200, seed: int = 0) -> float:
         second = np.where((rank >= half) & (rank < 2 * half), x, np.nan)
         a, b = np.nanmean(first, 1), np.nanmean(second, 1)
         if a.std() > 0 and b.std() > 0:
-            found.append(np.corrcoef(a, b)[0, 1])
-    if not found:
+            correlations.append(np.corrcoef(a, b)[0, 1])
+    if not correlations:
         return float("nan")
-    r = float(np.mean(found))
+    r = float(np.mean(correlations))
     return 2 * r / (1 + r) if r > -1 else float("nan")
 
 

@@ -78,8 +78,8 @@ def savings(parameters: pd.DataFrame) -> Figure:
     for index, (column, label) in enumerate(
         (("fc_parameters", "fully connected"), ("gap_parameters", "GAP"))
     ):
-        seen = style.look(index, "linestyle")
-        ax.plot(parameters[column], places, **seen, markersize=8, linestyle="none", label=label)
+        points = style.look(index, "linestyle")
+        ax.plot(parameters[column], places, **points, markersize=8, linestyle="none", label=label)
     for place, row in zip(places, parameters.itertuples(), strict=True):
         ax.annotate(
             f"−{row.saved:.1%}" if row.saved > 0.99 else f"−{row.saved:.0%}",

@@ -78,9 +78,9 @@ def mood_space(table, correlations=None, across: str = "pleasure", title: str = 
         raise ValueError(f"Expected {across} and another dimension but got {in_order(frame['dimension'])}.")
     tilt = {}
     if correlations is not None:
-        found = check_table(correlations, ("mood", "first", "second", "r"))
+        pairs = check_table(correlations, ("mood", "first", "second", "r"))
         tilt = {
-            (m, frozenset((a, b))): r for m, a, b, r in found[["mood", "first", "second", "r"]].to_numpy()
+            (m, frozenset((a, b))): r for m, a, b, r in pairs[["mood", "first", "second", "r"]].to_numpy()
         }
     cells = frame.set_index(["mood", "dimension"])
     figure, grid = panel_grid(len(others), (4.3, 4.6), len(others), margin=(0.4, 0))

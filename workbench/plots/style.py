@@ -105,12 +105,12 @@ def look(index: int, without: str = "") -> dict[str, Any]:
         without: "marker" for lines alone, "linestyle" for points alone.
     """
     place, turn = index % len(COLOURS), index // len(COLOURS)
-    found = {
+    properties = {
         "color": COLOURS[place],
         "marker": MARKERS[(place + turn) % len(MARKERS)],
         "linestyle": DASHES[(place + turn) % len(DASHES)],
     }
-    return {name: value for name, value in found.items() if name != without}
+    return {name: value for name, value in properties.items() if name != without}
 
 
 def interval_points(

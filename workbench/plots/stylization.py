@@ -162,12 +162,12 @@ def spectrograms(examples: Mapping[str, tuple[NDArray[np.uint8], NDArray]]) -> F
         raise ValueError("Expected a picture with its spectrogram but got none.")
     figure, axes = new_figure(2, len(examples), (2.35 * len(examples) + 0.8, 4.5))
     low, high = np.percentile([s for _, s in examples.values()], (1, 99.8))
-    for j, (name, (picture, found)) in enumerate(examples.items()):
+    for j, (name, (picture, spectrum)) in enumerate(examples.items()):
         side = min(picture.shape[:2])
         top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
         axes[0, j].imshow(picture[top : top + side, left : left + side])
         axes[0, j].set_title(name, fontsize="small")
-        image = axes[1, j].imshow(found, cmap="gray", vmin=low, vmax=high, extent=(-0.5, 0.5, -0.5, 0.5))
+        image = axes[1, j].imshow(spectrum, cmap="gray", vmin=low, vmax=high, extent=(-0.5, 0.5, -0.5, 0.5))
         axes[0, j].set_axis_off()
         axes[1, j].grid(False)
         axes[1, j].set_xticks([-0.5, 0, 0.5])
@@ -302,13 +302,15 @@ def descriptor_changes(table, styles: Sequence[str] | None = None, key: str = "s
     columns = (key, "measure", "name", "estimate", "p")
     frame = check_table(table, columns)
     frame = check_table(frame[frame["measure"] == "descriptor"], columns)
-    names, found = in_order(frame[key], styles), in_order(frame["name"])
+    names, descriptors = in_order(frame[key], styles), in_order(frame["name"])
     grid, p = (
-        frame.pivot(index="name", columns=key, values=c).reindex(index=found, columns=names).to_numpy(float)
+        frame.pivot(index="name", columns=key, values=c)
+        .reindex(index=descriptors, columns=names)
+        .to_numpy(float)
         for c in ("estimate", "p")
     )
-    figure, axes = new_figure(1, 1, (3.0 + 1.15 * len(names), 1.3 + 0.27 * len(found)))
-    labels = [pretty(n) for n in found]
+    figure, axes = new_figure(1, 1, (3.0 + 1.15 * len(names), 1.3 + 0.27 * len(descriptors)))
+    labels = [pretty(n) for n in descriptors]
     signed_heat_map(axes[0, 0], grid, p < 0.05, labels, names, "deviations of the untouched pictures")
     return figure
 

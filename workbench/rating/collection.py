@@ -119,8 +119,8 @@ class Collection:
             now = time.time()
             counted = [r for r in raters if r.answered >= len(r.trials) or now - r.last < _SILENT]
             cell = self._design.choose_cell([Cell(*r.place) for r in counted], rng)
-            seen = Counter(tuple(t["stimuli"]) for r in counted for t in r.trials if t["phase"] == RATING)
-            trials = self._design.trials(cell, seen, rng)
+            counts = Counter(tuple(t["stimuli"]) for r in counted for t in r.trials if t["phase"] == RATING)
+            trials = self._design.trials(cell, counts, rng)
             self._store.add_rater(
                 number, _digest(code), [cell.row, cell.rotation], [t.pack() for t in trials], now
             )
@@ -254,11 +254,11 @@ class Collection:
             shown = [self.stimuli[i] for i in trial.stimuli]
             for side, stimulus in enumerate(shown, 1):
                 values = row.given["values"]
-                found = _named(row.rater, stimulus)
+                names = _named(row.rater, stimulus)
                 if len(shown) == 2:
-                    found |= {"other": shown[2 - side].picture, "side": f"side {side}"}
+                    names |= {"other": shown[2 - side].picture, "side": f"side {side}"}
                     values = {name: int(value == side) for name, value in values.items()}
-                rows.append(found | values)
+                rows.append(names | values)
         return rows
 
     def answers(self) -> list[dict[str, Any]]:

@@ -48,9 +48,9 @@ class Pages:
         """Consent, and the way back in."""
         return self._start(await self._rater(request))
 
-    def _start(self, rater: Rater | None = None, said: str = "", status: int = 200) -> Response:
+    def _start(self, rater: Rater | None = None, message: str = "", status: int = 200) -> Response:
         return self._page(
-            "start.html", status, ticket=secrets.token_hex(16), known=rater is not None, said=said
+            "start.html", status, ticket=secrets.token_hex(16), known=rater is not None, message=message
         )
 
     async def home(self, request: Request) -> Response:
@@ -62,14 +62,14 @@ class Pages:
         form = await _form(request)
         ticket = form.get("ticket", "")[:64]
         if form.get("agree") != "yes" or len(ticket) < 32:
-            return self._start(said=self._study.spoken.agree, status=422)
+            return self._start(message=self._study.spoken.agree, status=422)
         try:
             self._beginnings.take(_address(request))
             code = await run_in_threadpool(self._collection.begin, ticket)
         except LimitError:
-            return self._start(said=self._study.spoken.busy, status=429)
+            return self._start(message=self._study.spoken.busy, status=429)
         except WorkbenchError as error:
-            return self._start(said=str(error), status=403)
+            return self._start(message=str(error), status=403)
         return self._enter(request, code)
 
     async def resume(self, request: Request) -> Response:
@@ -80,8 +80,8 @@ class Pages:
             try:
                 self._tries.take(_address(request))
             except LimitError:
-                return self._start(said=self._study.spoken.busy, status=429)
-            return self._start(said=self._study.spoken.wrong_code, status=404)
+                return self._start(message=self._study.spoken.busy, status=429)
+            return self._start(message=self._study.spoken.wrong_code, status=404)
         return self._enter(request, rater.code)
 
     async def leave(self, request: Request) -> Response:
@@ -155,9 +155,9 @@ class Pages:
         """Keep the answers to a trial before the next one is shown."""
         rater = await self._known(request)
         try:
-            said = await request.json()
-            trial, values = said["trial"], said["values"]
-            times = said["seconds"], said["seconds_of"], said["hidden"]
+            body = await request.json()
+            trial, values = body["trial"], body["values"]
+            times = body["seconds"], body["seconds_of"], body["hidden"]
             fits = type(trial) is int and isinstance(values, dict) and isinstance(times[1], dict)
         except (ValueError, LookupError, TypeError, RecursionError):
             fits = False

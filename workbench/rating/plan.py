@@ -104,7 +104,7 @@ class Design:
         }
         return min(places, key=order.__getitem__)
 
-    def trials(self, cell: Cell, seen: Counter[Shown], rng: np.random.Generator) -> list[Trial]:
+    def trials(self, cell: Cell, counts: Counter[Shown], rng: np.random.Generator) -> list[Trial]:
         """The trials of one rater.
 
         Args:
@@ -112,12 +112,12 @@ class Design:
             seen: how many raters were given each version of each item, for ``per_rater``.
             rng: of the rater.
         """
-        shown = self._subset(seen, rng) if self.study.per_rater else self._all(cell)
+        shown = self._subset(counts, rng) if self.study.per_rater else self._all(cell)
         if self.study.order == "random":
             shown = [shown[i] for i in rng.permutation(len(shown))]
         else:
             shown = [shown[i] for i in self.rows[cell.row]]
-        found = [Trial(PRACTICE, stimuli) for stimuli in self._practice()]
+        trials = [Trial(PRACTICE, stimuli) for stimuli in self._practice()]
         every = self.study.attention_every
         checks = set()
         for due in range(every, len(shown), every) if every else ():
@@ -125,10 +125,10 @@ class Design:
             checks.add(due - int(rng.integers((every + 1) // 2)))
         for place, stimuli in enumerate(shown):
             if place in checks:
-                found.append(self._check(rng))
+                trials.append(self._check(rng))
             pause = bool(self.study.break_every and place and place % self.study.break_every == 0)
-            found.append(Trial(RATING, stimuli, has_break=pause))
-        return found
+            trials.append(Trial(RATING, stimuli, has_break=pause))
+        return trials
 
     def _all(self, cell: Cell) -> list[Shown]:
         """One version of each item: a Latin square of items by rotations."""

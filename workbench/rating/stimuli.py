@@ -65,7 +65,7 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
     for root, path, styles, is_practice in tqdm(works, desc="pictures", unit="picture", disable=None):
         source = path.relative_to(root).as_posix()
         try:
-            made = [_make(cache, path, style, study.megapixels) for style in styles]
+            files = [_make(cache, path, style, study.megapixels) for style in styles]
         except ImageError as error:
             skipped.append(f"{source}: {error}")
             continue
@@ -73,7 +73,7 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
             Stimulus(
                 f"{'p' if is_practice else 's'}{len(stimuli) + i}", file, source, style, size, is_practice
             )
-            for i, (style, (file, size)) in enumerate(zip(styles, made, strict=True))
+            for i, (style, (file, size)) in enumerate(zip(styles, files, strict=True))
         ]
     if len({s.source for s in stimuli if not s.is_practice}) < 2:
         raise WorkbenchError(

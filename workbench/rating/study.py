@@ -191,12 +191,12 @@ def load(path: str | os.PathLike) -> Study:
     """
     path = Path(path)
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise WorkbenchError(f"{path} cannot be read as a study ({reason}). Check it.") from error
     try:
-        study = _study(found)
+        study = _study(content)
     except WorkbenchError as error:
         raise WorkbenchError(f"{path.name}: {error}") from error
     beside = {
@@ -205,9 +205,9 @@ def load(path: str | os.PathLike) -> Study:
     return dataclasses.replace(study, **beside)
 
 
-def _study(found: Mapping[str, Any]) -> Study:
+def _study(content: Mapping[str, Any]) -> Study:
     """A checked study. The names in [[scales]] and [words] are checked there, so that errors say where."""
-    changes = dict(found)
+    changes = dict(content)
     scales = changes.get("scales", [])
     if not isinstance(scales, list) or not all(isinstance(scale, dict) for scale in scales):
         raise WorkbenchError("Expected the scales as [[scales]], one for each question.")

@@ -129,7 +129,7 @@ def _prepared(path: Path, status: Path) -> nbformat.NotebookNode:
 
 def _parts(notebook: nbformat.NotebookNode) -> dict[str, tuple[int, str]]:
     """Cell id -> (how many code cells come before it, the heading above it)."""
-    found, heading, count = {}, "setting up", 0
+    parts, heading, count = {}, "setting up", 0
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             titles = re.findall(r"^(#{1,3}) (.+)$", cell.source, re.MULTILINE)
@@ -137,9 +137,9 @@ def _parts(notebook: nbformat.NotebookNode) -> dict[str, tuple[int, str]]:
                 depth, title = titles[-1]  # what runs below the notebook's own title is the study
                 heading = title.strip() if len(depth) > 1 else "running the study"
         else:
-            found[cell.id] = (count, heading)
+            parts[cell.id] = (count, heading)
             count += 1
-    return found
+    return parts
 
 
 @contextlib.contextmanager
@@ -152,7 +152,7 @@ def _bar(parts: Mapping[str, tuple[int, str]], status: Path, name: str, progress
     shown = progress and sys.stderr.isatty()
     bar = tqdm(total=len(parts), desc=name, bar_format=_BAR, disable=not shown, leave=False)
     line = tqdm(bar_format="  {desc}", position=1, disable=not shown, leave=False)
-    said: list[str] = []
+    headings: list[str] = []
     finished = threading.Event()
 
     def reached(cell_id: str) -> None:
@@ -162,9 +162,9 @@ def _bar(parts: Mapping[str, tuple[int, str]], status: Path, name: str, progress
         status.unlink(missing_ok=True)
         bar.n = count
         bar.set_description_str(f"{name}: {heading[:60]}")
-        if progress and not shown and heading not in said:
+        if progress and not shown and heading not in headings:
             print(f"{name}: {count}/{len(parts)} {heading}", file=sys.stderr, flush=True)
-        said.append(heading)
+        headings.append(heading)
 
     def watch() -> None:
         while not finished.wait(POLL):

@@ -120,5 +120,5 @@ def describe(figure: Figure) -> str:
 
 
 def _legends(figure: Figure) -> list[list[str]]:
-    found = [legend for a in figure.axes if (legend := a.get_legend())] + list(figure.legends)
-    return [[t.get_text() for t in legend.get_texts() if isinstance(t, Text)] for legend in found]
+    legends = [legend for a in figure.axes if (legend := a.get_legend())] + list(figure.legends)
+    return [[t.get_text() for t in legend.get_texts() if isinstance(t, Text)] for legend in legends]

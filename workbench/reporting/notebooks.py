@@ -72,8 +72,8 @@ def folder() -> Path:
 def notebooks() -> dict[str, Notebook]:
     """All notebooks by short name, in the order of their numbers."""
     paths = sorted(p for p in folder().glob("*.ipynb") if _NUMBERED.fullmatch(p.name))
-    found = [read(path) for path in paths]
-    return {notebook.name: notebook for notebook in found}
+    read_all = [read(path) for path in paths]
+    return {notebook.name: notebook for notebook in read_all}
 
 
 def find(name: str) -> Notebook:

@@ -90,9 +90,9 @@ def problems_of(page: str) -> list[str]:
     parser = _Page()
     parser.feed(page)
     parser.close()
-    found = [f"asks for {what[:100]}" for what in parser.outside if what]
-    found += [f"{parser.scripts} scripts"] if parser.scripts else []
-    return found + [f"a picture without words ({what})" for what in parser.speechless]
+    problems = [f"asks for {what[:100]}" for what in parser.outside if what]
+    problems += [f"{parser.scripts} scripts"] if parser.scripts else []
+    return problems + [f"a picture without words ({what})" for what in parser.speechless]
 
 
 def render(
@@ -156,9 +156,9 @@ def render(
 
 def _contents(page: str) -> str:
     """Links to the sections of a page, if there are more than two."""
-    found = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page, re.DOTALL)
-    items = "".join(f'<li><a href="#{anchor}">{heading}</a></li>' for anchor, heading in found)
-    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if len(found) > 2 else ""
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page, re.DOTALL)
+    items = "".join(f'<li><a href="#{anchor}">{heading}</a></li>' for anchor, heading in headings)
+    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if len(headings) > 2 else ""
 
 
 def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode:
@@ -271,7 +271,7 @@ def _names() -> frozenset[str]:
 
 def _headings_of_numbers(table: str) -> str:
     """A table whose headings stand right where the cells below do."""
-    head, found, body = table.partition("</thead>")
+    head, end_of_head, body = table.partition("</thead>")
     rows = [re.findall(r"<(t[hd][^>]*)>", row) for row in body.split("</tr>") if "<td" in row]
     if not rows or any(len(row) != len(rows[-1]) for row in rows) or "span=" in head:
         return table
@@ -284,7 +284,7 @@ def _headings_of_numbers(table: str) -> str:
             return heading[0]
         return cells[0] + "".join(r if n else c for r, n, c in zip(right, numbers, cells[1:], strict=True))
 
-    return re.sub(r"<tr>.*?</tr>", row_of, head, flags=re.DOTALL) + found + body
+    return re.sub(r"<tr>.*?</tr>", row_of, head, flags=re.DOTALL) + end_of_head + body
 
 
 def _own_links(html: str) -> str:

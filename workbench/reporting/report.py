@@ -131,10 +131,12 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
         parameters["ratings"] = str(Path(request.ratings).resolve()) if request.ratings else ""
         parameters["skip_unreadable"] = request.skip_unreadable
     elif data is not None:
-        seen = request.ratings or request.group_by or request.skip_unreadable
+        selected = request.ratings or request.group_by or request.skip_unreadable
         name = folder.called(request.data)
         parameters["data"] = str(
-            folder.view(data, work / "data", name, request.ratings) if seen else Path(request.data).resolve()
+            folder.view(data, work / "data", name, request.ratings)
+            if selected
+            else Path(request.data).resolve()
         )
     parameters["out"] = str(work / "tables")
     return work, parameters
@@ -165,12 +167,12 @@ def _folder(request: Request, notebook: Notebook, identity: list) -> Path:
 def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
     """The page's title and the line under it."""
     shown = folder.called(request.data) if request.data else ""
-    made = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
+    source = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
     if notebook.name == FULL:
         if request.data and is_atelier(request.data):
-            return f"A study of {shown}", f"Pictures that the workbench painted itself · {made}"
-        return f"A study of {shown or _drawn(request) or 'pictures'}", made
-    return notebook.title, f"Run on {shown} · {made}" if shown else made
+            return f"A study of {shown}", f"Pictures that the workbench painted itself · {source}"
+        return f"A study of {shown or _drawn(request) or 'pictures'}", source
+    return notebook.title, f"Run on {shown} · {source}" if shown else source
 
 
 def _drawn(request: Request) -> str:

@@ -85,7 +85,7 @@ class BuildingBlocks(TableStudy):
     @functools.cached_property
     def sets(self) -> dict[str, Pictures]:
         """The data sets by name."""
-        return {found.name: found for found in (load(source, self.side) for source in self.data)}
+        return {pictures.name: pictures for pictures in (load(source, self.side) for source in self.data)}
 
     def plan(self) -> list[dict]:
         """Every network on every fold; seeds are outermost: an interrupted study is a smaller one."""
@@ -324,19 +324,19 @@ def intervals(pictures: Pictures, out: Path, plan: BuildingBlocks) -> Iterable[d
     def scores(*columns: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray]:
         labels, *guesses = columns
         seeds = np.moveaxis(np.stack(guesses, 1), 2, 0)  # (S, N, networks)
-        found = {}
+        values = {}
         for k, name in enumerate(predicted):
             matrices = [confusion_matrix(labels, s[:, k], len(pictures.classes), weights) for s in seeds]
-            found[name, "accuracy"] = np.mean([accuracy(m) for m in matrices], 0)
-            found[name, "balanced_accuracy"] = np.mean([balanced_accuracy(m) for m in matrices], 0)
+            values[name, "accuracy"] = np.mean([accuracy(m) for m in matrices], 0)
+            values[name, "balanced_accuracy"] = np.mean([balanced_accuracy(m) for m in matrices], 0)
         for name in predicted:
             for metric in ("accuracy", "balanced_accuracy"):
-                found[name, f"{metric}_minus_reference"] = found[name, metric] - found[REFERENCE, metric]
-        return found
+                values[name, f"{metric}_minus_reference"] = values[name, metric] - values[REFERENCE, metric]
+        return values
 
-    found = bootstrap(scores, pictures.labels, *predicted.values(), groups=pictures.groups)
+    by_score = bootstrap(scores, pictures.labels, *predicted.values(), groups=pictures.groups)
     majority = np.bincount(pictures.labels).max() / len(pictures.labels)
-    for (name, metric), interval in found.items():
+    for (name, metric), interval in by_score.items():
         if name == REFERENCE and metric.endswith("reference"):
             continue
         yield {

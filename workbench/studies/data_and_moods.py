@@ -103,11 +103,11 @@ def _same_painter(labels: NDArray, groups: NDArray, num_classes: int) -> NDArray
 def sizes(ratings: Ratings, rows: TopicRows) -> None:
     """Short side in pixels and how long the format is: what a square crop loses."""
     data = ratings.data
-    found = []
+    image_sizes = []
     for path in data.paths:
         with Image.open(data.root / path) as image:  # the header: pixels were checked when the data was read
-            found.append(image.size)
-    size = np.array(found)
+            image_sizes.append(image.size)
+    size = np.array(image_sizes)
     short, aspect = size.min(1), size.max(1) / size.min(1)
     for q in (5, 50, 95):
         rows.number(f"short side, {q} % quantile", np.percentile(short, q))
@@ -273,11 +273,11 @@ class DataAndMoods(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """Pictures, votes and feelings are read."""
-        found = read_ratings(self.data, self.ratings or None)
+        ratings = read_ratings(self.data, self.ratings or None)
 
         def describe(data: str, topic: str, seed: int) -> list[dict]:
-            rows = TopicRows(found.data.groups, self.samples, seed)
-            _MEASURES[topic](found, rows)
+            rows = TopicRows(ratings.data.groups, self.samples, seed)
+            _MEASURES[topic](ratings, rows)
             return rows.rows
 
         return describe

@@ -115,22 +115,22 @@ class _Cases:
         data = open_dataset(self.data, self.ratings)
         chosen = np.random.default_rng(self.plan.seed).permutation(len(data))[: self.plan.pictures]
         x = torch.cat([views(data.read(int(i))) for i in chosen])
-        found = predictions(network, x)
-        values = list(judgements(network, x, found, None, self.plan.settings))
+        answers = predictions(network, x)
+        values = list(judgements(network, x, answers, None, self.plan.settings))
         origin = {"weights": card.sha256[:12], "size": self.plan.size}  # which network, and how it saw
         rows = [{**row, **origin} for row in summarise(values, data.groups[chosen])]
         values = [{**row, "path": data.paths[chosen[row["picture"]]]} for row in values]
         more = []
         if set(data.classes) <= set(card.class_names):
             labels = [card.class_names.index(data.classes[k]) for k in data.labels[chosen]]
-            more.append(_accuracy(share_right(found, labels), len(chosen)))
+            more.append(_accuracy(share_right(answers, labels), len(chosen)))
         return rows, values, more
 
     def atelier(self) -> Judged:
         test = painted(self.plan.painted, self.plan.size, _TEST)
-        found = predictions(self.mood_classifier, test.x)
-        values = list(judgements(self.mood_classifier, test.x, found, test.masks, self.plan.settings))
-        return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
+        answers = predictions(self.mood_classifier, test.x)
+        values = list(judgements(self.mood_classifier, test.x, answers, test.masks, self.plan.settings))
+        return summarise(values), values, [_accuracy(share_right(answers, test.moods), len(answers))]
 
     def seal(self) -> Judged:
         train = painted(self.plan.training, self.plan.size, sealed=True)
@@ -139,18 +139,18 @@ class _Cases:
         assert test.seals is not None
         network = detail_network(train.x, train.seals)
         bare = painted(self.plan.painted, self.plan.size, _TEST, sealed=True, stamped=False)
-        found = predictions(network, test.x)
-        values = list(judgements(network, test.x, found, test.masks, self.plan.settings))
+        answers = predictions(network, test.x)
+        values = list(judgements(network, test.x, answers, test.masks, self.plan.settings))
         without = share_right(predictions(network, bare.x), test.seals)
-        more = [_accuracy(share_right(found, test.seals), len(found))]
-        return summarise(values), values, [*more, _accuracy(without, len(found), "seal taken out")]
+        more = [_accuracy(share_right(answers, test.seals), len(answers))]
+        return summarise(values), values, [*more, _accuracy(without, len(answers), "seal taken out")]
 
     def no_cue(self) -> Judged:
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
         network, settings = self.mood_classifier, self.plan.settings
-        found = predictions(network, test.x)
-        values = localisation_rows(network, test.x, found, test.masks, settings)
-        return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
+        answers = predictions(network, test.x)
+        values = localisation_rows(network, test.x, answers, test.masks, settings)
+        return summarise(values), values, [_accuracy(share_right(answers, test.moods), len(answers))]
 
 
 def localisation_rows(
@@ -168,9 +168,9 @@ def localisation_rows(
                 maps = attribute(method, network, x[part], target[part], layer, seed, **options)
                 values[method, "pointing", seed] = pointing_game(maps, masks[part])
                 values[method, "mass", seed] = relevance_mass(maps, masks[part])
-        for (method, name, seed), found in values.items():
+        for (method, name, seed), cells in values.items():
             keys = {"method": method, "measure": name, "part": "", "seed": seed}
-            rows += [{**keys, "picture": start + i, "value": float(v)} for i, v in enumerate(found)]
+            rows += [{**keys, "picture": start + i, "value": float(v)} for i, v in enumerate(cells)]
     return rows
 
 

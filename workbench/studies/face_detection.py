@@ -57,12 +57,12 @@ def cascade(pixels: Picture) -> list[tuple[float, float, float]]:
             min_neighbor_number=hits,
         )
         back = cv2.invertAffineTransform(turn)
-        found = [
+        rectangles = [
             (*(back @ (b["c"] + 0.505 * b["width"], b["r"] + 0.4 * b["height"], 1.0)), b["width"] / 2.6)
             for b in boxes
         ]
-        if found:
-            return [tuple(float(v) / scale for v in face) for face in found]
+        if rectangles:
+            return [tuple(float(v) / scale for v in face) for face in rectangles]
     return []
 
 
@@ -138,14 +138,14 @@ class FaceDetection(TableStudy):
             counts, pictures, seconds = np.array([missed, 0, 0]), 0, []
             for picture, places, total in self._pictures(condition, heads):
                 start = time.process_time()
-                found = DETECTORS[detector](picture)
+                detections = DETECTORS[detector](picture)
                 seconds.append(time.process_time() - start)
                 pictures += 1
                 if places is None:  # only their number is known
-                    counts += total, min(total, len(found)), max(0, len(found) - total)
+                    counts += total, min(total, len(detections)), max(0, len(detections) - total)
                     continue
-                right = matches(found, places)
-                counts += total, right, len(found) - right
+                right = matches(detections, places)
+                counts += total, right, len(detections) - right
             row = {"pictures": pictures, "people": int(counts[0]), "found": int(counts[1])}
             recall = round(counts[1] / counts[0], 3) if counts[0] else ""
             return row | {
@@ -165,12 +165,12 @@ class FaceDetection(TableStudy):
             pixels = np.asarray(read_image(files[index]).convert("RGB"))
             large = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
             pixels = np.asarray(large, np.uint8)
-            found = faces.find_faces(pixels)
-            if not found:
+            detected = faces.find_faces(pixels)
+            if not detected:
                 unseen += 1
                 continue
-            (x, y), unit = found[0].middle, found[0].interocular_px
-            spots = found[0].landmarks[[50, 280, 205, 425]].astype(int)
+            (x, y), unit = detected[0].middle, detected[0].interocular_px
+            spots = detected[0].landmarks[[50, 280, 205, 425]].astype(int)
             rgb = np.median(
                 [pixels[b - 4 : b + 5, a - 4 : a + 5].reshape(-1, 3) for a, b in spots], axis=(0, 1)
             )
@@ -231,9 +231,9 @@ def _composite(
     return scene, np.array(places)
 
 
-def matches(found: list[tuple[float, float, float]], places: Places) -> int:
+def matches(detections: list[tuple[float, float, float]], places: Places) -> int:
     """How many people have a found face of their own, within half a distance of their eyes."""
-    left, right = list(found), 0
+    left, right = list(detections), 0
     for x, y, unit in places:
         near = [face for face in left if np.hypot(face[0] - x, face[1] - y) < 0.5 * unit]
         if near:

@@ -72,17 +72,17 @@ class Likeness(TableStudy):
             if all(len(group) >= most for group in groups.values()):
                 break
             photo = np.asarray(read_image(files[index]).convert("RGB"))
-            if found := find_faces(photo):
-                light = Shape(found[0].landmarks, photo.astype(np.float32) / 255).tone[0]
+            if faces := find_faces(photo):
+                light = Shape(faces[0].landmarks, photo.astype(np.float32) / 255).tone[0]
                 group = next(groups[tone] for tone, (low, high) in TONES.items() if low <= light < high)
                 if len(group) < most:
-                    group.append((photo, found[0]))
+                    group.append((photo, faces[0]))
         people = [person for group in groups.values() for person in group]
         paths = {Path(w).stem: w for w in self.weights}
 
         def rows(style: str) -> list[dict]:
-            found = menu.get(paths.get(style, style))
-            measured = [measure(photo, face, _drawn(found, photo)) for photo, face in people]
+            drawing_style = menu.get(paths.get(style, style))
+            measured = [measure(photo, face, _drawn(drawing_style, photo)) for photo, face in people]
             return [row for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
 
         return rows
@@ -134,12 +134,12 @@ def measure(photo: NDArray[np.uint8], face: Face, drawing: NDArray[np.uint8]) ->
         )
         for p in (photo, drawing)
     )
-    found = [f for f in find_faces(drawing) if np.linalg.norm(f.middle - face.middle) < face.interocular_px]
-    moved = np.linalg.norm(found[0].landmarks - face.landmarks, axis=1).mean() if found else np.nan
+    faces = [f for f in find_faces(drawing) if np.linalg.norm(f.middle - face.middle) < face.interocular_px]
+    moved = np.linalg.norm(faces[0].landmarks - face.landmarks, axis=1).mean() if faces else np.nan
     row = {
         "lightness": float(shape.tone[0]),
         "landmarks": float(moved / face.interocular_px),
-        "lost": float(not found),
+        "lost": float(not faces),
         "skin": float(np.linalg.norm(after - before)),
     }
     crops = [_upright(p, face) for p in (photo, drawing)]

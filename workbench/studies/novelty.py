@@ -61,16 +61,16 @@ class Novelty(TableStudy):
 
     @property
     def _paths(self) -> dict[tuple[str, str], Path]:
-        found: dict[tuple[str, str], Path] = {}
+        by_name: dict[tuple[str, str], Path] = {}
         for folder in map(Path, self.folders):
             paths = list_images(folder)
             count = len(paths) if not self.per_folder else min(self.per_folder, len(paths))
             for i in np.linspace(0, len(paths) - 1, count).round().astype(int):
-                found[folder.name, paths[i].relative_to(folder).as_posix()] = paths[i]
+                by_name[folder.name, paths[i].relative_to(folder).as_posix()] = paths[i]
         if self.atelier:
             painted = open_dataset(f"{ATELIER}:{self.atelier}")
-            found |= {(ATELIER, path): painted.root / path for path in painted.paths}
-        return found
+            by_name |= {(ATELIER, path): painted.root / path for path in painted.paths}
+        return by_name
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """The classifier."""
@@ -98,6 +98,6 @@ class Novelty(TableStudy):
             if name == ATELIER:
                 measures["as_meant"] = own["top"] == own["label"]
             for measure, values in measures.items():
-                found = resample(np.mean, np.asarray(values, dtype=float), samples=self.samples).interval()
-                rows.append({"set": name, "measure": measure, **found._asdict(), "pictures": len(own)})
+                interval = resample(np.mean, np.asarray(values, dtype=float), samples=self.samples).interval()
+                rows.append({"set": name, "measure": measure, **interval._asdict(), "pictures": len(own)})
         write_rows(rows, out / f"{self.name}_summary.csv")

@@ -181,11 +181,11 @@ def _cost(network: torch.nn.Module) -> dict[str, float]:
 
 
 def _background(drawings: list[NDArray], people: dict[str, Portrait]) -> float:
-    found = []
+    values = []
     for drawing, portrait in zip(drawings, people.values(), strict=True):
         mask = torch.from_numpy(portrait.mask)[None, None].float() / 255
-        found.append(background_psnr(to_tensor(portrait.photo), to_tensor(drawing), mask).item())
-    return round(float(np.mean(found)), 2)
+        values.append(background_psnr(to_tensor(portrait.photo), to_tensor(drawing), mask).item())
+    return round(float(np.mean(values)), 2)
 
 
 def _keep(drawings: list[NDArray], folder: Path) -> None:

@@ -82,8 +82,8 @@ class Pooled(nn.Module):
 
     def pooled(self, x: Tensor) -> Tensor:
         """(B, K)."""
-        found = self.trunk(x)
-        return found.amax((2, 3)) if self.peak else found.mean((2, 3))
+        features = self.trunk(x)
+        return features.amax((2, 3)) if self.peak else features.mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.pooled(x))
@@ -126,6 +126,6 @@ def predictions(network: nn.Module, x: Tensor, batch: int = 16) -> Tensor:
     return torch.cat([network(part).argmax(1) for part in x.split(batch)])
 
 
-def share_right(found: Tensor, labels: Sequence[int] | NDArray) -> float:
+def share_right(answers: Tensor, labels: Sequence[int] | NDArray) -> float:
     """Accuracy."""
-    return float((found.numpy() == np.asarray(labels)).mean())
+    return float((answers.numpy() == np.asarray(labels)).mean())

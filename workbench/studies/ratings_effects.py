@@ -47,15 +47,15 @@ class RatingsEffects(TableStudy):
             folder = out / "cache"
             root, table = simulated_table(self.data, folder, self.raters, seed)
             frame = rating_frame(table, [root / "ratings.csv"])
-            found = mixed_model(frame, f"pleasure ~ {' + '.join(EFFECTS)}", RANDOM[model])
+            fitted = mixed_model(frame, f"pleasure ~ {' + '.join(EFFECTS)}", RANDOM[model])
             rows = []
             for term, truth in EFFECTS.items():
-                one = found.effect(term)
+                one = fitted.effect(term)
                 inside = one.low <= truth <= one.high
                 rows.append(
                     {
                         "term": term, "truth": truth, "estimate": one.estimate, "low": one.low,
-                        "high": one.high, "df": one.df, "inside": inside, "converged": found.converged,
+                        "high": one.high, "df": one.df, "inside": inside, "converged": fitted.converged,
                     }
                 )  # fmt: skip
             return rows

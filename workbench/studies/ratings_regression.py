@@ -108,7 +108,7 @@ class RatingsRegression(TableStudy):
 
     def measure(self, rated: RatedPaintings, name: str, cache: Cache) -> list[dict]:
         """Rows of one estimator on one scale."""
-        found = cross_validate(
+        validated = cross_validate(
             estimators()[name],
             rated,
             folds=self.folds,
@@ -116,7 +116,7 @@ class RatingsRegression(TableStudy):
             out=cache.folder,
             desc=f"{rated.column}, {name}",
         )
-        table = summarise({name: found}, name, samples=self.samples)
+        table = summarise({name: validated}, name, samples=self.samples)
         facts = {"pictures": len(rated), "painters": len(np.unique(rated.groups))}
         wanted = ["metric", "estimate", "low", "high", "ceiling"]
         return [

@@ -49,14 +49,14 @@ class Yardsticks(TableStudy):
         if not ranks:
             raise DatasetError(f"Expected ranks of the set {self.group} in {self.panel} but there are none.")
         pairs = sorted({(row["picture"], row["stylizer"]) for row in ranks})
-        found = {pair: _measures(Path(self.panel) / self.group, *pair) for pair in pairs}
+        measures = {pair: _measures(Path(self.panel) / self.group, *pair) for pair in pairs}
 
         def compare(measure: str, question: str) -> dict:
             sheets: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
             for row in ranks:
                 if row["question"] == question:
                     sheets[row["picture"], row["judge"]][row["stylizer"]] = float(row["rank"])
-            values = {pair: numbers[measure] for pair, numbers in found.items()}
+            values = {pair: numbers[measure] for pair, numbers in measures.items()}
             return summary(sheets, values, self.samples)
 
         return compare

@@ -50,14 +50,14 @@ def load_data(config: PortraitConfig) -> PortraitData:
     parts = split_by_person(list(portraits), config.held_out, config.seed, config.person)
     training, validation, test = ({name: portraits[name] for name in part} for part in parts)
     scenes = load_pictures(config.scenes, config.crop)
-    seen, unseen = split(list(scenes), max(2, len(scenes) // 10), config.seed)
+    learnt, held_out = split(list(scenes), max(2, len(scenes) // 10), config.seed)
     style = list(load_pictures(config.style, 256).values())
     log.info(
         "%d portraits to train on, %d and %d held out, %d scenes, %d style pictures",
-        len(training), len(validation), len(test), len(seen), len(style),
+        len(training), len(validation), len(test), len(learnt), len(style),
     )  # fmt: skip
     return PortraitData(
-        training, validation, test, [scenes[n] for n in seen], [scenes[n] for n in unseen], style
+        training, validation, test, [scenes[n] for n in learnt], [scenes[n] for n in held_out], style
     )
 
 
@@ -83,8 +83,8 @@ def taught_portraits(
         faces = [Face(portrait.landmarks, 1.0)]
         return {"drawing": draw(portrait.photo, faces=faces, **dataclasses.asdict(settings))}
 
-    made, more = make_targets(cache, "portrait", 2, settings, everyone, one)
-    taught = [dataclasses.replace(p, drawing=made[name]["drawing"]) for name, p in everyone.items()]
+    arrays, more = make_targets(cache, "portrait", 2, settings, everyone, one)
+    taught = [dataclasses.replace(p, drawing=arrays[name]["drawing"]) for name, p in everyone.items()]
     return taught, cost + more
 
 

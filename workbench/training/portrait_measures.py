@@ -38,8 +38,8 @@ def mask_scores(network: nn.Module, composites: Composites, count: int = 96) -> 
         x = to_tensor(example.photo, device)
         answer = network.portray(x)
         true = torch.from_numpy(example.mask).to(device)[:, None].float() / 255
-        found, person = answer.mask > 0.5, true > 0.5
-        iou += ((found & person).flatten(1).sum(1) / (found | person).flatten(1).sum(1)).tolist()
+        predicted, person = answer.mask > 0.5, true > 0.5
+        iou += ((predicted & person).flatten(1).sum(1) / (predicted | person).flatten(1).sum(1)).tolist()
         psnr += background_psnr(x, answer.picture, true).tolist()
     return {
         "mask_iou": float(np.mean(iou)),
@@ -121,11 +121,11 @@ def nearness(
     before = np.array([skin_lightness(p.photo, p) for p in everyone])
     rows = []
     for title, pictures in sets.items():
-        seen = features(pictures)
+        picture_features = features(pictures)
         after = np.array([skin_lightness(a, p) for a, p in zip(pictures, everyone, strict=True)])
         for source in ("all", *sorted(set(sources))):
             chosen = np.array([source in ("all", s) for s in sources])
-            value = kid.kid(seen[chosen], wanted)
+            value = kid.kid(picture_features[chosen], wanted)
             correlation = np.corrcoef(before[chosen], after[chosen])[0, 1] if chosen.sum() > 2 else np.nan
             rows.append(
                 {

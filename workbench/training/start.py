@@ -43,10 +43,10 @@ def time_before(start: str) -> dict[str, Any]:
     """
     if not start:
         return {}
-    found: dict[str, Any] = {"start": Path(start).name}
+    record: dict[str, Any] = {"start": Path(start).name}
     if not start.endswith(".pt"):
         training = models.card(start).training
         for key in ("steps", "seconds"):
-            found[f"{key}_before"] = training.get(key, 0) + training.get(f"{key}_before", 0)
-        found["commands_before"] = [*training.get("commands_before", ()), training.get("command", "")]
-    return found
+            record[f"{key}_before"] = training.get(key, 0) + training.get(f"{key}_before", 0)
+        record["commands_before"] = [*training.get("commands_before", ()), training.get("command", "")]
+    return record

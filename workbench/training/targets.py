@@ -61,16 +61,16 @@ def make_targets(
             wall, processor = time.perf_counter(), time.process_time()
             arrays = list(pool.map(make, [items[name] for name in names]))
             spent = np.array([time.perf_counter() - wall, time.process_time() - processor]) / len(names)
-            for name, made in zip(names, arrays, strict=True):
-                cache.arrays(keys[name], functools.partial(dict, made, seconds=spent))
+            for name, values in zip(names, arrays, strict=True):
+                cache.arrays(keys[name], functools.partial(dict, values, seconds=spent))
             bar.update(len(names))
-    found: dict[str, dict[str, np.ndarray]] = {}
+    targets: dict[str, dict[str, np.ndarray]] = {}
     cost = Cost()
     for name, item in items.items():
         kept = cache.arrays(keys[name], functools.partial(_made, make, item))
         cost += Cost(*kept.pop("seconds").tolist())
-        found[name] = kept
-    return found, cost
+        targets[name] = kept
+    return targets, cost
 
 
 def _made(make: Callable[[Any], Mapping[str, np.ndarray]], item: Any) -> dict[str, np.ndarray]:

@@ -290,9 +290,9 @@ def _changes(before: Mapping, now: Mapping) -> list[str]:
     ]
     for kind, digests in now["pictures"].items():
         counts = Counter(before["pictures"].get(kind, [])), Counter(digests)
-        added, gone = ((b - a).total() for a, b in (counts, counts[::-1]))
-        if added or gone:
-            changes.append(f"{added} of the {kind} are new and {gone} gone")
+        added, removed = ((b - a).total() for a, b in (counts, counts[::-1]))
+        if added or removed:
+            changes.append(f"{added} of the {kind} are new and {removed} gone")
         elif list(digests) != before["pictures"][kind]:
             changes.append(f"the {kind} have another order")
     return changes

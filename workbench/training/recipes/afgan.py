@@ -120,9 +120,11 @@ class AFGAN(Recipe):
     def pictures(self) -> dict[str, list[str]]:
         data = self.data
         groups = {"training": data.training, "validation": data.validation, "test": data.test}
-        found = {f"{name} portraits": [digest(p) for p in people.values()] for name, people in groups.items()}
-        found["scenes"] = [digest(p) for p in (*data.scenes, *data.unseen_scenes)]
-        return found | {"style pictures": [digest(p) for p in data.style]}
+        digests = {
+            f"{name} portraits": [digest(p) for p in people.values()] for name, people in groups.items()
+        }
+        digests["scenes"] = [digest(p) for p in (*data.scenes, *data.unseen_scenes)]
+        return digests | {"style pictures": [digest(p) for p in data.style]}
 
     def learning_rate(self, step: int, progress: float) -> float:
         """Phase 1 ends at a fifth of its rate, so that its last drawings are sharp."""
@@ -190,10 +192,10 @@ class AFGAN(Recipe):
             "cam": config.w_cam * losses.cam_loss(answer.cam_logits.float(), style_logits.float()),
         }
         if config.w_features and step % config.features_every == 0:
-            seen = self._features(answer.picture)
+            target = self._features(answer.picture)
             with torch.no_grad():
                 wanted = self._features(batch.target)
-            pair = [f.float() for f in seen], [f.float() for f in wanted]
+            pair = [f.float() for f in target], [f.float() for f in wanted]
             terms["features"] = config.features_every * config.w_features * losses.content_loss(*pair)
         return answer, terms
 

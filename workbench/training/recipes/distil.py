@@ -139,8 +139,8 @@ class Distil(DistilledRecipe):
         """Distance to the teacher's drawings of the validation photos, and of the photos themselves; KID to
         the style if there is one.
         """
-        found = {"distance": self._distance(pictures, self._wanted), "distance_photo": self._distance_photo}
-        return found | (super().distances(pictures) if self.data.style else {})
+        values = {"distance": self._distance(pictures, self._wanted), "distance_photo": self._distance_photo}
+        return values | (super().distances(pictures) if self.data.style else {})
 
     def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
         rows, split = super().measure(network, name)

@@ -50,23 +50,23 @@ class FSGAN(DistilledRecipe):
         s = self.config
         drawing = self.draw(batch.photo)
         fake = drawing.detach()
-        drawn = style = seen = None  # frozen features of the drawing, the style pictures and the photos
+        of_drawing = style = of_photo = None  # features of the frozen backbone
         if s.w_picture or s.w_content:
             with self.autocast():
-                drawn = self.backbone(self._noisy(drawing))
+                of_drawing = self.backbone(self._noisy(drawing))
                 with torch.no_grad():
-                    style, seen = self.backbone(self._noisy(batch.style)), self.backbone(batch.photo)
+                    style, of_photo = self.backbone(self._noisy(batch.style)), self.backbone(batch.photo)
         spectrum, scale = None, self._scale(step)
         if s.w_spectral:
             with torch.no_grad():
                 spectrum = self._spectrum(batch.style, scale)
                 self.spectrum_norm.update(spectrum)
                 spectrum = self.spectrum_norm(spectrum)
-        judged = self._train_discriminators(batch, fake, drawn, style, spectrum, scale)
+        judged = self._train_discriminators(batch, fake, of_drawing, style, spectrum, scale)
 
         # all terms but the spectral one share a backward pass; its gradient is capped against theirs
         with self.frozen_discriminators():
-            terms = self._terms(batch, drawing, drawn, seen)
+            terms = self._terms(batch, drawing, of_drawing, of_photo)
             (gradient,) = torch.autograd.grad(total(terms.values()), drawing, retain_graph=True)
             logged = values(terms)
             if s.w_spectral:
@@ -120,13 +120,13 @@ class FSGAN(DistilledRecipe):
         return judged
 
     def _terms(
-        self, batch: Batch, drawing: Tensor, drawn: list[Tensor] | None, seen: list[Tensor] | None
+        self, batch: Batch, drawing: Tensor, of_drawing: list[Tensor] | None, of_photo: list[Tensor] | None
     ) -> dict[str, Tensor]:
         """The generator's weighted terms, the spectral one excepted."""
         s, d = self.config, self.discriminators
         with self.autocast():
             pulling = weigh(
-                picture=(s.w_picture, lambda: losses.hinge_generator_loss(d["picture"](drawn))),
+                picture=(s.w_picture, lambda: losses.hinge_generator_loss(d["picture"](of_drawing))),
                 gray=(
                     s.w_gray,
                     lambda: losses.hinge_generator_loss(d["gray"](losses.rgb_to_yuv(drawing)[:, :1])),
@@ -134,7 +134,10 @@ class FSGAN(DistilledRecipe):
             )
         return pulling | weigh(
             teacher=(s.w_teacher, lambda: F.l1_loss(drawing, batch.drawing)),
-            content=(s.w_content, lambda: losses.content_loss([drawn[-1].float()], [seen[-1].float()])),
+            content=(
+                s.w_content,
+                lambda: losses.content_loss([of_drawing[-1].float()], [of_photo[-1].float()]),
+            ),
             color=(s.w_color, lambda: losses.color_loss(drawing, batch.photo)),
             block=(s.w_block, lambda: losses.color_block_loss(drawing, batch.regions)),
             boundary=(s.w_boundary, lambda: losses.boundary_loss(drawing, batch.drawing)),

@@ -57,8 +57,8 @@ class SceneRecipe(Recipe):
     def pictures(self) -> dict[str, list[str]]:
         data = self.data
         groups = {"training": data.training, "validation": data.validation, "test": data.test}
-        found = {f"{name} photos": [digest(p) for p in photos.values()] for name, photos in groups.items()}
-        return found | {"style pictures": [digest(p) for p in data.style]}
+        digests = {f"{name} photos": [digest(p) for p in photos.values()] for name, photos in groups.items()}
+        return digests | {"style pictures": [digest(p) for p in data.style]}
 
     @property
     def cache(self) -> Cache:
