@@ -258,7 +258,7 @@ def test_a_rater_may_withdraw(tmp_path, capsys):
 def test_a_study_closes_when_it_has_its_raters(tmp_path):
     collection = Collection(study(tmp_path, "most_raters = 1"), tmp_path / "a")
     code = collection.begin("first")
-    with pytest.raises(WorkbenchError, match="no new raters"):
+    with pytest.raises(WorkbenchError, match="no more participants"):
         collection.begin("second")
     assert collection.begin("first") == code
 

@@ -399,11 +399,11 @@ def test_what_cannot_be_done_is_said_before_any_work(tmp_path, painted, monkeypa
 
 
 def test_the_command_to_repeat_names_no_place(tmp_path):
-    request = Request("full", tmp_path / "r.html", str(tmp_path / "my pictures"), pictures=False,
+    request = Request("full", tmp_path / "r.html", data=str(tmp_path / "my pictures"), pictures=False,
                       ratings=tmp_path / "t.csv", settings={"samples": 20})  # fmt: skip
     text = command(request, notebooks.find("full"))
     assert text == (
-        "workbench report full --data 'my pictures' --out r.html --ratings t.csv --no-pictures "
+        "workbench report full --data 'my pictures' --ratings t.csv --no-pictures --out r.html "
         "--set samples=20"
     )
 

@@ -87,9 +87,8 @@ def summarise(
     A score is the mean over the split seeds. All predictions for a painter's pictures enter a resample
     together, and the split seeds, each with trainings of its own, are drawn anew for each resample, too: the
     interval is over painters and trainings. With one split seed it is over painters only. Calibration error
-    and its interval
-    are corrected for their upward bias. McNemar's test, which needs one prediction per picture, uses the mean
-    probabilities over split seeds.
+    and its interval are corrected for their upward bias. McNemar's test, which needs one prediction per
+    picture, uses the mean probabilities over split seeds.
 
     Args:
         validations: of the same pictures and split seeds, by name.

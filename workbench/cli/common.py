@@ -25,6 +25,20 @@ Device = Annotated[
 ]
 
 
+PublicHosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public-host", help="A name under which the server is reached, e.g. a reverse proxy's; repeatable."
+    ),
+]
+TrustedProxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-proxy", help="Address of a reverse proxy that says whose requests it forwards; repeatable."
+    ),
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class OneOf:
     """A choice among config dataclasses; the command gets the flags of all of them.

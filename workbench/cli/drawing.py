@@ -89,18 +89,7 @@ def _draw(
     if full := picture.info.get("reduced_from"):
         size = f"{picture.width}×{picture.height}"
         typer.echo(f"{source} has {full[0]}×{full[1]} pixels and is drawn at {size}", err=True)
-    drawn = stylize(
-        picture,
-        options.style,
-        options.strength,
-        progress,
-        preserve_color=options.preserve_color,
-        detail=options.detail,
-        deform=options.deform,
-        runtime=options.runtime,
-        device=options.device,
-    )
-    write_image(drawn, target, signed=True)
+    write_image(stylize(picture, progress=progress, **vars(options)), target, signed=True)
 
 
 def _target_file(source: Path, target: Path) -> Path:

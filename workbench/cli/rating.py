@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.common import PublicHosts, TrustedProxies
 from workbench.core.errors import WorkbenchError
 
 
@@ -33,16 +34,8 @@ def rate(
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 7870,
-    public_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A name under which the server is reached, of a reverse proxy for one; repeatable."
-        ),
-    ] = None,
-    trusted_proxy: Annotated[
-        list[str] | None,
-        typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
-    ] = None,
+    public_host: PublicHosts = None,
+    trusted_proxy: TrustedProxies = None,
 ) -> None:
     """Ask people what they see in pictures: serve a rating study, and export its answers."""
     if template is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from workbench.cli.common import Device, table
+from workbench.cli.common import Device, PublicHosts, TrustedProxies, table
 from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 
@@ -42,16 +42,8 @@ def serve(
             "database does not know are kept in the folder's quarantine.",
         ),
     ] = False,
-    public_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A name under which the server is reached, of a reverse proxy for one; repeatable."
-        ),
-    ] = None,
-    trusted_proxy: Annotated[
-        list[str] | None,
-        typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
-    ] = None,
+    public_host: PublicHosts = None,
+    trusted_proxy: TrustedProxies = None,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
     device: Device = None,
 ) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import __version__
+from workbench.core import options
 from workbench.core.cache import digest, user_cache
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.core.files import write_whole
@@ -22,6 +23,7 @@ from workbench.data.paintings import read_paintings
 from workbench.reporting import folder
 from workbench.reporting.execute import execute
 from workbench.reporting.notebooks import FULL, Notebook, find
+from workbench.reporting.options import ReportOptions
 from workbench.reporting.page import render
 
 log = logging.getLogger(__name__)
@@ -30,21 +32,13 @@ SUFFIXES = (".html", ".htm")
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What is asked of a report. Paths are as the user gave them."""
+class Request(ReportOptions):
+    """What is asked of a report."""
 
     name: str  # of the notebook: short name, stem, number, or "full"
     out: Path  # the HTML file
-    data: str = ""  # folder of pictures, or "atelier:N"; empty: the notebook's own default
-    ratings: Path | None = None  # the folder's table, if it is not its ratings.csv
-    group_by: str | None = None  # column whose pictures stay together, or "near-duplicates"
-    skip_unreadable: bool = False  # leave out files that cannot be read
-    results: str = ""  # CSV of an earlier run: draw it, run nothing
-    pictures: bool = True  # whether the report may show the folder's pictures ("full" does)
-    minutes: float = 0  # after which to stop; 0: never. What is finished is kept
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)  # of the notebook's parameters
-    work: Path | None = None  # folder for what is finished; by default in the user's cache
-    progress: bool = True
+    progress: bool = True  # show it on the terminal
 
 
 def make(request: Request) -> Path:
@@ -187,19 +181,21 @@ def _drawn(request: Request) -> str:
 
 def command(request: Request, notebook: Notebook) -> str:
     """The command that makes the report again, with the names of files and folders but not their places."""
-    words = ["workbench", "report", notebook.name]
-    if request.data:
-        words += ["--data", folder.called(request.data)]
-    if request.results:
-        words += ["--results", ",".join(Path(p).name for p in request.results.split(","))]
-    words += ["--out", Path(request.out).name]
-    words += ["--ratings", Path(request.ratings).name] if request.ratings else []
-    words += ["--group-by", request.group_by] if request.group_by else []
-    words += ["--skip-unreadable"] if request.skip_unreadable else []
-    words += [] if request.pictures else ["--no-pictures"]
+    chosen = ReportOptions(**{f.name: getattr(request, f.name) for f in dataclasses.fields(ReportOptions)})
+    shown = {
+        "data": shlex.quote(folder.called(request.data)) if request.data else "",
+        "ratings": shlex.quote(Path(request.ratings).name) if request.ratings else "",
+        "results": shlex.quote(",".join(Path(p).name for p in request.results.split(","))),
+    }
+    words = [
+        options.command(
+            f"workbench report {notebook.name}", chosen, shown=shown, leave_out=("minutes", "work")
+        ),
+        f"--out {shlex.quote(Path(request.out).name)}",
+    ]
     for name, value in request.settings.items():
-        words += ["--set", f"{name}={json.dumps(value, ensure_ascii=False)}"]
-    return shlex.join(words)
+        words.append(f"--set {shlex.quote(f'{name}={json.dumps(value, ensure_ascii=False)}')}")
+    return " ".join(words)
 
 
 def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: bool) -> dict[str, str]:

@@ -1,14 +1,14 @@
-"""Do explanations hold? Every attribution method, judged on paintings and where the truth is known.
+"""Do explanations hold? Every attribution method, measured on paintings and where the truth is known.
 
-Four cases, each a network and pictures:
+There are four cases, each a network with pictures:
 
-- ``paintings``: a shipped classifier on the paintings given. There is no true region: what counts is whether
-  the maps predict what the network does, and whether they need its weights.
-- ``atelier``: a classifier of the atelier's moods on new pictures of it; the region that carries the mood is
-  known.
-- ``seal``: a classifier that was taught the kind of a small seal on pictures whose mood has nothing to do
-  with it. It can only look at the seal, and a method worth its name shows that.
-- ``no cue``: the atelier's mood classifier on the very same sealed pictures, for comparison.
+- ``paintings``: a shipped classifier on the given paintings. No true region is known; the question is whether
+  the maps predict the network's behaviour and depend on its weights.
+- ``atelier``: a classifier of the atelier's moods on new pictures from it, where the region that carries the
+  mood is known.
+- ``seal``: a classifier trained to tell the kinds of a small seal, on pictures whose mood is independent of
+  it. It can use nothing but the seal, so a faithful method must mark the seal.
+- ``no cue``: the atelier's mood classifier on the same pictures with seals, for comparison.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _TEST = 100_000  # first seed of the atelier's test pictures
 @register
 @dataclasses.dataclass(frozen=True)
 class ExplanationsHold(TableStudy):
-    """Do explanations hold? Every attribution method, judged on paintings and where the truth is known.
+    """Do explanations hold? Every attribution method, measured on paintings and where the truth is known.
 
-    About 10 minutes on one core by default. Beside the table lies ``…_pictures.csv``, every value of every
+    About 10 minutes on one core by default. ``…_pictures.csv`` beside the table has every value of every
     picture. Rows of the measure ``accuracy`` have no method.
     """
 
@@ -82,7 +82,7 @@ class ExplanationsHold(TableStudy):
         return models.card(run["network"]).sha256 if run["case"] == "paintings" else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """The atelier's classifier is fitted once, when it is needed."""
+        """Fit the atelier's classifier once, on first use."""
         cases = _Cases(self)
         details = self.runs(out, "_pictures")
 
@@ -95,7 +95,7 @@ class ExplanationsHold(TableStudy):
 
 
 class _Cases:
-    """What is judged: rows of the table, the values of every picture, and rows of accuracy."""
+    """The cases; each gives rows of the table, the values of every picture, and rows of accuracy."""
 
     def __init__(self, study: ExplanationsHold):
         self.data, self.ratings, self.plan = study.data, study.ratings or None, study
@@ -117,7 +117,7 @@ class _Cases:
         x = torch.cat([views(data.read(int(i))) for i in chosen])
         answers = predictions(network, x)
         values = list(judgements(network, x, answers, None, self.plan.settings))
-        origin = {"weights": card.sha256[:12], "size": self.plan.size}  # which network, and how it saw
+        origin = {"weights": card.sha256[:12], "size": self.plan.size}  # the network and its input size
         rows = [{**row, **origin} for row in summarise(values, data.groups[chosen])]
         values = [{**row, "path": data.paths[chosen[row["picture"]]]} for row in values]
         more = []
@@ -175,7 +175,7 @@ def localisation_rows(
 
 
 def for_package(table: Sequence[Mapping]) -> list[dict]:
-    """What the package carries of the table: the shipped classifiers' measures on paintings.
+    """The part of the table that is shipped with the package: the shipped classifiers on paintings.
 
     Returns:
         Rows of :data:`PACKAGED`, the content of ``workbench/interpret/measured/faithfulness.csv``.
@@ -192,16 +192,16 @@ def _accuracy(value: float, pictures: int, part: str = "") -> dict:
 
 
 def caught(table: Sequence[Mapping]) -> dict[str, bool]:
-    """Which methods catch the network that looks at the seal.
+    """Which methods reveal that a network relies on the seal.
 
-    A method does if the share of its relevance inside the seal lies, with its interval, above the seal's area
-    and above the interval of the network that has no use for the seal.
+    A method does if the interval of its relevance mass inside the seal lies above the seal's share of the
+    picture, and above the interval of the network that does not use the seal.
 
     Args:
         table: rows of the study (or of its CSV).
 
     Returns:
-        method -> whether it caught it, in the order of the rows.
+        method -> whether it does, in the order of the rows.
     """
     mass = {(r["case"], r["method"]): r for r in table if r["measure"] == "mass"}
     area = float(mass["seal", "chance"]["estimate"])

@@ -1,9 +1,9 @@
 """Recall and false alarms of two face detectors: the networks in use, and the cascade used before them.
 
-Portraits are turned, shrunk, darkened, partly covered and put side by side on photos of scenes, where the
-places of their eyes are known; scenes without people give the false alarms. Where the eyes are in a portrait
-is found by :func:`workbench.drawing.faces.find_faces` on the portrait itself, three times enlarged: people it
-does not find there are counted in the row ``portrait`` as missed by it.
+Portraits are rotated, shrunk, darkened, partly covered or placed side by side on photos of scenes, so that
+the positions of the eyes are known; scenes without people give the false alarms. The eyes in a portrait are
+located by :func:`workbench.drawing.faces.find_faces` on the portrait enlarged three times; people it does not
+find count as missed in the row ``portrait``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.pixels import resized
 from workbench.data.images import list_images, read_image
 from workbench.drawing import faces
 from workbench.studies.study import Rows, TableStudy, register
 
 Picture = NDArray[np.uint8]
-Places = NDArray[np.floating]  # (people, 3): x and y of the middle between the eyes, their distance
+Places = NDArray[np.floating]  # (people, 3): x and y of the point midway between the eyes, their distance
 
 CONDITIONS = ("portrait", "dark skin", "turned", "small", "covered", "dim", "group", "nobody")
-_PASSES = ((0, 480, 3), (0, 300, 2), (15, 300, 2), (-15, 300, 2))  # of the cascade: turn, side, hits needed
+# of the cascade: rotation in degrees, side in pixels, hits needed
+_PASSES = ((0, 480, 3), (0, 300, 2), (15, 300, 2), (-15, 300, 2))
 _HEAD = (1.7, 1.9, 1.7, 2.6)  # left, up, right, down of a head, in distances of the eyes
 
 
@@ -76,7 +78,7 @@ DETECTORS = {"networks": networks, "cascade": cascade}
 
 @dataclasses.dataclass(frozen=True)
 class _Head:
-    """A portrait and the place of its eyes."""
+    """A portrait and the position of its eyes."""
 
     pixels: Picture
     place: tuple[float, float, float]
@@ -107,10 +109,10 @@ def put(scene: Picture, head: _Head, middle: NDArray, unit: float, degrees: floa
 @register
 @dataclasses.dataclass(frozen=True)
 class FaceDetection(TableStudy):
-    """Does the detector find people where they are, and nobody where nobody is?
+    """Does the detector find the people in a picture, and nobody where there is nobody?
 
-    A row has the recall over the people of a condition with a face found within half a distance of the eyes,
-    ``false_alarms`` a picture, and the median of ``seconds_a_picture`` (processor time).
+    A row has the recall over the people of a condition (a face found within half the interocular distance),
+    ``false_alarms`` per picture, and the median of ``seconds_a_picture`` (processor time).
     """
 
     keys = ("detector", "condition")
@@ -130,7 +132,7 @@ class FaceDetection(TableStudy):
         return [{"detector": d, "condition": c} for c in conditions for d in DETECTORS]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """People are chosen and their eyes found."""
+        """Choose people and locate their eyes."""
         heads, unseen = self._heads()
 
         def measure(detector: str, condition: str) -> dict:
@@ -179,7 +181,7 @@ class FaceDetection(TableStudy):
         return heads, unseen
 
     def _pictures(self, condition: str, heads: list[_Head]) -> Iterator[tuple[Picture, Places | None, int]]:
-        """Pictures with the places of the people in them, and their number."""
+        """Pictures, the positions of the people in them (if known), and how many there are."""
         if condition == "panel groups":
             files = list_images(self.groups)
             for file, count in zip(files, self.group_counts, strict=True):
@@ -203,14 +205,13 @@ class FaceDetection(TableStudy):
     def _scene(self, file: Path, side: int) -> Picture:
         pixels = np.asarray(read_image(file).convert("RGB"))
         scale = side / max(pixels.shape[:2])
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=method), np.uint8)
+        return resized(pixels, [round(scale * length) for length in pixels.shape[1::-1]])
 
 
 def _composite(
     condition: str, scene: Picture, people: list[_Head], rng: np.random.Generator
 ) -> tuple[Picture, Places]:
-    """A scene with people in it, and their places."""
+    """A scene with people in it, and their positions."""
     height, width = scene.shape[:2]
     unit = {"small": 24.0, "group": 26.0}.get(condition, 0.09 * min(height, width))
     places = []
@@ -232,7 +233,7 @@ def _composite(
 
 
 def matches(detections: list[tuple[float, float, float]], places: Places) -> int:
-    """How many people have a found face of their own, within half a distance of their eyes."""
+    """Number of people with a detection of their own, within half the interocular distance."""
     left, right = list(detections), 0
     for x, y, unit in places:
         near = [face for face in left if np.hypot(face[0] - x, face[1] - y) < 0.5 * unit]

@@ -1,9 +1,9 @@
 """Does the mood classifier notice pictures that are unlike those it was trained on?
 
-A classifier names a mood for anything. Its novelty (:mod:`workbench.models.novelty`) should say where that
-means little: for photos, western paintings, children's drawings. Nothing of these pictures was used for the
-score: it is fitted on the training pictures alone. The atelier's paintings carry the mood that they were
-painted for, so for them the share that is read as meant is known, too.
+A classifier names a mood for any picture. Its novelty (:mod:`workbench.models.novelty`) should show where
+that means little: for photos, western paintings, children's drawings. The novelty is fitted on the training
+pictures alone; none of these pictures were used. Since the mood of the atelier's paintings is known, the
+accuracy on them is reported, too.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ ATELIER = "atelier"
 class Novelty(TableStudy):
     """Does the mood classifier notice pictures that are unlike those it was trained on?
 
-    Rows, one per picture, have set, picture (its path), label (of the atelier only), top, top_probability
-    and novelty. ``novelty_summary.csv`` has for every set, with intervals over pictures: auc, the chance that
-    one of its pictures is newer than a training picture that was held out (its mean novelty); unlike, the
-    share that is called unlike the training pictures (5 % of those are); top_probability, how sure the reader
-    is; and as_meant, the share read as the mood that it was painted for.
+    One row per picture: set, picture (its path), label (of the atelier only), top, top_probability and
+    novelty. ``novelty_summary.csv`` has for every set, with intervals over pictures: auc, the probability
+    that one of its pictures has a higher novelty than a held-out training picture (its mean novelty); unlike,
+    the share reported as unlike the training pictures (5 % of those are); top_probability, its mean; and
+    as_meant, the accuracy on the atelier's paintings.
     """
 
     keys = ("set", "picture")
     sources = ("folders",)
 
-    folders: tuple[str, ...] = ()  # of pictures of other kinds; the last part of the path is the set's name
-    atelier: int = 100  # pictures that the atelier paints; 0 leaves them out
+    folders: tuple[str, ...] = ()  # of pictures of other kinds; the last part of the path names the set
+    atelier: int = 100  # number of the atelier's pictures; 0 leaves them out
     per_folder: int = 100  # pictures of a folder, evenly spaced in the order of their paths; 0 takes all
     model: str = DEFAULT_CLASSIFIER  # a classifier with a novelty
     samples: int = 2000  # of the bootstrap over pictures

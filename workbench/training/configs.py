@@ -240,9 +240,7 @@ class DistilConfig(DistilledConfig):
     w_edges: Weight = 0.0
     w_gradient: Weight = 2.0
     w_block: Weight = 2.0  # L1 less the mean error of each region of the photo: flat where the teacher is
-    w_patch: Weight = (
-        0.02  # adversarial, patches of the drawing's luma beside the photo's; 0 has no adversary
-    )
+    w_patch: Weight = 0.02  # adversarial, patches of the lumas of drawing and photo; 0 has no adversary
     patch_from: Count = 500  # steps without the adversary; it gains its weight in as many more
     patch_base: Positive = 16  # channels of the adversary's first layer
     scales: tuple[float, ...] = (1.0, 1.0)  # resizing would blur lines
@@ -343,9 +341,7 @@ class PortraitConfig(TrainingConfig):
     lr: Weight = 2.5e-4
     ema: Share = 0.99
     validate_every: Count = 500
-    person: str = (
-        ""  # regular expression whose groups name the person in a file's name; default: one per file
-    )
+    person: str = ""  # regular expression whose groups name the person in a file name; default: one per file
     held_out: Share = 0.17  # of the people: half choose the weights, half measure the chosen ones
     interocular_px: tuple[float, float] = (24.0, 48.0)  # least and largest distance between the eyes
     dark_skin_fraction: Share = 0.25  # of training portraits, seen with dark skin too

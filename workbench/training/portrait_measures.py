@@ -18,9 +18,9 @@ from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face
 from workbench.drawing.portrait import PortraitSettings, draw
 from workbench.metrics import kid
-from workbench.models.features import FrozenFeatures
 from workbench.styles import portrait as people
 from workbench.training.configs import PortraitConfig
+from workbench.training.validation import StyleJudge
 
 
 @torch.inference_mode()
@@ -112,20 +112,15 @@ def nearness(
     """
     everyone = list(portraits.values())
     sources = [n.split("_")[0] for n in portraits]
-    backbone = FrozenFeatures("lite0").to(device, memory_format=torch.channels_last)
-
-    def features(pictures: list[np.ndarray]) -> np.ndarray:
-        return kid.features(lambda x: backbone(x.to(device)).cpu(), map(Image.fromarray, pictures))
-
-    wanted = features(style)
+    judge = StyleJudge(style, device)
     before = np.array([skin_lightness(p.photo, p) for p in everyone])
     rows = []
     for title, pictures in sets.items():
-        picture_features = features(pictures)
+        features = judge.features(map(Image.fromarray, pictures))
         after = np.array([skin_lightness(a, p) for a, p in zip(pictures, everyone, strict=True)])
         for source in ("all", *sorted(set(sources))):
             chosen = np.array([source in ("all", s) for s in sources])
-            value = kid.kid(picture_features[chosen], wanted)
+            value = kid.kid(features[chosen], judge.style)
             correlation = np.corrcoef(before[chosen], after[chosen])[0, 1] if chosen.sum() > 2 else np.nan
             rows.append(
                 {
@@ -138,9 +133,7 @@ def nearness(
                     "skin_lightness_shift": round(float((after - before)[chosen].mean()), 2),
                 }
             )
-    order = np.random.default_rng(1).permutation(len(style))
-    first, second = (wanted[part] for part in np.array_split(order, 2))
-    halves = kid.kid(first, second)
+    halves = judge.style_halves()
     rows.append({"pictures": "style against itself", "source": "all", "portraits": len(style)})
     rows[-1] |= {"kid_lite0": round(halves.mean, 2), "kid_lite0_error": round(halves.error, 2)}
     return rows

@@ -20,11 +20,7 @@ from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
 
 log = logging.getLogger(__name__)
-REGIONS: dict[str, Any] = {
-    "scale": 80,
-    "sigma": 0.8,
-    "min_size": 40,
-}  # of the colour-block term and its measure
+REGIONS: dict[str, Any] = {"scale": 80, "sigma": 0.8, "min_size": 40}  # of the colour-block term and measure
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,7 @@ from workbench import models
 from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 from workbench.core.files import replacing, write_image
+from workbench.models.averaging import average
 from workbench.training.configs import TrainingConfig, recipe_class, settings
 from workbench.training.start import starting_weights
 
@@ -131,7 +132,7 @@ class Trainer:
                     f"A loss became non-finite at step {self.step}: {terms}. "
                     "Lower the learning rate and start again: the last checkpoint is whole."
                 )
-            self._average()
+            average(self.ema, self.generator, config.ema, self.step)
             self.step += 1
             bar.update()
             recent.append(terms)
@@ -227,12 +228,6 @@ class Trainer:
     def _save(self, state: Mapping, name: str) -> None:
         with replacing(self.out / name) as partial:
             torch.save(state, partial)
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(self.ema.parameters(), self.generator.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
 
     # -- logs ----------------------------------------------------------------------------------------------
 

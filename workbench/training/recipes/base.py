@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from workbench.core.cache import digest
 from workbench.core.precision import autocast
 from workbench.training.configs import TrainingConfig
 from workbench.training.targets import Cost
@@ -34,6 +35,7 @@ class Recipe(abc.ABC):
     betas: ClassVar[tuple[float, float]] = (0.5, 0.99)  # of Adam
     weight_decay: ClassVar[float] = 0.0
     criterion: ClassVar[str] = "kid"  # measure of a validation that is least for the best weights
+    subjects: ClassVar[str] = "photos"  # what is redrawn
     keep_averages: ClassVar[bool] = False  # whether each validation's averaged weights stay, as step_*.pt
 
     def __init__(self, config: Any, device: torch.device, generator: Any, data: Any):
@@ -62,9 +64,11 @@ class Recipe(abc.ABC):
         """Make what batches need beside the pictures; called once, before the first step."""
         return Cost()
 
-    @abc.abstractmethod
     def pictures(self) -> dict[str, list[str]]:
-        """Digests of all pictures by what they are for: other ones make another training."""
+        """Digests of all pictures by their use: with other pictures it is another training."""
+        parts = {name: getattr(self.data, name) for name in ("training", "validation", "test")}
+        digests = {f"{k} {self.subjects}": [digest(p) for p in part.values()] for k, part in parts.items()}
+        return digests | {"style pictures": [digest(p) for p in self.data.style]}
 
     def build_partners(self) -> nn.ModuleDict:
         """Generators trained with the one that is kept, e.g. back to photos; none by default."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from workbench.core.cache import Cache, digest
+from workbench.core.cache import Cache
 from workbench.core.pixels import to_pixels, to_tensor
 from workbench.data.scenes import Crops
+from workbench.models.convolutions import padded
 from workbench.training.configs import StylizerConfig
 from workbench.training.recipes.base import Recipe
 from workbench.training.scene_data import SceneData, load_data
@@ -50,15 +50,7 @@ class SceneRecipe(Recipe):
         self.targets: dict[str, dict[str, np.ndarray]] = {}  # "drawing", "regions" by photo, if wanted
         self._judge: StyleJudge | None = None
 
-    @classmethod
-    def load(cls, config: StylizerConfig) -> SceneData:
-        return load_data(config)
-
-    def pictures(self) -> dict[str, list[str]]:
-        data = self.data
-        groups = {"training": data.training, "validation": data.validation, "test": data.test}
-        digests = {f"{name} photos": [digest(p) for p in photos.values()] for name, photos in groups.items()}
-        return digests | {"style pictures": [digest(p) for p in data.style]}
+    load = staticmethod(load_data)
 
     @property
     def cache(self) -> Cache:
@@ -91,10 +83,8 @@ class SceneRecipe(Recipe):
         drawings = []
         for photo in photos:
             height, width = photo.shape[:2]
-            x = F.pad(
-                to_tensor(photo, self.device), (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate"
-            )
-            drawings.append(Image.fromarray(to_pixels(network(x))[0, :height, :width]))
+            drawing = network(padded(to_tensor(photo, self.device), _STRIDE))
+            drawings.append(Image.fromarray(to_pixels(drawing)[0, :height, :width]))
         return drawings
 
     def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
