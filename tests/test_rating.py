@@ -373,7 +373,7 @@ def test_a_template_is_a_study(tmp_path, name, capsys):
     assert "workbench rate my study.toml" in path.read_text(encoding="utf-8")
     before = path.read_bytes()
     assert run("rate", path, "--template", name) == 2
-    assert "there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 

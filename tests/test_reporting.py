@@ -1,4 +1,4 @@
-"""Reports stand alone, speak of their pictures, resume, and refuse what cannot be used before any work."""
+"""Reports are self-contained, describe their pictures, resume, and check their input before any work."""
 
 import dataclasses
 import json
@@ -137,7 +137,7 @@ def test_a_page_that_needs_the_network_is_refused():
     code.outputs = [
         nbformat.v4.new_output("display_data", {"text/html": '<img alt="a" src="https://x.org/a">'})
     ]
-    with pytest.raises(WorkbenchError, match="stands alone"):
+    with pytest.raises(WorkbenchError, match="self-contained"):
         render(notebook(code), "t")
 
 
@@ -442,7 +442,7 @@ def test_a_cell_that_fails_is_named_in_one_line(tmp_path, monkeypatch):
         execute(path, tmp_path, {}, progress=False)
     bad.cells[-1].source = "import time\ntime.sleep(3600)"
     nbformat.write(bad, path)
-    with pytest.raises(OutOfTime, match="the same command goes on"):
+    with pytest.raises(OutOfTime, match="the same command resumes"):
         execute(path, tmp_path, {}, minutes=0.1, progress=False)
 
 

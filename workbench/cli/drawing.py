@@ -21,7 +21,7 @@ def stylize(
 ) -> None:
     """Redraw a picture, or every picture in a folder (written as PNG under the same relative paths).
 
-    Where OUT is a folder, files in it that the workbench did not write are kept: the drawing gets a number.
+    If OUT is a folder, files that the workbench did not write are kept, and the drawing gets a number.
     Pictures that cannot be read or drawn (in a portrait style, those without a face) are skipped and listed
     at the end, and the exit code is then 1.
     """
@@ -73,9 +73,9 @@ def video(
         done = stylize_video(source, target, progress=show, **dataclasses.asdict(options))
     typer.echo(f"{done.path} ({done.frames} frames, {done.seconds:.1f} s, sound: {done.audio})")
     if done.damaged:
-        typer.echo(f"{done.damaged} damaged packets of {source} are left out", err=True)
+        typer.echo(f"{done.damaged} damaged packets of {source} were left out", err=True)
     if done.unchanged and options.strength:
-        typer.echo(f"{done.unchanged} of {done.frames} frames show no face and stay as they are", err=True)
+        typer.echo(f"{done.unchanged} of {done.frames} frames show no face and were left unchanged", err=True)
 
 
 def _draw(
@@ -88,7 +88,7 @@ def _draw(
     picture = read_image(source, MOST_DRAWN)
     if full := picture.info.get("reduced_from"):
         size = f"{picture.width}×{picture.height}"
-        typer.echo(f"{source} has {full[0]}×{full[1]} pixels and is drawn at {size}", err=True)
+        typer.echo(f"{source} has {full[0]}×{full[1]} pixels and is redrawn at {size}", err=True)
     write_image(stylize(picture, progress=progress, **vars(options)), target, signed=True)
 
 

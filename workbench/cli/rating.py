@@ -13,11 +13,11 @@ from workbench.core.errors import WorkbenchError
 
 def rate(
     study: Annotated[
-        Path, typer.Argument(metavar="STUDY.toml", help="What is asked, of which pictures, how.")
+        Path, typer.Argument(metavar="STUDY.toml", help="The study: pictures, questions and design.")
     ],
     template: Annotated[
         str | None,
-        typer.Option(help="Only write STUDY.toml, to begin with: chinese, pairs, redrawn or scales."),
+        typer.Option(help="Only write STUDY.toml from a template: chinese, pairs, redrawn or scales."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the answers; STUDY_answers by default.")
@@ -28,7 +28,9 @@ def rate(
     ] = None,
     forget: Annotated[
         list[str] | None,
-        typer.Option(help="Delete a rater who withdraws, by code or as r007, with all answers; repeatable."),
+        typer.Option(
+            help="Delete a rater who withdraws, given by code or number (r007), with all answers; repeatable."
+        ),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")
@@ -37,7 +39,7 @@ def rate(
     public_host: PublicHosts = None,
     trusted_proxy: TrustedProxies = None,
 ) -> None:
-    """Ask people what they see in pictures: serve a rating study, and export its answers."""
+    """Serve a rating study, in which people rate pictures, and export its answers."""
     if template is not None:
         _write_template(template, study)
         return
@@ -75,6 +77,6 @@ def _write_template(name: str, path: Path) -> None:
     if name not in known:
         raise UnknownNameError("template", name, known)
     if path.exists():
-        raise WorkbenchError(f"{path} is there already. Name another file.")
+        raise WorkbenchError(f"{path} exists already. Name another file.")
     write_whole(known[name].replace("{file}", path.name).encode(), path)
-    typer.echo(f"{path} written. Put pictures beside it, change what you like, then: workbench rate {path}")
+    typer.echo(f"{path} written. Add pictures, edit it, and run: workbench rate {path}")

@@ -1,4 +1,4 @@
-"""``workbench report``: from a notebook's name and a folder of pictures to one HTML file."""
+"""``workbench report``: runs a notebook on a folder of pictures and writes one HTML file."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Request(ReportOptions):
 
 
 def make(request: Request) -> Path:
-    """Run the notebook and write the report, whole or not at all.
+    """Run the notebook and write the report atomically.
 
-    Stopped or out of time, the same request goes on from what is finished: tables, features, trained models.
+    After an interruption or a deadline, the same request resumes from finished tables, features and models.
 
     Returns:
         Path of the HTML file.
@@ -98,7 +98,7 @@ def _check(request: Request, notebook: Notebook) -> None:
 
 
 def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, object]]:
-    """The run's folder and the notebook's parameters; the pictures are checked before anything runs."""
+    """The folder of the run and the notebook's parameters; pictures are checked before anything runs."""
     parameters = chosen_settings(request, notebook)
     if isinstance(notebook.parameters.get("pictures"), bool):
         parameters["pictures"] = request.pictures
@@ -120,7 +120,7 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
         identity.append(request.data)
     work = _folder(request, notebook, identity)
     work.mkdir(parents=True, exist_ok=True)
-    if data is not None and "ratings" in notebook.parameters:  # it opens the folder itself
+    if data is not None and "ratings" in notebook.parameters:  # the notebook opens the folder itself
         parameters |= {"data": str(Path(request.data).resolve()), "group_by": request.group_by or ""}
         parameters["ratings"] = str(Path(request.ratings).resolve()) if request.ratings else ""
         parameters["skip_unreadable"] = request.skip_unreadable
@@ -137,8 +137,8 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
 
 
 def chosen_settings(request: Request, notebook: Notebook) -> dict[str, object]:
-    """The notebook's parameters that are not its own defaults: a full report is measured as planned, where
-    the notebook by itself runs a small one.
+    """The notebook's parameters that differ from its defaults: a full report has the study's defaults, while
+    the notebook by itself runs a small version.
     """
     if notebook.name != FULL:
         return dict(request.settings)
@@ -170,7 +170,7 @@ def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
 
 
 def _drawn(request: Request) -> str:
-    """The folder that a table of the full report is of."""
+    """Name of the folder that a table of the full report is about."""
     if not request.results:
         return ""
     from workbench.reporting.full import Report
@@ -180,7 +180,7 @@ def _drawn(request: Request) -> str:
 
 
 def command(request: Request, notebook: Notebook) -> str:
-    """The command that makes the report again, with the names of files and folders but not their places."""
+    """The command that repeats the report, with names of files and folders but not their locations."""
     chosen = ReportOptions(**{f.name: getattr(request, f.name) for f in dataclasses.fields(ReportOptions)})
     shown = {
         "data": shlex.quote(folder.called(request.data)) if request.data else "",
@@ -216,7 +216,7 @@ def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: b
 
 def _seeds(request: Request, notebook: Notebook) -> str:
     if request.results:
-        return "those of the run that the table is of"
+        return "those of the run that made the table"
     named = {
         k: v for k, v in {**notebook.parameters, **chosen_settings(request, notebook)}.items() if "seed" in k
     }

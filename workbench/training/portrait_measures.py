@@ -1,4 +1,4 @@
-"""What is measured of a portrait stylizer: nearness to the style, mask, background, skin and cost."""
+"""Measures of a portrait stylizer: distance to the style, mask, background, skin and cost."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def mask_scores(network: nn.Module, composites: Composites, count: int = 96) -> 
 
 
 def background_psnr(photo: torch.Tensor, drawing: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """How little a drawing changes what surrounds the people: (B,) in dB, of the pixels where ``mask`` is 0.
+    """PSNR of the background: (B,) in dB, over the pixels where ``mask`` is 0.
 
     Args:
         photo: (B, 3, H, W) in [-1, 1].
@@ -70,7 +70,7 @@ def skin_lightness(picture: np.ndarray, portrait: Portrait) -> float:
 
 
 def draw_all(network: nn.Module, portraits: list[Portrait]) -> tuple[list[np.ndarray], int]:
-    """Whole portraits as users get them, and in how many the detector found no face (those stay photos)."""
+    """Drawings of whole portraits as users get them, and how many had no face and stay photos."""
     drawings, missed = [], 0
     for portrait in portraits:
         try:
@@ -99,7 +99,7 @@ def nearness(
     style: list[np.ndarray],
     device: torch.device | str = "cpu",
 ) -> list[dict]:
-    """KID-lite0 × 1000 to the style and lightness of the skin, of several drawings of the same people.
+    """KID-lite0 × 1000 to the style and lightness of the skin, for several drawings of the same people.
 
     Args:
         sets: drawings (H, W, 3) uint8 in the order of ``portraits``, by their name.
@@ -108,7 +108,7 @@ def nearness(
         device: where features are computed.
 
     Returns:
-        A row for each set and source, "all" among them, and one of the style set's halves against each other.
+        One row per set and source, including "all", and one for the two halves of the style.
     """
     everyone = list(portraits.values())
     sources = [n.split("_")[0] for n in portraits]
@@ -148,13 +148,13 @@ def measure(
     config: PortraitConfig,
     teacher: PortraitSettings,
 ) -> list[dict]:
-    """Rows for photos, teacher and network, over all held-out portraits and for each source alone.
+    """Rows for photos, teacher and network, over all held-out portraits and for each source.
 
     Args:
         network: portrait generator in eval mode.
         name: of the network's rows.
         portraits: held-out ones by file name.
-        scenes: photos that were no background in training.
+        scenes: photos that were not used as backgrounds in training.
         style: all anime faces.
         config: of the training.
         teacher: how the drawn teacher draws.

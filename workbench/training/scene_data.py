@@ -1,4 +1,4 @@
-"""The pictures of a stylizer's training: which photos train, choose and measure, and the targets of them."""
+"""The pictures of a stylizer's training: training, validation and test photos, and their targets."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class SceneData:
     """Everything decoded: uint8 (H, W, 3) pictures."""
 
     training: dict[str, NDArray]  # photos to train on, by relative path
-    validation: dict[str, NDArray]  # held-out photos that choose the weights
-    test: dict[str, NDArray]  # held-out photos that measure the chosen ones
+    validation: dict[str, NDArray]  # held-out photos for choosing the weights
+    test: dict[str, NDArray]  # held-out photos for measuring the chosen weights
     style: list[NDArray]
-    cache: Path | None = None  # folder of the targets; by default in the training's own
+    cache: Path | None = None  # folder of the targets; by default in that of the training
 
 
 def load_data(config: StylizerConfig) -> SceneData:
@@ -47,7 +47,7 @@ def load_data(config: StylizerConfig) -> SceneData:
     if smallest < 64:
         raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
     seed = config.seed if config.split_seed is None else config.split_seed
-    # two photos at least must choose, and two measure: KID is of pairs of pictures
+    # at least two photos to choose weights and two to measure, since KID needs pairs of pictures
     train, held_out = sorted(photos), sorted(apart)
     if not apart:
         train, held_out = split(train, min(config.held_out, max(4, len(photos) // 4)), seed)
@@ -65,7 +65,7 @@ def load_data(config: StylizerConfig) -> SceneData:
 def drawings(
     photos: Mapping[str, NDArray], teacher: Teacher, cache: Cache
 ) -> tuple[dict[str, NDArray[np.uint8]], Cost]:
-    """The teacher's drawings (H, W, 3) of photos, and what they cost."""
+    """The teacher's drawings (H, W, 3) of photos, and their cost."""
     settings = (teacher.function.__module__, teacher.settings)
     made, cost = make_targets(
         cache, "drawing", teacher.version, settings, photos, lambda p: {"x": teacher.draw(p)}
@@ -74,7 +74,7 @@ def drawings(
 
 
 def regions(photos: Mapping[str, NDArray], cache: Cache) -> tuple[dict[str, NDArray[np.int16]], Cost]:
-    """Labels (H, W) of regions of like colour in photos, and what they cost."""
+    """Region labels (H, W) of photos, and their cost."""
 
     def one(photo: NDArray) -> dict[str, NDArray]:
         return {"x": region_labels(photo, **REGIONS).astype(np.int16)}

@@ -1,4 +1,4 @@
-"""Judging a stylizer on held-out photos: KID-lite0 to the style set, and a contact sheet for the eyes."""
+"""Validation of a stylizer on held-out photos: KID-lite0 to the style, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from workbench.models.features import FrozenFeatures
 
 
 class StyleJudge:
-    """KID × 1000 of pictures to one style set, whose features are computed once.
+    """KID × 1000 of pictures to one style, whose features are computed once.
 
     Args:
         style: pictures of the style, uint8 (H, W, 3) each.
         device: where the feature network runs.
-        variant: "lite0" is the yardstick; another variant checks that its verdict is not peculiar to it.
-        cache: where the features of the style are kept; they take a minute.
+        variant: "lite0" is the standard; another variant checks that results do not depend on it.
+        cache: for the features of the style, which take a minute.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StyleJudge:
         return kid.kid(self.features(pictures), self.style)
 
     def style_halves(self, seed: int = 1) -> KID:
-        """KID × 1000 of one random half of the style set to the other: what no stylizer can beat."""
+        """KID × 1000 between two random halves of the style, a lower limit for stylizers."""
         order = np.random.default_rng(seed).permutation(len(self.style))
         first, second = (self.style[part] for part in np.array_split(order, 2))
         return kid.kid(first, second)

@@ -1,9 +1,9 @@
-"""FSGAN: distil a drawn teacher, then let adversaries pull towards the style while five terms hold.
+"""FSGAN: distillation from a drawn teacher, then adversarial training towards the style.
 
-Phase 1 teaches the generator to draw (:mod:`workbench.training.recipes.distil`). Phase 2 moves it to the
-style: discriminators of the picture (on frozen features), of its gray version and of its spectrum pull, while
-content, colour, colour-block, boundary and total-variation terms hold. A term of weight 0 is not computed,
-and its discriminator not trained: that is how each is ablated.
+Phase 1 teaches the generator to draw (:mod:`workbench.training.recipes.distil`). In phase 2, discriminators
+of the picture (on frozen features), of its gray version and of its spectrum move it towards the style, while
+content, colour, colour-block, boundary and total-variation terms keep it near the photo. A term of weight 0
+is not computed and its discriminator not trained, which is how ablations are made.
 
 Source: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4, gives
     the spectral style loss, sparse colour blocks and clear boundaries. The distilled start, the discriminator
@@ -80,7 +80,7 @@ class FSGAN(DistilledRecipe):
         return picture + self.config.noise * torch.randn_like(picture)
 
     def _scale(self, step: int) -> float:
-        """How much both domains are shrunk before their spectra are compared, anew each step."""
+        """Factor by which both domains are shrunk before their spectra are compared, random for each step."""
         largest = self.config.crop / self.config.spectrum_size
         rng = np.random.default_rng((self.config.seed, step, 7))
         return float(rng.uniform(min(2.0, largest), largest))
@@ -122,7 +122,7 @@ class FSGAN(DistilledRecipe):
     def _terms(
         self, batch: Batch, drawing: Tensor, of_drawing: list[Tensor] | None, of_photo: list[Tensor] | None
     ) -> dict[str, Tensor]:
-        """The generator's weighted terms, the spectral one excepted."""
+        """The generator's weighted terms, without the spectral one."""
         s, d = self.config, self.discriminators
         with self.autocast():
             pulling = weigh(
