@@ -39,15 +39,17 @@ class Measure:
 
 MEASURES: dict[str, Measure] = {
     "randomisation": Measure(
-        "map kept without weights",
+        "map kept with random weights",
         -1,
-        "Is the map the same when every weight is redrawn? (|rank correlation|)",
+        "Does the map stay the same when all weights are randomised? (|rank correlation|)",
     ),
-    "deletion": Measure("deletion", -1, "Does the class go when what the map marks is taken out first?"),
-    "insertion": Measure("insertion", 1, "Does the class come when what the map marks is shown first?"),
-    "infidelity": Measure("infidelity", -1, "Does the map predict the change of the logit when squares go?"),
+    "deletion": Measure("deletion", -1, "Does the probability fall when the marked parts are removed first?"),
+    "insertion": Measure(
+        "insertion", 1, "Does the probability rise when the marked parts are inserted first?"
+    ),
+    "infidelity": Measure("infidelity", -1, "Does the map predict how the logit changes without a square?"),
     "sensitivity": Measure("sensitivity", -1, "How much does the map change under invisible noise?"),
-    "pointing": Measure("pointing game", 1, "Is the map's strongest place inside the true region?"),
+    "pointing": Measure("pointing game", 1, "Is the maximum of the map inside the true region?"),
     "mass": Measure("relevance mass", 1, "How much of the positive relevance is inside the true region?"),
 }
 CONTROLS = ("random", "edges")
@@ -281,18 +283,18 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
     title = METHODS[method].title if method in METHODS else method
     own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
     if not own:
-        return f"{title}: not measured on this model. Compare several methods before you believe it."
+        return f"{title}: not measured on this model. Compare several methods before you rely on it."
     judged = [name for name in ("deletion", "insertion", "infidelity", "pointing", "mass") if name in own]
     passed = [name for name in judged if _better(own[name], name, "random")]
     text = f"{title} beats random maps on {len(passed)} of {len(judged)} measures{_listed(passed)}"
     compared = [name for name in judged if _known(own[name], "edges")]
     if compared:
         passed = [name for name in compared if _better(own[name], name, "edges")]
-        text += f", and a mere edge detector on {len(passed) or 'none'}{_listed(passed)}"
+        text += f", and an edge detector on {len(passed) or 'none'}{_listed(passed)}"
     if "randomisation" in own:
         kept = float(own["randomisation"]["estimate"])
-        much = "stays much the same" if kept > 0.5 else "is another"
-        text += f"; without the trained weights its map {much} (rank correlation {kept:.2f})"
+        much = "stays similar" if kept > 0.5 else "changes"
+        text += f"; with random weights its map {much} (rank correlation {kept:.2f})"
     return text + "."
 
 

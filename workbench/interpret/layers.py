@@ -95,7 +95,7 @@ def recording(modules: Mapping[str, nn.Module], pooled: bool = False) -> Iterato
             if not isinstance(output, Tensor) or output.ndim != 4:
                 shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
                 raise AttributionError(
-                    f"Expected layer {name} to put out (B, K, h, w) but it puts out {shape}. Choose another."
+                    f"Expected layer {name} to output (B, K, h, w) but it outputs {shape}. Choose another."
                 )
             outputs[name] = output.mean((2, 3)) if pooled else output.clone()  # later layers may overwrite it
 

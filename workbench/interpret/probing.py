@@ -217,7 +217,7 @@ def recommend(
     names = [c for c, weight in weights.items() if weight > 0]
     value = np.array([[max(0.0, row.get(c, 0.0)) * weights[c] for c in names] for row in gains.values()])
     if not names or not value.size or value.max() <= 0:
-        raise ValueError("Expected a block that knows something of mood above the control but there is none.")
+        raise ValueError("Expected a block with information on mood above the control but there is none.")
     blocks, chosen, cover = list(gains), [], np.zeros(len(names))
     goal = share * value.max(0).sum()
     while cover.sum() < goal - 1e-12:

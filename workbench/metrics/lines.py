@@ -1,7 +1,7 @@
-"""The lines and areas of a drawing beside its photo, as people who judge drawings name them.
+"""Measures of the lines and areas of a drawing relative to its photo, after criteria that judges named.
 
-Judges prefer unbroken dark lines on real steps and flat areas; they throw out lines where the photo is
-smooth. A study compares these measures with the judges' ranks (:mod:`workbench.studies.yardsticks`).
+Judges prefer unbroken dark lines on real edges and flat areas, and reject lines where the photo is smooth. A
+study compares these measures with the judges' ranks (:mod:`workbench.studies.yardsticks`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far raters agree on numbers, and how far a predictor of their mean can come.
+"""Agreement of raters on numeric scales, and the ceiling for predictors of their mean.
 
 All take a table (N, K) of N targets by K raters, nan where a rater did not rate a target.
 
@@ -20,11 +20,11 @@ Level = Literal["nominal", "ordinal", "interval", "ratio"]
 def icc(ratings: ArrayLike) -> dict[str, float]:
     """Intraclass correlations of a table without gaps; see Shrout and Fleiss for which to use.
 
-    ``ICC(2,k)`` is the reliability of the mean of these k raters, who stand for others.
+    ``ICC(2,k)`` is the reliability of the mean of these k raters, taken as a random sample of raters.
 
     Returns:
         "ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)" and "ICC(3,k)"; nan where all ratings are
-        equal. A value below 0 says that targets differ less than chance.
+        equal. Below 0 targets differ less than by chance.
 
     Raises:
         ValueError: fewer than 2 targets or raters, or a gap.
