@@ -271,9 +271,9 @@ def test_texts_may_be_mended_and_scales_may_not(tmp_path):
     collection.close()
     mended = SCALES.replace('"calm"', '"calmness"').replace("How calm is it?", "How calm?")
     Collection(study(tmp_path, 'thanks = "Code 7"', mended), folder).close()
-    with pytest.raises(StudyChangedError, match="another study"):
+    with pytest.raises(StudyChangedError, match="different study"):
         Collection(study(tmp_path), folder)
-    with pytest.raises(StudyChangedError, match="another study"):
+    with pytest.raises(StudyChangedError, match="different study"):
         Collection(study(tmp_path, scales=mended, pictures=5), folder)
 
 
@@ -302,7 +302,7 @@ def test_a_bad_picture_stops_nothing_and_too_few_do(tmp_path):
         ("words = {next = '{'}", SCALES, "next may have"),
         ("", SCALES.replace("kind", "knd"), r"in \[\[scales\]\] 2: Unknown setting 'knd'\. Known: figure"),
         ("", SCALES.replace('"sam"', '"same"'), "Unknown kind 'same'. Known: choice, likert"),
-        ("", SCALES.replace('"calm"', '"picture"'), "no column of the tables"),
+        ("", SCALES.replace('"calm"', '"picture"'), "not a column of the tables"),
         ("", SCALES.replace('"calm"', '"mood"'), "different names"),
         ("", SCALES + PAIRS, "mix them"),
         ("", "", r"Expected scales \(one \[\[scales\]\] each"),
@@ -380,7 +380,7 @@ def test_a_template_is_a_study(tmp_path, name, capsys):
 def test_the_command_exports(tmp_path, capsys):
     path = write_study(tmp_path)
     assert run("rate", path, "--export", tmp_path / "out") == 2
-    assert "nobody has given one yet" in capsys.readouterr().err
+    assert "none yet" in capsys.readouterr().err
     collection = Collection(load(path), tmp_path / "study_answers")
     simulate(collection, 3)
     collection.close()
