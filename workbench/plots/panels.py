@@ -88,7 +88,7 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.grid(False, axis="y")
 
 
-def figure_legend(figure: Figure, columns: int = 2, place: str = "outside lower center") -> None:
+def figure_legend(figure: Figure, columns: int = 2, place: Any = "outside lower center") -> None:
     """One legend for all panels, each label once; none if nothing has a label."""
     handles = {
         label: handle
@@ -96,7 +96,7 @@ def figure_legend(figure: Figure, columns: int = 2, place: str = "outside lower 
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc=place, ncols=columns, fontsize="small")
+        figure.legend([*handles.values()], [*handles], loc=place, ncols=columns, fontsize="small")
 
 
 def grouped_bars(

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from workbench.core.cache import digest
 from workbench.core.precision import autocast
-from workbench.training.configs import TrainingConfig
 from workbench.training.targets import Cost
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -54,7 +53,7 @@ class Recipe(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def load(cls, config: TrainingConfig) -> Any:
+    def load(cls, config: Any) -> Any:
         """Decode the pictures of a training, without computing anything from them.
 
         Raises:
