@@ -80,7 +80,7 @@ def test_the_table_tells_maps_from_controls(rows):
         assert not row["estimate"] > row["high"]
     line = verdict(list(table.values()), "occlusion")
     assert line.startswith("Occlusion beats random maps on 5 of 5 measures (deletion, insertion,")
-    assert re.search(r"and an edge detector on [2-5] \((deletion|insertion)", line)
+    assert re.search(r"and a mere edge detector on [2-5] \((deletion|insertion)", line)
     assert table["occlusion", "insertion"]["vs_edges_low"] > 0
     assert np.isnan(table["edges", "insertion"]["vs_edges"])
     without = [{k: v for k, v in row.items() if "edges" not in k} for row in table.values()]
@@ -102,8 +102,8 @@ def test_a_verdict_by_hand():
         {**row("randomisation", (0, 0), (0, 0)), "estimate": 0.2},
     ]
     assert verdict(rows, "grad_cam") == (
-        "Grad-CAM beats random maps on 2 of 3 measures (deletion, insertion), and an edge detector on "
-        "none; with random weights its map changes (rank correlation 0.20)."
+        "Grad-CAM beats random maps on 2 of 3 measures (deletion, insertion), and a mere edge detector on "
+        "none; without the trained weights its map is another (rank correlation 0.20)."
     )
 
 

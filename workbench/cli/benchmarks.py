@@ -89,7 +89,7 @@ def bench_collection(
     ] = None,
     size: Annotated[int, typer.Option(min=64, help="Side of the pictures in pixels.")] = 512,
 ) -> None:
-    """Measure speed and memory of measure, embed, neighbours and map for different numbers of pictures."""
+    """Measure pictures per second and memory of measure, embed, neighbours and map against their number."""
     from workbench.studies.collection_speed import CollectionSpeed
 
     typer.echo(str(CollectionSpeed(tuple(counts or (100, 1000)), size).run(out)))

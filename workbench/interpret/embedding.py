@@ -162,23 +162,23 @@ def embed(
 
     def run(batch: Sequence[Path]) -> list[NDArray[np.float32] | None]:
         names: dict[Path, str] = {}
-        known: dict[Path, NDArray[np.float32]] = {}
+        found: dict[Path, NDArray[np.float32]] = {}
         images: dict[Path, Image.Image] = {}
         for path in batch:
             try:
                 names[path] = key("embed", 1, backbone, weights=file, picture=path) if kept else ""
                 if kept and f"{names[path]}.npz" in kept:
-                    known[path] = kept.arrays(names[path], functools.partial(alone, path))["x"]
+                    found[path] = kept.arrays(names[path], functools.partial(alone, path))["x"]
                 else:
                     images[path] = read_image(path)
             except (WorkbenchError, OSError) as error:
                 skipped[path.relative_to(root).as_posix()] = str(error)
         if images:
             for path, vector in zip(images, network(list(images.values())), strict=True):
-                known[path] = (
+                found[path] = (
                     kept.arrays(names[path], functools.partial(dict, x=vector))["x"] if kept else vector
                 )
-        return [known.get(path) for path in batch]
+        return [found.get(path) for path in batch]
 
     with tqdm(total=len(paths), desc="embedding", unit="picture", disable=True if progress else None) as bar:
 

@@ -283,18 +283,18 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
     title = METHODS[method].title if method in METHODS else method
     own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
     if not own:
-        return f"{title}: not measured on this model. Compare several methods before you rely on it."
+        return f"{title}: not measured on this model. Compare several methods before you believe it."
     judged = [name for name in ("deletion", "insertion", "infidelity", "pointing", "mass") if name in own]
     passed = [name for name in judged if _better(own[name], name, "random")]
     text = f"{title} beats random maps on {len(passed)} of {len(judged)} measures{_listed(passed)}"
     compared = [name for name in judged if _known(own[name], "edges")]
     if compared:
         passed = [name for name in compared if _better(own[name], name, "edges")]
-        text += f", and an edge detector on {len(passed) or 'none'}{_listed(passed)}"
+        text += f", and a mere edge detector on {len(passed) or 'none'}{_listed(passed)}"
     if "randomisation" in own:
         kept = float(own["randomisation"]["estimate"])
-        much = "stays similar" if kept > 0.5 else "changes"
-        text += f"; with random weights its map {much} (rank correlation {kept:.2f})"
+        much = "stays much the same" if kept > 0.5 else "is another"
+        text += f"; without the trained weights its map {much} (rank correlation {kept:.2f})"
     return text + "."
 
 

@@ -48,8 +48,8 @@ def kid(
     Raises:
         ValueError: dimensions differ, or a set has fewer than two pictures.
     """
-    resamples = _resampled({"kid": pictures}, style, style_groups, samples, seed)
-    return KID(resamples.estimate["kid"], float(resamples.draws["kid"].std()), *resamples.interval("kid")[1:])
+    found = _resampled({"kid": pictures}, style, style_groups, samples, seed)
+    return KID(found.estimate["kid"], float(found.draws["kid"].std()), *found.interval("kid")[1:])
 
 
 def kid_difference(

@@ -19,7 +19,7 @@ from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.core.runs import read_rows
 
 DISTRIBUTION = "painter-psychology-workbench"
-FULL = "full"  # the full study of a folder
+FULL = "full"  # the whole study of a folder
 ALIASES = {FULL: "full_report", "start": "start_here"}
 _NUMBERED = re.compile(r"\d\d_[a-z0-9_]+\.ipynb")
 

@@ -239,15 +239,15 @@ def expression(report: Report):
 
 def strongest(report: Report, count: int = 6) -> Block:
     """The descriptors that differ most between classes, in their units."""
-    gaps = []
+    found = []
     for name, own in report.rows(kinds.Descriptor).groupby("descriptor", sort=False):
         deviation = own["deviation"].iloc[0]
         if deviation > 0:
             most, least = own.loc[own["estimate"].idxmax()], own.loc[own["estimate"].idxmin()]
             apart = most["low"] > least["high"]
             gap = (most["estimate"] - least["estimate"]) / deviation
-            gaps.append((gap, apart, name, most, least))
-    gaps.sort(key=lambda f: -f[0])
+            found.append((gap, apart, name, most, least))
+    found.sort(key=lambda f: -f[0])
     body = [
         [
             pretty(name),
@@ -256,7 +256,7 @@ def strongest(report: Report, count: int = 6) -> Block:
             f"{gap:.2f}",
             "yes" if apart else "no",
         ]
-        for gap, apart, name, most, least in gaps[:count]
+        for gap, apart, name, most, least in found[:count]
     ]
     heads = ["descriptor", "most", "least", "deviations between", "intervals apart"]
     return blocks.table(heads, body, "What differs most between the classes")
@@ -298,12 +298,12 @@ def redrawn(report: Report) -> Block:
     """A few pictures and their drawings."""
     rows = report.rows(kinds.Drawing)
     drift = rows["color_drift"].mean()
-    text = blocks.note(
+    said = blocks.note(
         f"Redrawn by {rows['style'].iloc[0]}, which was trained on scenes. Colours drift by {drift:.1f} "
         "(mean ΔE2000 after blurring; 2 is just seen side by side)."
     )
     if not report.pictures:
-        return text + blocks.note(HIDDEN)
+        return said + blocks.note(HIDDEN)
     entries = [
         Shown(
             [report.picture(r.path), report.made(r.file)],
@@ -314,7 +314,7 @@ def redrawn(report: Report) -> Block:
         )
         for r in _tuples(rows)
     ]
-    return text + blocks.gallery(entries)
+    return said + blocks.gallery(entries)
 
 
 def shift_table(report: Report) -> Block:
@@ -353,23 +353,23 @@ def model_cards(report: Report) -> Block:
     asked = LEFT_OUT not in set(report.rows(kinds.Remark)["topic"])
     names = [*([reader] if reader.is_file() else []), *([DEFAULT_CLASSIFIER] if asked else [])]
     for name in [*names, *report.rows(kinds.Drawing)["style"].unique()]:
-        model = card(name)
-        values = {"What it is": model.description, "Architecture": model.architecture}
-        if model.kind == "classifier":
+        found = card(name)
+        values = {"What it is": found.description, "Architecture": found.architecture}
+        if found.kind == "classifier":
             values["Trained on"] = (
-                f"{model.training.get('data', '')}: {model.training.get('pictures', '')} pictures; "
-                f"first weights: {model.training.get('initial_weights', '')}"
+                f"{found.training.get('data', '')}: {found.training.get('pictures', '')} pictures; "
+                f"first weights: {found.training.get('initial_weights', '')}"
             )
-            score = model.metrics.get("balanced_accuracy")
+            score = found.metrics.get("balanced_accuracy")
             if score:
                 values["Measured"] = (
                     f"balanced accuracy {score['estimate']:.3f} ({score['low']:.3f} to {score['high']:.3f}); "
-                    f"{model.metrics['split']}"
+                    f"{found.metrics['split']}"
                 )
         else:
-            values["Trained on"] = f"{model.training.get('photos', '')}; {model.training.get('style', '')}"
-            values["Measured"] = model.metrics["split"]
-        values |= {"Limits": model.limitations, "Licence": model.licence}
-        title = f"{model.name}: {model.title}"
+            values["Trained on"] = f"{found.training.get('photos', '')}; {found.training.get('style', '')}"
+            values["Measured"] = found.metrics["split"]
+        values |= {"Limits": found.limitations, "Licence": found.licence}
+        title = f"{found.name}: {found.title}"
         shown += Block(f"<h4>{blocks.escape(title)}</h4>", title) + blocks.facts(values)
     return shown

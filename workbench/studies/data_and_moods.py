@@ -24,7 +24,7 @@ from workbench.studies.ratings import Ratings, read_ratings
 from workbench.studies.study import TableStudy, collection_name, register
 
 TOPICS = ("counts", "sizes", "agreement", "ceiling", "votes", "space")
-CLEAR = 0.5  # share of the raters that name one mood, from which a picture counts as clear
+CLEAR = 0.5  # of the raters: a picture on which half of them name one mood
 
 
 class TopicRows:

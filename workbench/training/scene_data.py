@@ -47,7 +47,7 @@ def load_data(config: StylizerConfig) -> SceneData:
     if smallest < 64:
         raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
     seed = config.seed if config.split_seed is None else config.split_seed
-    # at least two photos to choose weights and two to measure, since KID needs pairs of pictures
+    # two photos at least must choose, and two measure: KID is of pairs of pictures
     train, held_out = sorted(photos), sorted(apart)
     if not apart:
         train, held_out = split(train, min(config.held_out, max(4, len(photos) // 4)), seed)
