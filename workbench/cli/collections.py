@@ -12,9 +12,15 @@ from workbench.cli.common import Device, report
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of pictures, flat or nested.")]
 
 
-Backbone = Annotated[str, typer.Option(help="lite0, lite1, or any timm model.")]
+Backbone = Annotated[
+    str,
+    typer.Option(
+        help="lite0, lite1, trained weights with a card (a name of `workbench models` or a .safetensors "
+        "file), or any architecture of timm."
+    ),
+]
 Weights = Annotated[
-    Path | None, typer.Option(help="File of the timm model's weights; without it they are downloaded.")
+    Path | None, typer.Option(help="File of the architecture's weights; without it they are downloaded.")
 ]
 
 

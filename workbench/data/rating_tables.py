@@ -15,7 +15,7 @@ import dataclasses
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +45,12 @@ class RatingColumn:
     repeated: int = 0  # ratings of a picture by a rater who had rated it already; their mean counts
 
 
-def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
+def read_ratings(table: str | os.PathLike, only: Collection[str] | None = None) -> dict[str, RatingColumn]:
     """The numeric columns of a table, by name.
+
+    Args:
+        table: CSV.
+        only: names of the columns to read; None reads all.
 
     Raises:
         DatasetError: the table cannot be read, lacks a column of pictures or of numbers, names a picture
@@ -67,7 +71,7 @@ def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
     at = [(pictures[row[picture]], raters[row[rater]] if rater else 0) for row in rows]
     found = {}
     for name in columns:
-        if name in (picture, rater):
+        if name in (picture, rater) or (only is not None and name not in only):
             continue
         numbers = [_number(row[name], comma) for row in rows]
         words = [row[name] for row, n in zip(rows, numbers, strict=True) if n is None]

@@ -31,15 +31,20 @@ class Ratings(NamedTuple):
     feelings: dict[str, NDArray]  # those of FEELINGS that the table has, (N,) each
 
 
-def read_ratings(source: str, ratings: str | Path | None = None) -> Ratings:
+def read_ratings(source: str, ratings: str | Path | None = None, data: Paintings | None = None) -> Ratings:
     """Open a data set (see :func:`workbench.data.atelier.open_dataset`) with its raw votes and feelings.
+
+    Args:
+        source: folder of labelled pictures, or ``atelier:N``.
+        ratings: its table, if it is not its ``ratings.csv``.
+        data: the pictures, if they are open already.
 
     Raises:
         DatasetError: a column of feelings that is not numbers.
     """
     from workbench.data.atelier import open_dataset
 
-    data = open_dataset(source, ratings)
+    data = data or open_dataset(source, ratings)
     table = Path(ratings) if ratings else data.root / "ratings.csv"
     columns: list[str] = []
     rows: dict[str, dict[str, str]] = {}
