@@ -10,8 +10,7 @@ import pandas as pd
 
 from workbench.classify.results import DEFAULT_CLASSIFIER
 from workbench.interpret.descriptors import DESCRIPTORS
-from workbench.interpret.measuring import MEASURES
-from workbench.interpret.properties import PROPERTIES
+from workbench.interpret.measuring import IMAGE_PROPERTIES, MEASURES
 from workbench.models.weights import card
 from workbench.plots import classification, collection, descriptors, explanations, moods
 from workbench.plots.style import pretty
@@ -243,7 +242,7 @@ def expression(report: Report):
 
 def properties(report: Report):
     """Figure: image properties by class."""
-    return _profile(report, PROPERTIES)
+    return _profile(report, IMAGE_PROPERTIES)
 
 
 def _profile(report: Report, names: Collection[str]):

@@ -16,7 +16,7 @@ from workbench.data.rating_tables import RatingColumn, read_cells, read_ratings,
 from workbench.interpret.collection_map import layout, map_collection
 from workbench.interpret.descriptors import DESCRIPTORS, class_averages
 from workbench.interpret.embedding import Embeddings
-from workbench.interpret.properties import PROPERTIES
+from workbench.interpret.measuring import IMAGE_PROPERTIES, MEASURES
 from workbench.metrics.checks import weighted_mean
 from workbench.studies.data_and_moods import TopicRows, agreement_of_raters, ceiling
 from workbench.studies.ratings import FEELINGS
@@ -45,7 +45,7 @@ def properties(report: ReportRun) -> list[Descriptor]:
     """Mean of every image property in every class; all measures of every picture lie in ``measures.csv``."""
     table = pd.DataFrame(report.measured).map(guarded)
     table.to_csv(report.out / "measures.csv", index=False, float_format="%.6g")
-    return _class_means(report, PROPERTIES)
+    return _class_means(report, IMAGE_PROPERTIES)
 
 
 def _class_means(report: ReportRun, names: Collection[str]) -> list[Descriptor]:
@@ -135,7 +135,7 @@ def places(report: ReportRun) -> list[Place]:
             "class": labels,
             "group": measured["group"].tolist(),
             "read as": [data.classes[i] for i in report.answers.argmax(1)],
-            **{name: measured[name].tolist() for name in PROPERTIES | DESCRIPTORS},
+            **{name: measured[name].tolist() for name in MEASURES},
         }
         embeddings = Embeddings(data.paths, vectors, BACKBONE, {})
         page = map_collection(data.root, embeddings, columns, title=report.name, seed=report.study.seed)

@@ -18,7 +18,13 @@ def add(platform: Platform, painting: gr.Image, model: gr.Dropdown) -> None:
         model: who reads it.
     """
     button = gr.Button("Write the whole report", elem_id="read-report")
-    files = gr.File(label="Report (HTML) and reading (JSON, CSV)", visible=False, file_count="multiple")
+    files = gr.File(
+        label="Report (HTML) and reading (JSON, CSV)",
+        visible=False,
+        file_count="multiple",
+        interactive=False,
+        elem_id="read-report-files",
+    )
 
     async def write(path, name, request: gr.Request, progress=gr.Progress()):  # noqa: B008
         with pictures.one_line_errors():
