@@ -47,6 +47,7 @@ def embed(
     *,
     weights: str | os.PathLike | None = None,
     cache: str | os.PathLike | None = None,
+    shard: tuple[int, int] | None = None,
     device: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Embeddings:
@@ -56,6 +57,7 @@ def embed(
         folder: of pictures.
         backbone, weights: see :func:`workbench.models.backbones.load_backbone`.
         cache: folder that keeps the vectors by content, so that stopped work goes on; None keeps none.
+        shard: (i, n) embeds the i-th of n parts only, each n-th picture from the i-th on.
         device: see :func:`workbench.core.devices.resolve`.
         progress: called with the share done; by default a progress bar on the terminal.
 
@@ -65,6 +67,8 @@ def embed(
     """
     root = Path(folder)
     paths = list_images(root)
+    if shard is not None:
+        paths = paths[shard[0] - 1 :: shard[1]]
     if not paths:
         raise DatasetError(f"Expected pictures in {root} but found none. Check the folder.")
     kept = None if cache is None else Cache(cache)

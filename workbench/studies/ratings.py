@@ -28,7 +28,7 @@ class Ratings(NamedTuple):
     data: Paintings
     counts: NDArray | None  # (N, C) raters who named the mood, or None if their number is unknown
     raters: int | None  # asked for each picture; None if unknown or not the same for all
-    feelings: dict[str, NDArray]  # those of FEELINGS that the table has, (N,) each
+    feelings: dict[str, NDArray]  # those of FEELINGS that the table has, (N,) each; nan where one is missing
 
 
 def read_ratings(source: str, ratings: str | Path | None = None, data: Paintings | None = None) -> Ratings:
@@ -82,7 +82,7 @@ def _common(totals: NDArray) -> int | None:
 
 def _numbers(rows: Sequence[dict], columns: Sequence[str], table: Path) -> NDArray:
     try:
-        values = np.array([[float(row[c] or 0) for c in columns] for row in rows])
+        values = np.array([[float(row[c] or "nan") for c in columns] for row in rows])
     except ValueError as error:
         raise DatasetError(
             f"Expected numbers in {', '.join(columns)} of {table.name} but got another ({error}). Correct it."
