@@ -159,7 +159,7 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     rated = (~np.isnan(x)).sum(1)
     notes = [f"{column.repeated} ratings repeated, their mean counts"] if column.repeated else []
     once = int(((~np.isnan(x)).sum(0) == 1).sum())
-    if once:
+    if once and column.raters:
         notes.append(f"{once} of the raters rated one picture only")
     known = x[~np.isnan(x)]
     row: dict[str, float | str] = {
@@ -169,10 +169,10 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     pairs = x[rated > 1]
     alpha = low = high = half = consistency = math.nan
     complete = x[rated == x.shape[1]]
-    if known.std() == 0:
-        notes.append("all ratings are equal: agreement is not defined")
-    elif not column.raters:
+    if not column.raters:
         notes.append("one row per picture: agreement is not known")
+    elif known.std() == 0:
+        notes.append("all ratings are equal: agreement is not defined")
     elif len(pairs) < 2 or x.shape[1] < 2:
         notes.append("too few pictures with two raters for agreement")
     else:
