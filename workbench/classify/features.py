@@ -222,6 +222,8 @@ class DescriptorFeatures:
 class MeasureFeatures:
     """Everything that `workbench measure` measures (see :mod:`workbench.interpret.measuring`)."""
 
+    version: int = 2  # raised when a measure is added or changed
+
     def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
         from workbench.interpret.measuring import MEASURES, measure
 
