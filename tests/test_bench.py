@@ -130,7 +130,7 @@ def test_growth_is_the_exponent_of_the_time(power, words):
             "pictures": str(n),
             "size": "64",
             "step": "map",
-            "pictures_per_second": str(n / n**power),
+            "pictures_per_core_second": str(n / n**power),
             "peak_mb": "9",
         }
         for n in (1000, 10, 100)
