@@ -28,7 +28,7 @@ from workbench.interpret.expression import DESCRIPTORS, Descriptor
 from workbench.interpret.network_properties import NETWORK_PROPERTIES, network_properties
 from workbench.interpret.properties import PROPERTIES, image_properties
 
-IMAGE_PROPERTIES: Mapping[str, Descriptor] = PROPERTIES | NETWORK_PROPERTIES
+IMAGE_PROPERTIES: dict[str, Descriptor] = PROPERTIES | NETWORK_PROPERTIES
 MEASURES: Mapping[str, Descriptor] = IMAGE_PROPERTIES | DESCRIPTORS
 _VERSION = 1  # of the measures; raise it when one of them changes
 

@@ -161,8 +161,8 @@ def _of_card(path: Path) -> Backbone:
     source = f"{card.name}, {card.sha256[:12]}"
     found = _backbone(network, card.architecture, arguments, source)
     shown = card.preprocessing
-    normalisation = {k: tuple(map(float, shown[k])) for k in ("mean", "std") if k in shown}
-    return dataclasses.replace(found, size=int(shown.get("size", found.size)), **normalisation)
+    mean, std = (tuple(map(float, shown.get(k, getattr(found, k)))) for k in ("mean", "std"))
+    return dataclasses.replace(found, size=int(shown.get("size", found.size)), mean=mean, std=std)
 
 
 def _filled(network: nn.Module, state: Mapping[str, Tensor], name: str) -> nn.Module:

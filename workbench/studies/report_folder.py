@@ -83,11 +83,17 @@ def _votes(report: ReportRun) -> list[VoteAgreement]:
             row["name"],
             row["other"],
             row["estimate"],
-            *(float("nan") if row[end] == "" else row[end] for end in ("low", "high")),
+            _bound(row["low"]),
+            _bound(row["high"]),
             row["pictures"],
         )
         for row in topic.rows
     ]
+
+
+def _bound(value: float | str) -> float:
+    """A bound of an interval; nan where there is none."""
+    return float("nan") if value == "" else float(value)
 
 
 def _scales(report: ReportRun) -> list:
@@ -105,9 +111,17 @@ def _scales(report: ReportRun) -> list:
             own = (data.labels == number) & ~np.isnan(values)
             if own.any():
                 topic.interval(column.name, weighted_mean, values, other=label, of=own)
-        for row in topic.rows:
-            ends = (row["estimate"] if row[end] == "" else row[end] for end in ("low", "high"))
-            rows.append(ScaleMean(row["name"], row["other"], row["estimate"], *ends, row["pictures"]))
+        rows += [
+            ScaleMean(
+                row["name"],
+                row["other"],
+                row["estimate"],
+                _bound(row["low"]),
+                _bound(row["high"]),
+                row["pictures"],
+            )
+            for row in topic.rows
+        ]
     return rows
 
 
