@@ -137,7 +137,7 @@ def test_growth_is_the_exponent_of_the_time(power, words):
     ]
     (found,) = growth(rows)
     assert found["exponent"] == pytest.approx(power)
-    assert (found["fewest"], found["most"], found["peak_mb"]) == (10, 1000, 9)
+    assert (found["fewest"], found["most"], found["peak_mb"]) == (100, 1000, 9)
     assert words in found["growth"]
     assert growth(rows[:1]) == []
 

@@ -101,7 +101,8 @@ def speed(pictures: int, size: int, step: str) -> dict[str, float]:
 
 
 def growth(rows: list[dict[str, str]]) -> list[dict]:
-    """How the time of every step grows, by its least and its greatest number of pictures of one size.
+    """How the time of every step grows, by its two greatest numbers of pictures of one size: with few pictures
+    the start-up counts most.
 
     Args:
         rows: of the table.
@@ -116,10 +117,10 @@ def growth(rows: list[dict[str, str]]) -> list[dict]:
             (row for row in rows if (row["size"], row["step"]) == (size, step)),
             key=lambda row: int(row["pictures"]),
         )
-        fewest, most = int(own[0]["pictures"]), int(own[-1]["pictures"])
-        if fewest == most:
+        if len(own) < 2:
             continue
-        seconds = [int(row["pictures"]) / float(row["pictures_per_core_second"]) for row in (own[0], own[-1])]
+        fewest, most = (int(row["pictures"]) for row in own[-2:])
+        seconds = [int(row["pictures"]) / float(row["pictures_per_core_second"]) for row in own[-2:]]
         exponent = float(np.log(seconds[1] / seconds[0]) / np.log(most / fewest))
         rate, peak = float(own[-1]["pictures_per_core_second"]), int(own[-1]["peak_mb"])
         found.append(
