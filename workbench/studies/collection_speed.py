@@ -101,8 +101,8 @@ def speed(pictures: int, size: int, step: str) -> dict[str, float]:
 
 
 def growth(rows: list[dict[str, str]]) -> list[dict]:
-    """How the time of every step grows, by its two greatest numbers of pictures of one size: with few pictures
-    the start-up counts most.
+    """How the time of every step grows, by its two greatest numbers of pictures of one size: with few the
+    start-up counts most.
 
     Args:
         rows: of the table.
