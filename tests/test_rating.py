@@ -258,7 +258,7 @@ def test_a_rater_may_withdraw(tmp_path, capsys):
 def test_a_study_closes_when_it_has_its_raters(tmp_path):
     collection = Collection(study(tmp_path, "most_raters = 1"), tmp_path / "a")
     code = collection.begin("first")
-    with pytest.raises(WorkbenchError, match="no new raters"):
+    with pytest.raises(WorkbenchError, match="no more participants"):
         collection.begin("second")
     assert collection.begin("first") == code
 
@@ -271,9 +271,9 @@ def test_texts_may_be_mended_and_scales_may_not(tmp_path):
     collection.close()
     mended = SCALES.replace('"calm"', '"calmness"').replace("How calm is it?", "How calm?")
     Collection(study(tmp_path, 'thanks = "Code 7"', mended), folder).close()
-    with pytest.raises(StudyChangedError, match="another study"):
+    with pytest.raises(StudyChangedError, match="different study"):
         Collection(study(tmp_path), folder)
-    with pytest.raises(StudyChangedError, match="another study"):
+    with pytest.raises(StudyChangedError, match="different study"):
         Collection(study(tmp_path, scales=mended, pictures=5), folder)
 
 
@@ -302,7 +302,7 @@ def test_a_bad_picture_stops_nothing_and_too_few_do(tmp_path):
         ("words = {next = '{'}", SCALES, "next may have"),
         ("", SCALES.replace("kind", "knd"), r"in \[\[scales\]\] 2: Unknown setting 'knd'\. Known: figure"),
         ("", SCALES.replace('"sam"', '"same"'), "Unknown kind 'same'. Known: choice, likert"),
-        ("", SCALES.replace('"calm"', '"picture"'), "no column of the tables"),
+        ("", SCALES.replace('"calm"', '"picture"'), "not a column of the tables"),
         ("", SCALES.replace('"calm"', '"mood"'), "different names"),
         ("", SCALES + PAIRS, "mix them"),
         ("", "", r"Expected scales \(one \[\[scales\]\] each"),
@@ -373,14 +373,14 @@ def test_a_template_is_a_study(tmp_path, name, capsys):
     assert "workbench rate my study.toml" in path.read_text(encoding="utf-8")
     before = path.read_bytes()
     assert run("rate", path, "--template", name) == 2
-    assert "there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 
 def test_the_command_exports(tmp_path, capsys):
     path = write_study(tmp_path)
     assert run("rate", path, "--export", tmp_path / "out") == 2
-    assert "nobody has given one yet" in capsys.readouterr().err
+    assert "none yet" in capsys.readouterr().err
     collection = Collection(load(path), tmp_path / "study_answers")
     simulate(collection, 3)
     collection.close()

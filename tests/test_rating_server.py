@@ -435,7 +435,7 @@ def test_a_picture_that_does_not_come_is_waited_for(tmp_path):
     with served(collection) as address, visitor(address) as page:
         page.route("**/pictures/*", lambda route: route.abort())
         enter(page, address)
-        page.wait_for_selector(".said:has-text('has not arrived')")
+        page.wait_for_selector(".said:has-text('has not loaded')")
         assert page.query_selector("form[inert]")
         page.unroute("**/pictures/*")
         due(page, 1)

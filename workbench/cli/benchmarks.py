@@ -16,7 +16,7 @@ bench = typer.Typer(help="Measure what networks cost on this machine.", no_args_
 
 @bench.command("platform")
 def bench_platform(
-    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+    out: Annotated[Path, typer.Option(help="CSV to write; finished runs in it are skipped.")] = Path(
         "runs/platform.csv"
     ),
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
@@ -39,7 +39,7 @@ def bench_platform(
 
 @bench.command("video")
 def bench_video(
-    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+    out: Annotated[Path, typer.Option(help="CSV to write; finished runs in it are skipped.")] = Path(
         "runs/video_speed.csv"
     ),
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the generator.")] = 2,
@@ -81,7 +81,7 @@ def bench_stylizers(
 
 @bench.command("collection")
 def bench_collection(
-    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+    out: Annotated[Path, typer.Option(help="CSV to write; finished runs in it are skipped.")] = Path(
         "runs/collection_speed.csv"
     ),
     counts: Annotated[
