@@ -19,7 +19,7 @@ from workbench.interpret.measured import averages_of
 from workbench.service.platform import Platform
 from workbench.service.previews import Preview
 from workbench.service.tasks import CLASSIFIER_FACTS, TASKS
-from workbench.ui import compare, explaining, expression, folder_table, pictures, several, visitor
+from workbench.ui import compare, explaining, expression, folder_table, pictures, report, several, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import paintings
 from workbench.ui.moods import bars, choices, shown, trust, waiting
@@ -111,7 +111,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     page = SimpleNamespace()
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
-            _upload(page, cards, chosen)
+            _upload(platform, page, cards, chosen)
         with gr.Column(scale=3, min_width=280):
             page.moods = gr.HTML(
                 waiting(cards.get(chosen)), elem_id="read-moods", label="Moods", container=True, padding=True
@@ -134,8 +134,8 @@ def _folder(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleName
     with gr.Accordion("Read a folder", open=False, elem_id="read-many"):
         gr.Markdown(
             "Drop in several paintings, or a ZIP of them: a table of their moods and measures, to sort, "
-            "to put two side by side, and to take away as CSV, JSON or Parquet. Reading goes on while "
-            "you are away.",
+            "to put two side by side, and to take away as CSV, JSON, Parquet or one report. Reading goes on "
+            "while you are away.",
             elem_classes="fine",
         )
         several.add(
@@ -149,7 +149,9 @@ def _folder(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleName
         )
 
 
-def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None) -> None:
+def _upload(
+    platform: Platform, page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None
+) -> None:
     page.painting = pictures.picture_input("Your painting", "The painting to read")
     label = "Painted by this program, one for each mood; the model reads all but the second as meant"
     pictures.to_try(page.painting, paintings().values(), label, "read-examples")
@@ -161,6 +163,8 @@ def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | 
         elem_id="read-model",
     )
     page.button = gr.Button("Read", variant="primary", size="lg")
+    if chosen:
+        report.add(platform, page.painting, page.model)
 
 
 def _explanation(page: SimpleNamespace, card: models.Card | None) -> None:
