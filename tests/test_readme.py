@@ -1,6 +1,5 @@
 """What README shows is run: its commands in a folder with pictures, its Python, its client."""
 
-import csv
 import importlib.util
 import re
 import shlex
