@@ -182,13 +182,13 @@ def test_a_section_that_shows_nothing_is_only_code():
 
 
 def test_headings_of_numbers_stand_right_and_names_of_models_stay():
-    frame = pd.DataFrame({"clip": ["pan", "zoom"], "fsgan_pepper": [0.5, -0.25], "log_loss": [1, np.nan]})
+    frame = pd.DataFrame({"clip": ["pan", "zoom"], "fsgan_comic": [0.5, -0.25], "log_loss": [1, np.nan]})
     frame["frames"] = pd.array([12, pd.NA], "Int64")
     code = cell("c", "frame")
     code.outputs = [nbformat.v4.new_output("execute_result", {"text/html": frame._repr_html_()})]
     page = render(notebook(code), "t")
     assert "<th>clip</th>" in page
-    assert '<th class="number">fsgan_pepper</th>' in page
+    assert '<th class="number">fsgan_comic</th>' in page
     assert '<th class="number">log loss</th>' in page
     assert '<td class="number">-0.25</td>' in page
     assert '<th class="number">frames</th>' in page

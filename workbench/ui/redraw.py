@@ -374,7 +374,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
 
         Args:
             image: the photograph, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
-            style: name of the style, for example "fsgan_pepper".
+            style: name of the style, for example "fsgan_comic".
             strength: from 0, the photograph as it is, to 1, the drawing alone.
             preserve_color: from 0, the drawing's own colours, to 1, the photograph's in the drawing's light.
             runtime: what runs the network: "torch"; "torch-bf16", which rounds a little and is quick where

@@ -13,7 +13,7 @@ from workbench.styles.menu import styles
 from workbench.ui import visitor
 
 TASK = TASKS["try_styles"]
-OFFERED = ("fsgan_comic", "fsgan_anime", "fsgan_ink", "fsgan_pepper")
+OFFERED = ("fsgan_comic", "fsgan_anime", "fsgan_ink", "drawn_comic")
 PORTRAIT = "drawn_portrait"
 
 
