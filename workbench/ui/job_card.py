@@ -19,6 +19,7 @@ _SHOWN = {
     ".jpg": "img",
     ".html": "iframe",
 }  # files that a browser shows, and in what
+_MADE = {"read_pictures": "read", "map_pictures": "mapped"}  # what was done to the files; others are drawn
 _WORDS = {schema.DONE: "Done", schema.FAILED: "Failed", schema.CANCELLED: "Cancelled"}
 _FILM = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM8 4v16M16 4v16M4 8h4M4 12h4M4 16h4'
@@ -67,6 +68,20 @@ def note(view: JobView) -> str:
         left = f" · about {duration(view.eta)} left" if view.eta is not None and view.share > 0.02 else ""
         return (view.note or "Starting") + left
     return view.reason or ""
+
+
+def outcome(view: JobView) -> str:
+    """Head of the note of a job that ended otherwise than hoped for."""
+    made = _MADE.get(view.kind, "drawn")
+    if view.state == schema.FAILED:
+        return f"Not {made}:"
+    return f"{made.capitalize()}, but:" if view.state == schema.DONE and view.reason else ""
+
+
+def why(view: JobView) -> str:
+    """The note with its head, as HTML."""
+    head = f"<strong>{outcome(view)}</strong> " if outcome(view) else ""
+    return f'<p class="why">{head}{html.escape(note(view))}</p>'
 
 
 def results(view: JobView) -> list[str]:
