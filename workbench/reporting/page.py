@@ -16,9 +16,9 @@ from pathlib import Path
 
 import nbformat
 
+from workbench.core import distribution
 from workbench.core.errors import WorkbenchError
 from workbench.reporting.execute import HOME, SETUP
-from workbench.reporting.notebooks import DISTRIBUTION
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
 NOT_SHOWN = (SETUP, "parameters", "injected-parameters", "not-in-report")  # tags
@@ -138,7 +138,7 @@ def render(
                 "subtitle": subtitle,
                 "provenance": dict(provenance or {}),
                 "style": (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8"),
-                "generator": DISTRIBUTION,
+                "generator": distribution.NAME,
             }
         },
     )

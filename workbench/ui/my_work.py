@@ -42,7 +42,7 @@ def card(view: JobView) -> str:
     return (
         f'<li class="job" data-id="{view.id}"><div class="job-look">{look}</div><div class="job-text">'
         f'<div class="job-head"><input type="checkbox" aria-label="Choose: {title}">'
-        f'<h3 title="{title}">{title}</h3>{job_card.pill(view)}</div>'
+        f'<h3 title="{title}" translate="no">{title}</h3>{job_card.pill(view)}</div>'
         f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
         f"{job_card.why(view)}{job_card.cost(view)}"
         f'<div class="job-actions">{_buttons(view)}</div></div></li>'

@@ -19,7 +19,16 @@ from workbench.interpret.measured import averages_of
 from workbench.service.platform import Platform
 from workbench.service.previews import Preview
 from workbench.service.tasks import CLASSIFIER_FACTS, TASKS
-from workbench.ui import compare, explaining, expression, folder_table, pictures, remembering, several, visitor
+from workbench.ui import (
+    compare,
+    explaining,
+    expression,
+    folder_table,
+    pictures,
+    remembering,
+    several,
+    visitor,
+)
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import paintings
 from workbench.ui.moods import bars, choices, shown, trust, waiting

@@ -76,8 +76,8 @@ element.addEventListener("click", (event) => {
 
 CSS = """
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; }
-.tiles button { margin: 0 !important; padding: 0; border: 2px solid transparent; border-radius: .5rem; overflow: hidden;
-  background: var(--block-background-fill); color: var(--body-text-color); cursor: pointer; min-width: 0; }
+.tiles button { margin: 0 !important; padding: 0; border: 2px solid transparent; border-radius: .5rem;
+  overflow: hidden; background: var(--block-background-fill); color: var(--body-text-color); cursor: pointer; min-width: 0; }
 .tiles button:hover { border-color: var(--neutral-400); }
 .tiles button[aria-pressed=true] { border-color: var(--primary-600); }
 .dark .tiles button[aria-pressed=true] { border-color: var(--primary-400); }

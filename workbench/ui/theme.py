@@ -115,6 +115,7 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
 .moods { list-style: none; margin: 0 !important; padding: 0 !important; display: grid; gap: .85rem; }
 .moods li { margin: 0; padding: 0; }
 .moods .head { display: flex; align-items: baseline; gap: .5rem; }
+:lang(zh) .moods .zh, :lang(zh) .rows .zh { display: none; }
 .moods .zh { color: var(--body-text-color-subdued); }
 .moods .percent { margin-left: auto; font-variant-numeric: tabular-nums; }
 .moods .bar { height: .55rem; border-radius: .3rem; background: var(--neutral-200); overflow: hidden;
