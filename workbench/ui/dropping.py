@@ -46,7 +46,7 @@ SCRIPT = """() => {
     put(box, chosen);
   }, true);
   addEventListener("error", (event) => {
-    if (event.target.matches?.(".picture-input img")) event.target.alt = "This browser cannot show the file; "
-      + "it is read all the same";
+    const words = "This browser cannot show the file; it is read all the same";
+    if (event.target.matches?.(".picture-input img")) event.target.alt = words;
   }, true);
 }"""

@@ -19,7 +19,10 @@ _SHOWN = {
     ".jpg": "img",
     ".html": "iframe",
 }  # files that a browser shows, and in what
-_MADE = {"read_pictures": "read", "map_pictures": "mapped"}  # what was done to the files; others are drawn
+_OUTCOMES = {  # of tasks, where they failed and where something is to be known of the result
+    "read_pictures": ("Not read:", "Read, but:"),
+    "map_pictures": ("Not mapped:", "Mapped, but:"),
+}
 _WORDS = {schema.DONE: "Done", schema.FAILED: "Failed", schema.CANCELLED: "Cancelled"}
 _FILM = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM8 4v16M16 4v16M4 8h4M4 12h4M4 16h4'
@@ -72,10 +75,10 @@ def note(view: JobView) -> str:
 
 def outcome(view: JobView) -> str:
     """Head of the note of a job that ended otherwise than hoped for."""
-    made = _MADE.get(view.kind, "drawn")
+    failed, remarked = _OUTCOMES.get(view.kind, ("Not drawn:", "Drawn, but:"))
     if view.state == schema.FAILED:
-        return f"Not {made}:"
-    return f"{made.capitalize()}, but:" if view.state == schema.DONE and view.reason else ""
+        return failed
+    return remarked if view.state == schema.DONE and view.reason else ""
 
 
 def why(view: JobView) -> str:

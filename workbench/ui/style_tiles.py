@@ -77,7 +77,8 @@ element.addEventListener("click", (event) => {
 CSS = """
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; }
 .tiles button { margin: 0 !important; padding: 0; border: 2px solid transparent; border-radius: .5rem;
-  overflow: hidden; background: var(--block-background-fill); color: var(--body-text-color); cursor: pointer; min-width: 0; }
+  overflow: hidden; background: var(--block-background-fill); color: var(--body-text-color);
+  cursor: pointer; min-width: 0; }
 .tiles button:hover { border-color: var(--neutral-400); }
 .tiles button[aria-pressed=true] { border-color: var(--primary-600); }
 .dark .tiles button[aria-pressed=true] { border-color: var(--primary-400); }
@@ -88,6 +89,7 @@ CSS = """
 .dark .tiles i { background: var(--neutral-700); }
 .tiles span { display: block; padding: .2rem .3rem .3rem; font-size: .82rem; line-height: 1.25;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.tiles + .fine { margin-top: .4rem !important; }
 .as-link { border: 0; padding: 0; background: none; color: var(--primary-700); text-decoration: underline;
   cursor: pointer; font: inherit; }
 .dark .as-link { color: var(--primary-300); }

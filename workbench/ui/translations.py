@@ -29,7 +29,8 @@ _ENGLISH = {
 }  # that Gradio has no words for
 _WORDS = ("label", "info", "placeholder", "value")  # properties of components that people read
 
-I18N = gr.I18n(en=_ENGLISH, **{"zh-CN": LATER | CHINESE})
+_ALL = LATER | CHINESE
+I18N = gr.I18n(en=_ENGLISH, **{"zh-CN": _ALL})
 
 
 def composed(text: str, *parts: str) -> str:
@@ -37,7 +38,7 @@ def composed(text: str, *parts: str) -> str:
     chinese = text
     for part in parts:
         chinese = chinese.replace(part, CHINESE[part])
-    I18N.translations["zh-CN"][text] = chinese
+    _ALL[text] = chinese
     return text
 
 
@@ -54,4 +55,4 @@ def _component(component: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mark(text: Any) -> Any:
-    return str(I18N(text)) if isinstance(text, str) and text in CHINESE else text
+    return str(I18N(text)) if isinstance(text, str) and text in _ALL else text

@@ -1,13 +1,15 @@
 () => {
   // Chinese for what is written after the page has loaded: results, states, warnings, menus. What stands on the
-  // page at first is translated by Gradio, from the same words. A "{}" in them is any text, which is translated
-  // in its turn, and a "{n}" a number. Names of files and the like say translate="no".
+  // page at first is translated by Gradio, from the same words. A "{}" in them is any text within a sentence,
+  // which is translated in its turn, and a "{n}" a number. Names of files and the like say translate="no".
   const words = window.gradio_config?.i18n_translations?.["zh-CN"];
   if (!words || document.documentElement.lang !== "zh-CN") return;
 
   const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const patterns = Object.entries(words).filter(([english]) => /\{n?\}/.test(english)).map(([english, to]) => {
-    const source = escaped(english).replaceAll("\\{n\\}", "([\\d.,]+)").replaceAll("\\{\\}", "(.+?)");
+  const longestFirst = ([one], [other]) => other.length - one.length;
+  const templates = Object.entries(words).filter(([english]) => /\{n?\}/.test(english)).sort(longestFirst);
+  const patterns = templates.map(([english, to]) => {
+    const source = escaped(english).replaceAll("\\{n\\}", "(-?[\\d.,]+)").replaceAll("\\{\\}", "((?:(?![.!?] ).)+?)");
     return [new RegExp(`^${source}$`), to];
   });
   const joined = (parts) => parts.reduce((all, part) => all + (/[。！？；：]$/.test(all) ? "" : " ") + part);
@@ -18,9 +20,12 @@
       const found = pattern.exec(text);
       if (found) return to.replace(/\{(\d)\}/g, (_, number) => chinese(found[number]));
     }
-    for (const between of [/ · /, /(?<=[.!?:…]) (?=\S)/]) {
-      const parts = text.split(between);
-      if (parts.length > 1) return between.source === " · " ? parts.map(chinese).join(" · ") : joined(parts.map(chinese));
+    const list = text.split(", ");
+    if (list.every((one) => words[one] !== undefined)) return list.map(chinese).join("、");
+    if (text.includes(" · ")) return text.split(" · ").map(chinese).join(" · ");
+    for (const end of [/(?<=[.!?…]) (?=\S)/, /(?<=:) (?=\S)/]) {
+      const parts = text.split(end);
+      if (parts.length > 1) return joined(parts.map(chinese));
     }
     return text;
   };
