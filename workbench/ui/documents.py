@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -29,6 +30,7 @@ _LINKS = {
     "CITATION.cff": "How to cite it",
     "LICENSE": "Licence of the program",
 }
+_TITLE, _HEAD = re.compile("<title>([^<]*)"), 4096  # characters at the start that have it
 # no script of theirs runs, and nothing comes from elsewhere
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
@@ -55,21 +57,27 @@ def links() -> str:
     if root is None:
         return ""
     found = {name: title for name, title in _LINKS.items() if (root / name).is_file()}
-    reports = {
-        f"reports/{path.name}": path.stem.replace("_", " ").capitalize()
-        for path in sorted((root / "reports").glob("*.html"))
-    }
-    lists = {"Read on": _list(found)}
+    reports = {f"reports/{path.name}": _title(path) for path in sorted((root / "reports").glob("*.html"))}
+    text = f'<p class="fine">Read on: {" · ".join(_list(found))}</p>' if found else ""
     if reports:
-        lists["Reports"] = f'<span translate="no">{_list(reports)}</span>'
-    return "".join(f'<p class="fine">{words}: {links}</p>' for words, links in lists.items() if links)
+        items = "".join(f"<li>{link}</li>" for link in _list(reports))
+        items = f'<ul lang="en" translate="no">{items}</ul>'
+        text += f'<details class="fine"><summary>Reports of the studies</summary>{items}</details>'
+    return text
 
 
-def _list(entries: dict[str, str]) -> str:
-    return " · ".join(
+def _list(entries: Mapping[str, str]) -> list[str]:
+    return [
         f'<a href="{_ADDRESS}/{name}" target="_blank">{html.escape(title)}</a>'
         for name, title in entries.items()
-    )
+    ]
+
+
+def _title(path: Path) -> str:
+    """Of a report, as its page says it."""
+    with path.open(encoding="utf-8") as file:
+        found = _TITLE.search(file.read(_HEAD))
+    return html.unescape(found[1]) if found else path.stem
 
 
 def route() -> Route:

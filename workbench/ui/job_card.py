@@ -277,7 +277,8 @@ CSS = """
 .job progress::-webkit-progress-bar { background: var(--neutral-200); }
 .job progress::-webkit-progress-value { background: var(--primary-600); transition: width .4s; }
 .job progress::-moz-progress-bar { background: var(--primary-600); }
-.dark .job progress, .dark .job progress::-webkit-progress-bar { background: var(--neutral-700); }
+.dark .job progress { background: var(--neutral-700); }
+.dark .job progress::-webkit-progress-bar { background: var(--neutral-700); }
 .dark .job progress::-webkit-progress-value { background: var(--primary-400); }
 .job-player { display: block; width: 100%; max-height: 62vh; object-fit: contain; background: #000;
   border-radius: .5rem; margin: 0 !important; }

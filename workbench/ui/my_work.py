@@ -321,7 +321,8 @@ CSS = """
   overflow: hidden; background: var(--neutral-200); }
 .space meter::-webkit-meter-bar { height: .5rem; border: 0; border-radius: .25rem;
   background: var(--neutral-200); }
-.dark .space meter, .dark .space meter::-webkit-meter-bar { background: var(--neutral-700); }
+.dark .space meter { background: var(--neutral-700); }
+.dark .space meter::-webkit-meter-bar { background: var(--neutral-700); }
 .space meter::-webkit-meter-optimum-value { background: var(--primary-600); }
 .gradio-container { width: 100%; }
 """

@@ -173,7 +173,13 @@ def _controls(page: SimpleNamespace) -> None:
     page.style = controls.style_menu(PhotoOptions, first_look.STYLE, filters=False, elem_id="redraw-menu")
     page.about = gr.Markdown(about_style(page.style.value), elem_classes="fine", elem_id="redraw-style")
     page.strength = controls.slider(PhotoOptions, "strength", "Strength")
-    page.colours = controls.slider(PhotoOptions, "preserve_color", "Keep colours", elem_id="redraw-colours")
+    page.colours = controls.slider(
+        PhotoOptions,
+        "preserve_color",
+        "Keep colours",
+        info="0 takes the drawing's colours, 1 keeps the photo's.",
+        elem_id="redraw-colours",
+    )
     with gr.Row():
         page.button = gr.Button("Redraw", variant="primary", size="lg", min_width=120)
         page.stopper = gr.Button("Cancel", visible=False, size="lg", min_width=120, elem_id="redraw-cancel")

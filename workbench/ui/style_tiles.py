@@ -88,7 +88,8 @@ CSS = """
   background: var(--neutral-200); margin: 0; }
 .dark .tiles i { background: var(--neutral-700); }
 .tiles span { display: block; padding: .2rem .3rem .3rem; font-size: .82rem; line-height: 1.25;
-  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+  overflow-wrap: anywhere; }
+@media (max-width: 700px) { .tiles span { font-size: .74rem; } }
 .tiles + .fine { margin-top: .4rem !important; }
 .as-link { border: 0; padding: 0; background: none; color: var(--primary-700); text-decoration: underline;
   cursor: pointer; font: inherit; }

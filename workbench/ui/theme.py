@@ -110,6 +110,8 @@ CSS = """
 .under-result, .controls { align-items: center; }
 .controls > button { max-height: 3.4rem; }
 footer .divider { display: none; }
+.fine + .lead-in { margin-top: .5rem !important; }
+.fine a, .empty a { margin: 0 !important; padding: 0 !important; }
 input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important; }
 
 .moods { list-style: none; margin: 0 !important; padding: 0 !important; display: grid; gap: .85rem; }
@@ -169,6 +171,10 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
 @media (max-width: 700px) {
   #redraw-desk { grid-template: "yours" "drawn" "choices" / minmax(0, 1fr); }
   .under-result > :first-child { flex-basis: 100% !important; }
+  .under-result > button, .under-result > a { flex: 1 1 0 !important; min-width: 0 !important; white-space: nowrap; }
+  .controls:has(#video-estimate) > button { width: 100%; }
+  [role=tablist] > [role=tab] { padding-inline: .55rem; }
+  .rows th[scope=row] { white-space: normal; min-width: 7rem; }
 }
 @media (max-width: 640px) {
   .masthead h1 { font-size: 1.25rem; }
