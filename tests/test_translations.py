@@ -21,8 +21,9 @@ PATIENCE = 240_000  # milliseconds
 GRADIO = set(
     """common.upload|File upload|Upload file|Paste from clipboard|undo|Fullscreen|full-screen|Error|Warning
 number input for {}|range slider for {}|Gradio footer navigation|Remove Image|Remove this file|Adjust volume
-Click to upload or drop files|play-pause-replay-button|High volume|Use via API|Reset video to initial value
-Trim video to selection|Stop Recording""".replace("\n", "|").split("|")
+Click to upload or drop files|play-pause-replay-button|High volume|Use via API|Clear""".replace(
+        "\n", "|"
+    ).split("|")
 )
 # put together from several texts
 COMPOSED = {
@@ -36,12 +37,15 @@ LEFT = """() => {
   const texts = new Set(), skip = "[translate=no], script, style, pre, code, textarea";
   const wanted = (node) =>
     node.nodeType === 1 && node.matches(skip) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT;
+  const names = ["aria-label", "title", "alt"];
   const kinds = NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT;
   const walker = document.createTreeWalker(document.body, kinds, wanted);
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    if (node.nodeType === 3) texts.add(node.data.replace(/\\s+/g, " ").trim());
-    else ["aria-label", "title", "alt"].forEach((name) => texts.add(node.getAttribute(name) ?? ""));
+    const element = node.nodeType === 3 ? node.parentElement : node;
+    if (!element.checkVisibility()) continue;
+    const found = node.nodeType === 3 ? [node.data] : names.map((name) => node.getAttribute(name) ?? "");
+    found.forEach((text) => texts.add(text.replace(/\\s+/g, " ").trim()));
   }
   return [...texts];
 }"""
