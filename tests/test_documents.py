@@ -28,8 +28,8 @@ def test_every_link_of_the_page_leads_to_a_document(client):
 
 
 @pytest.mark.parametrize(
-    "name", ["pyproject.toml", "docs/make_results.py", "workbench/weights/fsgan_comic.json", "docs", "reports/none",
-             "docs/%2e%2e/%2e%2e/etc/passwd", "docs/..%2fpyproject.toml"],
+    "name", ["pyproject.toml", "docs/make_results.py", "workbench/weights/fsgan_comic.json", "docs",
+             "reports/none", "docs/%2e%2e/%2e%2e/etc/passwd", "docs/..%2fpyproject.toml"],
 )  # fmt: skip
 def test_nothing_else_is_served(client, name):
     answer = client.get(f"/documents/{name}")
