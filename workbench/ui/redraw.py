@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import html
-import importlib.util
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,17 +16,22 @@ from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, Preview
 from workbench.service.tasks import TASKS, FolderPhotoOptions, PhotoOptions
 from workbench.styles.stylize import styles
-from workbench.ui import controls, dropping, first_look, pictures, remembering, several, style_tiles, visitor
+from workbench.ui import (
+    controls,
+    dropping,
+    first_look,
+    pictures,
+    redraw_desk,
+    remembering,
+    several,
+    style_tiles,
+    visitor,
+)
 from workbench.ui.controls import SETTINGS
-from workbench.ui.examples import credits, examples
+from workbench.ui.examples import credits
 
 TASK = TASKS["stylize_picture"]
 _LONG = 2.0  # seconds after which there is a button to stop
-_RUNTIMES = {  # in words; none says which is the quickest, for that depends on the processor
-    "torch": "PyTorch, as it was trained",
-    "torch-bf16": "PyTorch in bfloat16: rounds a little, quick where the processor has instructions for it",
-    "onnx": "ONNX Runtime: the same picture, waits once for the export",
-}
 _FORMATS = [("PNG, every pixel as drawn", "png"), ("JPEG, a tenth of the bytes", "jpg")]
 _HIDDEN = gr.update(visible=False)
 _YOURS = "Pull the handle, try the styles; then drop in a photo of your own."
@@ -70,24 +74,6 @@ def pair_of(folder: Path) -> tuple[str, str]:
     return str(folder / "before.jpg"), str(folder / "after.jpg")
 
 
-def has_runtimes(style: str) -> bool:
-    """Whether there is a choice of what runs it: people are drawn in crops, and filters have no network."""
-    return len(styles()[style].runtimes) > 1
-
-
-def about_style(name: str) -> str:
-    """The style in a sentence or two."""
-    style = styles()[name]
-    return f"{style.description} Licence: {style.licence}."
-
-
-def _runtime_choices() -> list[tuple[str, str]]:
-    """(words, name) of what this installation can run."""
-    has_onnx = all(map(importlib.util.find_spec, ("onnx", "onnxscript", "onnxruntime")))
-    known = controls.option(PhotoOptions, "runtime").choices
-    return [(_RUNTIMES[name], name) for name in known if name != "onnx" or has_onnx]
-
-
 def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Add the tab's contents to ``tab``, which is open in ``blocks``."""
     gr.Markdown(
@@ -102,7 +88,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
             "<code>workbench/weights</code>, or train one with <code>workbench train stylizer</code>, and "
             "start again.</div>"
         )
-    page = _desk()
+    page = redraw_desk.desk()
     with gr.Accordion("Many photos at once", open=False, elem_id="redraw-many"):
         gr.Markdown(
             "Drop in several photos, or a ZIP of them. They are drawn in the style chosen above, while you "
@@ -120,103 +106,6 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     _first_look(platform, blocks, page)
     blocks.load(None, None, None, js=dropping.SCRIPT, api_visibility="private")
     _api(platform, page)
-
-
-def _desk() -> SimpleNamespace:
-    """The upload box, the result, and what is chosen."""
-    page = SimpleNamespace()
-    with gr.Row(equal_height=False, elem_id="redraw-desk"):
-        with gr.Column(elem_id="redraw-yours"):
-            page.photo = pictures.picture_input("Your photo", "The photo to redraw", height=240)
-            files = [e.path for e in examples() if e.path is not None]
-            pictures.to_try(page.photo, files, "Or try one of these", "redraw-examples")
-        with gr.Column(elem_id="redraw-drawn"):
-            _result(page)
-        with gr.Column(elem_id="redraw-choices"):
-            _controls(page)
-    _more_controls(page)
-    return page
-
-
-def _result(page: SimpleNamespace) -> None:
-    page.tiles = gr.HTML(
-        style_tiles.show(None, first_look.STYLE),
-        elem_id="redraw-tiles",
-        js_on_load=style_tiles.SCRIPT,
-        css_template=style_tiles.CSS,
-    )
-    page.result = gr.ImageSlider(
-        label="Before | after",
-        format="png",
-        interactive=False,
-        max_height=600,
-        slider_position=35,
-        buttons=["fullscreen"],
-        elem_id="redraw-result",
-    )
-    with gr.Row(elem_classes="under-result"):
-        page.caption = gr.Markdown("", elem_classes="fine", elem_id="redraw-caption")
-        page.png, page.jpeg = (
-            gr.DownloadButton(
-                f"Download {kind}",
-                interactive=False,
-                size="md",
-                scale=0,
-                min_width=140,
-                elem_id=f"redraw-{kind.lower()}",
-            )
-            for kind in ("PNG", "JPEG")
-        )
-
-
-def _controls(page: SimpleNamespace) -> None:
-    page.style = controls.style_menu(PhotoOptions, first_look.STYLE, filters=False, elem_id="redraw-menu")
-    page.about = gr.Markdown(about_style(page.style.value), elem_classes="fine", elem_id="redraw-style")
-    page.strength = controls.slider(PhotoOptions, "strength", "Strength")
-    page.colours = controls.slider(
-        PhotoOptions,
-        "preserve_color",
-        "Keep colours",
-        info="0 takes the drawing's colours, 1 keeps the photo's.",
-        elem_id="redraw-colours",
-    )
-    with gr.Row():
-        page.button = gr.Button("Redraw", variant="primary", size="lg", min_width=120)
-        page.stopper = gr.Button("Cancel", visible=False, size="lg", min_width=120, elem_id="redraw-cancel")
-
-
-def _more_controls(page: SimpleNamespace) -> None:
-    with gr.Accordion("Classical filters", open=False, elem_id="redraw-filters"):
-        page.filter = pictures.unchecked(gr.Radio)(
-            controls.style_choices(filters=True),
-            label="Filter",
-            info="They change colours or shapes and draw nothing: what a drawing is to be compared with.",
-        )
-    with gr.Accordion("Advanced", open=False, elem_id="redraw-advanced"):
-        page.detail = controls.slider(
-            PhotoOptions,
-            "detail",
-            "Detail of large photos",
-            info="1 draws a photo of any size like a small one. More gives finer lines and smaller areas.",
-            elem_id="redraw-detail",
-        )
-        page.runtime = controls.dropdown(
-            PhotoOptions,
-            "runtime",
-            "Runtime",
-            _runtime_choices(),
-            info="What runs the network. Which is the quickest depends on this computer’s processor: "
-            "workbench bench stylizers measures it.",
-            interactive=has_runtimes(page.style.value),
-            elem_id="redraw-runtime",
-        )
-        page.deform = controls.slider(
-            PhotoOptions,
-            "deform",
-            "Exaggerate faces",
-            info="In drawn portraits: larger eyes, a smaller nose and jaw.",
-            elem_id="redraw-deform",
-        )
 
 
 async def _redrawn(platform: Platform, request: gr.Request, progress, path, choices):
@@ -297,7 +186,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         name = visitor.style_of(name).name
         if name not in [entry for _, entry in menu]:
             menu.append((known[name].title, name))
-        rest = about_style(name), gr.Dropdown(interactive=has_runtimes(name))
+        rest = redraw_desk.about_style(name), gr.Dropdown(interactive=redraw_desk.has_runtimes(name))
         return gr.Dropdown(choices=menu, value=name), *rest, style_tiles.show(tiles, name)
 
     def pick_tile(tiles, event: gr.EventData):

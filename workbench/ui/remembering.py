@@ -28,7 +28,7 @@ _READ = """() => { (window.remembers ??= []).push("KEY"); return sessionStorage.
 def remember(
     platform: Platform,
     key: str,
-    box: gr.components.Component,
+    box: gr.Image | gr.Video,
     settings: Sequence[gr.components.Component],
     after: Callable[..., Dependency],
     names: Mapping[str, str] | None = None,
