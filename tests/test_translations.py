@@ -118,7 +118,7 @@ def test_a_photo_its_warnings_and_its_folder_are_told_in_chinese(tab, tmp_path):
     tab.wait_for_selector("#redraw-tiles .as-link")
     assert english_on(tab) == []
     assert tab.inner_text("#redraw-tiles [data-style=drawn_portrait]") == "肖像"
-    bad, good = tmp_path / "No picture at all.png", tmp_path / "good.png"
+    bad, good = tmp_path / "bad.png", tmp_path / "good.png"
     bad.write_bytes(b"nothing")
     Image.new("RGB", (96, 64), "teal").save(good)
     tab.click("#redraw [aria-label=移除图片]")

@@ -136,7 +136,7 @@ async def _redrawn(platform: Platform, request: gr.Request, progress, path, choi
         yield *(gr.skip() for _ in range(3)), str(error), _HIDDEN
     except WorkbenchError as error:
         message = pictures.in_one_line(error)
-        gr.Warning(message, title="Not drawn")  # the words stay in the caption
+        gr.Warning(f"Not drawn: {message}", title="Not drawn")  # the words stay in the caption
         yield *nothing, message, _HIDDEN
 
 
