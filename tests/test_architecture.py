@@ -143,6 +143,7 @@ DISTRIBUTIONS = {
     "argon2": "argon2-cffi",
     "cv2": "opencv-python-headless",
     "faiss": "faiss-cpu",
+    "markdown_it": "markdown-it-py",
     "PIL": "pillow",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

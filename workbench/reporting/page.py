@@ -15,10 +15,10 @@ from html.parser import HTMLParser
 
 import nbformat
 
+from workbench.core import distribution
 from workbench.core.errors import WorkbenchError
 from workbench.reporting.blocks import TEMPLATES
 from workbench.reporting.execute import HOME, SETUP
-from workbench.reporting.notebooks import DISTRIBUTION
 
 NOT_SHOWN = (SETUP, "parameters", "injected-parameters", "not-in-report")  # tags
 # nbconvert's text for pictures without a description
@@ -138,7 +138,7 @@ def render(
                 "subtitle": subtitle,
                 "provenance": dict(provenance or {}),
                 "style": (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8"),
-                "generator": DISTRIBUTION,
+                "generator": distribution.NAME,
             }
         },
     )

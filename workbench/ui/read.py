@@ -19,7 +19,17 @@ from workbench.interpret.measured import averages_of
 from workbench.service.platform import Platform
 from workbench.service.previews import Preview
 from workbench.service.tasks import CLASSIFIER_FACTS, TASKS
-from workbench.ui import compare, explaining, expression, folder_table, pictures, report, several, visitor
+from workbench.ui import (
+    compare,
+    explaining,
+    expression,
+    folder_table,
+    pictures,
+    remembering,
+    report,
+    several,
+    visitor,
+)
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import paintings
 from workbench.ui.moods import bars, choices, shown, trust, waiting
@@ -127,6 +137,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     read_after = _painting_events(platform, page, cards)
     if chosen:
         tab.select(*_choice_events(platform, page, cards, read_after), **SETTINGS)
+        remembering.remember(platform, "read", page.painting, [page.model], blocks.load)
     _api(platform, page)
 
 
@@ -212,7 +223,7 @@ def _painting_events(
         gone = (None, "", "")
         if path is None:  # the box was cleared
             return waiting(cards.get(model)), gr.Radio(value=None), None, *gone
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not read"):
             options = {"model": known_model(model)}
             preview = visitor.ask(platform, request, TASKS["classify_picture"], path, options)
             reading = Reading.from_dict(
@@ -222,7 +233,7 @@ def _painting_events(
 
     async def read_on_click(path, model, request: gr.Request, progress=gr.Progress()):  # noqa: B008
         """As `read`, but a missing picture is an error worth telling."""
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not read"):
             pictures.needed(path)
         return await read(path, model, request, progress)
 
@@ -230,7 +241,7 @@ def _painting_events(
         """The overlay for a class, method and layer."""
         if path is None or class_name is None:
             return None
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not explained"):
             preview = ask_to_explain(platform, request, path, model, class_name, method, layer, reduce=True)
             folder = await visitor.result(preview, progress)
         return pictures.named(folder / "picture.png", class_name, method)
@@ -239,7 +250,7 @@ def _painting_events(
         """What comes after the mood: (descriptors for what follows, their chart, all models side by side)"""
         if path is None or reading is None:
             return {}, "", ""
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Read, but not measured"):
             options = {"model": known_model(model)}
             preview = visitor.ask(platform, request, TASKS["measure_picture"], path, options)
             found = await visitor.facts(preview, progress)
@@ -330,7 +341,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         Returns:
             the moods with their probabilities, the likeliest, and whether the probabilities are calibrated
         """
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not read"):
             options = {"model": known_model(model)}
             preview = visitor.ask(platform, request, TASKS["classify_picture"], image, options)
             return visitor.read_facts(await visitor.result(preview, progress), "reading.json")
@@ -356,7 +367,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         Returns:
             a PNG: the painting under the heat map, the brighter the more it spoke for the mood
         """
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not explained"):
             choices = model, class_name, method, layer
             preview = ask_to_explain(platform, request, image, *choices, reduce=False)
             folder = await visitor.result(preview, progress)

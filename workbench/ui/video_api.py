@@ -49,7 +49,7 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
             the redrawn video as an MP4 file
         """
         choices = style, strength, scale, steadiness, detail, deform
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not drawn"):
             owner = visitor.owner_of(request)
             job = await submit(platform, request, video, choices, progress)
             async with contextlib.aclosing(_finished(platform, owner, job, progress)) as steps:
@@ -83,7 +83,7 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
             the job's id, for my_jobs, cancel_job and delete_job
         """
         choices = style, strength, scale, steadiness, detail, deform
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not drawn"):
             return await submit(platform, request, video, choices, progress)
 
     gr.Button(visible=False).click(
