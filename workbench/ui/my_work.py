@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -26,7 +26,9 @@ STATES = {  # words, and the states of jobs
     "done": ("Done", (schema.DONE,)),
     "stopped": ("Failed or cancelled", (schema.FAILED, schema.CANCELLED)),
 }
-ORDERS = {  # words, and what is compared and whether the most comes first
+ORDERS: dict[
+    str, tuple[str, tuple[Callable[[JobView], Any], bool]]
+] = {  # words, and what is compared and whether the most comes first
     "newest": ("Newest first", (attrgetter("created"), True)),
     "oldest": ("Oldest first", (attrgetter("created"), False)),
     "name": ("By name", (lambda view: view.title.casefold(), False)),
@@ -218,9 +220,10 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         return page, *look(platform, request, kind, state, order, page)
 
     shown = [used, jobs, timer, kind]
-    wanted = [kind, state, order, page]
+    menus = [kind, state, order]
+    wanted = [*menus, page]
     gr.on([blocks.load, tab.select, timer.tick], now, wanted, shown, **SETTINGS)
-    gr.on([menu.select for menu in wanted[:3]], other, wanted[:3], [page, *shown], **SETTINGS)
+    gr.on([menu.select for menu in menus], other, menus, [page, *shown], **SETTINGS)
     jobs.act(pressed, wanted, [page, *shown], **SETTINGS)
     _api(platform)
 

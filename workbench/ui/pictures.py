@@ -55,7 +55,7 @@ def unchecked(base: type) -> type:
 
 
 @functools.cache
-def uploads_only(base: type, what: str) -> type:
+def uploads_only(base: Any, what: str) -> type:
     """An upload box that hands over the path of the file as uploaded, and nothing but uploads.
 
     Gradio's own boxes open the file before our function runs, here in the server: what they cannot open they
@@ -75,7 +75,7 @@ def uploads_only(base: type, what: str) -> type:
             )
         return await base.async_move_resource_to_block_cache(self, path)
 
-    def path_of(self, payload) -> str | list[str] | None:
+    def path_of(self, payload) -> Any:
         if hasattr(payload, "root"):
             return [path_of(self, one) for one in payload.root]
         path = getattr(payload, "path", None)

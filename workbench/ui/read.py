@@ -124,10 +124,14 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
             _upload(platform, page, cards, chosen)
         with gr.Column(scale=3, min_width=280):
             page.moods = gr.HTML(
-                waiting(cards.get(chosen)), elem_id="read-moods", label="Moods", container=True, padding=True
+                waiting(cards.get(chosen or "")),
+                elem_id="read-moods",
+                label="Moods",
+                container=True,
+                padding=True,
             )
         with gr.Column(scale=4, min_width=300):
-            _explanation(page, cards.get(chosen))
+            _explanation(page, cards.get(chosen or ""))
     if chosen:
         _folder(platform, blocks, tab, page)
     page.numbers = gr.HTML("", elem_id="read-numbers", css_template=expression.CSS)

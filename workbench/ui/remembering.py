@@ -43,7 +43,8 @@ def remember(
         after: the event after which they are brought back, such as ``blocks.load``.
         names: words of what a menu may have beside what it offers at first.
     """
-    parts, more = [box, *settings], names or {}
+    parts: list[Any] = [box, *settings]
+    more = names or {}
     kept = gr.Textbox(visible=False)
 
     def restore(text: str | None, request: gr.Request) -> list[Any]:
@@ -82,5 +83,6 @@ def _is_offered(part: gr.components.Component, value: Any, more: Mapping[str, st
 def _update(part: gr.components.Component, value: Any, more: Mapping[str, str]) -> Any:
     """The value, and where a menu did not offer it, the menu that does."""
     if isinstance(part, gr.Dropdown) and value not in [choice for _, choice in part.choices]:
-        return gr.Dropdown(choices=[*part.choices, (more[value], value)], value=value)
+        menu: list[Any] = [*part.choices, (more[value], value)]
+        return gr.Dropdown(choices=menu, value=value)
     return value

@@ -27,7 +27,7 @@ def owner_of(request: gr.Request) -> str:
     Raises:
         LoginError: nobody; the session has ended.
     """
-    owner = getattr(request.request.state, "owner", None)
+    owner = getattr(getattr(request.request, "state", None), "owner", None)
     if owner is None:
         raise LoginError("Your session has ended. Load the page again and log in.")
     return owner
