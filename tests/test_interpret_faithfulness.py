@@ -109,8 +109,8 @@ def test_a_verdict_by_hand():
     missed = {**row("pointing", (-0.3, -0.1), (-0.4, -0.2)), "estimate": 0.0, "pictures": 30}
     assert verdict([missed], "grad_cam") == (
         "Grad-CAM beats random maps on 0 of 1 measures, and a mere edge detector on none; random maps beat "
-        "it on pointing game; the edge detector beats it on pointing game; it points at the true region in none "
-        "of 30 pictures."
+        "it on pointing game; the edge detector beats it on pointing game; it points at the true region in "
+        "none of 30 pictures."
     )
 
 
