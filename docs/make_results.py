@@ -167,6 +167,28 @@ def novelty() -> Rows:
     return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
+SETS = {"chinese_mood": "Chinese paintings", "children_emotion": "children's drawings"}
+CHOSEN = (
+    ("keypoints", "20"),
+    ("keypoints", "40"),
+    ("keypoints", "100"),
+    ("cosine", "0.9"),
+    ("cosine", "0.96"),
+)
+
+
+def near_duplicates() -> Rows:
+    """Hits and false alarms of the detectors of near-duplicates."""
+    found = [["pictures", "pairs", "detector", "from", "found", "recall", "false alarms"]]
+    for row in rows_of("near_duplicates.csv"):
+        if (row["detector"], row["threshold"]) in CHOSEN:
+            recall = "{:.2f} ({:.2f} to {:.2f})".format(*(float(row[c]) for c in ("recall", "low", "high")))
+            hits, alarms = f"{row['found']} of {row['same']}", f"{row['false_alarms']} of {row['compared']}"
+            words = [SETS[row["collection"]], row["source"], row["detector"], row["threshold"]]
+            found.append([*words, hits, recall, alarms])
+    return found
+
+
 NEWEST_PANEL = "30 held-out photos"
 TABLES = {
     "panel": lambda: panel(newest=True),
@@ -182,6 +204,7 @@ TABLES = {
     "costs": lambda: costs(short=False),
     "all_moods": lambda: moods(tuple(METRICS)),
     "novelty": novelty,
+    "near_duplicates": near_duplicates,
 }
 
 
