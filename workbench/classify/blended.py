@@ -114,8 +114,8 @@ class BlendedProbe(ClassEstimator):
         ridge = make_pipeline(StandardScaler(), Ridge(alpha=float(x.shape[1])))
         inner = grouped_folds(np.zeros(len(train), dtype=np.int64), groups, _INNER, seed)
         found = np.zeros((len(paintings), y.shape[1]), np.float32)
-        found[train] = cross_val_predict(ridge, x, y, cv=inner)
-        found[test] = ridge.fit(x, y).predict(self._features[test])
+        found[train] = cross_val_predict(ridge, x, y, cv=inner).reshape(y.shape)  # one rating comes as (N,)
+        found[test] = ridge.fit(x, y).predict(self._features[test]).reshape(len(test), -1)
         return found
 
 
