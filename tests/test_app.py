@@ -461,6 +461,7 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     tab.wait_for_selector("text=Expected bad.png to be a picture")
     tab.get_by_label("Example: Dahlia").first.click()
     tab.wait_for_function("document.querySelector('#redraw-caption').innerText.startsWith('640 × 427 px')")
+    tab.wait_for_selector("#redraw-tiles img >> nth=3")  # nothing of the picture before is still on its way
     asked = []
     tab.on("request", lambda request: asked.append(request) if "queue/join" in request.url else None)
     names = lambda: [page.fns[request.post_data_json["fn_index"]].name for request in asked]  # noqa: E731

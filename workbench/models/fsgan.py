@@ -40,9 +40,8 @@ def harden(x: Tensor, steepness: float) -> Tensor:
     """
     around = F.pad(x, (1, 1, 1, 1), mode="replicate")
     low, high = (_of_nine(extreme, around) for extreme in (torch.minimum, torch.maximum))
-    span = high - low
-    place = (x - low) / span.clamp_min(1e-4)  # 0 to 1
-    return low + span * ((place - 0.5) * steepness + 0.5).clamp(0, 1)
+    # the ramp about the middle of both extremes, (low + high) / 2, that ends at each of them
+    return torch.clamp(torch.add(x * steepness, low + high, alpha=(1 - steepness) / 2), low, high)
 
 
 def _of_nine(extreme: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
