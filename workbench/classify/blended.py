@@ -26,6 +26,7 @@ from workbench.classify.estimators import ClassEstimator
 from workbench.classify.features import Features, StatisticsFeatures
 from workbench.classify.probes import SoftProbe
 from workbench.classify.statistics import StatisticsEstimator
+from workbench.core.cache import key
 from workbench.data.paintings import Paintings, PictureList
 from workbench.data.rated import read_rated
 from workbench.data.splits import grouped_folds
@@ -33,6 +34,7 @@ from workbench.metrics.calibration import apply_temperature, fit_temperature
 from workbench.metrics.proper_scores import log_loss
 
 _INNER = 4  # folds within the training pictures
+_FEW = 1e-3  # penalty of the second source where it reads a few predicted ratings only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,19 +96,28 @@ class BlendedProbe(ClassEstimator):
 
     def _fitted(self, paintings: Paintings, train: NDArray, test: NDArray, seed: int) -> NDArray:
         """(2, len(test), C) logits of both sources, fitted on ``train``."""
-        reader = StatisticsEstimator(self.config.reader, cache=self.cache)
-        reader.fit(paintings, train)
         found = self._features
         if self.config.auxiliary:
             found = self._predicted(paintings, train, test, seed)
         second = SoftProbe(
             hard_share=self.config.reader.hard_share,
             class_weight_power=self.config.reader.class_weight_power,
-            penalty=self.config.reader.penalty if not self.config.auxiliary else 1e-3,
+            penalty=_FEW if self.config.auxiliary else self.config.reader.penalty,
         ).fit_table(torch.from_numpy(found).float(), paintings, train)
-        return np.stack(
-            [reader.predict_logits(paintings, test), second.logits(torch.from_numpy(found[test]).float())]
-        )
+        own = second.logits(torch.from_numpy(found[test]).float())
+        return np.stack([self._read(paintings, train, test), own])
+
+    def _read(self, paintings: Paintings, train: NDArray, test: NDArray) -> NDArray:
+        """(len(test), C) logits of the reader; kept, as every second source needs the same ones."""
+        reader = StatisticsEstimator(self.config.reader, cache=self.cache)
+
+        def make() -> dict[str, NDArray]:
+            return {"logits": reader.fit(paintings, train).predict_logits(paintings, test)}
+
+        if self.cache is None:
+            return make()["logits"]
+        run = key("reader", 1, reader.identity, train=train, test=test, **paintings.contents())
+        return self.cache.arrays(run, make)["logits"]
 
     def _predicted(self, paintings: Paintings, train: NDArray, test: NDArray, seed: int) -> NDArray:
         """(N, A) ratings predicted by ridge regression, those of ``train`` out of fold; others are 0."""
