@@ -1,4 +1,4 @@
-"""Study 06 b: what do pleasure and dominance as auxiliary targets, and views at native scale, add?
+"""Study 06 b: what do pleasure and dominance as auxiliary targets, and larger views, add to the mood reader?
 
 Each is a second source beside the shipped mood reader (:mod:`workbench.classify.blended`). How much of it is
 mixed in is chosen within the training painters of every fold, so that it may be nothing.
@@ -27,15 +27,15 @@ SCORES = ("accuracy", "balanced_accuracy", "log_loss", "log_loss_votes")
 @register
 @dataclasses.dataclass(frozen=True)
 class MoodAblation(Study):
-    """What do auxiliary targets and views at native scale add to the mood reader?"""
+    """What do auxiliary targets and larger views add to the mood reader?"""
 
     keys = ("variant", "split_seed", "fold")
     sources = ("data",)
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     auxiliary: tuple[str, ...] = ()  # columns of numbers in its ratings.csv, such as pleasure and dominance
-    # short side in pixels, and number, of crops near the paintings' own scale; a number of 0 leaves them out
-    native: tuple[int, int] = (672, 4)
+    # short side in pixels, and number, of crops closer than the reader's; a number of 0 leaves them out
+    crops: tuple[int, int] = (672, 4)
     reader: StatisticsConfig = dataclasses.field(default_factory=StatisticsConfig)  # the shipped reader
     split_seeds: tuple[int, ...] = (0, 1, 2)  # one grouped cross-validation each
     folds: int = 5  # of each
@@ -49,9 +49,9 @@ class MoodAblation(Study):
             seen = StatisticsFeatures.of(self.reader, parts=(0,))
             name = f"and {', '.join(self.auxiliary)}"
             found[name] = BlendedProbe(features=seen, auxiliary=self.auxiliary, **shared)
-        if self.native[1]:
-            near = StatisticsFeatures(variants=first, size=self.reader.size, crops=(self.native,))
-            found["and views at native scale"] = BlendedProbe(features=near, **shared)
+        if self.crops[1]:
+            near = StatisticsFeatures(variants=first, size=self.reader.size, crops=(self.crops,))
+            found[f"and crops at {self.crops[0]} px"] = BlendedProbe(features=near, **shared)
         return found
 
     def run(self, out: str | os.PathLike) -> Path:
