@@ -167,6 +167,7 @@ def novelty() -> Rows:
     return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
+<<<<<<< HEAD
 def ablation() -> Rows:
     """What further steps add to the mood classifier, with 95 % intervals of the paired differences."""
     shown = ("accuracy", "balanced_accuracy", "log_loss_votes")
@@ -198,6 +199,68 @@ def near_duplicates() -> Rows:
             words = [SETS[row["collection"]], row["source"], row["detector"], row["threshold"]]
             found.append([*words, hits, recall, alarms])
     return found
+=======
+PLATFORM = {  # by the beginning or the end of a figure's name: its quantities and what they are
+    "throughput": {
+        "jobs_per_second": "jobs that do nothing, of 20 owners at once, a second",
+        "jobs_mixed_up_or_lost": "of these mixed up or lost",
+    },
+    "queued memory": {"kb_per_queued_job": "memory of the server for each waiting job, kB"},
+    "overhead": {"added_seconds": "added to drawing 512 × 512 pixels, s"},
+    "recovery": {
+        "restart_seconds": "from a kill to a server with every job in its place, s",
+        "restart_to_work_seconds": "from a kill to work, s",
+    },
+    "small beside large": {
+        "alone_seconds": "a picture of 512 × 512 pixels for somebody who waits, s",
+        "added_seconds": "added while one of 24 megapixels is drawn, s",
+        "added_seconds_most": "added at most, s",
+    },
+    "pictures of 256 px each": {
+        "pictures_per_second": "pictures of 256 pixels for 30 visitors at once, a second",
+        "median_seconds": "that half of them take at most, s",
+        "p95_seconds": "that 95 % of them take at most, s",
+        "pictures_mixed_up": "of 150 mixed up",
+    },
+    "1 picture of 256 px each": {
+        "server_mb": "memory of the server, MB",
+        "workers_mb": "memory of its workers, MB",
+        "files": "open files",
+        "connections": "connections that are held",
+    },
+    "1000 idle connections": {
+        "connections_held": "of 1000 connections that say nothing are held",
+        "seconds_to_a_picture": "until a visitor has a picture meanwhile, s",
+        "connections_held_after_deadline": "held after their deadline",
+    },
+    "faults": {"faults_survived": "faults after which the same picture is drawn"},
+}
+
+
+def platform() -> Rows:
+    """What the platform and its page cost, by engine, and how busy the machine was before each figure."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for row in rows_of("platform.csv"):  # the last rows of a figure's name are the newest
+        found.setdefault((row["engine"], row["figure"]), {})[row["quantity"]] = float(row["value"])
+    rows = [["", "local", "Ray on one machine", "load of the machine before"]]
+    for name, quantities in PLATFORM.items():
+        of_engine = {engine: values for (engine, figure), values in found.items() if figure.endswith(name)}
+        rounds = [int(q[6:]) for q in of_engine["local"] if re.fullmatch(r"files_\d+", q)]
+        for quantity, words in quantities.items():
+            cells, what = [], words
+            for values in (of_engine.get(engine, {}) for engine in ("local", "ray")):
+                if name == "1 picture of 256 px each" and values:
+                    first, last = (values[f"{quantity}_{number}"] for number in (1, max(rounds)))
+                    cells.append(f"{first:.0f} → {last:.0f}")
+                    what = f"{words}, after the first and after {max(rounds)} rounds of 30 visitors"
+                else:
+                    cells.append(f"{values[quantity]:.3g}" if quantity in values else "")
+            if quantity == "faults_survived":
+                what = f"of {of_engine['local']['faults']:.0f} {words}"
+            loads = [values.get("load_average_before") for values in of_engine.values()]
+            rows.append([what, *cells, ", ".join(f"{load:.1f}" for load in loads if load is not None)])
+    return rows
+>>>>>>> integration
 
 
 NEWEST_PANEL = "30 held-out photos"
@@ -215,8 +278,12 @@ TABLES = {
     "costs": lambda: costs(short=False),
     "all_moods": lambda: moods(tuple(METRICS)),
     "novelty": novelty,
+<<<<<<< HEAD
     "near_duplicates": near_duplicates,
     "ablation": ablation,
+=======
+    "platform": platform,
+>>>>>>> integration
 }
 
 

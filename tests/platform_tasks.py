@@ -82,6 +82,16 @@ def full(inputs, options, context):
             file.write(os.urandom(1 << 20))
 
 
+def grow(inputs, options, context):
+    """A megabyte after the other, slowly."""
+    with (context.out / "big.bin").open("wb") as file:
+        for number in range(int(options.megabytes)):
+            file.write(bytes(1_000_000))
+            file.flush()
+            context.progress(number / options.megabytes, "growing")
+            time.sleep(0.1)
+
+
 def pieces(inputs, options):
     return [dataclasses.replace(options, _piece=number) for number in range(4)]
 
@@ -153,6 +163,7 @@ KINDS = {
     "bug": _task("bug", inputs=0),
     "who": _task("who", inputs=0),
     "full": _task("full", Size, inputs=0),
+    "grow": _task("grow", Size, inputs=0),
     "take_time": _task("take_time", Seconds, inputs=0),
     "pieces": _task("piece", Piece, split="platform_tasks:pieces", join="platform_tasks:put_together"),
     "nodes": _task(

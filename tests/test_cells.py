@@ -7,7 +7,17 @@ import pytest
 from workbench.core.cells import guarded, unguarded
 from workbench.core.runs import Runs, write_rows
 
-FORMULAS = ['=HYPERLINK("http://evil.example","x")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1"]
+FORMULAS = [
+    '=HYPERLINK("http://evil.example","x")',
+    "+1+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "＝1+1",
+    "＠SUM(A1)",
+]
 HARMLESS = [
     "serenity",
     "-0.5",

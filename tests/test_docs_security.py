@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.service.tasks import TASKS
+
 ROOT = Path(__file__).resolve().parent.parent
 PROMISES = re.findall(r"^\| (.+) \| `(tests/\w+\.py)::(\w+)` \|$", (ROOT / "SECURITY.md").read_text(), re.M)
 
@@ -18,6 +20,12 @@ def test_there_are_promises():
 def test_a_promise_is_held_by_a_test(promise, file, name):
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, promise
+
+
+def test_the_platforms_page_names_every_task():
+    text = (ROOT / "docs/platform.md").read_text(encoding="utf-8")
+    listed = re.search(r"^Tasks: (.*?)\. One more", text, re.M | re.S)[1]
+    assert re.findall(r"`(\w+)`", listed) == list(TASKS)
 
 
 def blocks(text: str) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import io
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import httpx
@@ -15,8 +18,11 @@ from PIL import Image
 
 from workbench.core.errors import WorkbenchError
 from workbench.data.images import read_image
+from workbench.service.errors import LimitError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
+from workbench.service.previews import PreviewRunner
+from workbench.service.uploads import KEEP_SECONDS
 from workbench.service.web import gate
 from workbench.ui import MCP_PATH, launch
 from workbench.ui.examples import examples
@@ -160,6 +166,43 @@ def test_a_tool_redraws_a_picture(page, tmp_path):
     drawn = tmp_path / "drawn.png"
     drawn.write_bytes(httpx.get(url).content)
     assert Image.open(drawn).size == (96, 64)
+
+
+@needs_mcp
+def test_pictures_that_tools_are_given_count_as_uploads_and_go_like_them(tmp_path, monkeypatch):
+    import base64
+
+    elsewhere = tmp_path / "temporary"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    file = io.BytesIO()
+    Image.effect_noise((700, 700), 50).save(file, "PNG")
+    given = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    arguments = {"image": given, "style": FILTER, "strength": 1.0}
+
+    def refuse(*_, **__):  # nothing is drawn, once the picture is there
+        raise LimitError("Too many people are waiting.")
+
+    monkeypatch.setattr(PreviewRunner, "start", refuse)
+    limits = Limits(free_bytes=0, upload_bytes=1_000_000)
+    with Platform(tmp_path / "data", limits=limits) as platform:
+        page = launch(port=None, platform=platform, mcp_server=True)
+        try:
+            before = platform.uploads.size()
+            assert in_session(page, lambda s: s.call_tool("stylize_file", arguments)).isError
+            assert platform.uploads.size() >= before + len(file.getvalue())
+            assert not [path for path in elsewhere.rglob("*") if path.is_file()]
+            ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+            ask["params"] = {"name": "stylize_file", "arguments": arguments}
+            words = {"accept": "application/json, text/event-stream"}
+            url = page.local_url.rstrip("/") + MCP_PATH
+            answers = [httpx.post(url, json=ask, headers=words, timeout=300) for _ in range(4)]
+            assert answers[-1].status_code == 429
+            assert answers[-1].text.startswith("Your uploads fill the 1 MB that they may have.")
+            platform.uploads.sweep(time.time() + KEEP_SECONDS + 60)
+            assert platform.uploads.size() == 0
+        finally:
+            page.close()
 
 
 @needs_mcp

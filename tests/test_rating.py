@@ -152,6 +152,20 @@ def test_the_export_is_what_ratings_reads(tmp_path):
     assert all(a["value"] == a["asked_for"] for a in answers if a["phase"] == "attention")
 
 
+def test_the_export_holds_no_formula(tmp_path):
+    made = study(tmp_path, "attention_every = 0")
+    pictures = tmp_path / "pictures"
+    (pictures / "0.png").rename(pictures / '=HYPERLINK("http:evil.example","x").png')
+    (pictures / "1.png").rename(pictures / "＠SUM(A1).png")
+    collection = Collection(made, tmp_path / "a")
+    simulate(collection, 2, seed=3)
+    for path in collection.export(tmp_path / "out"):
+        with path.open(newline="", encoding="utf-8") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "@", "＝", "＠"))]
+    assert any("HYPERLINK" in row["picture"] for row in collection.ratings())
+
+
 def test_a_known_effect_of_style_comes_back(tmp_path):
     made = study(tmp_path, 'styles = ["original", "drawn_ink"]\nsee = "all"\nattention_every = 0')
     collection = Collection(made, tmp_path / "a")
@@ -258,7 +272,7 @@ def test_a_rater_may_withdraw(tmp_path, capsys):
 def test_a_study_closes_when_it_has_its_raters(tmp_path):
     collection = Collection(study(tmp_path, "most_raters = 1"), tmp_path / "a")
     code = collection.begin("first")
-    with pytest.raises(WorkbenchError, match="no new raters"):
+    with pytest.raises(WorkbenchError, match="no more participants"):
         collection.begin("second")
     assert collection.begin("first") == code
 
@@ -271,9 +285,9 @@ def test_texts_may_be_mended_and_scales_may_not(tmp_path):
     collection.close()
     mended = SCALES.replace('"calm"', '"calmness"').replace("How calm is it?", "How calm?")
     Collection(study(tmp_path, 'thanks = "Code 7"', mended), folder).close()
-    with pytest.raises(StudyChangedError, match="another study"):
+    with pytest.raises(StudyChangedError, match="different study"):
         Collection(study(tmp_path), folder)
-    with pytest.raises(StudyChangedError, match="another study"):
+    with pytest.raises(StudyChangedError, match="different study"):
         Collection(study(tmp_path, scales=mended, pictures=5), folder)
 
 
@@ -302,7 +316,7 @@ def test_a_bad_picture_stops_nothing_and_too_few_do(tmp_path):
         ("words = {next = '{'}", SCALES, "next may have"),
         ("", SCALES.replace("kind", "knd"), r"in \[\[scales\]\] 2: Unknown setting 'knd'\. Known: figure"),
         ("", SCALES.replace('"sam"', '"same"'), "Unknown kind 'same'. Known: choice, likert"),
-        ("", SCALES.replace('"calm"', '"picture"'), "no column of the tables"),
+        ("", SCALES.replace('"calm"', '"picture"'), "not a column of the tables"),
         ("", SCALES.replace('"calm"', '"mood"'), "different names"),
         ("", SCALES + PAIRS, "mix them"),
         ("", "", r"Expected scales \(one \[\[scales\]\] each"),
@@ -373,14 +387,14 @@ def test_a_template_is_a_study(tmp_path, name, capsys):
     assert "workbench rate my study.toml" in path.read_text(encoding="utf-8")
     before = path.read_bytes()
     assert run("rate", path, "--template", name) == 2
-    assert "there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 
 def test_the_command_exports(tmp_path, capsys):
     path = write_study(tmp_path)
     assert run("rate", path, "--export", tmp_path / "out") == 2
-    assert "nobody has given one yet" in capsys.readouterr().err
+    assert "none yet" in capsys.readouterr().err
     collection = Collection(load(path), tmp_path / "study_answers")
     simulate(collection, 3)
     collection.close()

@@ -435,7 +435,7 @@ def test_a_picture_that_does_not_come_is_waited_for(tmp_path):
     with served(collection) as address, visitor(address) as page:
         page.route("**/pictures/*", lambda route: route.abort())
         enter(page, address)
-        page.wait_for_selector(".said:has-text('has not arrived')")
+        page.wait_for_selector(".said:has-text('has not loaded')")
         assert page.query_selector("form[inert]")
         page.unroute("**/pictures/*")
         due(page, 1)
@@ -472,3 +472,40 @@ def test_the_experimenters_page_lives(tmp_path):
         begin(address).post("/answers", json={"trial": 0} | SENT)
         page.wait_for_selector("td:has-text('1 of 4')", timeout=15_000)
         assert page.faults == []
+
+
+def test_a_full_disk_takes_no_answer_and_breaks_nothing(tmp_path):
+    """Answers that cannot be written are not acknowledged; those before stay, and with room it goes on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)]
+    if (
+        os.geteuid()
+        or shutil.which("mount") is None
+        or subprocess.run(mounting, capture_output=True).returncode
+    ):
+        pytest.skip("needs the right to mount a small file system")
+    collection = Collection(study(tmp_path, "attention_every = 0"), disk)
+    try:
+        with served(collection) as address:
+            first = begin(address)
+            assert first.post("/answers", json={"trial": 0} | SENT).json() == {"answered": 1}
+            filler = disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            assert shutil.disk_usage(disk).free == 0
+            replies = [first.post("/answers", json={"trial": 1} | SENT)]
+            newcomer = httpx.Client(base_url=address)
+            ticket = re.search(r'name="ticket" value="(\w+)"', newcomer.get("/").text)[1]
+            replies += [newcomer.post("/begin", data={"ticket": ticket, "agree": "yes"}) for _ in range(3)]
+            assert {reply.status_code for reply in replies} == {503}  # on which a rater's page tries again
+            assert replies[0].text == "Nothing can be written down at the moment. Try again later."
+            assert len(first.get("/trials").json()["trials"]) == 3
+            filler.unlink()
+            assert first.post("/answers", json={"trial": 1} | SENT).json() == {"answered": 2}
+            assert begin(address).get("/trials").json()["rater"] == 2
+            assert len(collection.answers()) == 6
+    finally:
+        collection.close()
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -1,4 +1,4 @@
-"""Reports stand alone, speak of their pictures, resume, and refuse what cannot be used before any work."""
+"""Reports are self-contained, describe their pictures, resume, and check their input before any work."""
 
 import dataclasses
 import json
@@ -137,7 +137,7 @@ def test_a_page_that_needs_the_network_is_refused():
     code.outputs = [
         nbformat.v4.new_output("display_data", {"text/html": '<img alt="a" src="https://x.org/a">'})
     ]
-    with pytest.raises(WorkbenchError, match="stands alone"):
+    with pytest.raises(WorkbenchError, match="self-contained"):
         render(notebook(code), "t")
 
 
@@ -399,11 +399,11 @@ def test_what_cannot_be_done_is_said_before_any_work(tmp_path, painted, monkeypa
 
 
 def test_the_command_to_repeat_names_no_place(tmp_path):
-    request = Request("full", tmp_path / "r.html", str(tmp_path / "my pictures"), pictures=False,
+    request = Request("full", tmp_path / "r.html", data=str(tmp_path / "my pictures"), pictures=False,
                       ratings=tmp_path / "t.csv", settings={"samples": 20})  # fmt: skip
     text = command(request, notebooks.find("full"))
     assert text == (
-        "workbench report full --data 'my pictures' --out r.html --ratings t.csv --no-pictures "
+        "workbench report full --data 'my pictures' --ratings t.csv --no-pictures --out r.html "
         "--set samples=20"
     )
 
@@ -442,7 +442,7 @@ def test_a_cell_that_fails_is_named_in_one_line(tmp_path, monkeypatch):
         execute(path, tmp_path, {}, progress=False)
     bad.cells[-1].source = "import time\ntime.sleep(3600)"
     nbformat.write(bad, path)
-    with pytest.raises(OutOfTime, match="the same command goes on"):
+    with pytest.raises(OutOfTime, match="the same command resumes"):
         execute(path, tmp_path, {}, minutes=0.1, progress=False)
 
 

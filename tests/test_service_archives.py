@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import shutil
 import stat
+import time
 import zipfile
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -15,6 +20,9 @@ from workbench.core.tables import read_table
 from workbench.service.archives import gather
 from workbench.service.engines.worker import Context
 from workbench.service.folder_tasks import drawing_names, read_pictures, stylize_pictures
+from workbench.service.limits import Limits
+from workbench.service.platform import Platform
+from workbench.service.storage import new_id
 from workbench.service.tasks import SHEET_COLUMNS, TASKS, cell_side
 from workbench.ui import folder_table
 
@@ -107,6 +115,71 @@ def test_a_damaged_archive_is_one_clear_line(tmp_path):
         gathered(tmp_path, tmp_path / "cut.zip")
 
 
+def test_a_list_of_millions_of_files_is_not_read(tmp_path):
+    """It would take ten times its bytes of memory; the file itself is small enough."""
+    path = archive(tmp_path / "list.zip", {"a.png": picture()})
+    data = path.read_bytes()
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entries = data[start:end] * (9_000_000 // (end - start))
+    tail = bytearray(data[end:])
+    tail[12:16] = len(entries).to_bytes(4, "little")
+    path.write_bytes(data[:start] + entries + tail)
+    with pytest.raises(WorkbenchError, match=r"list.zip is damaged and cannot be opened as a ZIP"):
+        gathered(tmp_path, path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_file_of_any_compression_stops_nothing(tmp_path, method):
+    path = archive(tmp_path / "cut.zip", {"a.png": picture() * 50, "b.png": picture()}, compression=method)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"a.png") + 5
+    data[start + 9 : start + 29] = b"\xff" * 20
+    path.write_bytes(data)
+    found = gathered(tmp_path, path)
+    assert (found.names, found.skipped) == (["b.png"], {"a.png": "damaged in the archive"})
+
+
+def test_an_archive_of_a_later_format_is_one_clear_line(tmp_path):
+    path = archive(tmp_path / "new.zip", {"a.png": picture()})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 99  # the version that is needed
+    path.write_bytes(data)
+    with pytest.raises(WorkbenchError, match=r"new.zip is damaged and cannot be opened as a ZIP"):
+        gathered(tmp_path, path)
+
+
+def test_an_archive_for_which_there_is_no_room_is_not_unpacked(tmp_path, monkeypatch):
+    path = archive(tmp_path / "large.zip", {"a.png": picture()})
+    monkeypatch.setattr(shutil, "disk_usage", lambda where: SimpleNamespace(free=200_000_000))
+    with pytest.raises(WorkbenchError, match=r"There is no room for the .* MB that large.zip unpacks to"):
+        gathered(tmp_path, path)
+    assert not list((tmp_path / "folder").iterdir())
+
+
+def test_unpacked_pictures_go_with_a_job_that_is_killed(tmp_path, monkeypatch):
+    """They lie where the job lies, and nowhere else."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    path = archive(tmp_path / "many.zip", {f"{i}.png": picture(size=(600, 400)) for i in range(300)})
+    limits = Limits(free_bytes=0, cancel_seconds=0)
+    with Platform(tmp_path / "data", limits=limits) as platform:
+        owner = new_id("a")
+        job = platform.submit(owner, "stylize_pictures", [path], {"style": FILTER})
+        end = time.monotonic() + 300
+        while platform.job(owner, job).share == 0 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(list(platform.store.job(owner, job).rglob("*.png"))) >= 300
+        assert not list((tmp_path / "temporary").rglob("*.png"))
+        for process in psutil.Process().children(recursive=True):
+            if "spawn_main" in " ".join(process.cmdline()):
+                process.kill()  # the attempt is made again
+        while platform.job(owner, job).attempts < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        platform.cancel(owner, job)
+        assert platform.wait(owner, job, 300).state == "cancelled"
+        assert not list(platform.store.job(owner, job).rglob("*.png"))
+
+
 def test_drawings_keep_their_pictures_names_apart():
     names = ["a.jpg", "a.png", "A.JPG", "A.png", "sub/b.tif", "e\u0301.jpg", "\u00e9.jpg"]
     made = drawing_names(names, ".png")
@@ -134,6 +207,17 @@ def test_photos_come_back_as_one_zip_with_a_list(mixed, tmp_path):
     assert "bad.png" in rows
     assert "Expected bad.png to be a picture" in rows
     assert context.remarks[0].startswith("1 passed over: bad.png (Expected bad.png to be a picture")
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_text(tmp_path):
+    formula = '=HYPERLINK("http:evil.example","x").png'
+    path, out = archive(tmp_path / "evil.zip", {formula: picture(), "＝1+1.png": picture()}), tmp_path / "out"
+    out.mkdir()
+    options = TASKS["stylize_pictures"].check({"style": FILTER})
+    stylize_pictures((path,), options, Context(out))
+    with zipfile.ZipFile(out / "drawings.zip") as made, made.open("list.csv") as file:
+        rows = list(csv.DictReader(io.TextIOWrapper(file, "utf-8")))
+    assert [row["path"] for row in rows] == ["'" + formula, "'＝1+1.png"]
 
 
 def test_nothing_that_can_be_drawn_is_an_error_in_words(tmp_path):

@@ -136,6 +136,17 @@ def test_a_clean_stop_costs_no_attempt(tmp_path):
         assert (view.state, view.attempts) == ("done", 1)
 
 
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="Linux only")
+def test_where_memory_ends_the_worker_goes_and_not_the_server(tmp_path):
+    owner = new_id("a")
+    with start(tmp_path) as platform:
+        job = platform.submit(owner, "who", [])
+        platform.wait(owner, job, PATIENCE)
+        worker = platform.result(owner, job).read_text()
+        score = int(Path(f"/proc/{worker}/oom_score_adj").read_text())
+    assert score >= int(Path("/proc/self/oom_score_adj").read_text()) + 300
+
+
 def test_one_server_a_folder(tmp_path):
     with start(tmp_path), pytest.raises(StorageError, match="in use by another server"):
         start(tmp_path)
@@ -260,6 +271,21 @@ def test_a_database_that_takes_nothing_for_a_while(tmp_path, monkeypatch):
     with start(tmp_path) as platform:
         view = platform.wait(owner, platform.submit(owner, "who", []), PATIENCE)
         assert (view.state, view.attempts, len(refusals)) == ("done", 1, 3)
+
+
+def test_a_database_that_is_away_for_a_while_stops_no_work(tmp_path, monkeypatch):
+    """While a job runs, nobody can look up how much room its owner has."""
+    owner = new_id("a")
+
+    def away(self, *_):
+        raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
+
+    with start(tmp_path) as platform:
+        job = platform.submit(owner, "count", [], {"seconds": 4})
+        with monkeypatch.context() as patch:
+            patch.setattr(Records, "usage", away)
+            view = platform.wait(owner, job, PATIENCE)
+        assert (view.state, view.attempts) == ("done", 1)
 
 
 def test_no_space_for_an_upload(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The tables change with the program, in SQLite and in PostgreSQL, and lose nothing on the way."""
 
 import io
+import shutil
 import sqlite3
 
 import platform_tasks
@@ -133,6 +134,21 @@ def test_accounts_and_jobs_on_another_database(postgres, tmp_path, monkeypatch, 
     with pytest.raises(StorageError, match="do not belong together"):
         Platform(data, **options)
     with Platform(data, database=postgres, **options) as platform:
+        assert platform.result(owner, job).is_file()
+
+
+def test_one_server_a_database(url, tmp_path):
+    """A copied folder belongs to it too; its server would take the jobs of the other for lost ones."""
+    options = {"kinds": platform_tasks.KINDS, "limits": Limits(free_bytes=0), "database": url}
+    with Platform(tmp_path / "data", **options) as platform:
+        owner = new_id("a")
+        job = platform.submit(owner, "who", [])
+        assert platform.wait(owner, job, 300).state == "done"
+        shutil.copytree(tmp_path / "data", tmp_path / "copy")
+        with pytest.raises(StorageError, match="is in use by another server") as refusal:
+            Platform(tmp_path / "copy", **options)
+        assert "\n" not in str(refusal.value)
+    with Platform(tmp_path / "copy", **options) as platform:
         assert platform.result(owner, job).is_file()
 
 

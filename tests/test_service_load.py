@@ -227,6 +227,9 @@ def test_the_load_test_writes_every_figure_once(tmp_path, monkeypatch):
     assert values["jobs_mixed_up_or_lost"] == 0
     assert values["queued_jobs"] == 20
     assert 0 < values["restart_seconds"] < values["restart_to_work_seconds"]
+    loads = [float(row["value"]) for row in rows if row["quantity"] == "load_average_before"]
+    assert loadtest.load_before(tmp_path / "platform.csv") == max(loads) >= 0
+    assert len(loads) == 5
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 """Nobody reads another's job, file, or its existence: by id, by URL, by path tricks or by a forged token."""
 
 import os
+import shutil
 import time
+from types import SimpleNamespace
 
 import platform_tasks
 import pytest
@@ -128,6 +130,16 @@ def test_denials_are_in_the_log_but_cannot_fill_it(platform, anns):
     assert {(line.action, line.outcome) for line in lines} == {("job asked for", "refused")}
 
 
+def test_who_sends_no_cookie_cannot_fill_the_log(tmp_path):
+    """Each request makes a new visitor, who would have a share of lines of his own."""
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(free_bytes=0)) as platform:
+        stranger = client(platform)
+        for _ in range(250):
+            assert stranger.get(result_url(new_id("j"), "x")).status_code == 404
+            stranger.cookies.clear()
+        assert len(audit.entries(platform.database)) == 200
+
+
 def test_a_name_that_a_visitor_chose_never_touches_a_path(platform, tmp_path):
     owner = new_id("a")
     odd = tmp_path / "a;rm -rf $HOME.PnG"
@@ -192,6 +204,43 @@ def test_limits_of_an_owner(tmp_path):
             platform.submit(second, "who", [], address="10.0.0.1")
         with pytest.raises(LimitError, match="at most 5 requests in 60 s"):  # a new cookie does not help
             platform.submit(third, "who", [], address="10.0.0.1")
+
+
+def test_many_cookies_at_one_address_neither_fill_the_queue_nor_hold_others_up(tmp_path):
+    limits = Limits(free_bytes=0, active_jobs_an_address=6, active_jobs=2)
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=limits) as platform:
+        many, owners = "2001:db8::1", [new_id("a") for _ in range(6)]  # and others of this customer's
+        blocking = platform.submit(owners[0], "count", [], {"seconds": 600}, address=many)
+        theirs = [
+            platform.submit(owner, "who", [], address=f"2001:db8::{number}")
+            for number, owner in enumerate(owners[1:], 2)
+        ]
+        with pytest.raises(LimitError, match="Too many jobs from your address are at work"):
+            platform.submit(new_id("a"), "who", [], address=many)
+        ann = new_id("a")
+        job = platform.submit(ann, "who", [], address="198.51.100.7")
+        platform.cancel(owners[0], blocking)
+        mine = platform.wait(ann, job, PATIENCE)
+        others = [platform.wait(*pair, PATIENCE) for pair in zip(owners[1:], theirs, strict=True)]
+        assert {view.state for view in (mine, *others)} == {"done"}
+        assert mine.finished < min(view.finished for view in others)
+
+
+def test_one_job_cannot_fill_the_disk(tmp_path, monkeypatch):
+    limits = Limits(free_bytes=1, owner_bytes=3_000_000)
+    words = "Its result is larger than the 3 MB that are left of your space."
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=limits) as platform:
+        owner = new_id("a")
+        for kind, megabytes in (("grow", 1000), ("full", 4)):  # at work, and when it is done at once
+            job = platform.submit(owner, kind, [], {"megabytes": megabytes})
+            view = platform.wait(owner, job, PATIENCE)
+            assert (view.state, view.attempts) == ("failed", 1)
+            assert view.reason.startswith(words)
+            assert not list(platform.store.job(owner, job).rglob("*.bin"))
+        job = platform.submit(owner, "count", [], {"seconds": 600})
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+        view = platform.wait(owner, job, PATIENCE)
+        assert (view.state, view.reason) == ("failed", "The server's disk is nearly full. Come back later.")
 
 
 def test_old_jobs_go_and_those_of_removed_accounts(tmp_path):

@@ -1,5 +1,6 @@
 """The served page under attack: foreign pages, rebound names, floods of uploads, full disks, slow clients."""
 
+import asyncio
 import contextlib
 import io
 import logging
@@ -25,10 +26,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from workbench.service import bodies, connections
+from workbench.service.errors import LimitError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.previews import PreviewRunner
-from workbench.service.uploads import KEEP_SECONDS
+from workbench.service.uploads import KEEP_SECONDS, Uploads
 from workbench.service.web import gate, identify
 from workbench.ui import launch
 
@@ -198,6 +200,31 @@ def test_an_upload_is_its_owners_and_its_path_cannot_be_guessed(visit):
         assert call(client, {"deep": [given]}, name="read").status_code == status
 
 
+CLOSED = [
+    ("POST", "process_recording"),  # ffmpeg opens it, in the server
+    ("POST", "component_server"),  # lists folders
+    ("POST", "component_server/"),
+    ("GET", "dev/reload"),  # never ends
+    ("GET", "deep_link?session_hash=x"),
+    ("GET", "proxy=http://127.0.0.1/"),
+    ("POST", "vibe-code"),
+    ("GET", "vibe-code/"),
+    ("GET", "runs"),
+    ("GET", "profiling/traces"),
+    ("GET", "token"),
+    ("GET", ""),
+]
+
+
+@pytest.mark.parametrize(("method", "call"), CLOSED, ids=str)
+def test_what_the_page_does_not_use_of_its_framework_is_closed(visit, platform, method, call):
+    before = set(platform.store.root.rglob("*"))
+    sent = {"files": {"video": ("a.mp4", b"x" * 1000)}} if method == "POST" else {}
+    answer = visit().request(method, f"/gradio_api/{call}", **sent)
+    assert (answer.status_code, answer.text) == (404, "There is no such call.")
+    assert set(platform.store.root.rglob("*")) == before
+
+
 def test_events_and_sessions_are_their_owners(visit):
     ann, bob = visit(), visit()
     event = call(ann).json()["event_id"]
@@ -242,6 +269,47 @@ def test_an_owner_has_a_quota_of_uploads(visit):
         if upload(bob, b"x", f"{number}.png").status_code != 200:
             break
     assert 30 < number < 60
+
+
+def test_new_cookies_get_no_more_room_at_one_address(tmp_path):
+    limits = Limits(free_bytes=0, upload_bytes=2_000_000, upload_bytes_an_address=3_000_000)
+    uploads = Uploads(tmp_path, b"secret", limits)
+    for owner in ("first", "second"):
+        with uploads.coming(owner, 0, "10.0.0.1") as folder:
+            (folder / "photo.png").write_bytes(bytes(1_500_000))
+    with pytest.raises(LimitError, match="Too many uploads wait"):
+        uploads.room("third", "10.0.0.1")
+    assert uploads.room("third", "10.0.0.2") == 2_000_000
+    with uploads.coming("fourth", 2_500_000, "10.0.0.3"):  # announced, and never sent
+        assert uploads.room("fifth", "10.0.0.3") == 500_000
+    assert uploads.room("fifth", "10.0.0.3") == 2_000_000
+    uploads.sweep(time.time() + KEEP_SECONDS + 60)
+    assert uploads.room("third", "10.0.0.1") == 2_000_000
+
+
+def test_results_of_one_visitor_do_not_fill_the_disk(tmp_path):
+    """A filter draws faster than six hours pass."""
+    limits = Limits(free_bytes=0, result_bytes=1_000_000, result_bytes_of_all=1_500_000)
+    uploads = Uploads(tmp_path, b"secret", limits)
+
+    def draw(owner, age):
+        folder = uploads.result_folder(owner)
+        (folder / "picture.png").write_bytes(bytes(400_000))
+        os.utime(folder, (time.time() - age,) * 2)
+        return folder
+
+    waiting = uploads.result_folder("many")  # of a task that has not been begun
+    os.utime(waiting, (0, 0))
+    many = [draw("many", age) for age in (50, 40, 30, 20)]
+    one = draw("one", 60)
+    uploads.trim()
+    assert [folder.exists() for folder in many] == [False, False, True, True]
+    assert one.exists()
+    assert waiting.exists()
+    others = [draw(f"cookie {number}", 10) for number in range(2)]
+    uploads.trim()
+    left = [folder for folder in (*many, one, *others) if folder.exists()]
+    assert left == [many[3], *others]
 
 
 def test_everybody_together_has_a_quota(visit, platform):
@@ -393,6 +461,30 @@ def test_hashes_hold_up_nobody_else(tmp_path):
     assert codes <= {401, 429}
 
 
+def test_a_flood_of_logins_keeps_nobody_else_out(tmp_path):
+    """One address fills no more than its share of the places where logins wait for their hash."""
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
+        platform.accounts.add("ann", GOOD)
+        application = Starlette(middleware=[gate(platform)])
+
+        async def post(address, password):
+            transport = httpx.ASGITransport(application, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return await client.post("/login", data={"name": "ann", "password": password})
+
+        async def attack():
+            flood = [asyncio.create_task(post("10.0.0.1", "wrong password")) for _ in range(100)]
+            await asyncio.sleep(0)
+            anns = await post("10.0.0.2", GOOD)
+            return anns, await asyncio.gather(*flood)
+
+        anns, flood = asyncio.run(attack())
+    assert anns.status_code == 303
+    codes = [answer.status_code for answer in flood]
+    assert set(codes) == {401, 429}
+    assert codes.count(429) > 50
+
+
 @pytest.fixture
 def served(monkeypatch):
     """A page of its own with short deadlines and few connections; gives (host, port) and the page."""
@@ -458,6 +550,24 @@ def test_a_body_that_drips_is_given_up(served):
                 time.sleep(0.2)
 
     threading.Thread(target=drip, daemon=True).start()
+    assert b"408" in ended(sock).splitlines()[0]
+
+
+def test_a_body_that_comes_for_ever_is_given_up(served, monkeypatch):
+    """Fast enough to be no drip, it would keep the room that it announces from everybody."""
+    monkeypatch.setattr(bodies, "LONGEST_SECONDS", 2.0)
+    sock = socket.create_connection(served[0])
+    sock.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n")
+    sock.sendall(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n")
+    sock.sendall(b'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n')
+
+    def pour():
+        with contextlib.suppress(OSError):
+            while True:
+                sock.sendall(bytes(10_000))
+                time.sleep(0.05)
+
+    threading.Thread(target=pour, daemon=True).start()
     assert b"408" in ended(sock).splitlines()[0]
 
 

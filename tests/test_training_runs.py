@@ -23,6 +23,7 @@ from workbench.training import publish, trainer
 from workbench.training.configs import (
     PortraitConfig,
     PortraitPublication,
+    StylizerPublication,
     config_for,
     recorded_command,
 )
@@ -149,6 +150,17 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(photos, tmp_path, 
     later.run()
     for a, b in zip(whole.ema.parameters(), later.ema.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_publishing_takes_the_training_that_ran(photos, tmp_path):
+    """It reads no folder again, as a second trainer would."""
+    trained = Trainer(config(photos, tmp_path / "out"))
+    trained.run()
+    photos.rename(tmp_path / "elsewhere")
+    path = publish.publish(trained, StylizerPublication(name="tiny"), "the command")
+    card = models.card(path)
+    assert (card.name, card.training["command"]) == ("tiny", "the command")
+    assert [row["pictures"] for row in card.metrics["rows"]] == ["photos", "drawn teacher", "tiny"]
 
 
 def test_two_launched_processes_are_refused_before_anything_is_written(photos, tmp_path):

@@ -12,6 +12,7 @@ import dataclasses
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from workbench.core.errors import UnknownNameError
 from workbench.data.transforms import RandomView
@@ -40,6 +41,22 @@ class Policy:
             pixels[top : top + side, left : left + side] = pixels.mean((0, 1)).round().astype(np.uint8)
             view = Image.fromarray(pixels)
         return view
+
+
+def mixup(x: Tensor, t: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Pictures or features (B, …) and their targets (B, C), each mixed with those of another of the batch.
+
+    Args:
+        x: pictures or features.
+        t: targets.
+        alpha: of the Beta distribution of the shares.
+        rng: draws one share and one order for the batch.
+
+    Source: Zhang et al., "mixup", ICLR 2018.
+    """
+    share = max(share := rng.beta(alpha, alpha), 1 - share)
+    other = rng.permutation(len(x))
+    return share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
 
 
 def _rotate(image: Image.Image, degrees: float) -> Image.Image:

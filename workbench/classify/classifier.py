@@ -149,8 +149,8 @@ class Classifier:
     def default_layer(self) -> str | None:
         """The stage that a layered method uses by default; None if that layer is only part of a stage."""
         default = default_layer(self.network)
-        found = layers.stages(self.network).items()
-        return next((n for n, m in found if m is default or list(m.children())[-1:] == [default]), None)
+        stages = layers.stages(self.network).items()
+        return next((n for n, m in stages if m is default or list(m.children())[-1:] == [default]), None)
 
     @functools.cached_property
     def methods(self) -> list[str]:

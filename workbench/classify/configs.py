@@ -35,9 +35,7 @@ class ViewsConfig:
     dropout: float = 0.2  # of pooled features
     hard_share: float = 0.5  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.5  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
-    calibrate_to: Calibration = (
-        "votes"  # what the probabilities match: the raters' votes, if any, or the label
-    )
+    calibrate_to: Calibration = "votes"  # what probabilities match: the raters' votes, if any, or the label
     mixup: float = 0.2  # alpha of the Beta distribution, on stage features; 0 is none
     ema: float = 0.95  # decay of the averaged weights per step
     interpolation: float = 0.25  # of the way from the start (0: a probe) to the tuned weights (1)
@@ -75,9 +73,7 @@ class StatisticsConfig:
     covariance_stage: int = 5  # of the first network: its channels' covariances are read as well; 0 is none
     hard_share: float = 0.25  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.0  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
-    calibrate_to: Calibration = (
-        "votes"  # what the probabilities match: the raters' votes, if any, or the label
-    )
+    calibrate_to: Calibration = "votes"  # what probabilities match: the raters' votes, if any, or the label
     penalty: float = 0.3  # squared norm of the weights on standardised statistics
     folds: int = 5  # of the cross-validation; painters stay together
     split_seeds: tuple[int, ...] = (0, 1, 2)  # one cross-validation per seed
@@ -110,9 +106,7 @@ class FinetuneConfig:
     probe_penalty: float = 0.3  # of the probe that is the first head of pretrained layers
     hard_share: float = 0.5  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.5  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
-    calibrate_to: Calibration = (
-        "votes"  # what the probabilities match: the raters' votes, if any, or the label
-    )
+    calibrate_to: Calibration = "votes"  # what probabilities match: the raters' votes, if any, or the label
     mixup: float = 0.0  # alpha of the Beta distribution, on pictures; 0 is none
     ema: float = 0.0  # decay of averaged weights per step; 0 is none
     patience: int = 0  # epochs without a better loss on held-out training groups before stopping; 0 is never

@@ -140,9 +140,8 @@ class NetworkEstimator(ClassEstimator):
 def config_for(model: str, changes: Mapping[str, Any]) -> Config:
     """The settings for the architecture ``model``, with ``changes`` to their fields.
 
-    Defaults are adapted to the architecture: without ImageNet weights it starts from random ones; with a
-        fixed
-    input size it gets views of that size.
+    Defaults are adapted to the architecture: without ImageNet weights it starts from random ones;
+    with a fixed input size it gets views of that size.
 
     Raises:
         UnknownNameError: unknown classifier or setting.

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from workbench.classify.augment import policy
+from workbench.classify.augment import mixup, policy
 from workbench.classify.configs import FinetuneConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, remembered
@@ -43,6 +43,7 @@ from workbench.core.precision import autocast
 from workbench.data.paintings import Paintings
 from workbench.data.splits import check_no_leak
 from workbench.data.transforms import shrink
+from workbench.models.averaging import average
 from workbench.models.registry import facts
 
 
@@ -233,9 +234,7 @@ class _Training:
         x = _channels_last(x)
         t = (self.targets[batch] * self.weights[batch, None]).to(self.device)
         if config.mixup > 0:
-            share = rng.beta(config.mixup, config.mixup)
-            share, other = max(share, 1 - share), rng.permutation(len(batch))
-            x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
+            x, t = mixup(x, t, config.mixup, rng)
         with autocast(self.device, config.mixed_precision):
             logits = self.network(x)
         loss = -(t * F.log_softmax(logits.float(), 1)).sum(1).mean()
@@ -246,7 +245,7 @@ class _Training:
         self.schedule.step()
         self.steps += 1
         if self.averaged is not None:
-            _average(self.averaged, self.network, min(config.ema, (1 + self.steps) / (10 + self.steps)))
+            average(self.averaged, self.network, config.ema, self.steps)
         return float(loss.detach())
 
     @torch.no_grad()
@@ -304,8 +303,8 @@ def predict(
 def mean_logits(network: nn.Module, look: Callable[[int], Tensor], rows: NDArray) -> Tensor:
     """(len(rows), C) means over the views that ``look`` gives of a picture."""
     network.eval()
-    seen = (_channels_last(look(i)) for i in rows)
-    return torch.stack([network(x).cpu().double().mean(0) for x in seen])
+    views = (_channels_last(look(i)) for i in rows)
+    return torch.stack([network(x).cpu().double().mean(0) for x in views])
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -345,12 +344,3 @@ def _hold_out(
         ) from error
     check_no_leak(paintings.groups, rows[train], rows[stop])
     return rows[train], rows[stop]
-
-
-@torch.no_grad()
-def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, value in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)

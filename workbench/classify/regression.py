@@ -1,7 +1,7 @@
 """Estimators of ratings: regression on any source of features, and the mean rating as the floor.
 
     rated = read_rated("paintings", "pleasure")
-    found = cross_validate(RatingProbe(features=MeasureFeatures()), rated, split_seeds=(0, 1, 2))
+    validation = cross_validate(RatingProbe(features=MeasureFeatures()), rated, split_seeds=(0, 1, 2))
 
 How strongly to shrink is chosen by a grid search within the training pictures, painters kept apart there too.
 
@@ -46,9 +46,8 @@ class RatingProbeConfig:
     """Features and method of a regression."""
 
     features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # what is known of a picture
-    method: Literal["ridge", "kernel_ridge", "pls"] = (
-        "ridge"  # linear, Gaussian kernel, partial least squares
-    )
+    # linear, Gaussian kernel, or partial least squares
+    method: Literal["ridge", "kernel_ridge", "pls"] = "ridge"
 
 
 class RatingProbe(RatingEstimator):

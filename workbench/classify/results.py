@@ -13,9 +13,7 @@ from PIL import Image
 from workbench import models
 
 DEFAULT_CLASSIFIER = "mood_statistics"
-UNLIKE = (
-    0.95  # novelty from which a reading is said to mean little; 5 in 100 of the training pictures reach it
-)
+UNLIKE = 0.95  # novelty from which a reading means little; 5 % of the training pictures reach it
 
 
 def classifiers() -> list[str]:

@@ -88,9 +88,8 @@ def summarise(
     A score is the mean over the split seeds. All predictions for a painter's pictures enter a resample
     together, and the split seeds, each with trainings of its own, are drawn anew for each resample, too: the
     interval is over painters and trainings. With one split seed it is over painters only. Calibration error
-    and its interval
-    are corrected for their upward bias. McNemar's test, which needs one prediction per picture, uses the mean
-    probabilities over split seeds.
+    and its interval are corrected for their upward bias. McNemar's test, which needs one prediction per
+    picture, uses the mean probabilities over split seeds.
 
     Args:
         validations: of the same pictures and split seeds, by name.
@@ -121,20 +120,20 @@ def summarise(
             times = np.full((trainings,), 1 / trainings)
         else:  # (trainings, resamples)
             times = rng.multinomial(trainings, np.full(trainings, 1 / trainings), len(weights)).T / trainings
-        found = {}
+        resamples = {}
         for name, tables in answers.items():
             reports = [first.scores(table[rows], rows, weights) for table in tables]
             for score in reports[0] if scores is None else scores:
-                found[name, score] = (np.array([report[score] for report in reports]) * times).sum(0)
-        return found
+                resamples[name, score] = (np.array([report[score] for report in reports]) * times).sum(0)
+        return resamples
 
-    found = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)
+    resamples = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)
     others, rows = [name for name in validations if name != baseline], []
-    for score in dict.fromkeys(score for _, score in found.estimate):
-        differences = {n: found.difference((n, score), (baseline, score)) for n in others}
+    for score in dict.fromkeys(score for _, score in resamples.estimate):
+        differences = {n: resamples.difference((n, score), (baseline, score)) for n in others}
         corrected = holm({name: difference.p for name, difference in differences.items()})
         for name in validations:
-            interval = found.interval((name, score), debias=score in BIASED)
+            interval = resamples.interval((name, score), debias=score in BIASED)
             row = {label: name, "metric": score, **interval._asdict()}
             if score in ceilings:
                 row["ceiling"] = ceilings[score]
@@ -214,8 +213,8 @@ def compare(
                 cross_validate(estimator, paintings, folds=folds, split_seeds=[seed], out=kept, desc=desc)
             )
     validations = {
-        variant: found[0].with_folds([fold for part in found for fold in part.folds])
-        for variant, found in parts.items()
+        variant: rows[0].with_folds([fold for part in rows for fold in part.folds])
+        for variant, rows in parts.items()
     }
     write_tables(
         name,

@@ -21,11 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from workbench.classify.augment import mixup
 from workbench.classify.configs import ViewsConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import ViewFeatures, split_network, view_bank, views_network
 from workbench.classify.probes import LinearProbe, SoftProbe, set_layer, soft_probe, soft_targets
 from workbench.data.paintings import Paintings
+from workbench.models.averaging import average
 
 
 class ViewsEstimator(NetworkEstimator):
@@ -124,10 +126,7 @@ def tune(
             x = views[batch, rng.integers(views.shape[1], size=len(batch))].float()  # (B, C, h, w)
             t = targets[batch] * weights[batch, None]  # (B, classes)
             if config.mixup > 0:
-                share = rng.beta(config.mixup, config.mixup)
-                share = max(share, 1 - share)
-                other = rng.permutation(len(batch))
-                x, t = share * x + (1 - share) * x[other], share * t + (1 - share) * t[other]
+                x, t = mixup(x, t, config.mixup, rng)
             logits = tail(x.contiguous(memory_format=torch.channels_last))
             loss = -(t * F.log_softmax(logits, 1)).sum(1).mean()
             loss = loss + config.probe_penalty * ((head.weight * spread) ** 2).sum()
@@ -137,10 +136,7 @@ def tune(
             optimizer.step()
             schedule.step()
             step += 1
-            decay = min(config.ema, (1 + step) / (10 + step))
-            with torch.no_grad():
-                for mean, value in zip(averaged.parameters(), tail.parameters(), strict=True):
-                    mean.lerp_(value, 1 - decay)
+            average(averaged, tail, config.ema, step)
     with torch.no_grad():
         for value, origin in zip(averaged.parameters(), start.parameters(), strict=True):
             value.copy_(origin.lerp(value, config.interpolation))

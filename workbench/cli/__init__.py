@@ -35,7 +35,7 @@ from workbench.core.extras import missing
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    help="What a painter's hand says about mood, and the world redrawn in that hand.",
+    help="Study how a painter's hand expresses mood, and redraw pictures in that hand.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -75,7 +75,7 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and leave."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     pass

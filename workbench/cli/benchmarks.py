@@ -16,30 +16,36 @@ bench = typer.Typer(help="Measure what networks cost on this machine.", no_args_
 
 @bench.command("platform")
 def bench_platform(
-    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+    out: Annotated[Path, typer.Option(help="CSV to write; finished runs in it are skipped.")] = Path(
         "runs/platform.csv"
     ),
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
+    engine: Annotated[
+        Literal["local", "ray", "all"], typer.Option(help="Where jobs run; all: in turn, Ray where it is.")
+    ] = "all",
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 2,
     jobs: Annotated[int, typer.Option(min=20, help="Jobs that are submitted at once.")] = 200,
 ) -> None:
     """Measure the job platform: throughput, overhead per picture, memory, recovery after a crash.
 
-    With the local engine also the page: 30 clients at once, memory over ten rounds, connections held, faults.
+    With the local engine also the page: 30 clients at once, memory over 20 rounds, connections held, faults.
+    Each figure is written as soon as it is there, with the load of the machine before it.
     """
-    from workbench.service.loadtest import measure
+    from importlib.util import find_spec
 
-    others = None
-    if engine == "local":  # the page's pictures are drawn here, wherever jobs run
-        from workbench.ui.loadtest import figures
+    from workbench.service.loadtest import load_before, measure
 
-        others = figures(workers)
-    typer.echo(str(measure(out, engine, workers, jobs, others)))
+    if engine in ("local", "all"):
+        from workbench.ui.loadtest import figures  # the page's pictures are drawn here, wherever jobs run
+
+        measure(out, "local", workers, jobs, figures(workers))
+    if engine == "ray" or (engine == "all" and find_spec("ray") is not None):
+        measure(out, "ray", workers, jobs)
+    typer.echo(f"{out}: the machine's load was at most {load_before(out):.1f} before a figure; 0 is quiet.")
 
 
 @bench.command("video")
 def bench_video(
-    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+    out: Annotated[Path, typer.Option(help="CSV to write; finished runs in it are skipped.")] = Path(
         "runs/video_speed.csv"
     ),
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the generator.")] = 2,
@@ -81,7 +87,7 @@ def bench_stylizers(
 
 @bench.command("collection")
 def bench_collection(
-    out: Annotated[Path, typer.Option(help="CSV to write; runs that are in it are not made again.")] = Path(
+    out: Annotated[Path, typer.Option(help="CSV to write; finished runs in it are skipped.")] = Path(
         "runs/collection_speed.csv"
     ),
     counts: Annotated[

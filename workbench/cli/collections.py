@@ -122,8 +122,8 @@ def map_(
         for name in frame.columns.drop("path"):
             columns[str(name)] = dict(zip(frame["path"], frame[name].tolist(), strict=True))
     cache = out.with_name(f"{out.name}.cache")
-    found = embedding.embed(folder, backbone, weights=weights, cache=cache, device=device)
-    values = {name: [column.get(path) for path in found.paths] for name, column in columns.items()}
-    page = collection_map.map_collection(folder, found, values, title=folder.resolve().name, seed=seed)
+    embeddings = embedding.embed(folder, backbone, weights=weights, cache=cache, device=device)
+    values = {name: [column.get(path) for path in embeddings.paths] for name, column in columns.items()}
+    page = collection_map.map_collection(folder, embeddings, values, title=folder.resolve().name, seed=seed)
     typer.echo(str(page.save(out)))
-    report([f"{path}: {reason}" for path, reason in found.skipped.items()])
+    report([f"{path}: {reason}" for path, reason in embeddings.skipped.items()])

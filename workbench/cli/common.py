@@ -25,6 +25,20 @@ Device = Annotated[
 ]
 
 
+PublicHosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public-host", help="A name under which the server is reached, e.g. a reverse proxy's; repeatable."
+    ),
+]
+TrustedProxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trusted-proxy", help="Address of a reverse proxy that says whose requests it forwards; repeatable."
+    ),
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class OneOf:
     """A choice among config dataclasses; the command gets the flags of all of them.
@@ -39,11 +53,11 @@ class OneOf:
 
     def options(self) -> tuple[options.Option, ...]:
         """Options that all classes share, and the others without a default, which depends on the class."""
-        found: dict[str, dict[str, options.Option]] = {}
+        choices: dict[str, dict[str, options.Option]] = {}
         for name, cls in self.classes.items():
             for option in options.options(cls):
-                found.setdefault(option.name, {})[name] = option
-        several = tuple(self._together(versions) for versions in found.values())
+                choices.setdefault(option.name, {})[name] = option
+        several = tuple(self._together(versions) for versions in choices.values())
         if not self.name:
             return tuple(dataclasses.replace(option, default=None, optional=True) for option in several)
         return (options.Option(self.name, str, self.default, self.help, tuple(self.classes)), *several)
@@ -159,10 +173,10 @@ def pictures(folder: Path) -> list[Path]:
     """The pictures of a folder, at least one."""
     from workbench.data.images import list_images
 
-    found = list_images(folder)
-    if not found:
+    paths = list_images(folder)
+    if not paths:
         raise ImageError(f"Expected pictures in {folder} but found none. Check the path.")
-    return found
+    return paths
 
 
 def report(failed: list[str]) -> None:
@@ -185,13 +199,13 @@ def table(rows: Sequence[tuple[str, ...]]) -> str:
 
 def settings(pairs: list[str]) -> dict:
     """KEY=VALUE pairs; a value that is not valid JSON is taken as text."""
-    found = {}
+    values = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
             raise WorkbenchError(f"Expected KEY=VALUE after --set but got {pair!r}.")
         try:
-            found[key] = json.loads(value)
+            values[key] = json.loads(value)
         except json.JSONDecodeError:
-            found[key] = value
-    return found
+            values[key] = value
+    return values

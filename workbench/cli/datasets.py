@@ -13,16 +13,18 @@ data = typer.Typer(help="Make and check data sets.", no_args_is_help=True)
 
 @data.command("atelier")
 def data_atelier(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is not there yet, or is empty.")],
-    n: Annotated[int, typer.Option("--n", help="Pictures, as many of each mood.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of the whole set: the same seed gives the same pictures.")] = 0,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
+    n: Annotated[int, typer.Option("--n", help="Pictures, equally many of each mood.")] = 500,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the whole set: the same seed gives the same pictures.")
+    ] = 0,
     size: Annotated[int, typer.Option(help="Side in pixels.")] = 256,
-    painters: Annotated[int, typer.Option(help="Hands among whom the pictures are dealt.")] = 24,
+    painters: Annotated[int, typer.Option(help="Number of simulated painters.")] = 24,
     seal_cue: Annotated[
-        float, typer.Option(help="Probability that the seal tells the mood; 0.2 is chance, no cue.")
+        float, typer.Option(help="Probability that the seal indicates the mood; 0.2 is chance, no cue.")
     ] = 0.2,
     confound: Annotated[
-        Literal["painter", "paper"] | None, typer.Option(help="Let painters or papers go with moods.")
+        Literal["painter", "paper"] | None, typer.Option(help="Make painters or papers correlate with moods.")
     ] = None,
     strength: Annotated[float, typer.Option(help="Probability that a picture follows the confound.")] = 0.8,
 ) -> None:
@@ -33,10 +35,10 @@ def data_atelier(
     """
     from workbench.data.atelier import write_atelier
 
-    made = write_atelier(
+    paintings = write_atelier(
         out, n, seed, size, painters, seal_cue=seal_cue, confound=confound, strength=strength
     )
-    typer.echo(str(made))
+    typer.echo(str(paintings))
 
 
 @data.command("check")
@@ -47,7 +49,7 @@ def data_check(
         typer.Option(help="CSV: path, label, painter, votes_CLASS …; ratings.csv in DIR if there."),
     ] = None,
     near_duplicates: Annotated[
-        bool, typer.Option(help="Also compare every two pictures by features, about 0.15 s a picture.")
+        bool, typer.Option(help="Also compare all pairs of pictures by features, about 0.15 s per picture.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
 ) -> None:

@@ -21,7 +21,7 @@ def stylize(
 ) -> None:
     """Redraw a picture, or every picture in a folder (written as PNG under the same relative paths).
 
-    Where OUT is a folder, files in it that the workbench did not write are kept: the drawing gets a number.
+    If OUT is a folder, files that the workbench did not write are kept, and the drawing gets a number.
     Pictures that cannot be read or drawn (in a portrait style, those without a face) are skipped and listed
     at the end, and the exit code is then 1.
     """
@@ -73,9 +73,9 @@ def video(
         done = stylize_video(source, target, progress=show, **dataclasses.asdict(options))
     typer.echo(f"{done.path} ({done.frames} frames, {done.seconds:.1f} s, sound: {done.audio})")
     if done.damaged:
-        typer.echo(f"{done.damaged} damaged packets of {source} are left out", err=True)
+        typer.echo(f"{done.damaged} damaged packets of {source} were left out", err=True)
     if done.unchanged and options.strength:
-        typer.echo(f"{done.unchanged} of {done.frames} frames show no face and stay as they are", err=True)
+        typer.echo(f"{done.unchanged} of {done.frames} frames show no face and were left unchanged", err=True)
 
 
 def _draw(
@@ -88,19 +88,8 @@ def _draw(
     picture = read_image(source, MOST_DRAWN)
     if full := picture.info.get("reduced_from"):
         size = f"{picture.width}×{picture.height}"
-        typer.echo(f"{source} has {full[0]}×{full[1]} pixels and is drawn at {size}", err=True)
-    drawn = stylize(
-        picture,
-        options.style,
-        options.strength,
-        progress,
-        preserve_color=options.preserve_color,
-        detail=options.detail,
-        deform=options.deform,
-        runtime=options.runtime,
-        device=options.device,
-    )
-    write_image(drawn, target, signed=True)
+        typer.echo(f"{source} has {full[0]}×{full[1]} pixels and is redrawn at {size}", err=True)
+    write_image(stylize(picture, progress=progress, **vars(options)), target, signed=True)
 
 
 def _target_file(source: Path, target: Path) -> Path:
@@ -132,19 +121,19 @@ def _target_files(source: Path, target: Path) -> list[tuple[Path, Path]]:
         raise WorkbenchError(
             f"{target} is the input folder itself, which is left as it is. Give another folder."
         )
-    found = pictures(source)
+    paths = pictures(source)
     if source.resolve() in target.resolve().parents:
-        found = [path for path in found if target.resolve() not in path.resolve().parents]
-    if not found:
+        paths = [path for path in paths if target.resolve() not in path.resolve().parents]
+    if not paths:
         raise ImageError(
             f"Expected pictures in {source}, outside of {target}, but found none. Check the paths."
         )
-    names = output_names([path.relative_to(source) for path in found], ".png")
+    names = output_names([path.relative_to(source) for path in paths], ".png")
     outputs = [target / name for name in names]
-    taken = {path.resolve() for path in found}.intersection(path.resolve() for path in outputs)
+    taken = {path.resolve() for path in paths}.intersection(path.resolve() for path in outputs)
     if taken:
         raise WorkbenchError(
             f"{min(taken)} is both an input and an output; inputs are never overwritten. Give another folder."
         )
     outputs = [free_name(path, ours=True) for path in outputs]
-    return list(zip(found, outputs, strict=True))
+    return list(zip(paths, outputs, strict=True))

@@ -20,9 +20,9 @@ def measure(
 ) -> None:
     """Measure every picture of a folder: image properties and descriptors of expression, one row each.
 
-    What was measured is kept beside the table, so that a stopped run goes on; so is a dictionary of its
-    columns: definition, unit, range, source. Pictures that cannot be measured are listed at the end, and the
-    exit code is then 1.
+    Measures are cached beside the table, so that an interrupted run resumes. A dictionary of the columns is
+    written, too: definition, unit, range, source. Pictures that cannot be measured are listed at the end, and
+    the exit code is then 1.
     """
     from workbench.interpret.measuring import measure_folder
 

@@ -15,7 +15,7 @@ from workbench.cli.common import table
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole cards as JSON.")] = False,
     architectures: Annotated[
-        bool, typer.Option("--architectures", help="List what can be trained instead.")
+        bool, typer.Option("--architectures", help="List the architectures that can be trained instead.")
     ] = False,
 ) -> None:
     """List the models included in the workbench, from their cards."""
@@ -45,10 +45,10 @@ def export(
         str, typer.Option(help="onnx (.onnx), torchscript (.pt), or hub (a folder for the Hugging Face Hub).")
     ] = "onnx",
 ) -> None:
-    """Write a network, with its card inside, as one file for other runtimes, or as a folder for the Hub.
+    """Export a network with its card as one file for other runtimes, or as a folder for the Hub.
 
-    A file is first compared with the network on photographs, and not written if they disagree. ONNX needs the
-    packages of the extra `export`.
+    The exported file is first compared with the network on photographs, and not written if they differ. ONNX
+    needs the packages of the extra `export`.
     """
     if format == "hub":
         from workbench.models.hub import write_repository

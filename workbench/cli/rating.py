@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.common import PublicHosts, TrustedProxies
 from workbench.core.errors import WorkbenchError
 
 
 def rate(
     study: Annotated[
-        Path, typer.Argument(metavar="STUDY.toml", help="What is asked, of which pictures, how.")
+        Path, typer.Argument(metavar="STUDY.toml", help="The study: pictures, questions and design.")
     ],
     template: Annotated[
         str | None,
-        typer.Option(help="Only write STUDY.toml, to begin with: chinese, pairs, redrawn or scales."),
+        typer.Option(help="Only write STUDY.toml from a template: chinese, pairs, redrawn or scales."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the answers; STUDY_answers by default.")
@@ -27,24 +28,18 @@ def rate(
     ] = None,
     forget: Annotated[
         list[str] | None,
-        typer.Option(help="Delete a rater who withdraws, by code or as r007, with all answers; repeatable."),
+        typer.Option(
+            help="Delete a rater who withdraws, given by code or number (r007), with all answers; repeatable."
+        ),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 7870,
-    public_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A name under which the server is reached, of a reverse proxy for one; repeatable."
-        ),
-    ] = None,
-    trusted_proxy: Annotated[
-        list[str] | None,
-        typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
-    ] = None,
+    public_host: PublicHosts = None,
+    trusted_proxy: TrustedProxies = None,
 ) -> None:
-    """Ask people what they see in pictures: serve a rating study, and export its answers."""
+    """Serve a rating study, in which people rate pictures, and export its answers."""
     if template is not None:
         _write_template(template, study)
         return
@@ -78,10 +73,10 @@ def _write_template(name: str, path: Path) -> None:
     from workbench.core.files import write_whole
     from workbench.rating.study import templates
 
-    found = templates()
-    if name not in found:
-        raise UnknownNameError("template", name, found)
+    known = templates()
+    if name not in known:
+        raise UnknownNameError("template", name, known)
     if path.exists():
-        raise WorkbenchError(f"{path} is there already. Name another file.")
-    write_whole(found[name].replace("{file}", path.name).encode(), path)
-    typer.echo(f"{path} written. Put pictures beside it, change what you like, then: workbench rate {path}")
+        raise WorkbenchError(f"{path} exists already. Name another file.")
+    write_whole(known[name].replace("{file}", path.name).encode(), path)
+    typer.echo(f"{path} written. Add pictures, edit it, and run: workbench rate {path}")

@@ -1,4 +1,4 @@
-"""``workbench ratings …``: how far raters agree, and what moves their ratings."""
+"""``workbench ratings …``: agreement of raters, and effects on their ratings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Ratings(TyperGroup):
 
 
 ratings = typer.Typer(
-    cls=_Ratings, help="How far raters agree, and what moves their ratings.", no_args_is_help=True
+    cls=_Ratings, help="Agreement of raters, and effects on their ratings.", no_args_is_help=True
 )
 
 
@@ -33,9 +33,9 @@ ratings = typer.Typer(
 def agreement(
     table: Table,
     out: Annotated[Path | None, typer.Option(help="Also write the report as CSV.")] = None,
-    samples: Annotated[int, typer.Option(min=100, help="Of the bootstrap over pictures.")] = 1000,
+    samples: Annotated[int, typer.Option(min=100, help="Bootstrap samples over pictures.")] = 1000,
 ) -> None:
-    """How far raters agree on every numeric column, and the ceiling of predictors of their mean."""
+    """Agreement of the raters on every numeric column, and the ceiling for predictors of their mean."""
     from workbench.core.runs import write_rows
     from workbench.data.rating_tables import read_ratings, reliability
 
@@ -74,7 +74,7 @@ def model(
     from workbench.data.mixed_models import mixed_model
     from workbench.data.rating_tables import rating_frame
 
-    found = mixed_model(rating_frame(table, joined or ()), formula, random or ("rater", "picture"))
-    typer.echo(str(found))
+    fitted = mixed_model(rating_frame(table, joined or ()), formula, random or ("rater", "picture"))
+    typer.echo(str(fitted))
     if out is not None:
-        write_rows(found.rows(), out)
+        write_rows(fitted.rows(), out)

@@ -34,20 +34,21 @@ def classify(
     ] = None,
     explain: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.png", help="Also write the painting with a heat map of where it looked."),
+        typer.Option(metavar="OUT.png", help="Also write the painting with a heat map."),
     ] = None,
     method: Annotated[
         str, typer.Option(help="grad_cam, guided_grad_cam, integrated_gradients or occlusion.")
     ] = "grad_cam",
     layer: Annotated[
-        str | None, typer.Option(help="Stage that the Grad-CAMs look at, e.g. stage5; else the usual one.")
+        str | None,
+        typer.Option(help="Stage for the Grad-CAM methods, e.g. stage5; by default the usual one."),
     ] = None,
     class_name: Annotated[
-        str | None, typer.Option("--class", help="Class to explain; the likeliest if not given.")
+        str | None, typer.Option("--class", help="Class to explain; by default the most probable.")
     ] = None,
     device: Device = None,
 ) -> None:
-    """Classify a painting's mood: the probability of each class and, with --explain, a heat map.
+    """Classify the mood of a painting: the probability of each class and, with --explain, a heat map.
 
     Pictures that cannot be read are skipped and listed at the end, and the exit code is then 1.
     """
@@ -95,8 +96,8 @@ def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list
                 images.append((path, read_image(path)))
             except (WorkbenchError, OSError) as error:
                 entries[path] = {"path": str(path), "error": str(error)}
-        found = classifier.classify_all([image for _, image in images]) if images else []
-        entries |= {path: _entry(path, one) for (path, _), one in zip(images, found, strict=True)}
+        readings = classifier.classify_all([image for _, image in images]) if images else []
+        entries |= {path: _entry(path, one) for (path, _), one in zip(images, readings, strict=True)}
         return [entries[path] for path in paths]
 
     paths = pictures(folder)
@@ -106,8 +107,8 @@ def _read_folder(classifier: Classifier, folder: Path) -> tuple[list[dict], list
     return entries, [f"{p.relative_to(folder)}: {e['error']}" for p, e in lines if "error" in e]
 
 
-def _entry(path: Path, found: Reading) -> dict:
-    return {"path": str(path), **found.as_dict()}
+def _entry(path: Path, reading: Reading) -> dict:
+    return {"path": str(path), **reading.as_dict()}
 
 
 def _write_table(entries: list[dict], path: Path | None) -> None:
@@ -138,4 +139,4 @@ def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen:
 def _reading_line(entry: dict) -> str:
     ranked = sorted(entry["probabilities"].items(), key=lambda item: -item[1])
     line = f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
-    return line + (". Unlike the pictures that the model learnt from: do not rely on it" * entry["unlike"])
+    return line + (". Unlike the training pictures of the model: do not rely on it" * entry["unlike"])

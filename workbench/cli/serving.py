@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from workbench.cli.common import Device, table
+from workbench.cli.common import Device, PublicHosts, TrustedProxies, table
 from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 
@@ -29,10 +29,11 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where jobs run.")] = "local",
     address: Annotated[
-        str | None, typer.Option(help="Of a running Ray cluster; without it one is started on this machine.")
+        str | None,
+        typer.Option(help="Address of a running Ray cluster; without it one is started on this machine."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Jobs at a time.")] = 1,
-    accounts: Annotated[bool, typer.Option("--accounts", help="Only people with an account may in.")] = False,
+    accounts: Annotated[bool, typer.Option("--accounts", help="Require an account.")] = False,
     database: _Database = None,
     adopt: Annotated[
         bool,
@@ -42,16 +43,8 @@ def serve(
             "database does not know are kept in the folder's quarantine.",
         ),
     ] = False,
-    public_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A name under which the server is reached, of a reverse proxy for one; repeatable."
-        ),
-    ] = None,
-    trusted_proxy: Annotated[
-        list[str] | None,
-        typer.Option(help="Address of a reverse proxy that tells whose requests it passes on; repeatable."),
-    ] = None,
+    public_host: PublicHosts = None,
+    trusted_proxy: TrustedProxies = None,
     mcp: Annotated[bool, typer.Option("--mcp", help="Offer the API to assistants as tools too.")] = False,
     device: Device = None,
 ) -> None:
@@ -93,7 +86,9 @@ def serve(
 @users.command("add")
 def users_add(
     name: Annotated[str, typer.Argument()],
-    administrator: Annotated[bool, typer.Option(help="May see accounts, jobs and disk on the page.")] = False,
+    administrator: Annotated[
+        bool, typer.Option(help="Give access to the page's view of accounts, jobs and disk.")
+    ] = False,
     data: _Data = None,
     database: _Database = None,
 ) -> None:

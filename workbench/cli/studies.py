@@ -34,7 +34,9 @@ class _Studies(TyperGroup):
         @with_options(study=study)
         def run(
             study,
-            out: Annotated[Path, typer.Option(help="Folder of the tables; what is in it is kept.")] = _RUNS,
+            out: Annotated[
+                Path, typer.Option(help="Folder of the tables; finished runs in it are kept.")
+            ] = _RUNS,
             device: Device = None,
         ) -> None:
             devices.choose(device)
@@ -61,7 +63,7 @@ def _question(name: str) -> str:
 
 study = typer.Typer(
     cls=_Studies,
-    help="Run a study: measure what is not in its table yet, by today's data and settings.",
+    help="Run a study: do the runs that its table lacks under the current data and settings.",
     no_args_is_help=True,
 )
 

@@ -31,12 +31,12 @@ def train_stylizer(
     publication: StylizerPublication,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE in JSON: another way to give any other option."),
+        typer.Option("--set", help="KEY=VALUE in JSON: another way to give any option."),
     ] = None,
 ) -> None:
-    """Train a style of your own from a folder of photos and a folder of pictures in the style.
+    """Train a style from a folder of photos and a folder of pictures in the style.
 
-    If training is interrupted or runs out of time, run the command again to resume. The weights that come
+    If training is interrupted or runs out of time, run the command again to resume. The weights that are
     closest to the style on held-out photos are saved with their card; use them as
     --style OUT/NAME.safetensors.
     """

@@ -75,18 +75,18 @@ def card(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> Card:
         WeightsError: no file, no card beside it, or a card that is not valid.
     """
     path = locate(name_or_path, folder).with_suffix(".json")
-    found = identity(path)
-    if found is None:
+    file = identity(path)
+    if file is None:
         raise WeightsError(
             f"Expected the card {path.name} beside {path.stem}.safetensors but there is none. Weights are "
             "only loaded with their card: copy it too, or train again with `workbench train`."
         )
-    return copy.deepcopy(_parsed(found))  # its dictionaries are the caller's to change
+    return copy.deepcopy(_parsed(file))  # its dictionaries are the caller's to change
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(found: Identity) -> Card:
-    path = Path(found[0])
+def _parsed(file: Identity) -> Card:
+    path = Path(file[0])
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_STARTS = tuple("=+-@＝＋－＠\t\r\n")  # East Asian Excel runs the wide ones, too
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?|[+-]?(inf|nan)", re.IGNORECASE)
 
 

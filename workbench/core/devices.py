@@ -35,7 +35,7 @@ def resolve(name: str | None = None) -> torch.device:
     """
     import torch
 
-    said, kind, number = _read(name or os.environ.get(VARIABLE) or "auto")
+    full_name, kind, number = _read(name or os.environ.get(VARIABLE) or "auto")
     there = {
         "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
         "mps": int(torch.backends.mps.is_available()),
@@ -45,8 +45,10 @@ def resolve(name: str | None = None) -> torch.device:
         return torch.device(next(device for device, count in there.items() if count))
     if int(number or 0) >= there[kind]:
         have = ", ".join(device for device, count in there.items() if count)
-        raise WorkbenchError(f"Expected the device {said} but this machine has: {have}. Use --device auto.")
-    return torch.device(said)
+        raise WorkbenchError(
+            f"Expected the device {full_name} but this machine has: {have}. Use --device auto."
+        )
+    return torch.device(full_name)
 
 
 def choose(name: str | None) -> None:
@@ -64,14 +66,14 @@ def choose(name: str | None) -> None:
 
 def _read(name: str) -> tuple[str, str, str]:
     """A device's name, its kind and its number, "" without."""
-    said = name.strip().lower()
-    kind, _, number = said.partition(":")
+    text = name.strip().lower()
+    kind, _, number = text.partition(":")
     if kind not in DEVICES or (number and (kind != "cuda" or not number.isdecimal())):
         raise WorkbenchError(
-            f"Expected a device of {', '.join(DEVICES)} (or cuda:1 …) but got {said[:40]!r}. "
+            f"Expected a device of {', '.join(DEVICES)} (or cuda:1 …) but got {text[:40]!r}. "
             "Choose one of them."
         )
-    return said, kind, number
+    return text, kind, number
 
 
 def refuse_launchers(reason: str) -> None:

@@ -187,10 +187,10 @@ Identity = tuple[str, int, int, int]
 def identity(path: str | os.PathLike) -> Identity | None:
     """Path, time of change, size and inode: another value whenever the file was replaced; None without."""
     try:
-        found = os.stat(path)
+        stat = os.stat(path)
     except OSError:
         return None
-    return os.path.abspath(path), found.st_mtime_ns, found.st_size, found.st_ino
+    return os.path.abspath(path), stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def file_digest(path: str | os.PathLike) -> str:
@@ -199,16 +199,16 @@ def file_digest(path: str | os.PathLike) -> str:
     Raises:
         WorkbenchError: the file cannot be read.
     """
-    found = identity(path)
-    if found is None:
+    file = identity(path)
+    if file is None:
         raise WorkbenchError(f"Expected a file at {path} but there is none that can be read. Check the path.")
-    return _digest_of(found)
+    return _digest_of(file)
 
 
 @functools.lru_cache(maxsize=65536)
-def _digest_of(found: Identity) -> str:
+def _digest_of(file: Identity) -> str:
     try:
-        with open(found[0], "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with open(file[0], "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise WorkbenchError(f"{found[0]} cannot be read ({error.strerror}). Check its rights.") from error
+        raise WorkbenchError(f"{file[0]} cannot be read ({error.strerror}). Check its rights.") from error

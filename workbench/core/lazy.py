@@ -59,7 +59,7 @@ def modules_of(package: str, path: Iterable[str]) -> Attached:
         package: ``__name__`` of the package.
         path: its ``__path__``.
     """
-    modules = [found.name for found in pkgutil.iter_modules(path) if not found.name.startswith("_")]
+    modules = [module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")]
     return _attach(package, modules, lambda name: importlib.import_module(f"{package}.{name}"))
 
 

@@ -234,11 +234,11 @@ def _comments(cls: type) -> dict[str, str]:
     """The comment of every field: on its line or lines, or alone on the lines right above it. A field that
     only changes an inherited default has the inherited comment.
     """
-    found: dict[str, str] = {}
+    comments: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if dataclasses.is_dataclass(base):
-            found |= {name: comment for name, comment in _own_comments(base).items() if comment}
-    return found
+            comments |= {name: comment for name, comment in _own_comments(base).items() if comment}
+    return comments
 
 
 def _own_comments(cls: type) -> dict[str, str]:
@@ -252,7 +252,7 @@ def _own_comments(cls: type) -> dict[str, str]:
         if token.type == tokenize.COMMENT:
             is_alone = token.line.strip().startswith("#")
             (alone if is_alone else beside)[token.start[0]] = token.string.lstrip("# ").strip()
-    found = {}
+    comments = {}
     for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             last = node.end_lineno or node.lineno
@@ -263,5 +263,5 @@ def _own_comments(cls: type) -> dict[str, str]:
             while above in alone:
                 before.insert(0, alone[above])
                 above -= 1
-            found[node.target.id] = " ".join(before + lines)
-    return found
+            comments[node.target.id] = " ".join(before + lines)
+    return comments

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
 LUMA = (0.299, 0.587, 0.114)  # BT.601, of R, G and B
@@ -16,6 +18,14 @@ LUMA = (0.299, 0.587, 0.114)  # BT.601, of R, G and B
 def luma(pixels: NDArray) -> NDArray[np.float32]:
     """BT.601 luma (…) float32 of RGB (…, 3), in the range of the input."""
     return np.asarray(pixels, np.float32) @ np.array(LUMA, np.float32)
+
+
+def resized(pixels: NDArray, size: Sequence[int]) -> NDArray:
+    """Pixels (H, W, …) at another ``size`` (width, height): means of areas if smaller, cubic if larger."""
+    import cv2
+
+    method = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=method), pixels.dtype)
 
 
 def to_tensor(pixels: NDArray[np.uint8], device: torch.device | str | None = None) -> torch.Tensor:

@@ -141,7 +141,7 @@ def decorated(package: str, decorator: str = "register") -> dict[str, Decorated]
     """
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
-    found = {}
+    entries = {}
     for folder in map(Path, folders):
         for file in sorted(folder.rglob("*.py")):
             module = ".".join([package, *file.relative_to(folder).with_suffix("").parts])
@@ -150,9 +150,9 @@ def decorated(package: str, decorator: str = "register") -> dict[str, Decorated]
                     continue
                 for one in node.decorator_list:
                     if _name(one) == decorator:
-                        said = [a.value for a in _arguments(one) if isinstance(a, ast.Constant)]
-                        found[node.name] = Decorated(module.removesuffix(".__init__"), tuple(said))
-    return found
+                        texts = [a.value for a in _arguments(one) if isinstance(a, ast.Constant)]
+                        entries[node.name] = Decorated(module.removesuffix(".__init__"), tuple(texts))
+    return entries
 
 
 def _name(node: ast.expr) -> str:

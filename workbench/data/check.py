@@ -175,46 +175,48 @@ def check_dataset(
 
 
 def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[str, ...]:
-    found = []
+    problems = []
     if card.unreadable:
-        found.append(f"{_count(card.unreadable, 'file')} cannot be read: {_some(card.unreadable)}")
+        problems.append(f"{_count(card.unreadable, 'file')} cannot be read: {_some(card.unreadable)}")
     if twice:
-        found.append(f"{_count(twice, 'picture')} listed twice in the table: {_some(twice)}")
+        problems.append(f"{_count(twice, 'picture')} listed twice in the table: {_some(twice)}")
     if card.loose:
-        found.append(f"{_count(card.loose, 'picture')} beside the class folders: {_some(card.loose)}")
+        problems.append(f"{_count(card.loose, 'picture')} beside the class folders: {_some(card.loose)}")
     if card.empty:
-        found.append(f"class folders without pictures: {_some(card.empty)}")
+        problems.append(f"class folders without pictures: {_some(card.empty)}")
     if not card.pictures:
-        return (*found, "no picture that can be read")
+        return (*problems, "no picture that can be read")
     if len(card.classes) < 2:
-        found.append(f"one class only ({next(iter(card.classes))}): there is nothing to learn")
+        problems.append(f"one class only ({next(iter(card.classes))}): there is nothing to learn")
     for name, n in card.classes.items():
         groups = card.groups_of_class[name]
         if n < 2:
-            found.append(f"class {name} has {_count(n, 'picture')}: it can be learned or tested, not both")
+            problems.append(f"class {name} has {_count(n, 'picture')}: it can be learned or tested, not both")
         elif groups < 2:
-            found.append(
+            problems.append(
                 f"class {name} lies in one group of {card.grouped_by}: it can be learned or tested, not both"
             )
     if _mixed_up(card):
-        found.append(
+        problems.append(
             f"{len(card.contradicted)} of {_count(card.pictures, 'picture')} have a label for which fewer "
             f"raters voted than for another (are columns of votes mixed up?): {_some(card.contradicted)}"
         )
     if torn:
-        found.append(f"{_count(torn, 'picture')} under two labels (equal files): {_some(map(_and, torn))}")
+        problems.append(f"{_count(torn, 'picture')} under two labels (equal files): {_some(map(_and, torn))}")
     if divided:
-        found.append(f"{_count(divided, 'picture')} in two groups (equal files): {_some(map(_and, divided))}")
+        problems.append(
+            f"{_count(divided, 'picture')} in two groups (equal files): {_some(map(_and, divided))}"
+        )
     labels = [pair for pair in card.same if not pair.same_class]
     if labels:
-        found.append(f"{_count(labels, 'picture')} shown twice, under two labels: {_pairs(labels)}")
+        problems.append(f"{_count(labels, 'picture')} shown twice, under two labels: {_pairs(labels)}")
     leaks = [pair for pair in card.same if pair.same_class and not pair.same_group]
     if leaks:
-        found.append(
+        problems.append(
             f"{_count(leaks, 'picture')} shown twice, in two groups: a split between them leaks "
             f'(group by "{NEAR_DUPLICATES}"): {_pairs(leaks)}'
         )
-    return tuple(found)
+    return tuple(problems)
 
 
 def _mixed_up(card: DataCard) -> bool:
@@ -223,14 +225,14 @@ def _mixed_up(card: DataCard) -> bool:
 
 
 def _notes(card: DataCard) -> tuple[str, ...]:
-    found = list(card.understood)
+    notes = list(card.understood)
     if card.missing:
-        found.append(f"{_count(card.missing, 'row')} of the table without a picture: {_some(card.missing)}")
+        notes.append(f"{_count(card.missing, 'row')} of the table without a picture: {_some(card.missing)}")
     if card.equal:
-        found.append(f"{_count(card.equal, 'picture')} there more than once: {_some(map(_and, card.equal))}")
+        notes.append(f"{_count(card.equal, 'picture')} there more than once: {_some(map(_and, card.equal))}")
     apart = [pair for pair in card.alike if not pair.same_group]
     if apart:
-        found.append(
+        notes.append(
             f"{_count(apart, 'pair')} of one hand and motif in two groups "
             f"({sum(not pair.same_class for pair in apart)} across classes); grouping by "
             f'"{NEAR_DUPLICATES}" leaves {card.groups_if_joined} of {card.groups} groups: {_pairs(apart)}'
@@ -238,37 +240,37 @@ def _notes(card: DataCard) -> tuple[str, ...]:
     if card.merged:
         lines = "".join(f"\n      {m.name} = {m.painter} ({m.reason})" for m in card.merged[:SHOWN])
         more = "\n      …" * (len(card.merged) > SHOWN)
-        found.append(
+        notes.append(
             f"{_count(card.merged, 'name')} replaced, so that a painter or class has one: {lines}{more}"
         )
     if card.near_names:
-        found.append(
+        notes.append(
             f"{_count(card.near_names, 'pair')} of names that may be one painter's: "
             f"{_some(f'{a} ~ {b}' for a, b in card.near_names)}"
         )
     if card.contradicted and not _mixed_up(card):
-        found.append(
+        notes.append(
             f"{_count(card.contradicted, 'picture')} for whose label fewer raters voted than for another: "
             f"{_some(card.contradicted)}"
         )
     if not card.grouped_by:
-        found.append("no painters are known: scores over plain folds may be too good")
+        notes.append("no painters are known: scores over plain folds may be too good")
     sizes = [n for n in card.classes.values() if n]
     if sizes and max(sizes) >= IMBALANCE * min(sizes):
-        found.append(
+        notes.append(
             f"classes from {min(sizes)} to {max(sizes)} pictures: read balanced accuracy, not accuracy"
         )
     few = [name for name, n in card.groups_of_class.items() if 2 <= n < FOLDS]
     if few:
-        found.append(f"in fewer than {FOLDS} groups, so missing from some of {FOLDS} folds: {_some(few)}")
+        notes.append(f"in fewer than {FOLDS} groups, so missing from some of {FOLDS} folds: {_some(few)}")
     if card.scrolls:
-        found.append(
+        notes.append(
             f"{_count(card.scrolls, 'long scroll')} ({SCROLL:g} : 1 or longer), which squeezing spoils: "
             f"{_some(card.scrolls)}"
         )
     if card.small:
-        found.append(f"{_count(card.small, 'picture')} with a shorter side below {SMALL} pixels")
-    return tuple(found)
+        notes.append(f"{_count(card.small, 'picture')} with a shorter side below {SMALL} pixels")
+    return tuple(notes)
 
 
 def summary(card: DataCard) -> str:

@@ -112,18 +112,18 @@ def turned_features(
         return {"x": rows / np.linalg.norm(rows, axis=1, keepdims=True)}
 
     kept = Cache(cache or user_cache("duplicates"))
-    found = np.empty((len(names), len(TURNS), 1280), np.float32)
+    features = np.empty((len(names), len(TURNS), 1280), np.float32)
     for i, name in enumerate(tqdm(names, desc="features", unit="picture", disable=not progress or None)):
         path = root / name
         run = key("turned-features", 1, picture=path)
-        found[i] = kept.arrays(run, functools.partial(measure, path))["x"]
-    return found
+        features[i] = kept.arrays(run, functools.partial(measure, path))["x"]
+    return features
 
 
 def similar_pairs(features: ArrayLike, threshold: float = SERIES) -> list[Pair]:
     """Pairs of :func:`~workbench.data.neighbours.alike_pairs`, one by one."""
-    found = alike_pairs(features, threshold)
-    return [Pair(*pair) for pair in zip(*(column.tolist() for column in found), strict=True)]
+    pairs = alike_pairs(features, threshold)
+    return [Pair(*pair) for pair in zip(*(column.tolist() for column in pairs), strict=True)]
 
 
 def same_paintings(

@@ -100,8 +100,8 @@ def person_of(name: str, pattern: str = "") -> str:
             f"Expected a group, such as ^(.+?)_, in the pattern of persons but got {pattern!r}."
         )
     stem = Path(name).stem
-    found = rule.search(stem)
-    return "".join(part or "" for part in found.groups()) or stem if found else stem
+    match = rule.search(stem)
+    return "".join(part or "" for part in match.groups()) or stem if match else stem
 
 
 def split_by_person(

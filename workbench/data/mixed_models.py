@@ -139,7 +139,7 @@ def mixed_model(
     for name, value in variances.items():
         if value < 1e-4 * total:
             notes.append(f"No variance between levels of {name} was found: its estimate is 0.")
-    levels = {name: int(found.max()) + 1 for name, found in codes.items()}
+    levels = {name: int(code.max()) + 1 for name, code in codes.items()}
     explained = float(np.var(x.to_numpy() @ fit.fe_params.to_numpy()))
     whole = explained + total
     parts = [
@@ -252,19 +252,19 @@ def _fixed_effects(
     fit: Any, x: pandas.DataFrame, codes: Mapping[str, NDArray[np.int64]], level: float
 ) -> tuple[FixedEffect, ...]:
     matrix = x.to_numpy()
-    found = []
+    effects = []
     df = _containment(matrix, codes)
     for j, term in enumerate(x):
         estimate, se = float(fit.fe_params.iloc[j]), float(fit.bse_fe.iloc[j])
         half = float(student.ppf(0.5 + level / 2, df[j])) * se
         p = float(2 * student.sf(abs(estimate / se), df[j])) if se > 0 else float("nan")
-        found.append(FixedEffect(str(term), estimate, se, df[j], p, estimate - half, estimate + half))
-    return tuple(found)
+        effects.append(FixedEffect(str(term), estimate, se, df[j], p, estimate - half, estimate + half))
+    return tuple(effects)
 
 
 def _containment(x: NDArray[np.float64], codes: Mapping[str, NDArray[np.int64]]) -> list[float]:
     """Degrees of freedom of each column: the rank that the random effect which contains it adds."""
-    dummies = {name: np.eye(found.max() + 1)[found] for name, found in codes.items()}
+    dummies = {name: np.eye(code.max() + 1)[code] for name, code in codes.items()}
 
     def rank(*parts: NDArray) -> int:
         whole = np.concatenate(parts, 1)
@@ -275,7 +275,7 @@ def _containment(x: NDArray[np.float64], codes: Mapping[str, NDArray[np.int64]])
     added = {name: everything - rank(x, *(d for n, d in dummies.items() if n != name)) for name in dummies}
     free = []
     for column in x.T:
-        within = [added[name] for name, found in codes.items() if _constant_within(column, found)]
+        within = [added[name] for name, code in codes.items() if _constant_within(column, code)]
         free.append(float(max(1, min(within, default=len(x) - everything))))
     return free
 

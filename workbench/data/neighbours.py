@@ -37,11 +37,11 @@ def nearest(vectors: ArrayLike, count: int = 10) -> tuple[NDArray[np.int64], NDA
     """
     x = _unit(vectors, (2,))
     count = max(0, min(count, len(x) - 1))
-    cosines, found = _index(x).search(x, count + 1)
-    own = found == np.arange(len(x))[:, None]
+    cosines, indices = _index(x).search(x, count + 1)
+    own = indices == np.arange(len(x))[:, None]
     own[~own.any(1), -1] = True  # among many equal pictures its own index may be missing: drop the last
     keep = ~own
-    return found[keep].reshape(len(x), count), cosines[keep].reshape(len(x), count)
+    return indices[keep].reshape(len(x), count), cosines[keep].reshape(len(x), count)
 
 
 def alike_pairs(vectors: ArrayLike, threshold: float = 0.9) -> Pairs:
@@ -64,7 +64,7 @@ def alike_pairs(vectors: ArrayLike, threshold: float = 0.9) -> Pairs:
     distinct = np.sort(first)
     index = _index(x[distinct, 0])
     least = float(np.nextafter(np.float32(threshold), np.float32(0)))
-    found = [(first[member[copies]], copies, np.ones(len(copies), np.float32))]
+    pairs = [(first[member[copies]], copies, np.ones(len(copies), np.float32))]
     for view in range(x.shape[1]):
         for start in range(0, len(distinct), _BLOCK):
             block = distinct[start : start + _BLOCK]
@@ -72,8 +72,8 @@ def alike_pairs(vectors: ArrayLike, threshold: float = 0.9) -> Pairs:
             rows, columns = np.repeat(block, np.diff(limits).astype(np.int64)), distinct[columns]
             keep = rows != columns
             pair = np.minimum(rows, columns)[keep], np.maximum(rows, columns)[keep]
-            found.append((*pair, cosines[keep]))
-    i, j, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
+            pairs.append((*pair, cosines[keep]))
+    i, j, similarity = (np.concatenate(column) for column in zip(*pairs, strict=True))
     order = np.lexsort((-similarity, j, i))  # every pair once, by its greatest cosine
     i, j, similarity = i[order].astype(np.int64), j[order].astype(np.int64), similarity[order].clip(max=1)
     once = np.flatnonzero(np.diff(i, prepend=-1) | np.diff(j, prepend=-1))

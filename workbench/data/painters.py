@@ -87,8 +87,8 @@ def fold(name: str) -> str:
 def _in_title(title: str) -> Merge | None:
     """The known painter whose name stands first in a title."""
     title = fold(title)
-    found = [(title.index(alias), merge) for alias, merge in aliases().items() if alias in title]
-    return min(found)[1] if found else None
+    matches = [(title.index(alias), merge) for alias, merge in aliases().items() if alias in title]
+    return min(matches)[1] if matches else None
 
 
 def _numbered(a: str, b: str) -> bool:

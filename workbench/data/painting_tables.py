@@ -22,11 +22,8 @@ log = logging.getLogger(__name__)
 VOTES = "votes_"
 
 
-def read_table(root: Path, table: Path) -> tuple[list[str], list[dict[str, str]], list[str]]:
-    """Columns and rows of a table of pictures, and how paths were understood that are written otherwise.
-
-    The separator is a comma, a semicolon or a tab. A path that leads nowhere is replaced by that of the only
-    file whose name differs in case, Unicode form, backslashes or spaces around.
+def csv_rows(table: Path) -> tuple[list[str], list[dict[str, str]], str]:
+    """Columns, rows and separator of a CSV table, whose separator is a comma, a semicolon or a tab.
 
     Raises:
         DatasetError: the table cannot be read.
@@ -34,14 +31,26 @@ def read_table(root: Path, table: Path) -> tuple[list[str], list[dict[str, str]]
     try:
         text = table.read_text(encoding="utf-8-sig")
         csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-        head = text.partition("\n")[0]
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
         rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
-        columns = list(reader.fieldnames or ())
+        return list(reader.fieldnames or ()), rows, separator
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(
             f"Expected a CSV table in UTF-8 at {table} but it cannot be read ({error})."
         ) from error
+
+
+def read_table(root: Path, table: Path) -> tuple[list[str], list[dict[str, str]], list[str]]:
+    """Columns and rows of a table of pictures, and how paths were understood that are written otherwise.
+
+    A path that leads nowhere is replaced by that of the only
+    file whose name differs in case, Unicode form, backslashes or spaces around.
+
+    Raises:
+        DatasetError: the table cannot be read.
+    """
+    columns, rows, _ = csv_rows(table)
     lost = [row for row in rows if row.get("path") and not os.path.isfile(root / row["path"])]
     if not lost:
         return columns, rows, []

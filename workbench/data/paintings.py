@@ -342,10 +342,10 @@ def _readable(data: Paintings, skip: bool) -> Paintings:
 
 def _check_classes(data: Paintings) -> None:
     count = np.bincount(data.labels, minlength=len(data.classes))
-    gone = [c for c, n in zip(data.classes, count, strict=True) if not n]
-    if gone:
+    empty = [c for c, n in zip(data.classes, count, strict=True) if not n]
+    if empty:
         raise DatasetError(
-            f"Expected pictures that can be read in every class but {', '.join(gone)} has none. "
+            f"Expected pictures that can be read in every class but {', '.join(empty)} has none. "
             "Replace them, or leave the class out."
         )
     if len(data.classes) < 2:

@@ -10,9 +10,7 @@ and NaN are missing.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
 import os
 from collections.abc import Sequence
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError
+from workbench.data.painting_tables import csv_rows
 from workbench.metrics.bootstrap import resample
 from workbench.metrics.reliability import ceiling, icc, krippendorff_alpha, split_half
 
@@ -174,8 +173,10 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     else:
         alpha = krippendorff_alpha(pairs)
         rows = np.arange(len(pairs))
-        found = resample(lambda chosen: krippendorff_alpha(pairs[chosen]), rows, samples=samples, seed=seed)
-        _, low, high = found.interval()
+        resamples = resample(
+            lambda chosen: krippendorff_alpha(pairs[chosen]), rows, samples=samples, seed=seed
+        )
+        _, low, high = resamples.interval()
         half = split_half(x, seed=seed)
         consistency = icc(complete)["ICC(2,k)"] if len(complete) > 1 else math.nan
     return row | {
@@ -191,19 +192,10 @@ def read_cells(path: Path) -> tuple[list[dict[str, str]], bool]:
     Raises:
         DatasetError: it cannot be read, or has no row.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            f"Expected a CSV table in UTF-8 at {path} but it cannot be read ({error})."
-        ) from error
-    head = text.partition("\n")[0]
-    separator = max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    rows = [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
+    _, rows, separator = csv_rows(path)
     if not rows:
         raise DatasetError(f"Expected rows of ratings in {path.name} but there is none.")
-    return rows, separator != ","
+    return [{k.strip(): v.strip() for k, v in row.items()} for row in rows], separator != ","
 
 
 def picture_column(columns: list[str], path: Path) -> str:
@@ -212,13 +204,13 @@ def picture_column(columns: list[str], path: Path) -> str:
     Raises:
         DatasetError: there is none.
     """
-    found = find_column(columns, PICTURE_COLUMNS)
-    if found is None:
+    column = find_column(columns, PICTURE_COLUMNS)
+    if column is None:
         raise DatasetError(
             f"Expected a column of pictures, called {' or '.join(PICTURE_COLUMNS)}, in {path.name} but it "
             f"has: {', '.join(columns)}. Rename one."
         )
-    return found
+    return column
 
 
 def find_column(columns: list[str], names: tuple[str, ...]) -> str | None:

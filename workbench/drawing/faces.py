@@ -143,11 +143,11 @@ def _detect(pixels: NDArray[np.uint8], tile: tuple[int, int, int]) -> list[_Box]
     middle, extent = anchors + row[:, :2], row[:, 2:4]
     points = row[:, 4:].reshape(-1, 6, 2) + anchors[:, None]
     offset = np.array([left, top], np.float32)
-    found = []
+    faces = []
     for m, e, p, score in zip(middle, extent, points, scores[cell], strict=True):
         corners = *((m - e / 2) / scale + offset), *((m + e / 2) / scale + offset)
-        found.append(_Box((p / scale + offset).astype(np.float32), corners, float(score)))
-    return found
+        faces.append(_Box((p / scale + offset).astype(np.float32), corners, float(score)))
+    return faces
 
 
 def _overlap(a: _Box, b: _Box) -> float:

@@ -78,8 +78,8 @@ def check_classes(target: int | Tensor, classes: int) -> None:
     Raises:
         AttributionError: outside 0 … classes - 1.
     """
-    found = target.tolist() if isinstance(target, Tensor) else [target]
-    wrong = [t for t in found if not 0 <= t < classes]
+    targets = target.tolist() if isinstance(target, Tensor) else [target]
+    wrong = [t for t in targets if not 0 <= t < classes]
     if wrong:
         raise AttributionError(f"Expected `target` in 0 … {classes - 1} but got {wrong[0]}.")
 
@@ -130,14 +130,14 @@ def grad_cam(
 
 def _probe(network: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor | None, Tensor]:
     """Output of ``layer`` and of the network."""
-    seen: list[Tensor] = []
-    handle = layer.register_forward_hook(lambda _module, _args, output: seen.append(output))
+    outputs: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda _module, _args, output: outputs.append(output))
     try:
         with torch.no_grad():
             logits = network(x)
     finally:
         handle.remove()
-    feature = seen[-1] if seen else None
+    feature = outputs[-1] if outputs else None
     return (feature if isinstance(feature, Tensor) else None), logits
 
 

@@ -1,4 +1,4 @@
-"""A map of a collection: pictures that look alike lie side by side, in one HTML file that needs no network.
+"""A map of a collection: similar pictures lie close together, in one self-contained HTML file.
 
 The page draws with Plotly's WebGL scatter; thumbnails appear as soon as few enough pictures are in view.
 
@@ -60,13 +60,13 @@ def layout(vectors: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
 
 @dataclasses.dataclass(frozen=True)
 class CollectionMap:
-    """The page; in a notebook it shows itself."""
+    """The page; displays itself in a notebook."""
 
     html: str
     places: NDArray[np.float64]  # (N, 2) of the pictures, in [0, 1]
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write the page whole or not at all."""
+        """Write the page atomically."""
         write_whole(self.html.encode(), path)
         return Path(path)
 
@@ -144,7 +144,7 @@ def _page(data: Mapping[str, Any]) -> str:
     require("collection")
     from plotly.offline import get_plotlyjs
 
-    # "<" is escaped: no file name can end the script
+    # "<" is escaped so that no file name can end the script
     payload = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     template = files(__package__).joinpath("collection_map.html").read_text(encoding="utf-8")
     return template.replace("/*PLOTLY*/", get_plotlyjs(), 1).replace("/*DATA*/null", payload, 1)

@@ -88,20 +88,22 @@ def class_averages(
         weights = np.ones((1, len(values))) if weights is None else weights
         known = ~np.isnan(values)
         filled = np.where(known, values, 0)
-        found: dict[Any, NDArray] = {}
+        by_class: dict[Any, NDArray] = {}
         for c, name in enumerate(classes):
             share = weights * member[:, c]
             with np.errstate(invalid="ignore", divide="ignore"):
                 mean = (share @ filled) / (share @ known)  # (S, D)
-            found |= {(d, name): mean[:, i] for i, d in enumerate(names)}
-        return found if len(weights) > 1 else {k: v.item() for k, v in found.items()}
+            by_class |= {(d, name): mean[:, i] for i, d in enumerate(names)}
+        return by_class if len(weights) > 1 else {k: v.item() for k, v in by_class.items()}
 
-    found = bootstrap(means, values, member, groups=table["group"], samples=samples, level=level, seed=seed)
+    intervals = bootstrap(
+        means, values, member, groups=table["group"], samples=samples, level=level, seed=seed
+    )
     rows = []
     for i, name in enumerate(names):
         for c, label in enumerate(classes):
             n = int((~np.isnan(values[:, i]) & member[:, c]).sum())
-            mean, low, high = found[name, label]
+            mean, low, high = intervals[name, label]
             rows.append(
                 {"descriptor": name, "class": label, "pictures": n, "mean": mean, "low": low, "high": high}
             )

@@ -94,14 +94,14 @@ def stroke_width_variation(picture: Picture) -> float:
     INFINITY,
 )
 def line_density(picture: Picture) -> float:
-    """Length of all strokes, in short sides, per area of a square on the short side."""
+    """Total length of all strokes in short sides, per area of one square short side."""
     return float(picture.length * picture.side**2 / picture.spines.size)
 
 
 @descriptor("% of the short side", "end points of the skeleton; Zhang and Suen, 1984", 0, INFINITY)
 def line_continuity(picture: Picture) -> float:
-    """How far a line runs before it breaks off: twice the length of all strokes over the number of their
-    ends. Long whole strokes have much, short or dry and broken ones little."""
+    """How long lines are before they break off: twice the length of all strokes over the number of their
+    ends. High for long unbroken strokes, low for short, dry or broken ones."""
     if not picture.length:
         return float("nan")
     ends = int((picture.spines & (picture.neighbours == 2)).sum())
@@ -207,8 +207,8 @@ def colour_warmth(picture: Picture) -> float:
 @descriptor("1", "warm axis of Ou et al., 2004, on the colour difference to the ground", -1, 1)
 def pigment_warmth(picture: Picture) -> float:
     """How warm the pigments are against paper or silk: mean cosine between the shift of each coloured pixel
-    from the ground's hue and the warm direction (50°), weighted by the shift. A red seal counts; ink alone
-    has none: nan."""
+    from the ground's hue and the warm direction (50°), weighted by the shift. A red seal counts; nan for ink
+    alone."""
     a, b = np.moveaxis(picture.lab[..., 1:] - picture.ground[1:], -1, 0)
     shift = np.hypot(a, b)
     shift = np.where(shift > 8, shift, 0)

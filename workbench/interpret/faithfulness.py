@@ -39,15 +39,17 @@ class Measure:
 
 MEASURES: dict[str, Measure] = {
     "randomisation": Measure(
-        "map kept without weights",
+        "map kept with random weights",
         -1,
-        "Is the map the same when every weight is redrawn? (|rank correlation|)",
+        "Does the map stay the same when all weights are randomised? (|rank correlation|)",
     ),
-    "deletion": Measure("deletion", -1, "Does the class go when what the map marks is taken out first?"),
-    "insertion": Measure("insertion", 1, "Does the class come when what the map marks is shown first?"),
-    "infidelity": Measure("infidelity", -1, "Does the map predict the change of the logit when squares go?"),
+    "deletion": Measure("deletion", -1, "Does the probability fall when the marked parts are removed first?"),
+    "insertion": Measure(
+        "insertion", 1, "Does the probability rise when the marked parts are inserted first?"
+    ),
+    "infidelity": Measure("infidelity", -1, "Does the map predict how the logit changes without a square?"),
     "sensitivity": Measure("sensitivity", -1, "How much does the map change under invisible noise?"),
-    "pointing": Measure("pointing game", 1, "Is the map's strongest place inside the true region?"),
+    "pointing": Measure("pointing game", 1, "Is the maximum of the map inside the true region?"),
     "mass": Measure("relevance mass", 1, "How much of the positive relevance is inside the true region?"),
 }
 CONTROLS = ("random", "edges")
@@ -139,13 +141,15 @@ def _batch(
         }
     )
     for seed, several in drawn.items():
-        for method, found in several.items():
-            gone, come = deletion_insertion(network, x, target, found, settings.fill, steps=settings.steps)
-            yield method, "deletion", "", seed, gone
-            yield method, "insertion", "", seed, come
+        for method, heat_maps in several.items():
+            deletion, insertion = deletion_insertion(
+                network, x, target, heat_maps, settings.fill, steps=settings.steps
+            )
+            yield method, "deletion", "", seed, deletion
+            yield method, "insertion", "", seed, insertion
             if masks is not None:
-                yield method, "pointing", "", seed, pointing_game(found, masks)
-                yield method, "mass", "", seed, relevance_mass(found, masks)
+                yield method, "pointing", "", seed, pointing_game(heat_maps, masks)
+                yield method, "mass", "", seed, relevance_mass(heat_maps, masks)
     if masks is not None:
         for name in ("pointing", "mass"):
             yield "chance", name, "", first, mask_area(masks)
@@ -155,10 +159,10 @@ def _batch(
         )
         for method, values in judged.items():
             yield method, "infidelity", "", seed, values
-    for method, found in maps.items():
+    for method, heat_maps in maps.items():
         for other, compared in maps.items():
             if other != method:
-                yield method, "agreement", other, first, rank_correlation(found, compared)
+                yield method, "agreement", other, first, rank_correlation(heat_maps, compared)
     if costly > 0:
         yield from _costly(network, x[:costly], target[:costly], settings)
 

@@ -142,14 +142,14 @@ def exciting_picture(
     generator = torch.Generator().manual_seed(seed)
     spectrum = 0.01 * torch.randn(3, size, size // 2 + 1, 2, generator=generator)
     history = []
-    with torch.inference_mode(False), torch.enable_grad(), recording({"layer": layer}) as seen:
+    with torch.inference_mode(False), torch.enable_grad(), recording({"layer": layer}) as outputs:
         spectrum.requires_grad_(True)
         optimizer = torch.optim.Adam([spectrum], lr=rate)
         for _ in range(steps):
             shift = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
             picture = torch.roll(fourier_picture(spectrum, size), shift, (2, 3))
             network((picture - middle) / spread)
-            activation = seen["layer"][0, channel].mean()
+            activation = outputs["layer"][0, channel].mean()
             (gradient,) = torch.autograd.grad(-activation, spectrum)
             spectrum.grad = gradient  # for the picture only; the network's gradients are untouched
             optimizer.step()

@@ -29,30 +29,30 @@ def stages(network: Any) -> dict[str, nn.Module]:
         parts = zip(network.variants, network.statistics, strict=True)
         return {f"{v}.{name}": m for v, part in parts for name, m in stages(part.network).items()}
     if hasattr(network, "conv_stem") and hasattr(network, "blocks"):  # timm's EfficientNets
-        found = {"stem": getattr(network, "bn1", network.conv_stem)}
-        found |= {f"stage{i}": stage for i, stage in enumerate(network.blocks, start=1)}
-        return found | ({"head": network.bn2} if hasattr(network, "bn2") else {})
+        modules = {"stem": getattr(network, "bn1", network.conv_stem)}
+        modules |= {f"stage{i}": stage for i, stage in enumerate(network.blocks, start=1)}
+        return modules | ({"head": network.bn2} if hasattr(network, "bn2") else {})
     if hasattr(network, "layer1") and hasattr(network, "layer4"):  # ResNets
         stem = next((n for n in ("maxpool", "act1", "relu", "bn1", "conv1") if hasattr(network, n)), None)
-        found = {"stem": getattr(network, stem)} if stem else {}
-        return found | {f"stage{i}": getattr(network, f"layer{i}") for i in range(1, 5)}
+        modules = {"stem": getattr(network, stem)} if stem else {}
+        return modules | {f"stage{i}": getattr(network, f"layer{i}") for i in range(1, 5)}
     return _by_structure(network)
 
 
 def _by_structure(network: nn.Module) -> dict[str, nn.Module]:
     """Top-level modules that hold a convolution; a Sequential of several such modules is opened."""
-    found: dict[str, nn.Module] = {}
+    modules: dict[str, nn.Module] = {}
     for name, module in network.named_children():
         if not _convolves(module):
             continue
         parts = [(f"{name}.{key}", part) for key, part in module.named_children() if _convolves(part)]
         if isinstance(module, (nn.Sequential, nn.ModuleList)) and len(parts) > 1:
-            found.update(parts)
+            modules.update(parts)
         else:
-            found[name] = module
-    if not found:
+            modules[name] = module
+    if not modules:
         raise AttributionError("Expected a network with 2-D convolutions but it has none.")
-    return found
+    return modules
 
 
 def _convolves(module: nn.Module) -> bool:
@@ -62,12 +62,12 @@ def _convolves(module: nn.Module) -> bool:
 def blocks(network: Any) -> dict[str, nn.Module]:
     """The residual blocks ``block0`` … from shallow to deep; the stages of a network without any."""
     if hasattr(network, "conv_stem") and hasattr(network, "blocks"):
-        found = [block for stage in network.blocks for block in stage]
+        modules = [block for stage in network.blocks for block in stage]
     elif hasattr(network, "layer1") and hasattr(network, "layer4"):
-        found = [block for i in range(1, 5) for block in getattr(network, f"layer{i}")]
+        modules = [block for i in range(1, 5) for block in getattr(network, f"layer{i}")]
     else:
         return stages(network)
-    return {f"block{i}": block for i, block in enumerate(found)}
+    return {f"block{i}": block for i, block in enumerate(modules)}
 
 
 def find(network: nn.Module, name: str) -> nn.Module:
@@ -88,22 +88,22 @@ def find(network: nn.Module, name: str) -> nn.Module:
 @contextlib.contextmanager
 def recording(modules: Mapping[str, nn.Module], pooled: bool = False) -> Iterator[dict[str, Tensor]]:
     """Record the outputs of ``modules`` while a network runs; with ``pooled``, their means over positions."""
-    seen: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
 
     def keep(name: str):
         def hook(_module, _args, output):
             if not isinstance(output, Tensor) or output.ndim != 4:
                 shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
                 raise AttributionError(
-                    f"Expected layer {name} to put out (B, K, h, w) but it puts out {shape}. Choose another."
+                    f"Expected layer {name} to output (B, K, h, w) but it outputs {shape}. Choose another."
                 )
-            seen[name] = output.mean((2, 3)) if pooled else output.clone()  # later layers may overwrite it
+            outputs[name] = output.mean((2, 3)) if pooled else output.clone()  # later layers may overwrite it
 
         return hook
 
     handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
     try:
-        yield seen
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
@@ -117,15 +117,15 @@ def activations(network: nn.Module, x: Tensor, modules: Mapping[str, nn.Module])
         AttributionError: training mode, a wrong ``x``, or a module without a feature map.
     """
     check_request(network, x, 0)
-    with recording(modules) as seen:
+    with recording(modules) as outputs:
         network(x)
-    return {name: seen[name] for name in modules if name in seen}
+    return {name: outputs[name] for name in modules if name in outputs}
 
 
 @torch.no_grad()
 def pooled_activations(network: nn.Module, x: Tensor, modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Means over positions (B, K) of every named module's feature map, in one pass."""
     check_request(network, x, 0)
-    with recording(modules, pooled=True) as seen:
+    with recording(modules, pooled=True) as outputs:
         network(x)
-    return {name: seen[name] for name in modules if name in seen}
+    return {name: outputs[name] for name in modules if name in outputs}

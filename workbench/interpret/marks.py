@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench.core.errors import ImageError
+from workbench.core.pixels import resized
 from workbench.data.images import as_rgb
 
 SIDE = 256  # pixels of the short side at the measuring size
@@ -46,12 +47,9 @@ class Picture:
                 f"Expected a picture of at least 16×16 pixels but got {image.width}×{image.height}. "
                 "Give a larger copy."
             )
-        image = as_rgb(image)
-        rgb = np.asarray(image)
         scale = min(SIDE / min(image.size), LONGEST * SIDE / max(image.size))
         size = max(16, round(image.width * scale)), max(16, round(image.height * scale))
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        self.rgb: NDArray = cv2.resize(rgb, size, interpolation=way)
+        self.rgb: NDArray = resized(np.asarray(as_rgb(image)), size)
         self.side = min(size)
 
     @cached_property
@@ -134,9 +132,8 @@ class Picture:
     def widths(self) -> NDArray:
         """(H, W) width of the mark around each pixel, in pixels, 1 or more.
 
-        Twice the distance to the nearest outside pixel, less 2: half a pixel per side as distances are
-            between
-        pixel centres, and half a pixel per side for the blurred edge of the resampled picture.
+        Twice the distance to the nearest outside pixel, less 2: half a pixel per side because distances are
+        between pixel centres, and half a pixel per side for the blurred edge of the resampled picture.
         """
         return np.maximum(2 * cv2.distanceTransform(self.marks.astype(np.uint8), cv2.DIST_L2, 5) - 2, 1)
 
@@ -147,8 +144,8 @@ class Picture:
         pieces = self.spines & ~cv2.dilate(crossing, np.ones((3, 3), np.uint8)).astype(bool)
         from skimage.measure import label, regionprops
 
-        found = regionprops(label(pieces, connectivity=2))
-        return [region.coords for region in found if region.area >= SHORTEST * self.side]
+        regions = regionprops(label(pieces, connectivity=2))
+        return [region.coords for region in regions if region.area >= SHORTEST * self.side]
 
     @cached_property
     def gradient(self) -> tuple[NDArray, NDArray]:

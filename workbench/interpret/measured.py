@@ -1,8 +1,8 @@
-"""Measurements in the package: class averages of descriptors, and faithfulness of explanations.
+"""Measurements shipped with the package: class averages of descriptors, and faithfulness of explanations.
 
 The folder ``measured`` has two small tables: class averages of the expression descriptors over a collection
-of real paintings, and the faithfulness of every attribution method on the shipped classifiers. They hold
-means over many pictures, no values of single ones.
+of real paintings, and the faithfulness of every attribution method on the shipped classifiers. They have
+means over many pictures and no values of single ones.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:
 
     Returns:
         Rows of :func:`~workbench.interpret.descriptors.class_averages`, numbers as numbers, with ``data``,
-        ``paintings`` and ``painters`` of the whole collection. Empty if none was measured.
+        ``paintings`` and ``painters`` of the whole collection. Empty without such a collection.
     """
     by_data: dict[str, list[dict]] = {}
     for row in _table("class_averages", folder):
@@ -70,7 +70,7 @@ def reliance(sha256: str, method: str, usual_layer: bool = True) -> str:
     if not rows:
         return text
     if not usual_layer:
-        return text + " That is so of the usual layer; this one was not measured."
+        return text + " This holds for the usual layer; the chosen one was not measured."
     pictures, size = (max(int(row[key]) for row in rows) for key in ("pictures", "size"))
     return text + f" Measured on {pictures} real paintings at {size} × {size} pixels."
 

@@ -33,14 +33,14 @@ _VERSION = 1  # of the measures; raise it when one of them changes
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredFolder:
-    """What came of measuring a folder."""
+    """Result of measuring a folder."""
 
     rows: list[dict[str, str | float]]  # path, label, group and the measures of each picture
     skipped: dict[str, str]  # path -> reason, of files that could not be measured
 
 
 def measure(image: Image.Image) -> dict[str, float]:
-    """All of :data:`MEASURES` of a picture; nan where one is undefined, such as the width of absent strokes.
+    """All :data:`MEASURES` of a picture; undefined ones are nan, such as the stroke width without strokes.
 
     Raises:
         ImageError: a side is below 16 pixels.
@@ -53,8 +53,8 @@ def measure_folder(
 ) -> MeasuredFolder:
     """Measure every picture under a folder, flat or nested, labelled or not.
 
-    Each picture's measures are kept beside the table (``NAME_cache``) under the contents of its file, so that
-    a run that was stopped at any moment goes on, and of a changed folder only what is new is measured.
+    The measures of each picture are cached beside the table (``NAME_cache``) by the contents of its file, so
+    that an interrupted run resumes, and only new pictures of a changed folder are measured.
 
     Args:
         root: the folder. Labels and groups come from its ``ratings.csv`` if there is one (columns path, label
@@ -113,7 +113,7 @@ def dictionary() -> list[dict[str, str | float]]:
 def _measured(
     root: Path, names: list[str], cache: Cache | None, workers: int
 ) -> Iterator[tuple[str, dict[str, float] | str]]:
-    """The measures of each picture, or why there are none, in the order of the names."""
+    """The measures of each picture, or the reason why there are none, in the order of the names."""
     work = functools.partial(_measure_file, root, cache)
     bar = functools.partial(tqdm, total=len(names), desc="measuring", unit="picture", disable=None)
     if workers == 1:

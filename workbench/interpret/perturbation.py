@@ -97,8 +97,8 @@ class _Replay:
     def __call__(self, masks: Tensor) -> Tensor:
         if self.position == len(self.calls):
             self.calls.append((masks, self.function(masks)))
-        seen, result = self.calls[self.position]
-        if not torch.equal(seen, masks):
+        earlier, result = self.calls[self.position]
+        if not torch.equal(earlier, masks):
             raise RuntimeError("The perturbations differ between two maps.")
         self.position += 1
         return result
@@ -144,7 +144,7 @@ def infidelity(
         copies = [t.repeat_interleave(n, 0) for t in (x, empty)]
         return _logits(network, masks * copies[0] + (1 - masks) * copies[1]).double()
 
-    def judge(found: Tensor, normalize: bool) -> Tensor:
+    def judge(heat_maps: Tensor, normalize: bool) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
 
         def remove(masks: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,7 +164,7 @@ def infidelity(
             replay,
             remove,
             whole,
-            found[:, None].to(x.dtype),
+            heat_maps[:, None].to(x.dtype),
             target=target,
             n_perturb_samples=samples,
             normalize=normalize,

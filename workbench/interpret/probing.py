@@ -54,11 +54,11 @@ def stage_features(
         prepare: maps a picture to views (V, 3, H, W), over which features are averaged.
         modules: from :func:`~workbench.interpret.layers.stages` or ``blocks``.
     """
-    found: dict[str, list[NDArray]] = {name: [] for name in modules}
+    features: dict[str, list[NDArray]] = {name: [] for name in modules}
     for picture in pictures:
         for name, value in pooled_activations(network, prepare(picture), modules).items():
-            found[name].append(value.mean(0).double().numpy())
-    return {name: np.stack(values) for name, values in found.items() if values}
+            features[name].append(value.mean(0).double().numpy())
+    return {name: np.stack(values) for name, values in features.items() if values}
 
 
 def r_squared(values: NDArray, predicted: NDArray) -> float:
@@ -217,7 +217,7 @@ def recommend(
     names = [c for c, weight in weights.items() if weight > 0]
     value = np.array([[max(0.0, row.get(c, 0.0)) * weights[c] for c in names] for row in gains.values()])
     if not names or not value.size or value.max() <= 0:
-        raise ValueError("Expected a block that knows something of mood above the control but there is none.")
+        raise ValueError("Expected a block with information on mood above the control but there is none.")
     blocks, chosen, cover = list(gains), [], np.zeros(len(names))
     goal = share * value.max(0).sum()
     while cover.sum() < goal - 1e-12:

@@ -36,10 +36,10 @@ def parts(network: nn.Module) -> dict[str, list[str]]:
     ]
     for i in range(len(owner) - 2, -1, -1):
         owner[i] = owner[i] or owner[i + 1]
-    found: dict[str, list[str]] = {}
+    by_part: dict[str, list[str]] = {}
     for part, (name, _) in zip(owner, network.named_parameters(), strict=True):
-        found.setdefault(part or "logits", []).append(name)
-    return dict(reversed(found.items()))
+        by_part.setdefault(part or "logits", []).append(name)
+    return dict(reversed(by_part.items()))
 
 
 @torch.no_grad()
@@ -76,8 +76,8 @@ def cascade(
         for i in group:
             randomise(network, items[i][1], generator)
         try:
-            found = explain(network)
+            changed = explain(network)
         except AttributionError:  # no gradient reaches the layer any more
-            found = torch.zeros_like(original)
-        result[items[group[-1]][0]] = rank_correlation(original, found)
+            changed = torch.zeros_like(original)
+        result[items[group[-1]][0]] = rank_correlation(original, changed)
     return result

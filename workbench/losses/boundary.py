@@ -42,10 +42,10 @@ def boundary_loss(drawing: Tensor, photo: Tensor, strong: float = 0.25, weak: fl
         raise ValueError(f"Expected equal shapes but got {tuple(drawing.shape)} and {tuple(photo.shape)}.")
     if not 0 <= weak < strong:
         raise ValueError(f"Expected 0 ≤ `weak` < `strong` but got {weak} and {strong}.")
-    drawn, seen = edge_map(drawing), edge_map(photo.detach())
-    border = ((seen - weak) / (strong - weak)).clamp(0, 1)  # soft membership, 0 flat … 1 edge
-    missing = border * F.relu(seen.clamp_min(strong) - drawn)
-    invented = (1 - border) * F.relu(drawn - seen)
+    of_drawing, of_photo = edge_map(drawing), edge_map(photo.detach())
+    border = ((of_photo - weak) / (strong - weak)).clamp(0, 1)  # soft membership, 0 flat … 1 edge
+    missing = border * F.relu(of_photo.clamp_min(strong) - of_drawing)
+    invented = (1 - border) * F.relu(of_drawing - of_photo)
     return (missing + invented).mean()
 
 

@@ -1,8 +1,8 @@
-"""How far raters agree with each other and with a model, and the best score their labels allow.
+"""Agreement of raters with each other and with a model, and the ceiling that their disagreement sets.
 
-Raters who look at one painting name different moods. So the label, which is what most of them named, is
-itself uncertain, and no model can be right about all labels: the ceiling. A model's accuracy means something
-only beside it, and beside what one more rater would reach.
+Raters name different moods for the same painting. The label, which most of them named, is therefore
+uncertain, and no model can agree with all labels: there is a ceiling. The accuracy of a model should be
+compared with it, and with the accuracy of one more rater.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def vote_entropy(shares: ArrayLike) -> NDArray:
 
 
 def pair_agreement(counts: ArrayLike) -> NDArray:
-    """(N,) chance that two different raters of a picture named the same class; nan below two raters."""
+    """(N,) probability that two different raters of a picture name the same class; nan below two raters."""
     n = _counts(counts)
     total = n.sum(1)
     pairs = total * (total - 1)
@@ -99,8 +99,8 @@ def rater_confusion(counts: ArrayLike) -> NDArray:
 
 
 def model_agreement(predictions: ArrayLike, counts: ArrayLike) -> NDArray:
-    """(N,) chance that a rater drawn at random named what the model names; compare its mean with that of
-    :func:`pair_agreement`: a model at the same height agrees with raters as they do with each other.
+    """(N,) probability that a random rater names the class that the model names. If its mean equals that of
+    :func:`pair_agreement`, the model agrees with raters as they do with each other.
 
     Args:
         predictions: (N,) class indices, or (N, C) probabilities to draw the model's answer from.
@@ -117,10 +117,10 @@ def model_agreement(predictions: ArrayLike, counts: ArrayLike) -> NDArray:
 
 
 def rater_against_majority(counts: ArrayLike) -> NDArray:
-    """(N,) chance that one rater named what most of the *other* raters named: the accuracy of a person.
+    """(N,) probability that a rater names what most of the *other* raters named: the accuracy of a person.
 
-    Each rater is left out in turn; where the others are tied, each of the tied classes is the label with the
-    same chance. nan below two raters.
+    Each rater is left out in turn; where the others are tied, each of the tied classes is the label with
+    equal probability. nan below two raters.
     """
     n = _counts(counts)
     hits = np.zeros(len(n))
@@ -160,14 +160,14 @@ def ceiling(
     draws: int = 2000,
     seed: int = 0,
 ) -> NDArray:
-    """(N,) chance that the label is the class which most people would name: the expected accuracy of the best
-    possible predictor, one that knows how people at large would vote on each picture.
+    """(N,) probability that the label is the class that most people would name: the expected accuracy of the
+    best possible predictor, which knows the votes of the whole public on each picture.
 
-    The votes at hand are a sample. Taken at their word the ceiling would be 1, so they are shrunk: a
+    The votes are a sample. Without shrinkage the ceiling would be 1, so they are shrunk: a
     picture's vote distribution π is drawn from its posterior Dirichlet(α + counts), α fitted on all
     pictures, and the predictor that answers argmax π is right where this is the label. The mean over
     pictures is the ceiling on accuracy, the mean over classes' means that on balanced accuracy (for this
-    predictor). It rests on one Dirichlet for all pictures, and on raters who are draws from one public.
+    predictor). It assumes one Dirichlet for all pictures, and raters drawn from one public.
 
     Args:
         counts: (N, C) raters who named the class.
@@ -187,8 +187,8 @@ def ceiling(
 
 
 def split_half(counts: ArrayLike, draws: int = 500, seed: int = 0) -> NDArray:
-    """(N,) chance that two halves of the raters have the same majority: how well a panel of half the size
-    repeats itself. A tie within a half goes to one of the tied classes at random.
+    """(N,) probability that two halves of the raters have the same majority: the repeatability of a panel of
+    half the size. A tie within a half goes to one of the tied classes at random.
     """
     n = _counts(counts).astype(np.int64)
     rng = np.random.default_rng(seed)

@@ -1,14 +1,14 @@
-"""Confidence intervals by resampling groups: the one engine of all intervals.
+"""Confidence intervals by resampling groups, used for all intervals of the project.
 
 Pictures by one painter resemble each other, so they are not independent draws: an interval that resamples
-pictures is too narrow. The cluster bootstrap draws painters with replacement and takes all the pictures of
-each.
+pictures is too narrow. The cluster bootstrap draws painters with replacement, each with all of their
+pictures.
 
-:func:`bootstrap` takes any metric and gives intervals; :func:`resample` gives what lies behind them, for
+:func:`bootstrap` gives the interval of any metric; :func:`resample` gives the resampled values behind it, for
 differences between names of one metric (:meth:`Resamples.difference`); :func:`draw_counts` gives how often
-each row is drawn, for statistics over two samples at once, such as KID. A metric of this package takes
-``weights``, so that 2,000 resamples are one product of matrices; any other function is called once per
-resample. Both see the same resamples.
+each row is drawn, for statistics over two samples, such as KID. A metric of this package takes ``weights``,
+so that 2,000 resamples are one matrix product; any other function is called once per resample. Both use the
+same resamples.
 
 **Few groups.** Percentile intervals are too narrow with few groups. Below :data:`FEW_GROUPS` a warning says
 so, and the percentiles are widened (:func:`percentiles`): a normal quantile becomes one of Student's t with
@@ -55,7 +55,7 @@ class Difference(NamedTuple):
 
 
 class FewGroupsWarning(UserWarning):
-    """An interval rests on so few groups that it is itself uncertain."""
+    """An interval is based on so few groups that it is itself uncertain."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,8 +127,8 @@ def bootstrap(
         from workbench.metrics import scores
 
         metric = scores.get(metric)
-    found = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
-    intervals = {name: found.interval(name, level) for name in found.estimate}
+    resamples = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
+    intervals = {name: resamples.interval(name, level) for name in resamples.estimate}
     return intervals[""] if list(intervals) == [""] else intervals
 
 
@@ -139,7 +139,7 @@ def resample(
     samples: int = 2000,
     seed: int = 0,
 ) -> Resamples:
-    """The statistics behind :func:`bootstrap`. A metric that gives one number has the name ""."""
+    """The resampled values behind :func:`bootstrap`. A metric that gives one number has the name ""."""
     data = [np.asarray(a) for a in arrays]
     if not data or samples < 1 or any(len(a) != len(data[0]) for a in data):
         raise ValueError(
@@ -154,13 +154,13 @@ def resample(
     draws = {name: np.empty(samples) for name in estimate}
     step = max(1, _CELLS // len(codes)) if batched else 1
     for start in range(0, samples, step):
-        weights = times[start : start + step, codes]  # (s, N): a group's pictures come all or not at all
+        weights = times[start : start + step, codes]  # (s, N): all pictures of a group are drawn together
         if batched:
-            found = metric(*data, weights=weights)
+            estimates = metric(*data, weights=weights)
         else:
             indices = np.repeat(np.arange(len(codes)), weights[0])
-            found = metric(*(a[indices] for a in data))
-        for name, value in _named(found).items():
+            estimates = metric(*(a[indices] for a in data))
+        for name, value in _named(estimates).items():
             draws[name][start : start + step] = value
     return Resamples(estimate, draws, count)
 
@@ -195,12 +195,12 @@ def paired_bootstrap(
         {(i, name): draws for i, side in enumerate(sides) for name, draws in side.draws.items()},
         sides[0].groups,
     )
-    found = {name: both.difference((0, name), (1, name), level) for name in sides[0].estimate}
-    return found[""] if list(found) == [""] else found
+    differences = {name: both.difference((0, name), (1, name), level) for name in sides[0].estimate}
+    return differences[""] if list(differences) == [""] else differences
 
 
 def draw_counts(groups: ArrayLike | int, samples: int, seed: int = 0) -> NDArray[np.int64]:
-    """How often each row is drawn: as many groups as there are, with replacement, each with all its rows.
+    """Number of times that each row is drawn, when groups are drawn with replacement with all their rows.
 
     Args:
         groups: (N,) group of each row, or a number of rows that are groups by themselves.

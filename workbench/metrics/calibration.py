@@ -1,4 +1,4 @@
-"""How far stated probabilities can be believed, and the one number that repairs most of it.
+"""Calibration of probabilities: its error, reliability diagrams and temperature scaling.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
 """
@@ -37,16 +37,16 @@ def expected_calibration_error(
 
 
 class ReliabilityBins(NamedTuple):
-    """Equal-width bins of the top probability; nan in a bin that holds no picture."""
+    """Equal-width bins of the top probability; nan in an empty bin."""
 
     edges: NDArray  # (B + 1,), 0 … 1
     count: NDArray  # type: ignore[assignment]  # (B,) pictures; hides the tuple's method
     confidence: NDArray  # (B,) mean top probability
-    accuracy: NDArray  # (B,) share that is right
+    accuracy: NDArray  # (B,) accuracy
 
 
 def reliability_bins(probabilities: ArrayLike, labels: ArrayLike, bins: int = 10) -> ReliabilityBins:
-    """What a reliability diagram shows: in each bin, how sure the model was and how often it was right.
+    """Data of a reliability diagram: mean confidence and accuracy in each bin.
 
     Args:
         probabilities: (N, C), rows sum to 1.
@@ -84,7 +84,7 @@ def apply_temperature(logits: ArrayLike, temperature: float) -> NDArray:
 
 
 def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
-    """The temperature in [0.05, 20] with the least log-loss on logits the network was not fitted on.
+    """The temperature in [0.05, 20] with the lowest log-loss on logits of held-out pictures.
 
     Args:
         logits: (N, C).

@@ -1,7 +1,7 @@
-"""What every metric asks of its arguments, and the weighted mean that makes it resample fast.
+"""Checks of the arguments of metrics, and a weighted mean for fast resampling.
 
-Throughout :mod:`workbench.metrics`, ``weights`` says how often each picture counts: None (each once), (N,),
-or (S, N) for S resamples at once, which give S numbers in one product of matrices instead of S calls.
+Throughout :mod:`workbench.metrics`, ``weights`` is the number of times that each picture counts: None (once
+each), (N,), or (S, N) for S resamples at once, which give S numbers in one matrix product instead of S calls.
 """
 
 from __future__ import annotations

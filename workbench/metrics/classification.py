@@ -56,8 +56,8 @@ def macro_f1(matrix: NDArray):
 def per_class(matrix: NDArray) -> dict[str, NDArray]:
     """precision, recall, f1 and support of each class, (…, C) each.
 
-    Where a ratio has nothing to count it is nan and not 0: the precision of a class never predicted, the
-    recall of one that does not occur, the F1 of one that is neither.
+    A ratio with nothing to count is nan, not 0: the precision of a class that is never predicted, the recall
+    of one that does not occur, the F1 of one that is neither.
     """
     matrix = np.asarray(matrix)
     hits = np.diagonal(matrix, axis1=-2, axis2=-1)
@@ -85,7 +85,7 @@ def classification_report(
         votes: (N, C) vote shares that sum to 1, optional.
         weights: None, (N,), or (S, N) to have each score of S resamples as an array (S,).
         extended: also brier, d2_brier, roc_auc, average_precision and, given votes, rater_agreement: the
-            chance that a rater drawn at random names the class that the model names.
+            probability that a random rater names the predicted class.
     """
     labels = np.asarray(labels)
     p = check_probabilities(probabilities, rows=len(labels))

@@ -38,11 +38,11 @@ def roc_curves(probabilities: ArrayLike, labels: ArrayLike) -> dict[int, Curve]:
     from sklearn.metrics import roc_curve
 
     p, y = _checked(probabilities, labels)
-    found = {}
+    curves = {}
     for c in _mixed(y, p.shape[1]):
         x, t, _ = roc_curve(y == c, p[:, c])
-        found[c] = Curve(x, t, float(_auc(p[:, c], y == c, np.ones((1, len(y))))[0]))
-    return found
+        curves[c] = Curve(x, t, float(_auc(p[:, c], y == c, np.ones((1, len(y))))[0]))
+    return curves
 
 
 def pr_curves(probabilities: ArrayLike, labels: ArrayLike) -> dict[int, Curve]:
@@ -52,12 +52,12 @@ def pr_curves(probabilities: ArrayLike, labels: ArrayLike) -> dict[int, Curve]:
     from sklearn.metrics import precision_recall_curve
 
     p, y = _checked(probabilities, labels)
-    found = {}
+    curves = {}
     for c in _mixed(y, p.shape[1]):
         precision, recall, _ = precision_recall_curve(y == c, p[:, c])
         area = float(_average_precision(p[:, c], y == c, np.ones((1, len(y))))[0])
-        found[c] = Curve(recall[::-1], precision[::-1], area)
-    return found
+        curves[c] = Curve(recall[::-1], precision[::-1], area)
+    return curves
 
 
 def roc_auc(

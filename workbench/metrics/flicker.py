@@ -1,9 +1,10 @@
 """How much a clip flickers: warping error along optical flow, and temporal spectra.
 
-A stylized clip is steady if a point keeps its look while it moves. The warping error follows each point from
-one frame to the next along the flow of the *input* and compares the pixels there, where the point is visible
-in both. Noise and lighting make it positive for the input, too, so the ratio of the two tells what the style
-adds. The spectrum says at which rate a pixel changes: flicker from frame to frame is at its upper end.
+A stylized clip is steady if the pixels of a scene point do not change while it moves. The warping error
+follows each point from one frame to the next along the flow of the *input* and compares the pixels there,
+where the point is visible in both. Noise and lighting make it positive for the input, too, so the ratio of
+the two is what the style adds. The spectrum shows at which rates a pixel changes: flicker from frame to frame
+is at its upper end.
 
 Sources: Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018, section 4.2 (warping error);
 Sundaram, Brox and Keutzer, "Dense Point Trajectories by GPU-accelerated Large Displacement Optical Flow",
@@ -39,7 +40,7 @@ def warp(picture: NDArray, flow: NDArray[np.float32], interpolation: int = cv2.I
 
 
 def visible(forward: NDArray[np.float32], backward: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where a point of the first frame is seen in the second: inside, and the way back leads home.
+    """Where a point of the first frame is visible in the second: inside it, and the backward flow leads back.
 
     |f(p) + b(p + f(p))|² < 0.01 (|f(p)|² + |b(p + f(p))|²) + 0.5
 

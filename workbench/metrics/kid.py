@@ -4,10 +4,10 @@ Kernel Inception Distance (Bińkowski et al., ICLR 2018) with another feature ne
 values compare only with each other. Always report it beside the photos themselves and the style set against
 itself.
 
-Two departures from the paper. Views of one picture are no independent draws, so pairs of them are left out
-of the estimate. The interval comes from a bootstrap over pictures and over groups of the style (the episodes
+Two departures from the paper. Views of one picture are not independent, so pairs of them are left out of the
+estimate. The interval comes from a bootstrap over pictures and over groups of the style (the episodes
 of a comic) and not from random subsets, whose error shrinks with their number and not with the pictures'.
-Two stylizers are compared by :func:`kid_difference`, never by their own errors.
+Two stylizers are compared by :func:`kid_difference`, not by their separate errors.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def kid_difference(
 ) -> Difference:
     """KID × 1000 of the first set less that of the second, both of the same n photos in the same order.
 
-    Both are resampled together, so what is hard or easy about a photo or an episode cancels. Arguments as for
+    Both are resampled together, so that the difficulty of a photo or an episode cancels. Arguments as for
     :func:`kid`.
     """
     if len(first) != len(second):
         raise ValueError(f"Expected drawings of the same photos but got {len(first)} and {len(second)}.")
-    found = _resampled({1: first, 2: second}, style, style_groups, samples, seed)
-    return found.difference(1, 2)
+    resamples = _resampled({1: first, 2: second}, style, style_groups, samples, seed)
+    return resamples.difference(1, 2)
 
 
 def polynomial_mmd(x: NDArray, y: NDArray) -> float:
@@ -154,5 +154,4 @@ def features(network, images, batch: int = 16) -> NDArray[np.float64]:
             pixels = torch.from_numpy(np.stack(crops[start : start + batch])).permute(0, 3, 1, 2)
             x = pixels.float() / 127.5 - 1
             rows.append(network(x.contiguous(memory_format=torch.channels_last)).float())
-    found = torch.cat(rows).double().numpy()
-    return found.reshape(len(found) // 3, 3, -1)
+    return torch.cat(rows).double().numpy().reshape(len(crops) // 3, 3, -1)

@@ -1,7 +1,7 @@
-"""The lines and areas of a drawing beside its photo, as people who judge drawings name them.
+"""Measures of the lines and areas of a drawing relative to its photo, after criteria that judges named.
 
-Judges prefer unbroken dark lines on real steps and flat areas; they throw out lines where the photo is
-smooth. A study compares these measures with the judges' ranks (:mod:`workbench.studies.yardsticks`).
+Judges prefer unbroken dark lines on real edges and flat areas, and reject lines where the photo is smooth. A
+study compares these measures with the judges' ranks (:mod:`workbench.studies.yardsticks`).
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def drawnness(photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> Drawnness
     """
     if photo.shape != drawing.shape or photo.ndim != 3:
         raise ValueError(f"Expected pictures of one size but got {photo.shape} and {drawing.shape}.")
-    seen, drawn = luma(photo) / 255, luma(drawing) / 255
-    depth = cv2.blur(drawn, (7, 7), borderType=cv2.BORDER_REPLICATE) - drawn
+    before, after = luma(photo) / 255, luma(drawing) / 255
+    depth = cv2.blur(after, (7, 7), borderType=cv2.BORDER_REPLICATE) - after
     lines = depth > 0.06
-    smooth = cv2.dilate(_slope(cv2.GaussianBlur(seen, (0, 0), 1.0)), np.ones((5, 5), np.uint8)) < 0.02
+    smooth = cv2.dilate(_slope(cv2.GaussianBlur(before, (0, 0), 1.0)), np.ones((5, 5), np.uint8)) < 0.02
     labels = region_labels(photo)
-    steps = np.concatenate([np.abs(np.diff(drawn, axis=axis)).ravel() for axis in (0, 1)])
+    steps = np.concatenate([np.abs(np.diff(after, axis=axis)).ravel() for axis in (0, 1)])
     count = lines.sum()
     return Drawnness(
         line_share=float(lines.mean()),
         line_depth=float(depth[lines].mean()) if count else np.nan,
         line_continuity=float((_lengths(lines)[lines] >= min(lines.shape) / 12).mean()) if count else np.nan,
         false_lines=float(smooth[lines].mean()) if count else np.nan,
-        variation=float(np.abs(drawn - region_means(drawn[..., None], labels)[labels][..., 0]).mean()),
+        variation=float(np.abs(after - region_means(after[..., None], labels)[labels][..., 0]).mean()),
         sharpness=float(steps[steps > 0.1].sum() / max(steps.sum(), 1e-9)),
     )
 

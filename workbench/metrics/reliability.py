@@ -1,4 +1,4 @@
-"""How far raters agree on numbers, and how far a predictor of their mean can come.
+"""Agreement of raters on numeric scales, and the ceiling for predictors of their mean.
 
 All take a table (N, K) of N targets by K raters, nan where a rater did not rate a target.
 
@@ -20,11 +20,11 @@ Level = Literal["nominal", "ordinal", "interval", "ratio"]
 def icc(ratings: ArrayLike) -> dict[str, float]:
     """Intraclass correlations of a table without gaps; see Shrout and Fleiss for which to use.
 
-    ``ICC(2,k)`` is the reliability of the mean of these k raters, who stand for others.
+    ``ICC(2,k)`` is the reliability of the mean of these k raters, taken as a random sample of raters.
 
     Returns:
         "ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)" and "ICC(3,k)"; nan where all ratings are
-        equal. A value below 0 says that targets differ less than chance.
+        equal. Below 0 targets differ less than by chance.
 
     Raises:
         ValueError: fewer than 2 targets or raters, or a gap.
@@ -89,7 +89,7 @@ def split_half(ratings: ArrayLike, draws: int = 200, seed: int = 0) -> float:
     x = x[(~np.isnan(x)).sum(1) > 1]
     if len(x) < 3:
         return float("nan")
-    rng, found = np.random.default_rng(seed), []
+    rng, correlations = np.random.default_rng(seed), []
     for _ in range(draws):
         order = np.argsort(np.where(np.isnan(x), np.inf, rng.random(x.shape)), axis=1)
         rank = np.argsort(order, axis=1)  # of each rater among those who rated the target
@@ -98,10 +98,10 @@ def split_half(ratings: ArrayLike, draws: int = 200, seed: int = 0) -> float:
         second = np.where((rank >= half) & (rank < 2 * half), x, np.nan)
         a, b = np.nanmean(first, 1), np.nanmean(second, 1)
         if a.std() > 0 and b.std() > 0:
-            found.append(np.corrcoef(a, b)[0, 1])
-    if not found:
+            correlations.append(np.corrcoef(a, b)[0, 1])
+    if not correlations:
         return float("nan")
-    r = float(np.mean(found))
+    r = float(np.mean(correlations))
     return 2 * r / (1 + r) if r > -1 else float("nan")
 
 

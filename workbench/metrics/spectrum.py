@@ -1,4 +1,4 @@
-"""Spectra of pictures as numbers: how bright, how scattered, how concentrated, how directed.
+"""Measures of the spectra of pictures: brightness, contrast, slope, concentration, directionality.
 
 All start from the log spectrum of :func:`log_spectrum`, after one and the same area downscale by two or more,
 because resampling history shifts high frequencies by more than style does, and look at 0.03 to 0.4 cycles per

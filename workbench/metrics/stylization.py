@@ -66,13 +66,13 @@ def edge_f1(
         tolerance); Canny, PAMI 1986.
     """
     _check_pair(photo, drawing)
-    seen, drawn = (_canny(p, thresholds) for p in (photo, drawing))
+    before, after = (_canny(p, thresholds) for p in (photo, drawing))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * tolerance + 1,) * 2)
-    near_seen, near_drawn = (cv2.dilate(e.astype(np.uint8), disc).astype(bool) for e in (seen, drawn))
-    precision, recall = _share(near_seen, drawn), _share(near_drawn, seen)
-    if not seen.any() and not drawn.any():
+    near_seen, near_drawn = (cv2.dilate(e.astype(np.uint8), disc).astype(bool) for e in (before, after))
+    precision, recall = _share(near_seen, after), _share(near_drawn, before)
+    if not before.any() and not after.any():
         return EdgeScore(precision, recall, float("nan"))
-    known = seen.any() and drawn.any() and precision + recall > 0
+    known = before.any() and after.any() and precision + recall > 0
     return EdgeScore(precision, recall, 2 * precision * recall / (precision + recall) if known else 0.0)
 
 

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.core.pixels import LUMA
-from workbench.models.discriminators import spectral_conv
+from workbench.models.convolutions import initialise, padded
+from workbench.models.discriminators import patch_layers, spectral_conv
 from workbench.models.registry import register
 
 
@@ -170,11 +171,7 @@ class AFGANGenerator(nn.Module):
         self.out = nn.Conv2d(full, 4, 3, padding=1)
         # how much of the photo's smoothed luma and chroma to keep
         self.tone = nn.Conv2d(full, 2, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, a=0.1)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialise(self, slope=0.1)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.normal_(self.style[-1].get_parameter("weight"), std=1e-3)
         nn.init.normal_(self.tone.weight, std=1e-3)
@@ -195,17 +192,15 @@ class AFGANGenerator(nn.Module):
 
     def portray(self, x: Tensor) -> Portrayal:
         """All outputs for photos (B, 3, H, W) in [-1, 1]."""
-        if x.ndim != 4 or x.shape[1] != 3:
-            raise ValueError(f"Expected a batch of RGB pictures (B, 3, H, W) but got shape {tuple(x.shape)}.")
         height, width = x.shape[-2:]
-        padded = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
-        full, half, quarter, y = self._encode(padded)
+        whole = padded(x, self.stride)
+        full, half, quarter, y = self._encode(whole)
         y, cam_logits, attention = self.cam(y)
         gamma, beta = self.style(y).float().chunk(2, 1)
         for block in self.blocks:
             y = block(y, 1 + gamma, beta)
         y = self.up1(self.up2(self.up3(y, quarter), half), full)
-        luma, chroma = _tones(padded)
+        luma, chroma = _tones(whole)
         gain = self.tone(y).float()
         y = self.out(y).float()
         drawing = torch.tanh(y[:, :3] + gain[:, :1] * luma + gain[:, 1:] * chroma)[..., :height, :width]
@@ -228,16 +223,7 @@ class CAMDiscriminator(nn.Module):
 
     def __init__(self, base: int = 32):
         super().__init__()
-        self.layers = nn.Sequential(
-            spectral_conv(3, base, 5, 2),
-            nn.LeakyReLU(0.2),
-            spectral_conv(base, 2 * base, 3, 2),
-            nn.LeakyReLU(0.2),
-            spectral_conv(2 * base, 4 * base, 3, 2),
-            nn.LeakyReLU(0.2),
-            spectral_conv(4 * base, 4 * base, 3),
-            nn.LeakyReLU(0.2),
-        )
+        self.layers = nn.Sequential(*patch_layers(3, base))
         self.cam = CAM(4 * base, normalised=True)
         self.score = spectral_conv(4 * base, 1, 3)
 

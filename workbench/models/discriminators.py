@@ -20,6 +20,20 @@ def spectral_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn
     return spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2))
 
 
+def patch_layers(inputs: int, base: int) -> list[nn.Module]:
+    """Layers of a PatchGAN before its scores: (B, ``inputs``, H, W) to (B, 4 · ``base``, H/8, W/8)."""
+    return [
+        spectral_conv(inputs, base, 5, 2),
+        nn.LeakyReLU(0.2),
+        spectral_conv(base, 2 * base, 3, 2),
+        nn.LeakyReLU(0.2),
+        spectral_conv(2 * base, 4 * base, 3, 2),
+        nn.LeakyReLU(0.2),
+        spectral_conv(4 * base, 4 * base, 3),
+        nn.LeakyReLU(0.2),
+    ]
+
+
 class PatchDiscriminator(nn.Module):
     """PatchGAN of three strided layers: one score per patch of about 40 pixels.
 
@@ -31,17 +45,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, inputs: int = 3, base: int = 32):
         super().__init__()
         self.inputs = inputs
-        self.layers = nn.Sequential(
-            spectral_conv(inputs, base, 5, 2),
-            nn.LeakyReLU(0.2),
-            spectral_conv(base, 2 * base, 3, 2),
-            nn.LeakyReLU(0.2),
-            spectral_conv(2 * base, 4 * base, 3, 2),
-            nn.LeakyReLU(0.2),
-            spectral_conv(4 * base, 4 * base, 3),
-            nn.LeakyReLU(0.2),
-            spectral_conv(4 * base, 1, 3),
-        )
+        self.layers = nn.Sequential(*patch_layers(inputs, base), spectral_conv(4 * base, 1, 3))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         if x.ndim != 4 or x.shape[1] != self.inputs:

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from workbench.models.convolutions import initialise, padded
 from workbench.models.registry import register
 
 
@@ -102,11 +103,7 @@ class FSGANGenerator(nn.Module):
         self.up1 = nn.Conv2d(trunk, middle, 3, padding=1)
         self.up2 = nn.Conv2d(middle, stem, 3, padding=1)
         self.out = nn.Conv2d(stem, 3, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, a=0.1)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialise(self, slope=0.1)
         for block in self.trunk:  # without normalisation each block must start near the identity
             nn.init.normal_(block.get_parameter("conv2.weight"), std=1e-3)
         nn.init.zeros_(self.out.weight)  # an untrained network returns the photo
@@ -123,10 +120,8 @@ class FSGANGenerator(nn.Module):
         return F.interpolate(x, scale_factor=2, mode=self.upsampling, **corners)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or x.shape[1] != 3:
-            raise ValueError(f"Expected a batch of RGB pictures (B, 3, H, W) but got shape {tuple(x.shape)}.")
         height, width = x.shape[-2:]
-        x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        x = padded(x, self.stride)
         full = _activate(self.stem(x))  # (B, stem, H, W)
         half = _activate(self.down1(full))  # (B, middle, H/2, W/2)
         y = self.trunk(_activate(self.down2(half)))  # (B, trunk, H/4, W/4)

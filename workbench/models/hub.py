@@ -169,14 +169,14 @@ def fetch(place: str | os.PathLike, revision: str | None = None) -> Path:
     folder = Path(place)
     if not folder.is_dir():
         folder = _downloaded(str(place), revision)
-    found = [path for path in folder.glob("*.safetensors") if path.with_suffix(".json").is_file()]
-    if len(found) != 1:
+    weights = [path for path in folder.glob("*.safetensors") if path.with_suffix(".json").is_file()]
+    if len(weights) != 1:
         raise WeightsError(
             f"Expected one model, NAME.safetensors with its card NAME.json, in {place} but found "
-            f"{len(found)}. Write it with `workbench export MODEL FOLDER --format hub`."
+            f"{len(weights)}. Write it with `workbench export MODEL FOLDER --format hub`."
         )
-    card(found[0])
-    return found[0]
+    card(weights[0])
+    return weights[0]
 
 
 def _downloaded(place: str, revision: str | None) -> Path:

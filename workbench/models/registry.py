@@ -79,7 +79,7 @@ def names(kind: str | None = None) -> list[str]:
     if kind is None:
         return ARCHITECTURES.names()
     own = ARCHITECTURES.own()
-    kinds = {name: found.arguments[:1] for name, found in own.items()}
+    kinds = {name: entry.arguments[:1] for name, entry in own.items()}
     return sorted(
         name
         for name in ARCHITECTURES.names()

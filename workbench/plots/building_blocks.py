@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import EngFormatter
 
 from workbench.plots import style
+from workbench.plots.panels import figure_legend, interval_panels, name_rows
 
 LAYERS = ("C1", "C3", "C5", "F6")
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
@@ -26,23 +27,15 @@ def scores(summary: pd.DataFrame, metric: str = "balanced_accuracy") -> Figure:
         metric: which rows to draw.
     """
     rows = summary[summary["metric"] == metric]
-    datasets = list(dict.fromkeys(rows["dataset"]))
-    networks = list(dict.fromkeys(rows["network"]))
-    figure, axes = style.new_figure(
-        1, len(datasets), (2.6 + 2.4 * len(datasets), 1.4 + 0.34 * len(networks)), sharey=True
-    )
-    for ax, dataset in zip(axes[0], datasets, strict=True):
-        part = rows[rows["dataset"] == dataset].set_index("network").loc[networks]
-        style.reference_line(ax, part["chance"].iloc[0], "chance")
-        style.reference_line(ax, part["estimate"].iloc[0], "reference", index=1)
-        style.interval_points(ax, range(len(networks)), part["estimate"], part["low"], part["high"])
-        ax.set_title(f"{dataset} ({part['pictures'].iloc[0]})")
-        ax.set_yticks(range(len(networks)), networks)
+    figure, panels = interval_panels(rows, "dataset", "network")
+    for dataset, ax in panels.items():
+        first = rows[rows["dataset"] == dataset].iloc[0]
+        style.reference_line(ax, first["chance"], "chance")
+        style.reference_line(ax, first["estimate"], "reference", index=1)
+        ax.set_title(f"{dataset} ({first['pictures']})")
         style.percent(ax, "x")
-        ax.grid(axis="y", visible=False)
-    axes[0, 0].invert_yaxis()
     figure.supxlabel(style.pretty(metric), fontsize="medium")
-    axes[0, -1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize="small", ncols=2)
+    figure_legend(figure)
     return figure
 
 
@@ -85,11 +78,8 @@ def savings(parameters: pd.DataFrame) -> Figure:
     for index, (column, label) in enumerate(
         (("fc_parameters", "fully connected"), ("gap_parameters", "GAP"))
     ):
-        seen = style.look(index)
-        ax.plot(
-            parameters[column], places, marker=seen["marker"], color=seen["color"], markersize=8,
-            linestyle="none", label=label,
-        )  # fmt: skip
+        points = style.look(index, "linestyle")
+        ax.plot(parameters[column], places, **points, markersize=8, linestyle="none", label=label)
     for place, row in zip(places, parameters.itertuples(), strict=True):
         ax.annotate(
             f"−{row.saved:.1%}" if row.saved > 0.99 else f"−{row.saved:.0%}",
@@ -101,11 +91,9 @@ def savings(parameters: pd.DataFrame) -> Figure:
         )
     ax.set_xscale("log")
     ax.margins(x=0.12)
-    ax.set_yticks(places, parameters["network"])
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
+    name_rows(ax, list(parameters["network"]))
     ax.set_xlabel("parameters")
-    ax.xaxis.set_major_formatter(FuncFormatter(_short))
+    ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
@@ -130,8 +118,7 @@ def _by_layer(table: pd.DataFrame, value: str, moments: Iterable[str], what: str
             else:
                 ax.set_yscale("log")
     figure.supylabel(what, fontsize="medium")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure_legend(figure, columns=len(ACTIVATIONS))
     return figure
 
 
@@ -140,7 +127,3 @@ def _series(ax: Axes, part: pd.DataFrame, value: str, index: int, label: str) ->
     places = [i + 0.08 * (index - 1) for i in range(len(LAYERS))]
     ax.vlines(places, spread["min"], spread["max"], color=style.look(index)["color"], linewidth=1.4)
     ax.plot(places, spread["mean"], **style.look(index), markersize=6, label=label)
-
-
-def _short(value: float, _=None) -> str:
-    return f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} k"

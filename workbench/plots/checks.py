@@ -25,5 +25,5 @@ def check_table(table, columns: Iterable[str]) -> pd.DataFrame:
 
 def in_order(values: Iterable, wanted: Iterable | None = None) -> list:
     """Distinct values in order of appearance, or those of ``wanted`` that occur."""
-    seen = list(dict.fromkeys(values))
-    return seen if wanted is None else [value for value in wanted if value in seen]
+    distinct = list(dict.fromkeys(values))
+    return distinct if wanted is None else [value for value in wanted if value in distinct]

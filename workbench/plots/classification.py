@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from workbench.plots.checks import check_table, in_order
+from workbench.plots.panels import INTERVAL, figure_legend, grouped_bars, interval_panels
 from workbench.plots.style import (
     COLOURS,
     GRAY,
-    HATCHES,
     heat_map,
-    interval_points,
     look,
     new_figure,
     percent,
     pretty,
     reference_line,
     styled,
-    whole_numbers,
 )
 
 
@@ -40,33 +39,15 @@ def metric_intervals(
         models: rows from the top, in order; None shows all of the table.
         references: metric -> label -> value, drawn as dashed lines: a ceiling, chance, another's number.
     """
-    frame = check_table(table, ("model", "metric", "estimate", "low", "high"))
+    frame = check_table(table, ("model", "metric", *INTERVAL))
     frame = frame.assign(model=frame["model"].astype(str))
-    models, metrics = in_order(frame["model"], models), in_order(frame["metric"], metrics)
-    if not models or not metrics:
-        raise ValueError("Expected models and metrics of the table but none of those asked for is in it.")
-    columns = min(3, len(metrics))
-    rows = -(-len(metrics) // columns)
-    figure, grid = new_figure(
-        rows,
-        columns,
-        (0.6 + 0.08 * max(map(len, models)) + 2.9 * columns, rows * (1.3 + 0.38 * len(models))),
-        sharey=True,
-    )
-    for axes, metric in zip(grid.flat, metrics, strict=False):
-        own = frame[frame["metric"] == metric].set_index("model").reindex(models)
-        for row, model in enumerate(models):
-            estimate, low, high = ([own.loc[model, c]] for c in ("estimate", "low", "high"))
-            interval_points(axes, [row], estimate, low, high, row)
-        for i, (label, value) in enumerate((references or {}).get(metric, {}).items()):
+    figure, panels = interval_panels(frame, "metric", "model", metrics, models)
+    for metric, axes in panels.items():
+        lines = (references or {}).get(metric, {})
+        for i, (label, value) in enumerate(lines.items()):
             reference_line(axes, value, label, index=i)
-        if (references or {}).get(metric):
+        if lines:
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize="small")
-        axes.set(title=pretty(metric), ylim=(len(models) - 0.5, -0.5))
-        axes.set_yticks(range(len(models)), [pretty(m) for m in models])
-        axes.grid(False, axis="y")
-    for axes in list(grid.flat)[len(metrics) :]:
-        axes.remove()
     return figure
 
 
@@ -103,13 +84,13 @@ def score_against(
             axes.fill_between(
                 own[x], own[band[0]], own[band[1]], color=style["color"], alpha=0.16, linewidth=0
             )
-        axes.plot(own[x], own[y], **style, markersize=6, label=None if name is None else pretty(name))
+        axes.plot(own[x], own[y], **style, markersize=6, label=name and pretty(name))
     for i, (label, value) in enumerate((references or {}).items()):
         reference_line(axes, value, label, across=True, index=i + len(names) - 1)
     if series or references:
         axes.legend()
     if frame[x].dtype.kind in "iu":
-        whole_numbers(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=xlabel or pretty(x), ylabel=ylabel or pretty(y), title=title)
     return figure
 
@@ -199,7 +180,7 @@ def precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], t
     """
     figure, axes = _curves(curves, title, "AP", steps=True)
     axes.set(xlabel="recall", ylabel="precision")
-    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
+    figure_legend(figure)
     return figure
 
 
@@ -211,23 +192,15 @@ def per_class(table, title: str = "") -> Figure:
         table: columns class, metric, estimate and optionally low and high.
     """
     frame = check_table(table, ("class", "metric", "estimate"))
-    classes, metrics = in_order(frame["class"]), in_order(frame["metric"])
-    figure, grid = new_figure(size=(1.6 + 1.15 * len(classes), 3.8))
-    axes, width = grid[0, 0], 0.8 / len(metrics)
-    for index, metric in enumerate(metrics):
-        own = frame[frame["metric"] == metric].set_index("class").reindex(classes)
-        at = np.arange(len(classes)) + (index - (len(metrics) - 1) / 2) * width
-        axes.bar(
-            at, own["estimate"], width * 0.92, color=COLOURS[index % len(COLOURS)], edgecolor="white",
-            hatch=HATCHES[index % len(HATCHES)], label=pretty(metric),
-        )  # fmt: skip
+    width = 1.6 + 1.15 * frame["class"].nunique()
+    figure, grid = new_figure(size=(width, 3.8))
+    axes = grid[0, 0]
+    for _, places, own in grouped_bars(axes, frame, "class", "metric", "estimate").values():
         if {"low", "high"} <= set(own.columns):
-            axes.vlines(at, own["low"], own["high"], colors="black", linewidth=1.4)
-    axes.set_xticks(range(len(classes)), [pretty(c) for c in classes])
+            axes.vlines(places, own["low"], own["high"], colors="black", linewidth=1.4)
     axes.set(ylim=(0, 1), title=title)
     percent(axes)
-    axes.grid(False, axis="x")
-    figure.legend(loc="outside lower center", ncols=len(metrics))
+    figure_legend(figure, columns=frame["metric"].nunique())
     return figure
 
 
@@ -237,10 +210,7 @@ def _curves(curves, title: str, area_name: str, steps: bool = False):
     figure, grid = new_figure(size=(5.0, 4.8))
     axes = grid[0, 0]
     for index, (name, (x, y, area)) in enumerate(curves.items()):
-        style = look(index) | {"marker": None}
-        axes.plot(
-            x, y, **style, label=f"{pretty(name)} ({area_name} {area:.2f})",
-            drawstyle="steps-post" if steps else "default",
-        )  # fmt: skip
+        style = look(index, "marker") | {"drawstyle": "steps-post" if steps else "default"}
+        axes.plot(x, y, **style, label=f"{pretty(name)} ({area_name} {area:.2f})")
     axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), title=title, aspect="equal")
     return figure, axes

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from workbench.plots.checks import check_table, in_order
+from workbench.plots.panels import figure_legend, name_rows, panel_grid
 from workbench.plots.style import heat_map, interval_points, look, new_figure, pretty, reference_line, styled
 
 _MEASURES = {  # title and whether more is better
@@ -115,7 +116,7 @@ def block_choices(table, title: str = "MAFR with the blocks that are ...") -> Fi
     axes = grid[0, 0]
     for place, choice in enumerate(choices):
         own = frame.loc[frame["choice"] == choice, "score"].astype(float)
-        series = {k: v for k, v in look(place).items() if k != "linestyle"}
+        series = look(place, "linestyle")
         axes.plot(own, np.full(len(own), place + 0.22), linestyle="none", alpha=0.5, markersize=5, **series)
         mean = own.mean()
         if choice in overall.index:
@@ -124,9 +125,8 @@ def block_choices(table, title: str = "MAFR with the blocks that are ...") -> Fi
             interval_points(axes, [place], [mean], [float(row["low"])], [float(row["high"])], index=place)
         axes.plot(mean, place, linestyle="none", markersize=9, markeredgecolor="white", **series)
         axes.annotate(f"{mean:.3f}", (mean, place), (0, 10), textcoords="offset points", ha="center")
-    axes.set_yticks(range(len(choices)), [pretty(c) for c in choices])
     axes.set(xlabel="balanced accuracy (small: a split seed, large: over all)", title=title)
-    axes.set_ylim(len(choices) - 0.5, -0.6)
+    name_rows(axes, [pretty(c) for c in choices])
     return figure
 
 
@@ -142,12 +142,9 @@ def faithfulness_plot(table, title: str = "") -> Figure:
     frame = _told_apart(check_table(frame, ("case",)))
     cases = in_order(frame["case"])
     measures, rows = in_order(frame["measure"], _MEASURES), in_order(frame["method"], _METHODS)
-    columns = min(4, len(measures))
-    lines = -(-len(measures) // columns)
-    figure, grid = new_figure(
-        lines, columns, size=(1.6 + 2.35 * columns, 0.9 + lines * (0.9 + 0.36 * len(rows))), sharey=True
-    )
-    for axes, measure in zip(grid.flat, measures, strict=False):
+    size = (2.35, 0.9 + 0.36 * len(rows))
+    figure, grid = panel_grid(len(measures), size, most=4, margin=(1.6, 0.9), sharey=True)
+    for axes, measure in zip(grid, measures, strict=True):
         name, more = _MEASURES[measure]
         for index, case in enumerate(cases):
             own = frame[(frame["measure"] == measure) & (frame["case"] == case)]
@@ -155,26 +152,10 @@ def faithfulness_plot(table, title: str = "") -> Figure:
                 continue
             place = [rows.index(m) + 0.62 * ((index + 0.5) / len(cases) - 0.5) for m in own["method"]]
             estimate, low, high = (own[c].astype(float) for c in ("estimate", "low", "high"))
-            interval_points(
-                axes,
-                place,
-                estimate,
-                low,
-                high,
-                index=index,
-                label=case,
-            )
+            interval_points(axes, place, estimate, low, high, index, label=case)
         axes.set_title(f"{name} {'→ better' if more else '← better'}", fontsize="small")
-        axes.set_yticks(range(len(rows)), [_name(m) for m in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-    for axes in list(grid.flat)[len(measures) :]:
-        axes.set_visible(False)
-    handles = {
-        label: handle
-        for axes in grid.flat
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+        name_rows(axes, [_name(m) for m in rows])
+    figure_legend(figure, columns=len(cases))
     if title:
         figure.suptitle(title, fontsize="medium", fontweight="bold")
     return figure
@@ -192,8 +173,8 @@ def cascade_plot(table, title: str = "Maps of an ever more randomised network") 
     frame = check_table(table, ("case", "method", "measure", "part", "estimate"))
     frame = _told_apart(check_table(frame[frame["measure"] == "cascade"], ("case",)))
     cases, names = in_order(frame["case"]), in_order(frame["method"], _METHODS)
-    figure, grid = new_figure(1, len(cases), size=(1.4 + 3.1 * len(cases), 3.9), sharey=True)
-    for axes, case in zip(grid[0], cases, strict=True):
+    figure, grid = panel_grid(len(cases), (3.1, 3.9), len(cases), margin=(1.4, 0), sharey=True)
+    for axes, case in zip(grid, cases, strict=True):
         for index, method in enumerate(names):
             own = frame[(frame["case"] == case) & (frame["method"] == method)]
             parts = sorted(own["part"], key=lambda p: int(str(p).split()[0]))
@@ -203,9 +184,9 @@ def cascade_plot(table, title: str = "Maps of an ever more randomised network") 
         axes.set_xticks(range(len(parts) + 1), ["none", *labels], rotation=30, ha="right")
         axes.set_title(case)
         axes.axhline(0, color="#595959", linewidth=1)
-    grid[0, 0].set_ylabel("rank correlation")
+    grid[0].set_ylabel("rank correlation")
     figure.supxlabel("randomised from the logits down to", fontsize="small")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right center")
+    figure_legend(figure, columns=1, place="outside right center")
     figure.suptitle(title, fontsize="medium", fontweight="bold")
     return figure
 
@@ -233,8 +214,7 @@ def seal_plot(table, title: str = "How much of the relevance lies on the planted
     area = frame.loc[frame["method"] == "chance", "estimate"]
     if len(area):
         reference_line(axes, float(pd.to_numeric(area).iloc[0]), "the seal's area")
-    axes.set_yticks(range(len(rows)), [_name(m) for m in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    name_rows(axes, [_name(m) for m in rows])
     axes.set(xlabel="share of the positive relevance inside the seal", title=title)
     axes.legend(loc="lower right")
     return figure

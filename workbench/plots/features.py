@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from workbench.plots.style import new_figure, styled
+from workbench.plots.style import new_figure, show_picture, styled
 
 
 @styled
@@ -29,16 +29,10 @@ def feature_sheet(rows: Sequence[Mapping], picture) -> Figure:
     figure, grid = new_figure(len(rows), count, size=(1.4 + 1.55 * count, 0.7 + 1.6 * len(rows)))
     height, width = np.asarray(picture).shape[:2]
     for axes, row in zip(grid, rows, strict=True):
-        axes[0].imshow(picture)
+        for panel, image in zip(axes, (picture, row["exciting"], *row["found"]), strict=True):
+            show_picture(panel, image)
         whole = (0, width, height, 0)
         axes[0].imshow(row["map"], cmap="inferno", alpha=0.65, extent=whole, interpolation="bilinear")
-        for panel, image in zip(axes[1:], (row["exciting"], *row["found"]), strict=True):
-            panel.imshow(image)
-        for panel in axes:
-            panel.set_xticks([])
-            panel.set_yticks([])
-            panel.grid(False)
-            panel.spines[:].set_visible(False)
         axes[0].set_ylabel(row["title"], rotation=0, ha="right", va="center", fontsize="small")
     heads = ["where it is active\nin a picture", "what excites\nit most", "strongest in"]
     for panel, head in zip(grid[0], heads, strict=False):

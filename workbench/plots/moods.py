@@ -10,7 +10,8 @@ from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike
 
 from workbench.plots.checks import check_table, in_order
-from workbench.plots.style import COLOURS, HATCHES, heat_map, look, new_figure, pretty, styled
+from workbench.plots.panels import figure_legend, grouped_bars, panel_grid
+from workbench.plots.style import heat_map, look, new_figure, pretty, styled
 
 
 @styled
@@ -21,28 +22,14 @@ def counts(table, title: str = "") -> Figure:
         table: columns mood, what, count.
     """
     frame = check_table(table, ("mood", "what", "count"))
-    moods, what = in_order(frame["mood"]), in_order(frame["what"])
-    figure, grid = new_figure(size=(1.8 + 1.1 * len(moods), 3.4))
-    axes, width = grid[0, 0], 0.8 / len(what)
-    for index, kind in enumerate(what):
-        own = frame[frame["what"] == kind].set_index("mood")["count"].reindex(moods)
-        at = np.arange(len(moods)) + (index - (len(what) - 1) / 2) * width
-        bars = axes.bar(
-            at,
-            own,
-            width * 0.94,
-            color=COLOURS[index],
-            hatch=HATCHES[index],
-            edgecolor="white",
-            label=pretty(kind),
-        )
-        axes.bar_label(bars, [f"{n:g}" for n in own], fontsize="small", padding=2)
-    axes.set_xticks(range(len(moods)), [pretty(m) for m in moods])
+    figure, grid = new_figure(size=(1.8 + 1.1 * frame["mood"].nunique(), 3.4))
+    axes = grid[0, 0]
+    for bars, _, own in grouped_bars(axes, frame, "mood", "what", "count").values():
+        axes.bar_label(bars, [f"{n:g}" for n in own["count"]], fontsize="small", padding=2)
     axes.set(title=title)
     axes.margins(y=0.12)
     axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.grid(False, axis="x")
-    figure.legend(loc="outside lower center", ncols=len(what))
+    figure_legend(figure, columns=frame["what"].nunique())
     return figure
 
 
@@ -91,13 +78,13 @@ def mood_space(table, correlations=None, across: str = "pleasure", title: str = 
         raise ValueError(f"Expected {across} and another dimension but got {in_order(frame['dimension'])}.")
     tilt = {}
     if correlations is not None:
-        found = check_table(correlations, ("mood", "first", "second", "r"))
+        pairs = check_table(correlations, ("mood", "first", "second", "r"))
         tilt = {
-            (m, frozenset((a, b))): r for m, a, b, r in found[["mood", "first", "second", "r"]].to_numpy()
+            (m, frozenset((a, b))): r for m, a, b, r in pairs[["mood", "first", "second", "r"]].to_numpy()
         }
     cells = frame.set_index(["mood", "dimension"])
-    figure, grid = new_figure(1, len(others), (4.3 * len(others) + 0.4, 4.6))
-    for axes, other in zip(grid[0], others, strict=True):
+    figure, grid = panel_grid(len(others), (4.3, 4.6), len(others), margin=(0.4, 0))
+    for axes, other in zip(grid, others, strict=True):
         for index, mood in enumerate(moods):
             x, y = cells.loc[(mood, across)], cells.loc[(mood, other)]
             style = look(index)
@@ -110,8 +97,7 @@ def mood_space(table, correlations=None, across: str = "pleasure", title: str = 
             )  # fmt: skip
         axes.autoscale_view()
         axes.set(xlabel=pretty(across), ylabel=pretty(other))
-    handles, names = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(moods), 5))
+    figure_legend(figure, columns=min(len(moods), 5))
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize="medium")
     return figure

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
 from workbench.core.pixels import luma
@@ -97,14 +97,20 @@ def new_figure(
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def look(index: int) -> dict[str, Any]:
-    """Colour, marker and dashes of the series number ``index``; no two of the first 64 are alike."""
+def look(index: int, without: str = "") -> dict[str, Any]:
+    """Colour, marker and dashes of the series number ``index``; no two of the first 64 are alike.
+
+    Args:
+        index: of the series.
+        without: "marker" for lines alone, "linestyle" for points alone.
+    """
     place, turn = index % len(COLOURS), index // len(COLOURS)
-    return {
+    properties = {
         "color": COLOURS[place],
         "marker": MARKERS[(place + turn) % len(MARKERS)],
         "linestyle": DASHES[(place + turn) % len(DASHES)],
     }
+    return {name: value for name, value in properties.items() if name != without}
 
 
 def interval_points(
@@ -114,27 +120,18 @@ def interval_points(
     low: ArrayLike,
     high: ArrayLike,
     index: int = 0,
-    across: bool = True,
     label: str | None = None,
 ) -> None:
-    """Points with bars from ``low`` to ``high``, lying (``across``) or standing.
+    """Points with horizontal bars from ``low`` to ``high``, as the look of series ``index``.
 
-    The bars are drawn as given, also where an interval does not hold its estimate.
+    The bars are drawn as given, even where an interval does not contain its estimate.
     """
     position, estimate, low, high = (np.asarray(v, dtype=float) for v in (position, estimate, low, high))
-    series = look(index)
-    lines, cap = (axes.hlines, "|") if across else (axes.vlines, "_")
-    lines(position, low, high, colors=series["color"], linewidth=2.2)
+    points = look(index, "linestyle") | {"linestyle": "none", "markersize": 8}
+    axes.hlines(position, low, high, colors=points["color"], linewidth=2.2)
     for end in (low, high):
-        x, y = (end, position) if across else (position, end)
-        axes.plot(
-            x, y, linestyle="none", marker=cap, color=series["color"], markersize=8, markeredgewidth=1.6
-        )
-    x, y = (estimate, position) if across else (position, estimate)
-    axes.plot(
-        x, y, linestyle="none", marker=series["marker"], color=series["color"], markeredgecolor="white",
-        markeredgewidth=0.6, markersize=8, label=label,
-    )  # fmt: skip
+        axes.plot(end, position, **points | {"marker": "|"}, markeredgewidth=1.6)
+    axes.plot(estimate, position, **points, markeredgecolor="white", markeredgewidth=0.6, label=label)
 
 
 def reference_line(axes: Axes, value: float, label: str, across: bool = False, index: int = 0) -> None:
@@ -169,30 +166,38 @@ def heat_map(
         )
     axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), rows)
+    no_frame(axes)
+
+
+def no_frame(axes: Axes) -> None:
+    """Take the frame, the grid and the ticks off a picture or a heat map; its labels stay."""
     axes.grid(False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
 
+def show_picture(axes: Axes, picture: ArrayLike) -> None:
+    """A picture without frame, ticks and numbers."""
+    axes.imshow(picture)
+    axes.set(xticks=[], yticks=[])
+    no_frame(axes)
+
+
 def percent(axes: Axes, which: str = "y") -> None:
     """Write an axis of shares in per cent."""
-    axis = getattr(axes, f"{which}axis")
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
-
-
-def whole_numbers(axes: Axes, which: str = "x") -> None:
-    """No ticks between whole numbers."""
-    getattr(axes, f"{which}axis").set_major_locator(MaxNLocator(integer=True))
+    getattr(axes, f"{which}axis").set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
 def pretty(name: str) -> str:
     """A column's name as words: ``balanced_accuracy`` is "balanced accuracy"."""
-    known = {
-        "ece": "ECE",
-        "f1": "F1",
-        "macro_f1": "macro F1",
-        "roc_auc": "ROC AUC",
-        "r2": "R²",
-        "rmse": "RMSE",
-    }
-    return known.get(str(name), str(name).replace("_", " "))
+    return _WORDS.get(str(name), str(name).replace("_", " "))
+
+
+_WORDS = {
+    "ece": "ECE",
+    "f1": "F1",
+    "macro_f1": "macro F1",
+    "roc_auc": "ROC AUC",
+    "r2": "R²",
+    "rmse": "RMSE",
+}

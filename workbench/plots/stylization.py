@@ -10,6 +10,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from workbench.plots.checks import check_table, in_order
+from workbench.plots.panels import (
+    INTERVAL,
+    figure_legend,
+    interval_panels,
+    name_rows,
+    panel_grid,
+    signed_heat_map,
+)
 from workbench.plots.style import (
     GRAY,
     heat_map,
@@ -19,6 +27,7 @@ from workbench.plots.style import (
     percent,
     pretty,
     reference_line,
+    show_picture,
     styled,
 )
 
@@ -55,18 +64,16 @@ def costs(table, columns: Sequence[str] = tuple(COST_TITLES)) -> Figure:
     frame = check_table(table, ("stylizer", *columns)).dropna(subset=list(columns), how="all")
     columns = [c for c in columns if frame[c].notna().any()]
     frame = check_table(frame, ("stylizer", *columns))
-    figure, axes = new_figure(
-        1, len(columns), (2.5 * len(columns) + 1.2, 0.9 + 0.36 * len(frame)), sharey=True
-    )
-    places = np.arange(len(frame))
-    for ax, column in zip(axes[0], columns, strict=True):
+    size = (2.5, 0.9 + 0.36 * len(frame))
+    figure, axes = panel_grid(len(columns), size, len(columns), margin=(1.2, 0), sharey=True)
+    for ax, column in zip(axes, columns, strict=True):
         title, factor, unit, form = COST_TITLES[column]
         values = frame[column].to_numpy(float) * factor
-        ax.hlines(places, np.nanmin(values) / 2, values, color=GRAY, linewidth=1)
+        ax.hlines(range(len(values)), np.nanmin(values) / 2, values, color=GRAY, linewidth=1)
         for place, value in enumerate(values):
             if not np.isfinite(value):
                 continue
-            ax.plot(value, place, linestyle="none", markersize=9, **_point(place))
+            ax.plot(value, place, **look(place, "linestyle"), linestyle="none", markersize=9)
             text = f"{form.format(value)} {unit}".strip()
             ax.annotate(
                 text, (value, place), xytext=(8, 0), textcoords="offset points", va="center", fontsize="small"
@@ -75,15 +82,9 @@ def costs(table, columns: Sequence[str] = tuple(COST_TITLES)) -> Figure:
         ax.set_xlim(np.nanmin(values) / 2, np.nanmax(values) * 5)
         ax.set_title(title)
         ax.set_xlabel(unit)
-        ax.grid(axis="y", visible=False)
         ax.minorticks_off()
-    axes[0, 0].set_yticks(places, list(frame["stylizer"]))
-    axes[0, 0].set_ylim(len(frame) - 0.4, -0.6)
+        name_rows(ax, list(frame["stylizer"]))
     return figure
-
-
-def _point(index: int) -> dict:
-    return {k: v for k, v in look(int(index)).items() if k != "linestyle"}
 
 
 @styled
@@ -98,42 +99,32 @@ def qualities(table, measures: Sequence[str] = tuple(SCENE_TITLES), references: 
     frame = check_table(table, ("stylizer", *measures))
     frame = frame[frame[list(measures)].notna().any(axis=1)]
     rows = check_table(frame[~frame["stylizer"].isin(references)], ("stylizer",))
-    columns = min(3, len(measures))
-    lines = -(-len(measures) // columns)
-    size = (3.2 * columns + 1.4, lines * (1.0 + 0.3 * len(rows)) + 0.4)
-    figure, axes = new_figure(lines, columns, size, sharey=True)
-    places = np.arange(len(rows))
-    for ax, measure in zip(axes.flat, measures, strict=False):
-        title, unit = QUALITY_TITLES[measure]
-        value = rows[measure].to_numpy(float)
-        low, high = _bounds(rows, measure, value)
-        for place in places:
-            if np.isfinite(value[place]):
-                interval_points(ax, [place], [value[place]], [low[place]], [high[place]], index=int(place))
+    long = pd.concat([_bounds(rows, measure) for measure in measures])
+    figure, panels = interval_panels(long, "measure", "stylizer", measures)
+    for measure, ax in panels.items():
         for r, name in enumerate(references):
             own = frame.loc[frame["stylizer"] == name, measure]
             if len(own) and np.isfinite(own.iloc[0]):
                 reference_line(ax, float(own.iloc[0]), name, index=r)
-        ax.set_title(title)
-        ax.set_xlabel(unit)
-        ax.grid(axis="y", visible=False)
-    for ax in list(axes.flat)[len(measures) :]:
-        ax.remove()
-    axes[0, 0].set_yticks(places, list(rows["stylizer"]))
-    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
-    handles = {
-        label: h for ax in figure.axes for h, label in zip(*ax.get_legend_handles_labels(), strict=True)
-    }
-    if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, fontsize="small")
+        title, unit = QUALITY_TITLES[measure]
+        ax.set(title=title, xlabel=unit)
+    figure_legend(figure)
     return figure
 
 
-def _bounds(rows: pd.DataFrame, measure: str, value: NDArray) -> tuple[NDArray, NDArray]:
-    if f"{measure}_low" in rows:
-        return rows[f"{measure}_low"].to_numpy(float), rows[f"{measure}_high"].to_numpy(float)
-    error = rows[f"{measure}_error"].to_numpy(float) if f"{measure}_error" in rows else 0.0
-    return value - error, value + error
+def _bounds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Stylizer, measure, estimate, low and high of one measure."""
+    value = rows[measure].astype(float)
+    error = rows.get(f"{measure}_error", 0.0)
+    return pd.DataFrame(
+        {
+            "stylizer": rows["stylizer"],
+            "measure": measure,
+            "estimate": value,
+            "low": rows.get(f"{measure}_low", value - error),
+            "high": rows.get(f"{measure}_high", value + error),
+        }
+    )
 
 
 @styled
@@ -153,10 +144,7 @@ def sheet(rows: Mapping[str, Sequence[NDArray[np.uint8]]], columns: Sequence[str
     figure, axes = new_figure(len(rows), len(first), size, width_ratios=shapes)
     for i, (name, pictures) in enumerate(rows.items()):
         for j, picture in enumerate(pictures):
-            axes[i, j].imshow(picture)
-            axes[i, j].set_xticks([])
-            axes[i, j].set_yticks([])
-            axes[i, j].spines[:].set_visible(False)
+            show_picture(axes[i, j], picture)
             if i == 0 and columns:
                 axes[i, j].set_title(columns[j], fontsize="small", fontweight="normal")
         axes[i, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize="small")
@@ -174,12 +162,12 @@ def spectrograms(examples: Mapping[str, tuple[NDArray[np.uint8], NDArray]]) -> F
         raise ValueError("Expected a picture with its spectrogram but got none.")
     figure, axes = new_figure(2, len(examples), (2.35 * len(examples) + 0.8, 4.5))
     low, high = np.percentile([s for _, s in examples.values()], (1, 99.8))
-    for j, (name, (picture, found)) in enumerate(examples.items()):
+    for j, (name, (picture, spectrum)) in enumerate(examples.items()):
         side = min(picture.shape[:2])
         top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
         axes[0, j].imshow(picture[top : top + side, left : left + side])
         axes[0, j].set_title(name, fontsize="small")
-        image = axes[1, j].imshow(found, cmap="gray", vmin=low, vmax=high, extent=(-0.5, 0.5, -0.5, 0.5))
+        image = axes[1, j].imshow(spectrum, cmap="gray", vmin=low, vmax=high, extent=(-0.5, 0.5, -0.5, 0.5))
         axes[0, j].set_axis_off()
         axes[1, j].grid(False)
         axes[1, j].set_xticks([-0.5, 0, 0.5])
@@ -208,7 +196,7 @@ def radial_profiles(table, sets: Sequence[str] | None = None) -> Figure:
             if not len(own):
                 continue
             x = own["radius"].to_numpy(float)
-            series = {k: v for k, v in look(i).items() if k != "marker"}
+            series = look(i, "marker")
             ax.plot(x, own["estimate"], label=name, **series)
             ax.fill_between(x, own["low"], own["high"], color=series["color"], alpha=0.18, linewidth=0)
         ax.set_xlabel("cycles / pixel of the reduced picture")
@@ -219,9 +207,7 @@ def radial_profiles(table, sets: Sequence[str] | None = None) -> Figure:
     axes[0, 0].set_title("Mean radial profile")
     axes[0, 1].axhline(0, color=GRAY, linewidth=1)
     axes[0, 1].set_title("Less the photos' profile")
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize="small"
-    )
+    figure_legend(figure, columns=5)
     return figure
 
 
@@ -246,28 +232,15 @@ def differences(
         columns: panels in a row.
         same_scale: one axis for all panels, where all have one unit.
     """
-    frame = check_table(table, (group, name, "estimate", "low", "high"))
-    titles = titles or {n: pretty(n) for n in in_order(frame[name])}
-    panels, groups = in_order(frame[name], titles), in_order(frame[group])
-    columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
-    size = (3.0 * columns + 1.2, rows * (0.9 + 0.3 * len(groups)) + 0.2)
-    figure, axes = new_figure(rows, columns, size, sharey=True, sharex=same_scale)
-    for ax, panel in zip(axes.flat, panels, strict=False):
-        own = frame[frame[name] == panel].set_index(group).reindex(groups)
-        for i, row in enumerate(own.itertuples()):
-            if np.isfinite(row.estimate):
-                interval_points(ax, [i], [row.estimate], [row.low], [row.high], index=i)
+    frame = check_table(table, (group, name, *INTERVAL))
+    figure, panels = interval_panels(frame, name, group, titles, most=columns, sharex=same_scale)
+    for panel, ax in panels.items():
         ax.axvline(0, color=GRAY, linewidth=1, zorder=1)
-        ax.set_title(titles[panel])
+        if titles:
+            ax.set_title(titles[panel])
         ax.set_xlabel(xlabel, fontsize="small")
         ax.tick_params(labelbottom=True)
         ax.locator_params(axis="x", nbins=5)
-        ax.grid(axis="y", visible=False)
-    for ax in list(axes.flat)[len(panels) :]:
-        ax.remove()
-    axes[0, 0].set_yticks(range(len(groups)), groups)
-    axes[0, 0].set_ylim(len(groups) - 0.5, -0.5)
     return figure
 
 
@@ -329,30 +302,16 @@ def descriptor_changes(table, styles: Sequence[str] | None = None, key: str = "s
     columns = (key, "measure", "name", "estimate", "p")
     frame = check_table(table, columns)
     frame = check_table(frame[frame["measure"] == "descriptor"], columns)
-    names, found = in_order(frame[key], styles), in_order(frame["name"])
+    names, descriptors = in_order(frame[key], styles), in_order(frame["name"])
     grid, p = (
-        frame.pivot(index="name", columns=key, values=c).reindex(index=found, columns=names).to_numpy(float)
+        frame.pivot(index="name", columns=key, values=c)
+        .reindex(index=descriptors, columns=names)
+        .to_numpy(float)
         for c in ("estimate", "p")
     )
-    figure, axes = new_figure(1, 1, (3.0 + 1.15 * len(names), 1.3 + 0.27 * len(found)))
-    ax, top = axes[0, 0], 1.5
-    image = ax.imshow(grid, cmap="RdBu_r", vmin=-top, vmax=top, aspect="auto")
-    for (i, j), value in np.ndenumerate(grid):
-        if np.isfinite(value):
-            sure = p[i, j] < 0.05
-            dark = abs(value) > 0.62 * top
-            color = "white" if dark else "black" if sure else GRAY
-            ax.text(j, i, f"{value:+.2f}", ha="center", va="center", color=color, fontsize="small",
-                    fontweight="bold" if sure else "normal")  # fmt: skip
-    ax.set_xticks(range(len(names)), names, rotation=20, ha="left")
-    ax.xaxis.tick_top()
-    ax.set_yticks(range(len(found)), [pretty(n) for n in found])
-    ax.tick_params(length=0)
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=ax, shrink=0.5, extend="both")
-    bar.set_label("deviations of the untouched pictures")
-    bar.outline.set_visible(False)
+    figure, axes = new_figure(1, 1, (3.0 + 1.15 * len(names), 1.3 + 0.27 * len(descriptors)))
+    labels = [pretty(n) for n in descriptors]
+    signed_heat_map(axes[0, 0], grid, p < 0.05, labels, names, "deviations of the untouched pictures")
     return figure
 
 
@@ -380,11 +339,7 @@ def shares(table, when: Sequence[str] = ("share before", "share after"), key: st
             places = np.arange(len(moods)) + 0.3 * (i - (len(when) - 1) / 2)
             interval_points(ax, places, own["estimate"], own["low"], own["high"], i, label=measure)
         ax.set_title(style)
-        ax.grid(axis="y", visible=False)
         percent(ax, "x")
-    axes[0, 0].set_yticks(range(len(moods)), [pretty(m) for m in moods])
-    axes[0, 0].set_ylim(len(moods) - 0.5, -0.5)
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small"
-    )
+        name_rows(ax, [pretty(m) for m in moods])
+    figure_legend(figure)
     return figure

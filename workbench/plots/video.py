@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from workbench.plots.checks import check_table, in_order
+from workbench.plots.panels import figure_legend, name_rows, panel_grid
 from workbench.plots.style import look, new_figure, reference_line, styled
 
 
@@ -79,12 +79,10 @@ def measure_bars(table, measure: str, title: str, reference: float | None = None
         ax.barh(places, values, thick * 0.92, color=look(c)["color"], label=clip)
     if reference is not None:
         reference_line(ax, reference, "the clip itself")
-    ax.set_yticks(range(len(methods)), methods)
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
+    name_rows(ax, methods)
     ax.set_xlabel(f"{measure}{f' ({unit})' if unit else ''}")
     ax.set_title(title)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
+    figure_legend(figure, columns=1, place="outside right upper")
     return figure
 
 
@@ -99,26 +97,16 @@ def spectra(table, clips: Sequence[str] | None = None) -> Figure:
     frame = check_table(table, ("clip", "method", "measure", "hertz", "value"))
     frame = check_table(frame[frame["measure"] == "spectrum"], ("clip", "method", "hertz", "value"))
     shown, methods = in_order(frame["clip"], clips), in_order(frame["method"])
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure, axes = new_figure(rows, columns, (3.1 * columns + 0.6, 2.6 * rows + 0.9), sharey=True)
-    for ax, clip in zip(axes.flat, shown, strict=False):
+    figure, axes = panel_grid(len(shown), (3.1, 2.6), margin=(0.6, 0.9), sharey=True)
+    for ax, clip in zip(axes, shown, strict=True):
         for m, method in enumerate(methods):
             own = frame[(frame["clip"] == clip) & (frame["method"] == method)]
             if len(own):
-                series = {k: v for k, v in look(m).items() if k != "marker"}
-                ax.plot(own["hertz"].astype(float), own["value"].astype(float), label=method, **series)
+                hertz, power = own["hertz"].astype(float), own["value"].astype(float)
+                ax.plot(hertz, power, label=method, **look(m, "marker"))
         ax.set_yscale("log")
         ax.set_title(clip)
         ax.set_xlabel("hertz")
-    for ax in list(axes.flat)[len(shown) :]:
-        ax.set_axis_off()
-    for ax in axes[:, 0]:
-        ax.set_ylabel("levels² / hertz")
-    handles: dict[str, Any] = {}
-    for ax in axes.flat:
-        handles |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=3, fontsize="small"
-    )
+    figure.supylabel("levels² / hertz", fontsize="small")
+    figure_legend(figure, columns=3)
     return figure

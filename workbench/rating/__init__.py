@@ -1,12 +1,12 @@
-"""Rating studies: what people see in pictures, asked in a browser and kept answer by answer.
+"""Rating studies: people rate pictures in a browser, and every answer is stored at once.
 
     study = load("STUDY.toml")
-    collection = Collection(study, "answers")        # pictures are prepared, answers are kept there
+    collection = Collection(study, "answers")        # pictures are prepared and answers stored there
     serve(collection)                                # or simulate(collection, 20) in a test or notebook
     collection.export("tables")                      # ratings.csv for `workbench ratings`, and more
 
-jsPsych (https://www.jspsych.org), the field's engine, runs the trials in the browser. Where the answers are,
-who sees what in which order, and what leaves the server is decided here.
+jsPsych (https://www.jspsych.org), the field's standard library, runs the trials in the browser. Storage, the
+design of the trials and the export are this package's.
 """
 
 from workbench.core import lazy

@@ -1,4 +1,4 @@
-"""A study at work: raters begin, go on and answer; the experimenter sees how far they are."""
+"""Data collection of a study: raters start, resume and answer; the experimenter follows their progress."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ from workbench.rating.stimuli import Stimulus, prepare
 from workbench.rating.store import AnswerRow, RaterRow, Store
 from workbench.rating.study import Scale, Study
 
-TABLES = ("ratings", "answers", "raters")  # that a study gives, as CSV
+TABLES = ("ratings", "answers", "raters")  # exported as CSV
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no 0, 1, I or O: 5 bits a letter
 _LETTERS = 16  # 80 bits
-_SILENT = 86_400.0  # seconds after which an unfinished rater's place in the design is given again
-_SLACK = 10  # a slider's attention check is passed within this of the end it asks for
-_LONGEST = 86_400.0  # seconds that a response may take
+# seconds without an answer after which a rater's place in the design is reassigned
+_SILENT = 86_400.0
+_SLACK = 10  # largest distance from the requested end at which a slider's attention check is passed
+_LONGEST = 86_400.0  # longest response time in seconds
 
 
 class StudyChangedError(WorkbenchError):
-    """The study is another than the one that was begun in the folder."""
+    """The folder holds answers to a different study."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rater:
-    """Somebody who takes part, known by a code."""
+    """A participant, identified by a code."""
 
     number: int
     code: str
@@ -59,16 +60,16 @@ class Collection:
 
     Args:
         study: what is asked.
-        folder: of answers and prepared pictures; made if need be.
+        folder: for answers and prepared pictures; created if missing.
 
     Attributes:
         stimuli: prepared pictures by their address.
-        skipped: a line for each picture that cannot be shown.
+        skipped: one line per picture that cannot be shown.
         key: opens the experimenter's page.
 
     Raises:
         WorkbenchError: the folder cannot be used, or see :func:`workbench.rating.stimuli.prepare`.
-        StudyChangedError: raters have begun another study there.
+        StudyChangedError: raters have answered a different study there.
     """
 
     def __init__(self, study: Study, folder: str | os.PathLike):
@@ -84,28 +85,29 @@ class Collection:
         self._check_unchanged(prepared)
 
     def _check_unchanged(self, prepared: Sequence[Stimulus]) -> None:
-        """Texts may be mended at any time; what makes answers comparable may not, once somebody has begun."""
+        """Refuse changes that would make answers incomparable once a rater has started; texts may change."""
         study, texts = self.study, ("title", "consent", "instructions", "thanks", "words", "language")
         settled = {f.name: getattr(study, f.name) for f in dataclasses.fields(study) if f.name not in texts}
         limits = ("pictures", "practice", "most_raters", "break_every", "attention_every")
         settled = {name: value for name, value in settled.items() if name not in limits}
         asked = [(s.name, s.kind, s.values, s.figure) for s in settled.pop("scales")]
         shown = [(s.id, s.picture, s.is_practice, s.file.name) for s in prepared]
-        found = key("rating-study", 1, (settled, asked), pictures=shown)
-        begun = self._store.meta("study", found)
-        if begun != found:
+        digest = key("rating-study", 1, (settled, asked), pictures=shown)
+        begun = self._store.meta("study", digest)
+        if begun != digest:
             if self._store.raters():
                 raise StudyChangedError(
-                    f"Raters have begun another study in {self.folder}: its pictures, scales, styles or "
-                    "order were others. Give the changed study another folder (--data), or undo the change."
+                    f"Raters have started a different study in {self.folder}: pictures, scales, styles or "
+                    "order differ. Give the changed study another folder (--data), or undo the change."
                 )
-            self._store.set_meta("study", found)
+            self._store.set_meta("study", digest)
 
     def begin(self, ticket: str = "") -> str:
-        """The code of a new rater. The same ticket gives the same code: nobody begins twice by mistake.
+        """Register a new rater and return the code. The same ticket gives the same code, so that a repeated
+        request registers nobody twice.
 
         Raises:
-            WorkbenchError: the study has its raters.
+            WorkbenchError: the study has the maximum number of raters.
         """
         code = self._code(ticket or secrets.token_hex(16))
         with self._beginning:
@@ -119,21 +121,21 @@ class Collection:
             now = time.time()
             counted = [r for r in raters if r.answered >= len(r.trials) or now - r.last < _SILENT]
             cell = self._design.choose_cell([Cell(*r.place) for r in counted], rng)
-            seen = Counter(tuple(t["stimuli"]) for r in counted for t in r.trials if t["phase"] == RATING)
-            trials = self._design.trials(cell, seen, rng)
+            counts = Counter(tuple(t["stimuli"]) for r in counted for t in r.trials if t["phase"] == RATING)
+            trials = self._design.trials(cell, counts, rng)
             self._store.add_rater(
                 number, _digest(code), [cell.row, cell.rotation], [t.pack() for t in trials], now
             )
         return code
 
     def _next_number(self, raters: Sequence[RaterRow]) -> int:
-        """A number that nobody has had, withdrawn raters included."""
+        """A number that was never used, not even by a rater who withdrew."""
         number = max([0, int(self._store.meta("last", "0")), *(r.number for r in raters)]) + 1
         self._store.set_meta("last", str(number))
         return number
 
     def forget(self, name: str) -> None:
-        """Delete a rater, known by name ("r007") or code, with all answers: who takes part may withdraw.
+        """Delete a rater, given by name ("r007") or code, with all answers, as participants may withdraw.
 
         Raises:
             WorkbenchError: there is no such rater.
@@ -144,13 +146,13 @@ class Collection:
             raise WorkbenchError(f"Expected r001 or another rater, or a code, but got {name[:40]!r}.")
 
     def _code(self, ticket: str) -> str:
-        """Known to the rater alone: the database has its digest only."""
+        """The rater's code; the database stores only its digest."""
         number = int.from_bytes(hmac.digest(self._secret, ticket.encode(), "sha256")[:10], "big")
         letters = "".join(_ALPHABET[number >> 5 * i & 31] for i in range(_LETTERS))
         return _in_groups(letters)
 
     def rater(self, code: str) -> Rater | None:
-        """Who has this code, however it was typed; None if nobody has."""
+        """The rater with this code, in whatever case and grouping it was typed; None if there is none."""
         letters = "".join(c for c in code[:80].upper() if c in _ALPHABET)
         if len(letters) != _LETTERS:
             return None
@@ -161,7 +163,7 @@ class Collection:
         return Rater(rows[0].number, code, tuple(map(Trial.unpack, rows[0].trials)), rows[0].answered)
 
     def scales_of(self, trial: Trial) -> list[Scale]:
-        """What a trial asks."""
+        """The scales that a trial asks for."""
         return [self._scales[trial.scale]] if trial.phase == ATTENTION else list(self.study.scales)
 
     def answer(
@@ -173,22 +175,22 @@ class Collection:
         seconds_of: Mapping[str, float] | None = None,
         hidden_seconds: float = 0.0,
     ) -> int:
-        """Keep the answers to a trial; they are on the disk when this returns. What came first stays.
+        """Store the answers to a trial, on disk when this returns. Earlier answers are never replaced.
 
         Args:
-            rater: whose they are.
-            trial: its place among the rater's trials.
-            values: answer to every scale that the trial asks.
-            seconds: from the moment when the picture was in sight to the end of the trial.
-            seconds_of: the same to the last change of each scale.
-            hidden_seconds: for which the page was not in sight.
+            rater: who answered.
+            trial: index among the rater's trials.
+            values: answer on every scale of the trial.
+            seconds: from the display of the picture to the end of the trial.
+            seconds_of: likewise, to the last change of each scale.
+            hidden_seconds: time during which the page was not visible.
 
         Returns:
-            Number of trials that are answered now.
+            Number of trials answered so far.
 
         Raises:
-            WorkbenchError: an answer is missing, unknown or none of the scale's.
-            IndexError: no such trial, or an earlier one has no answer yet.
+            WorkbenchError: an answer is missing, for an unknown scale or not a value of the scale.
+            IndexError: no such trial, or an earlier one is unanswered.
         """
         if not 0 <= trial < len(rater.trials):
             raise IndexError(trial)
@@ -208,7 +210,7 @@ class Collection:
         return self._store.add_answer(rater.number, trial, given)
 
     def progress(self) -> list[dict[str, Any]]:
-        """A row per rater: rater, began and last_answer (UTC), answered, trials, is_done, checks_passed,
+        """One row per rater: rater, began and last_answer (UTC), answered, trials, is_done, checks_passed,
         checks_failed and median_seconds of a trial.
         """
         checks: dict[int, list[bool]] = {}
@@ -242,9 +244,9 @@ class Collection:
         return value == trial.answer
 
     def ratings(self) -> list[dict[str, Any]]:
-        """A row per rater and picture: rater, picture, source, style and a column per scale.
+        """One row per rater and picture: rater, picture, source, style and a column per scale.
 
-        Of pairs both pictures have a row: 1 was preferred, 0 was not, to the picture in the column other.
+        Both pictures of a pair have a row: 1 if preferred to the picture in the column other, else 0.
         Practice and attention checks are left out.
         """
         rows = []
@@ -254,15 +256,15 @@ class Collection:
             shown = [self.stimuli[i] for i in trial.stimuli]
             for side, stimulus in enumerate(shown, 1):
                 values = row.given["values"]
-                found = _named(row.rater, stimulus)
+                names = _named(row.rater, stimulus)
                 if len(shown) == 2:
-                    found |= {"other": shown[2 - side].picture, "side": f"side {side}"}
+                    names |= {"other": shown[2 - side].picture, "side": f"side {side}"}
                     values = {name: int(value == side) for name, value in values.items()}
-                rows.append(found | values)
+                rows.append(names | values)
         return rows
 
     def answers(self) -> list[dict[str, Any]]:
-        """A row per answer, of practice and attention checks too, with when and how fast it was given."""
+        """One row per answer, including practice and attention checks, with time and duration."""
         rows = []
         for trial, row in self._answered():
             shown = [self.stimuli[i] for i in trial.stimuli]
@@ -290,8 +292,8 @@ class Collection:
         return [(Trial.unpack(trials[row.rater][row.trial]), row) for row in self._store.answers()]
 
     def agreement(self) -> list[dict[str, Any]]:
-        """A row per scale: scale, ratings, mean, alpha (Krippendorff's), split_half; nan if unknown."""
-        rows, found = self.ratings(), []
+        """One row per scale: scale, ratings, mean, alpha (Krippendorff's), split_half; nan if unknown."""
+        rows, scales = self.ratings(), []
         pictures = {name: i for i, name in enumerate(dict.fromkeys(row["picture"] for row in rows))}
         raters = {name: i for i, name in enumerate(dict.fromkeys(row["rater"] for row in rows))}
         for scale in self.study.scales:
@@ -307,7 +309,7 @@ class Collection:
                 table = sums / np.where(counts > 0, counts, np.nan)
             known = table[~np.isnan(table)]
             alpha = krippendorff_alpha(table, "nominal" if names else "interval") if len(known) else math.nan
-            found.append(
+            scales.append(
                 {
                     "scale": scale.name,
                     "ratings": int(counts.sum()),
@@ -316,7 +318,7 @@ class Collection:
                     "split_half": math.nan if names or not len(known) else split_half(table),
                 }
             )
-        return found
+        return scales
 
     def export(self, folder: str | os.PathLike) -> list[Path]:
         """Write ratings.csv, answers.csv and raters.csv; the first is what `workbench ratings` reads.
@@ -325,7 +327,7 @@ class Collection:
             WorkbenchError: there is no answer yet, or a file cannot be written.
         """
         if not self._store.answers():
-            raise WorkbenchError(f"Expected answers in {self.folder} but nobody has given one yet.")
+            raise WorkbenchError(f"Expected answers in {self.folder} but there are none yet.")
         return [write_rows(self.table(name), Path(folder) / f"{name}.csv") for name in TABLES]
 
     def table(self, name: str) -> list[dict[str, Any]]:
@@ -363,10 +365,10 @@ def _time(seconds: float) -> str:
 
 
 def _seconds(value: Any) -> float:
-    """A duration that a browser tells.
+    """A duration reported by the browser.
 
     Raises:
-        WorkbenchError: it is none.
+        WorkbenchError: not a duration.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LONGEST:
         raise WorkbenchError("Expected a time in seconds, from 0 to 86400.")

@@ -1,4 +1,4 @@
-"""What each address of a study answers: consent, trials, answers, and the experimenter's view."""
+"""The HTTP endpoints of a study: consent, trials, answers, and the experimenter's page."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from workbench.rating.collection import TABLES, Collection, Rater
 from workbench.service.errors import LimitError
 from workbench.service.limits import Rate
 
-_DAYS = 60  # that a browser remembers its rater
-_WRONG_CODES = 10  # of one address a minute
-_BEGINNINGS = 60  # the same of new raters: a class room begins together
+_DAYS = 60  # for which a browser remembers its rater
+_WRONG_CODES = 10  # per address and minute
+_BEGINNINGS = 60  # new raters per address and minute: a class starts together
 _pages = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "pages"),
     autoescape=True,
@@ -45,43 +45,43 @@ class Pages:
     # raters
 
     async def start(self, request: Request) -> Response:
-        """Consent, and the way back in."""
+        """The consent form, and the form to resume."""
         return self._start(await self._rater(request))
 
-    def _start(self, rater: Rater | None = None, said: str = "", status: int = 200) -> Response:
+    def _start(self, rater: Rater | None = None, message: str = "", status: int = 200) -> Response:
         return self._page(
-            "start.html", status, ticket=secrets.token_hex(16), known=rater is not None, said=said
+            "start.html", status, ticket=secrets.token_hex(16), known=rater is not None, message=message
         )
 
     async def home(self, request: Request) -> Response:
-        """Where the forms are."""
+        """Redirect to the page with the forms."""
         return RedirectResponse("/", 303)
 
     async def begin(self, request: Request) -> Response:
-        """A new rater."""
+        """Register a new rater."""
         form = await _form(request)
         ticket = form.get("ticket", "")[:64]
         if form.get("agree") != "yes" or len(ticket) < 32:
-            return self._start(said=self._study.spoken.agree, status=422)
+            return self._start(message=self._study.spoken.agree, status=422)
         try:
             self._beginnings.take(_address(request))
             code = await run_in_threadpool(self._collection.begin, ticket)
         except LimitError:
-            return self._start(said=self._study.spoken.busy, status=429)
+            return self._start(message=self._study.spoken.busy, status=429)
         except WorkbenchError as error:
-            return self._start(said=str(error), status=403)
+            return self._start(message=str(error), status=403)
         return self._enter(request, code)
 
     async def resume(self, request: Request) -> Response:
-        """A rater who comes back with a code."""
+        """Let a rater resume with a code."""
         code = (await _form(request)).get("code", "")
         rater = await run_in_threadpool(self._collection.rater, code)
         if rater is None:
             try:
                 self._tries.take(_address(request))
             except LimitError:
-                return self._start(said=self._study.spoken.busy, status=429)
-            return self._start(said=self._study.spoken.wrong_code, status=404)
+                return self._start(message=self._study.spoken.busy, status=429)
+            return self._start(message=self._study.spoken.wrong_code, status=404)
         return self._enter(request, rater.code)
 
     async def leave(self, request: Request) -> Response:
@@ -100,14 +100,14 @@ class Pages:
         response.set_cookie(name, value, _DAYS * 86400, httponly=True, samesite="lax", secure=secure)
 
     async def study(self, request: Request) -> Response:
-        """The page of the trials, or the last one."""
+        """The page of the trials, or the closing page."""
         rater = await self._rater(request)
         if rater is None:
             return RedirectResponse("/", 303)
         return self._page("done.html" if rater.is_done else "study.html")
 
     async def trials(self, request: Request) -> Response:
-        """What is left for this rater, for the page."""
+        """The rater's remaining trials as JSON."""
         rater = await self._known(request)
         study, collection = self._study, self._collection
         left = list(enumerate(rater.trials))[rater.answered :]
@@ -145,19 +145,19 @@ class Pages:
         }  # fmt: skip
 
     def _target(self, trial: Any) -> str:
-        """What an attention check asks for, in words."""
+        """Text of the answer that an attention check asks for."""
         if trial.answer is None:
             return ""
         scale = self._collection.scales_of(trial)[0]
         return scale.shown(self._study.language)[scale.values.index(trial.answer)]
 
     async def answer(self, request: Request) -> Response:
-        """Keep the answers to a trial before the next one is shown."""
+        """Store the answers to a trial before the next one is shown."""
         rater = await self._known(request)
         try:
-            said = await request.json()
-            trial, values = said["trial"], said["values"]
-            times = said["seconds"], said["seconds_of"], said["hidden"]
+            body = await request.json()
+            trial, values = body["trial"], body["values"]
+            times = body["seconds"], body["seconds_of"], body["hidden"]
             fits = type(trial) is int and isinstance(values, dict) and isinstance(times[1], dict)
         except (ValueError, LookupError, TypeError, RecursionError):
             fits = False
@@ -166,7 +166,7 @@ class Pages:
         try:
             answered = await run_in_threadpool(self._collection.answer, rater, trial, values, *times)
         except IndexError:
-            raise HTTPException(409, "This is not the trial that is due. Load the page again.") from None
+            raise HTTPException(409, "This is not the next trial. Reload the page.") from None
         return JSONResponse({"answered": answered})
 
     async def picture(self, request: Request) -> Response:
@@ -179,7 +179,7 @@ class Pages:
         )
 
     async def manikin(self, request: Request) -> Response:
-        """A figure of SAM."""
+        """A self-assessment manikin as SVG."""
         try:
             drawn = manikins.figure(request.path_params["dimension"], request.path_params["level"])
         except KeyError:
@@ -193,19 +193,19 @@ class Pages:
     async def _known(self, request: Request) -> Rater:
         rater = await self._rater(request)
         if rater is None:
-            raise HTTPException(401, "Begin at the first page.")
+            raise HTTPException(401, "Start at the first page.")
         return rater
 
     # the experimenter
 
     async def experimenter(self, request: Request) -> Response:
-        """Who is how far, and the agreement so far."""
+        """Progress of the raters, and their agreement so far."""
         key = request.query_params.get("key")
         if key is not None:
             if not hmac.compare_digest(key.encode(), self._collection.key.encode()):
                 self._tries.take(_address(request))
                 raise HTTPException(404, "There is no such page.")
-            response = RedirectResponse("/experimenter", 303)  # the key leaves the address line
+            response = RedirectResponse("/experimenter", 303)  # takes the key out of the address bar
             self._set_cookie(response, request, self._key_cookie, key)
             return response
         self._require_key(request)

@@ -1,6 +1,6 @@
-"""Figures for the self-assessment of pleasure, arousal and dominance, drawn here.
+"""Figures for the self-assessment of pleasure, arousal and dominance, drawn by this module.
 
-After the idea of Bradley and Lang, "Measuring emotion: the self-assessment manikin and the semantic
+After Bradley and Lang, "Measuring emotion: the self-assessment manikin and the semantic
 differential", 1994: from a frown to a smile, from sleep to a burst in the chest, from small to large. They
 are not the authors' drawings.
 """
@@ -65,7 +65,7 @@ def _face(smile: float, open_eyes: float) -> str:
 
 
 def _burst(share: float) -> str:
-    """What goes on in the chest: from a dot to a star as wide as the body."""
+    """The sign of arousal in the chest: from a dot to a star as wide as the body."""
     if share == 0:
         return f'<circle fill="{_INK}" stroke="none" cx="50" cy="77" r="2"/>'
     points = []

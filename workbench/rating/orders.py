@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 
 def williams(n: int) -> NDArray[np.int64]:
-    """Williams design: a Latin square (n even), or two of them (n odd), that balances what follows what.
+    """Williams design: a Latin square (n even), or two of them (n odd), balanced for first-order carry-over.
 
-    Over all rows every item stands equally often in every place, and every item follows every other one
-    equally often: once for an even n, twice for an odd one.
+    Over all rows every item is equally often in every position, and follows every other item equally often:
+    once for an even n, twice for an odd one.
 
     Args:
         n: items, at least 1.
@@ -31,7 +31,7 @@ def williams(n: int) -> NDArray[np.int64]:
 def least_used(
     counts: NDArray, most: int, rng: np.random.Generator, limits: NDArray
 ) -> list[tuple[int, int]]:
-    """Choose cells of a table, one a row at most, so that all cells are used equally often in the long run.
+    """Choose cells of a table, at most one per row, so that all cells are used equally often in the long run.
 
     Args:
         counts: (rows, columns) how often each cell was used.

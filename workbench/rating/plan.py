@@ -1,4 +1,4 @@
-"""What a rater sees, in which order: practice, pictures or pairs, attention checks and breaks."""
+"""The trials of each rater and their order: practice, pictures or pairs, attention checks and breaks."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from workbench.rating.study import Study
 
 PRACTICE, RATING, ATTENTION = "practice", "rating", "attention"
 MOST = 500  # trials of one rater
-_CHECKED = ("likert", "choice", "mood", "preference", "sam", "slider")  # kinds, the best for a check first
+# kinds of scales, the most suitable for an attention check first
+_CHECKED = ("likert", "choice", "mood", "preference", "sam", "slider")
 
-Shown = tuple[str, ...]  # ids of the stimuli of one trial: one, or two that are compared
+Shown = tuple[str, ...]  # ids of the stimuli of one trial, one or two
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One page that asks."""
+    """One page of questions."""
 
     phase: str  # PRACTICE, RATING or ATTENTION
     stimuli: Shown = ()
-    has_break: bool = False  # before it
-    scale: str = ""  # of an attention check: the only scale that is asked
-    answer: Any = None  # that it asks for
+    has_break: bool = False  # a break before it
+    scale: str = ""  # of an attention check: its only scale
+    answer: Any = None  # that an attention check asks for
 
     def pack(self) -> dict[str, Any]:
-        """As it is kept in the database."""
+        """The form stored in the database."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -44,7 +45,7 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Where a rater stands in the design: a row of the order, a rotation of the styles, a side for pairs."""
+    """A rater's cell of the design: a row of the order, and a rotation of styles or of sides of pairs."""
 
     row: int
     rotation: int
@@ -81,7 +82,7 @@ class Design:
         self.rotations = styles if self.is_rotated else 2 if study.is_pairs else 1
 
     def _items(self) -> list[list[Shown]]:
-        """What is ordered; each with its versions, of which a rater sees one."""
+        """The items to order, each with its versions, of which a rater sees one."""
         if not self.study.is_pairs:
             if self.is_rotated:
                 return [[(s.id,) for s in versions] for versions in self.sources]
@@ -92,7 +93,7 @@ class Design:
         return [[(a, b), (b, a)] for a, b in pairs]
 
     def choose_cell(self, taken: Iterable[Cell], rng: np.random.Generator) -> Cell:
-        """The cell that is due: the rarest, then that of the rarest rotation and row."""
+        """The next cell: the least used, then the one with the least used rotation and row."""
         cells = list(taken)
         counts, rows = Counter(cells), Counter(c.row for c in cells)
         rotations = Counter(c.rotation for c in cells)
@@ -104,38 +105,38 @@ class Design:
         }
         return min(places, key=order.__getitem__)
 
-    def trials(self, cell: Cell, seen: Counter[Shown], rng: np.random.Generator) -> list[Trial]:
+    def trials(self, cell: Cell, counts: Counter[Shown], rng: np.random.Generator) -> list[Trial]:
         """The trials of one rater.
 
         Args:
             cell: of the design.
-            seen: how many raters were given each version of each item, for ``per_rater``.
+            counts: how many raters were given each version of each item, for ``per_rater``.
             rng: of the rater.
         """
-        shown = self._subset(seen, rng) if self.study.per_rater else self._all(cell)
+        shown = self._subset(counts, rng) if self.study.per_rater else self._all(cell)
         if self.study.order == "random":
             shown = [shown[i] for i in rng.permutation(len(shown))]
         else:
             shown = [shown[i] for i in self.rows[cell.row]]
-        found = [Trial(PRACTICE, stimuli) for stimuli in self._practice()]
+        trials = [Trial(PRACTICE, stimuli) for stimuli in self._practice()]
         every = self.study.attention_every
         checks = set()
         for due in range(every, len(shown), every) if every else ():
-            # at no fixed distance, which raters would learn
+            # not at a fixed distance, which raters would learn
             checks.add(due - int(rng.integers((every + 1) // 2)))
         for place, stimuli in enumerate(shown):
             if place in checks:
-                found.append(self._check(rng))
+                trials.append(self._check(rng))
             pause = bool(self.study.break_every and place and place % self.study.break_every == 0)
-            found.append(Trial(RATING, stimuli, has_break=pause))
-        return found
+            trials.append(Trial(RATING, stimuli, has_break=pause))
+        return trials
 
     def _all(self, cell: Cell) -> list[Shown]:
         """One version of each item: a Latin square of items by rotations."""
         return [versions[(i + cell.rotation) % len(versions)] for i, versions in enumerate(self.items)]
 
     def _subset(self, seen: Counter[Shown], rng: np.random.Generator) -> list[Shown]:
-        """The items that fewest raters were given, as many in each version."""
+        """The items that the fewest raters were given, equally many in each version."""
         most, width = self.study.per_rater or 0, len(self.items[0])
         counts = np.array([[seen[version] for version in versions] for versions in self.items])
         share, rest = divmod(most, width)

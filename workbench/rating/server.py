@@ -1,14 +1,15 @@
-"""The pages of a study: consent, trials, and the experimenter's view, behind one strict policy.
+"""The web server of a study: consent, trials and the experimenter's page, under a strict content policy.
 
-Raters are known by a code that only they have, in a cookie. Every address is looked up in what the study
-knows; none is a path. Texts of the study reach a page escaped, and the policy lets no script run but our own
-files.
+Raters are identified by a code in a cookie. Addresses are looked up among the study's pictures and never used
+as paths. Texts of the study are escaped, and the content policy allows only our own scripts.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import sqlite3
 from collections.abc import Callable
 from collections.abc import Collection as Names
 from pathlib import Path
@@ -32,6 +33,8 @@ from workbench.service import connections
 from workbench.service.bodies import BodyError, bounded
 from workbench.service.errors import LimitError
 from workbench.service.origin import refusal
+
+log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 7870
 _HERE = Path(__file__).parent
@@ -76,7 +79,7 @@ def app(collection: Collection, hosts: Names[str] = ()) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[Middleware(_Gate, hosts=frozenset(name.casefold().rstrip(".") for name in hosts))],
-        exception_handlers={HTTPException: _in_words, WorkbenchError: _in_words, LimitError: _in_words},
+        exception_handlers=dict.fromkeys((HTTPException, WorkbenchError, sqlite3.Error), _in_words),
     )
 
 
@@ -94,12 +97,12 @@ def serve(
         collection: the study and its answers.
         host: address to listen on; "0.0.0.0" lets other computers in.
         port: port to listen on; 0 takes a free one.
-        public_hosts: names under which the server is reached, of a reverse proxy for one.
-        trusted_proxies: addresses of reverse proxies that tell whose requests they pass on.
-        ready: told of the address, as a browser on this computer reaches it, once it is taken.
+        public_hosts: names under which the server is reached, e.g. of a reverse proxy.
+        trusted_proxies: addresses of reverse proxies that say whose requests they forward.
+        ready: called with the address for a browser on this computer, once the server listens.
 
     Raises:
-        WorkbenchError: the port is taken, or another process serves the folder.
+        WorkbenchError: the port is in use, or another process serves the folder.
     """
     connections.raise_file_limit()
     connections.one_line_a_kind()
@@ -132,7 +135,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 class _Gate:
-    """Refuses requests from elsewhere and bodies that are too large; every answer gets our headers."""
+    """Refuses requests from other sites and bodies that are too large; adds our headers to every response."""
 
     def __init__(self, app: ASGIApp, hosts: Names[str]):
         self._app, self._hosts = app, hosts
@@ -142,7 +145,7 @@ class _Gate:
             await self._app(scope, receive, send)
             return
 
-        async def dressed(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -152,15 +155,18 @@ class _Gate:
         is_page = scope["path"] in ("/", "/study", "/experimenter")
         refused = refusal(Headers(scope=scope), scope["scheme"], scope["method"], is_page, self._hosts)
         if refused is not None:
-            await PlainTextResponse(refused[1], refused[0])(scope, receive, dressed)
+            await PlainTextResponse(refused[1], refused[0])(scope, receive, with_headers)
             return
         try:
-            await self._app(scope, bounded(receive, _BODY_BYTES, "Expected a shorter request."), dressed)
+            await self._app(scope, bounded(receive, _BODY_BYTES, "Expected a shorter request."), with_headers)
         except BodyError as error:
-            await PlainTextResponse(str(error), error.status)(scope, receive, dressed)
+            await PlainTextResponse(str(error), error.status)(scope, receive, with_headers)
 
 
 async def _in_words(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return PlainTextResponse(error.detail, error.status_code, error.headers)
+    if isinstance(error, sqlite3.Error):  # a full disk: the rater's page sends the answer again
+        log.error("the answers cannot be written: %s", error)
+        return PlainTextResponse("Nothing can be written down at the moment. Try again later.", 503)
     return PlainTextResponse(str(error), 429 if isinstance(error, LimitError) else 422)

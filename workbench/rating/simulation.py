@@ -1,4 +1,4 @@
-"""Raters made by code, who answer through the same door as people: for tests, notebooks and planning."""
+"""Simulated raters, who answer through the same interface as people: for tests, notebooks and planning."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ Feel = Callable[[str, Stimulus, np.random.Generator], float]
 def simulate(
     collection: Collection, raters: int, feel: Feel | None = None, noise: float = 0.15, seed: int = 0
 ) -> None:
-    """Let raters answer a whole study.
+    """Let simulated raters answer a whole study.
 
-    A rater feels ``feel`` plus a leaning of the rater's own plus noise, both normal with the deviation
-    ``noise``, and answers with the nearest value of the scale. Of a pair the one that is
-    felt more is taken.
+    A rater's answer is ``feel`` plus the rater's own bias plus noise, both normal with standard deviation
+    ``noise``, rounded to the nearest value of the scale. Of a pair the higher one is preferred.
 
     Args:
         collection: the study.
-        raters: how many take part.
+        raters: number of raters.
         feel: of a scale's name, a picture and a random generator, where 0 is the scale's low end (its first
             option) and 1 its high end; without it every picture has a hidden value on every scale.
         noise: standard deviation, on the scale from 0 to 1.
@@ -38,7 +37,7 @@ def simulate(
         code = collection.begin(f"simulated-{seed}-{number}")
         rater = collection.rater(code)
         assert rater is not None
-        leaning = {scale.name: rng.normal(0, noise) for scale in collection.study.scales}
+        bias = {scale.name: rng.normal(0, noise) for scale in collection.study.scales}
         for place, trial in enumerate(rater.trials):
             shown = [collection.stimuli[i] for i in trial.stimuli]
             values: dict[str, Any] = {}
@@ -47,7 +46,7 @@ def simulate(
                     values[scale.name] = trial.answer
                     continue
                 felt = [
-                    (feel or hidden_value)(scale.name, s, rng) + leaning[scale.name] + rng.normal(0, noise)
+                    (feel or hidden_value)(scale.name, s, rng) + bias[scale.name] + rng.normal(0, noise)
                     for s in shown
                 ]
                 values[scale.name] = _answer(scale, felt)

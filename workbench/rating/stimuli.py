@@ -1,4 +1,4 @@
-"""What raters see: the pictures of a study in its styles, made ready before anybody is asked."""
+"""The stimuli: the pictures of a study in its styles, prepared before the study starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Stimulus:
     """A picture in one style."""
 
-    id: str  # its address on the page, which tells nothing of its name or style
+    id: str  # in its address on the page; reveals neither name nor style
     file: Path
     source: str  # path of the picture in the study's folder
     style: str
@@ -37,15 +37,15 @@ class Stimulus:
 
 
 def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
-    """Write the pictures of a study as JPEG without metadata, drawn in its styles; what is there stays.
+    """Write the pictures of a study as JPEG without metadata, drawn in its styles; existing files are kept.
 
     Args:
-        study: says which pictures, styles and size.
+        study: with its pictures, styles and size.
         folder: of the prepared pictures.
 
     Returns:
-        The stimuli, source by source and in the order of the styles, practice pictures last; and a line for
-        each picture that is left out because it cannot be read or drawn, in no style then.
+        The stimuli, source by source and in the order of the styles, practice pictures last; and one
+        line per picture that is left out of all styles because it cannot be read or drawn.
 
     Raises:
         WorkbenchError: fewer than two pictures are left, an unknown style, or the folder cannot be written.
@@ -55,7 +55,7 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
 
         for style in study.styles:
             if style != ORIGINAL:
-                menu.get(style)  # before any work
+                menu.get(style)  # fails before any work
     cache = Cache(folder)
     works = [(study.pictures, path, study.styles, False) for path in list_images(study.pictures)]
     if study.practice is not None:
@@ -65,7 +65,7 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
     for root, path, styles, is_practice in tqdm(works, desc="pictures", unit="picture", disable=None):
         source = path.relative_to(root).as_posix()
         try:
-            made = [_make(cache, path, style, study.megapixels) for style in styles]
+            files = [_make(cache, path, style, study.megapixels) for style in styles]
         except ImageError as error:
             skipped.append(f"{source}: {error}")
             continue
@@ -73,7 +73,7 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
             Stimulus(
                 f"{'p' if is_practice else 's'}{len(stimuli) + i}", file, source, style, size, is_practice
             )
-            for i, (style, (file, size)) in enumerate(zip(styles, made, strict=True))
+            for i, (style, (file, size)) in enumerate(zip(styles, files, strict=True))
         ]
     if len({s.source for s in stimuli if not s.is_practice}) < 2:
         raise WorkbenchError(
@@ -90,14 +90,14 @@ def _make(cache: Cache, path: Path, style: str, megapixels: float) -> tuple[Path
     def draw() -> Image.Image:
         image = read_image(path)
         share = math.sqrt(1e6 * megapixels / (image.width * image.height))
-        if share < 1:  # by its area: a scroll keeps what is drawn on it
+        if share < 1:  # by area, so that a long scroll keeps its details
             size = max(1, round(share * image.width)), max(1, round(share * image.height))
             image = image.resize(size, Image.Resampling.LANCZOS)
         if style == ORIGINAL:
             return image
         from workbench.styles.stylize import stylize
 
-        return stylize(image, style)  # at the size in which it is shown, like the original
+        return stylize(image, style)  # at the size shown, like the original
 
     def size(file: Path) -> tuple[int, int]:
         with Image.open(file) as image:

@@ -1,7 +1,7 @@
-"""The file of a study's raters and answers: SQLite, on the disk before the next trial is shown.
+"""The SQLite file of a study's raters and answers, synced to disk before the next trial is shown.
 
-``synchronous=FULL`` syncs the file at every commit, so that neither a killed process nor a power cut takes an
-answer that was acknowledged. Source: https://www.sqlite.org/pragma.html#pragma_synchronous
+``synchronous=FULL`` syncs the file at every commit, so that neither a killed process nor a power
+cut loses an acknowledged answer. Source: https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from workbench.core.errors import WorkbenchError
 
-_BUSY_SECONDS = 30.0  # to wait for another process, `workbench rate --export` for one
+_BUSY_SECONDS = 30.0  # to wait for another process such as `workbench rate --export`
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS raters (
@@ -55,7 +55,7 @@ class Store:
     """Safe to share between threads, and between processes.
 
     Args:
-        path: of the file; made if need be, readable by this user only.
+        path: of the file; created if missing, readable by this user only.
 
     Raises:
         WorkbenchError: it cannot be opened.
@@ -77,16 +77,16 @@ class Store:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Cursor]:
-        """One transaction: on the disk when the block ends, or not made at all."""
+        """One transaction: on disk when the block ends, or rolled back."""
         with self._lock:
             cursor = self._connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 yield cursor
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+                cursor.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:  # SQLite may have ended it: the disk was full
+                    cursor.execute("ROLLBACK")
 
     def _read(self, query: str, *values: Any) -> list[tuple]:
         with self._lock:
@@ -121,19 +121,19 @@ class Store:
     def add_rater(
         self, number: int, code: str, place: Any, trials: list[dict[str, Any]], began: float
     ) -> None:
-        """Keep a new rater, known by the digest of a code."""
+        """Store a new rater, identified by the digest of a code."""
         row = (number, code, json.dumps(place), json.dumps(trials, ensure_ascii=False), began)
         with self.write() as cursor:
             cursor.execute("INSERT INTO raters VALUES (?, ?, ?, ?, ?)", row)
 
     def add_answer(self, rater: int, trial: int, given: dict[str, Any]) -> int:
-        """Keep the answers to a trial, unless that trial was answered before: then the first answers stay.
+        """Store the answers to a trial, unless it was answered before.
 
         Returns:
             Number of trials that the rater has answered.
 
         Raises:
-            IndexError: an earlier trial of the rater has no answer yet.
+            IndexError: an earlier trial of the rater is unanswered.
         """
         with self.write() as cursor:
             count = cursor.execute("SELECT count(*) FROM answers WHERE rater = ?", (rater,)).fetchone()[0]
@@ -146,7 +146,7 @@ class Store:
             return int(count) + 1
 
     def remove(self, rater: int) -> bool:
-        """Delete a rater with all answers; whether there was one."""
+        """Delete a rater with all answers; return whether there was one."""
         with self.write() as cursor:
             cursor.execute("DELETE FROM answers WHERE rater = ?", (rater,))
             return cursor.execute("DELETE FROM raters WHERE number = ?", (rater,)).rowcount > 0

@@ -1,4 +1,4 @@
-"""A rating study as its file describes it: every setting once, with its comment, and checked in one line."""
+"""The settings of a rating study, each with its comment, read from a TOML file and checked."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from workbench.core.options import Range
 from workbench.data.moods import MOODS
 from workbench.rating.words import LANGUAGES, Words, blanks
 
-ORIGINAL = "original"  # the "style" of a picture as it is
-SLIDER = (0, 100)  # values at its ends
+ORIGINAL = "original"  # the "style" of an unchanged picture
+SLIDER = (0, 100)  # values of its ends
 _RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 # columns of the exported tables, and names by which `workbench ratings` finds pictures and raters
 _TAKEN = {"rater", "participant", "subject", "observer", "path", "picture", "stimulus", "image", "item"} | {
@@ -29,23 +29,22 @@ class Scale:
     """One question about a picture, and how it is answered."""
 
     name: str  # column of the table: letters, digits and _
-    question: str  # as raters read it
-    kind: Literal["slider", "likert", "sam", "choice", "mood", "preference"] = (
-        "slider"  # see docs/rating_studies.md
-    )
-    low: str = ""  # words at the low end of a slider, a Likert or a SAM scale
-    high: str = ""  # words at its high end
+    question: str  # text shown to raters
+    # see docs/rating_studies.md
+    kind: Literal["slider", "likert", "sam", "choice", "mood", "preference"] = "slider"
+    low: str = ""  # label of the low end of a slider, a Likert or a SAM scale
+    high: str = ""  # label of the high end
     points: Annotated[int, Range(2, 11)] | None = None  # of a Likert scale (7) or of SAM (9, or 5)
     figure: Literal["pleasure", "arousal", "dominance"] = "pleasure"  # what the manikins of SAM show
-    options: tuple[str, ...] = ()  # of a choice, as the table has them
-    labels: tuple[str, ...] = ()  # what raters read in their place, in the same order
+    options: tuple[str, ...] = ()  # answers of a choice, as in the table
+    labels: tuple[str, ...] = ()  # labels shown to raters instead, in the same order
 
     def __post_init__(self) -> None:
         def refuse(what: str) -> None:
             raise WorkbenchError(f"Expected {what} in the scale {self.name[:40]!r}.")
 
         if not self.name.isidentifier() or not self.name.isascii() or self.name.casefold() in _TAKEN:
-            refuse("a name of letters, digits and _ that is no column of the tables already")
+            refuse("a name of letters, digits and _ that is not a column of the tables already")
         if not self.question.strip():
             refuse("a question")
         if self.kind == "sam" and self.points not in (None, 5, 9):
@@ -61,7 +60,7 @@ class Scale:
 
     @property
     def values(self) -> tuple[int | str, ...]:
-        """All answers that there are; the two ends of a slider."""
+        """All possible answers; for a slider its two ends."""
         match self.kind:
             case "choice":
                 return self.options
@@ -74,7 +73,7 @@ class Scale:
         return tuple(range(1, (self.points or {"likert": 7, "sam": 9}[self.kind]) + 1))
 
     def shown(self, language: str = "en") -> tuple[str, ...]:
-        """What raters read for each value: labels, or the ends' words, or the numbers."""
+        """Text shown to raters for each value: its label, the label of an end, or the number."""
         if self.labels:
             return self.labels
         if self.kind == "mood":
@@ -89,10 +88,10 @@ class Scale:
         return tuple(words)
 
     def check(self, value: Any) -> int | float | str:
-        """An answer as it is kept.
+        """An answer, as stored.
 
         Raises:
-            WorkbenchError: it is none.
+            WorkbenchError: not a possible answer.
         """
         if self.kind == "slider":
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -109,27 +108,25 @@ class Study:
     """A rating study."""
 
     title: str  # heading of every page
-    consent: str  # what raters agree to before they begin; empty lines part paragraphs
-    pictures: Path  # folder of the pictures, seen from the study's file
+    consent: str  # what raters agree to before they start; empty lines separate paragraphs
+    pictures: Path  # folder of the pictures, relative to the study's file
     scales: tuple[Scale, ...]  # one [[scales]] each; all of kind "preference": pairs are compared
     instructions: str = ""  # shown before the first trial
-    thanks: str = ""  # shown after the last one, a code for payment for one
-    language: str = "en"  # of the texts; the pages' own words are there in en and zh, see [words]
-    practice: Path | None = None  # folder of pictures for practice, whose answers do not count
-    order: Literal["random", "williams", "fixed"] = "random"  # a new one for each rater, balanced, or by name
-    per_rater: Annotated[int, Range(1, 1000)] | None = (
-        None  # pictures (or pairs) that a rater sees, the rarest first
-    )
-    styles: tuple[str, ...] = (ORIGINAL,)  # "original" and names of styles in which the pictures are redrawn
-    see: Literal["one", "all"] = (
-        "one"  # of several styles a rater sees a picture in one, by Latin square, or in all
-    )
+    thanks: str = ""  # shown after the last one, for example with a code for payment
+    language: str = "en"  # of the texts; the pages' own texts exist in en and zh, see [words]
+    practice: Path | None = None  # folder of pictures for practice trials, whose answers are left out
+    # random for each rater, balanced, or by file name
+    order: Literal["random", "williams", "fixed"] = "random"
+    # pictures (or pairs) per rater, those with the fewest ratings first
+    per_rater: Annotated[int, Range(1, 1000)] | None = None
+    styles: tuple[str, ...] = (ORIGINAL,)  # "original", and styles in which the pictures are redrawn
+    # whether a rater sees a picture in one of several styles, by Latin square, or in all
+    see: Literal["one", "all"] = "one"
     break_every: Annotated[int, Range(0, 1000)] = 20  # trials between two breaks; 0: none
     attention_every: Annotated[int, Range(0, 1000)] = 15  # trials between two attention checks; 0: none
-    most_raters: Annotated[int, Range(1, 100_000)] = 1000  # then the study is closed for new ones
-    megapixels: Annotated[float, Range(0.05, 20)] = (
-        1.5  # of a picture as it is shown; larger ones are scaled down
-    )
+    most_raters: Annotated[int, Range(1, 100_000)] = 1000  # with so many the study is closed to new raters
+    # of a picture as shown; larger ones are scaled down
+    megapixels: Annotated[float, Range(0.05, 20)] = 1.5
     seed: int = 0  # of the orders
     words: Words | None = None  # the pages' own words, where others are wanted
 
@@ -166,7 +163,7 @@ class Study:
 
     @property
     def spoken(self) -> Words:
-        """The pages' own words."""
+        """The pages' own texts."""
         return self.words or LANGUAGES.get(self.language.partition("-")[0].casefold(), Words())
 
     @property
@@ -179,24 +176,24 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def templates() -> dict[str, str]:
-    """Studies to begin with, as texts of study files; ``{file}`` stands for the file's name."""
+    """Templates of study files by name; ``{file}`` stands for the name of the file."""
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted(_TEMPLATES.glob("*.toml"))}
 
 
 def load(path: str | os.PathLike) -> Study:
-    """The study of a TOML file; folders in it are seen from the file.
+    """Read a study from a TOML file; its folders are relative to the file.
 
     Raises:
         WorkbenchError: the file cannot be read, or something in it is unknown, missing or wrong.
     """
     path = Path(path)
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise WorkbenchError(f"{path} cannot be read as a study ({reason}). Check it.") from error
     try:
-        study = _study(found)
+        study = _study(content)
     except WorkbenchError as error:
         raise WorkbenchError(f"{path.name}: {error}") from error
     beside = {
@@ -205,9 +202,9 @@ def load(path: str | os.PathLike) -> Study:
     return dataclasses.replace(study, **beside)
 
 
-def _study(found: Mapping[str, Any]) -> Study:
+def _study(content: Mapping[str, Any]) -> Study:
     """A checked study. The names in [[scales]] and [words] are checked there, so that errors say where."""
-    changes = dict(found)
+    changes = dict(content)
     scales = changes.get("scales", [])
     if not isinstance(scales, list) or not all(isinstance(scale, dict) for scale in scales):
         raise WorkbenchError("Expected the scales as [[scales]], one for each question.")

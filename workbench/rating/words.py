@@ -1,4 +1,4 @@
-"""What the pages say besides the study's own texts, in English and Chinese; a study may change any."""
+"""The pages' own texts in English and Chinese; a study may change any of them."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ import string
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """Texts of the pages; those in braces are filled in."""
+    """Texts of the pages; names in braces are filled in."""
 
     agree: str = "I have read this and want to take part"  # beside the box that must be ticked
     begin: str = "Begin"  # button under the consent text
-    again: str = "Have you begun already?"  # heading of the form for the code
+    again: str = "Have you already started?"  # heading of the form for the code
     code: str = "Your code"  # label of its field
-    go_on: str = "Go on"  # its button
-    wrong_code: str = "There is no such code. Check each letter."  # after a mistyped code
-    busy: str = "Too many requests. Wait a minute and try again."  # after many of them
-    closed: str = "This study takes no new raters. Thank you for your interest."  # when it is full
-    keep_code: str = (
-        "Your answers are saved one by one. To go on later, also elsewhere, note your code:"  # of a rater
-    )
+    go_on: str = "Continue"  # its button
+    wrong_code: str = "There is no such code. Please check each letter."  # after a mistyped code
+    busy: str = "Too many requests. Please wait a minute and try again."  # after many of them
+    # when it is full
+    closed: str = "This study accepts no more participants. Thank you for your interest."
+    # of a rater
+    keep_code: str = "Every answer is saved at once. To continue later or on another device, note your code:"
     instructions: str = "Instructions"  # heading
     start: str = "Start"  # button under the instructions
     practice: str = "Practice"  # above a practice trial
-    practice_over: str = "The practice is over. From here on your answers count."  # after the last one
+    practice_over: str = "The practice is over. From now on your answers count."  # after the last one
     progress: str = "{done} of {total}"  # above a trial
     question: str = "Attention check"  # above a trial without a picture
     attention: str = "To show that you are reading, please choose: {answer}"  # asked there
     next: str = "Next"  # button under a trial
     required: str = "Please answer every question."  # if one is open
-    keys: str = "Keys: numbers choose, arrows move, Enter goes on."  # where there is a keyboard
-    saving: str = "Saving …"  # while the answer travels
-    retry: str = "Not saved yet: the server does not answer. Trying again …"  # while it does not
-    not_shown: str = "The picture has not arrived yet. Trying again …"  # the same of a picture
+    keys: str = "Keys: numbers select, arrows move, Enter continues."  # where there is a keyboard
+    saving: str = "Saving …"  # while the answer is sent
+    retry: str = "Not saved yet: the server does not respond. Trying again …"  # while it does not respond
+    not_shown: str = "The picture has not loaded yet. Trying again …"  # while a picture loads
     pause: str = "Time for a break"  # heading
-    pause_text: str = "You have done {done} of {total}. Rest your eyes; go on when you like."  # in a break
+    pause_text: str = "{done} of {total} done. Rest your eyes, and continue when you like."  # in a break
     thanks: str = "Thank you!"  # heading of the last page
     over: str = "All your answers are saved. You may close this page."  # on it
     leave: str = "Next person"  # button that forgets the rater on this computer
-    script: str = "This page needs JavaScript. Switch it on and load the page again."  # where it is off
+    script: str = "This page needs JavaScript. Please enable it and reload the page."  # where it is off
     picture: str = "Picture to rate"  # for screen readers
     enlarge: str = "Enlarge"  # button under a picture that is small on the screen
     close: str = "Close"  # button of the enlarged picture
@@ -86,6 +86,6 @@ def blanks(text: str) -> set[str]:
     """Names in braces.
 
     Raises:
-        ValueError: braces without a partner.
+        ValueError: unbalanced braces.
     """
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}

@@ -1,4 +1,4 @@
-"""The first look at a folder of labelled pictures: how many, by whom, and what the classes look like."""
+"""A first look at a folder of labelled pictures: their number, groups, and measures per class."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FirstSteps(TableStudy):
     sources = ("data",)
 
     data: str = "atelier:60"  # folder of labelled pictures, or atelier:N
-    most: int = 60  # pictures to measure, as many of each class as of any other as far as there are
+    most: int = 60  # at most so many pictures to measure, equally many of each class if possible
     samples: int = 500  # of the bootstrap over groups
 
     def plan(self) -> list[dict]:
@@ -37,7 +37,7 @@ class FirstSteps(TableStudy):
         return [{"step": "counts"}, {"step": "expression"}]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """The pictures are opened."""
+        """Open the pictures."""
         pictures = open_dataset(self.data)
         steps = {
             "counts": lambda: _counts(pictures),

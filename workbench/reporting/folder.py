@@ -1,8 +1,8 @@
-"""The user's folder of pictures, checked once and kept in a form that every notebook reads.
+"""The user's folder of pictures, checked once and provided in a form that every notebook reads.
 
-Notebooks take one parameter for the pictures, ``data``. Where the user's labels are in a table elsewhere, or
-pictures shall be grouped or left out, a *view* of the folder is written into the run's folder: a link to the
-pictures and a ``ratings.csv`` with the groups that were found. The pictures themselves are never copied.
+Notebooks take one parameter for the pictures, ``data``. If the user's labels are in a table elsewhere, or
+pictures are to be grouped or left out, a *view* of the folder is written into the folder of the run: a link
+to the pictures and a ``ratings.csv`` with the groups. The pictures themselves are never copied.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workbench.data.paintings import GROUP_COLUMNS, Paintings
 
 
 def called(data: str | os.PathLike) -> str:
-    """The name of a folder without the places above it: what a report that is passed on may say."""
+    """The name of a folder without its path, which a shared report should not reveal."""
     return str(data) if is_atelier(data) else Path(data).resolve().name
 
 
@@ -29,10 +29,10 @@ def view(data: Paintings, out: Path, name: str, ratings: str | os.PathLike | Non
         data: the labelled pictures.
         out: folder of the run.
         name: of the view; notebooks show it.
-        ratings: the table that ``data`` came with, whose other columns are kept.
+        ratings: the table of ``data``, whose other columns are kept.
 
     Returns:
-        The folder. What it held of an earlier view is replaced.
+        The folder; an earlier view in it is replaced.
 
     Raises:
         WorkbenchError: links cannot be made there.

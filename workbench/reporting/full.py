@@ -1,4 +1,4 @@
-"""A table of the full report (:mod:`workbench.studies.full_report`), read for what is shown of it."""
+"""Reads a table of the full report (:mod:`workbench.studies.full_report`) for display."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Report:
         root: folder of the pictures; None if the report may not show them.
 
     Raises:
-        DatasetError: the table is none of a full report.
+        DatasetError: not a table of a full report.
     """
 
     def __init__(self, table: str | os.PathLike, root: str | os.PathLike | None = None):
@@ -46,7 +46,7 @@ class Report:
         return of_kind(kind, self._rows)
 
     def one(self, kind: type) -> Any:
-        """The row of a kind that has one.
+        """The only row of a kind.
 
         Raises:
             DatasetError: there is none.
@@ -61,11 +61,11 @@ class Report:
         return self.rows(Class)["label"].tolist()
 
     def picture(self, path: str) -> Image.Image:
-        """A picture by the path that the table has, RGB."""
+        """The picture at a path of the table, RGB."""
         if self.root is None:
             raise DatasetError("Expected a report that may show its pictures. Give their folder.")
         return read_image(self.root / path)
 
     def made(self, file: str) -> Image.Image:
-        """A picture that the study made, RGB."""
+        """A picture made by the study, RGB."""
         return read_image(self.table.parent / file)

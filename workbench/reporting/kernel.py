@@ -1,7 +1,7 @@
-"""What a report's kernel does before the notebook's first cell: figures that speak, progress that is seen.
+"""Prepares the kernel of a report: figures with descriptions, and progress on the terminal.
 
-The figures come as SVG (sharp in print, small) unless they hold photographs, each with a description for
-those who do not see it. What tqdm draws goes to a small file that the terminal shows, not into the report.
+Figures are SVG (sharp in print, small) unless they have photographs, each with a description for screen
+readers. Progress bars of tqdm go to a small file that the terminal shows, not into the report.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-PHOTO_PIXELS = 4_000  # of an image in a figure, from which the figure is one of pictures
-DPI = 180  # of figures that are not drawn as SVG
+PHOTO_PIXELS = 4_000  # of an image, from which a figure counts as one of photographs
+DPI = 180  # of figures that are not SVG
 QUALITY = 88  # of JPEG
-MOST_WORDS = 60  # of a description
+MOST_WORDS = 60  # words of a description
 
 
 class Status(io.TextIOBase):
-    """A stream for progress bars: the last line is kept in a file, everything else goes where it went."""
+    """A stream for progress bars: their last line goes to a file, everything else to another stream."""
 
     def __init__(self, path: Path, other):
         self.path, self.other = path, other
 
-    def isatty(self) -> bool:  # or tqdm(disable=None) draws nothing
+    def isatty(self) -> bool:  # else tqdm(disable=None) draws nothing
         return True
 
     def writable(self) -> bool:
@@ -51,7 +51,7 @@ def prepare(status: str | os.PathLike) -> None:
     """Set up this kernel for a report.
 
     Args:
-        status: file for the line that tells how far the running cell is.
+        status: file for the progress of the running cell.
     """
     import pandas as pd
     from ipykernel.zmqshell import ZMQInteractiveShell
@@ -66,7 +66,7 @@ def prepare(status: str | os.PathLike) -> None:
 
 
 def has_photos(figure: Figure) -> bool:
-    """Whether a figure shows pictures (not heat maps of a few cells)."""
+    """Whether a figure has photographs (not only heat maps of a few cells)."""
     return any(
         image.get_size()[0] * image.get_size()[1] >= PHOTO_PIXELS for a in figure.axes for image in a.images
     )
@@ -94,7 +94,7 @@ def jpeg(figure: Figure) -> tuple[bytes, dict] | None:
 
 
 def describe(figure: Figure) -> str:
-    """What a figure shows, in a sentence or two: titles, axes, series and the names on its axes."""
+    """Description of a figure: titles, axes, series and names on its axes."""
     parts = []
     if figure.get_suptitle():
         parts.append(figure.get_suptitle())
@@ -120,5 +120,5 @@ def describe(figure: Figure) -> str:
 
 
 def _legends(figure: Figure) -> list[list[str]]:
-    found = [legend for a in figure.axes if (legend := a.get_legend())] + list(figure.legends)
-    return [[t.get_text() for t in legend.get_texts() if isinstance(t, Text)] for legend in found]
+    legends = [legend for a in figure.axes if (legend := a.get_legend())] + list(figure.legends)
+    return [[t.get_text() for t in legend.get_texts() if isinstance(t, Text)] for legend in legends]

@@ -1,7 +1,7 @@
-"""The notebooks: where they are, what they ask, what they answered, which parameters they take.
+"""The notebooks: their location, question, answer and parameters.
 
-In a checkout they lie in ``notebooks/`` beside the package; a wheel carries the same files as data files
-(``share/painter-psychology-workbench/notebooks``), which the installed distribution's own list finds again.
+In a checkout they are in ``notebooks/`` beside the package; a wheel has the same files as data files
+(``share/painter-psychology-workbench/notebooks``), found through the list of installed files.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Notebook:
     path: Path
     title: str  # without its number
     question: str
-    answer: str  # its first finding in one sentence, with the number that was measured; may be empty
+    answer: str  # its first finding in one sentence with its number; may be empty
     parameters: dict[str, object]  # names and defaults of the cell tagged "parameters"
     code: str = ""  # of all its cells
 
     @property
     def name(self) -> str:
-        """What ``workbench report`` calls it: the file's name without its number, or an alias."""
+        """Its name in ``workbench report``: the file's name without the number, or an alias."""
         short = self.path.stem.split("_", 1)[1]
         return next((alias for alias, name in ALIASES.items() if name == short), short)
 
@@ -48,7 +48,7 @@ class Notebook:
 
 
 def folder() -> Path:
-    """Where the notebooks are.
+    """Folder of the notebooks.
 
     Raises:
         WorkbenchError: the package was installed without them.
@@ -72,8 +72,8 @@ def folder() -> Path:
 def notebooks() -> dict[str, Notebook]:
     """All notebooks by short name, in the order of their numbers."""
     paths = sorted(p for p in folder().glob("*.ipynb") if _NUMBERED.fullmatch(p.name))
-    found = [read(path) for path in paths]
-    return {notebook.name: notebook for notebook in found}
+    read_all = [read(path) for path in paths]
+    return {notebook.name: notebook for notebook in read_all}
 
 
 def find(name: str) -> Notebook:
@@ -132,7 +132,7 @@ def question_of(markdown: str) -> str:
 
 
 def answer_of(markdown: str) -> str:
-    """The first bullet of the answer with a measured number: its lead in bold, and the sentence with it."""
+    """The first bullet of the answer with a number: its bold lead, and the sentence with the number."""
     for bullet in re.findall(r"^- (.+?)(?=\n- |\n\s*\n|\Z)", markdown, re.MULTILINE | re.DOTALL):
         numbered = [s for s in _sentences(_plain(bullet)) if re.search(r"\d*\.\d|\d\s?%", s)]
         if not numbered:
@@ -145,16 +145,16 @@ def answer_of(markdown: str) -> str:
 
 
 def overview(results: str | Path | None = None) -> list[dict[str, str]]:
-    """One row per notebook: what it asks, what it found, and how long the measured run took.
+    """One row per notebook: question, finding, and the duration of the measured runs.
 
     Args:
-        results: folder of the committed tables, whose ``seconds`` are added up; by default the checkout's,
-            and nothing where there is none.
+        results: folder of the committed tables, whose ``seconds`` are summed; by default the checkout's, if
+            there is one.
     """
     tables = Path(results) if results else folder().parent / "reports" / "results"
     rows = []
     for notebook in notebooks().values():
-        if notebook.name == "start":  # it is the map
+        if notebook.name == "start":  # the map itself
             continue
         seconds = _seconds(notebook, tables)
         rows.append(
@@ -174,7 +174,7 @@ def _seconds(notebook: Notebook, results: Path) -> float | None:
     runs: dict[tuple, float] = {}
     for name in sorted(named & {p.name for p in results.glob("*.csv")}):
         for row in read_rows(results / name):
-            if row.get("seconds"):  # the rows of one run all bear its seconds
+            if row.get("seconds"):  # all rows of a run have its seconds
                 key = [name, row["seconds"], *(v for k, v in row.items() if k in _KEYS)]
                 runs[tuple(key)] = float(row["seconds"])
     return sum(runs.values()) if runs else None
@@ -202,7 +202,7 @@ def _duration(seconds: float) -> str:
 
 
 def _plain(markdown: str) -> str:
-    """Markdown's emphasis and code marks taken off, on one line."""
+    """Text without Markdown's emphasis and code marks, on one line."""
     return re.sub(r"\s+", " ", re.sub(r"\*\*|`", "", markdown)).strip()
 
 

@@ -1,7 +1,7 @@
-"""An executed notebook as one HTML file: figures inside, code folded, nothing asked of any network.
+"""An executed notebook as one self-contained HTML file: figures embedded, code folded, no network requests.
 
-nbconvert renders the cells through the template beside this module; its own templates fetch RequireJS and
-MathJax from elsewhere and are not used. :func:`problems_of` checks the finished page, whatever made it.
+nbconvert renders the cells with the template beside this module; its own templates load RequireJS and MathJax
+from other servers and are not used. :func:`problems_of` checks the finished page.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from workbench.reporting.notebooks import DISTRIBUTION
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
 NOT_SHOWN = (SETUP, "parameters", "injected-parameters", "not-in-report")  # tags
-NO_WORDS = "No description has been provided for this image"  # nbconvert's for pictures without words
-BROAD = 560  # points of a figure's width from which it does not fit a phone
+# nbconvert's text for pictures without a description
+NO_WORDS = "No description has been provided for this image"
+BROAD = 560  # points: wider figures do not fit a phone
 LEFT_OUT = "[picture left out]"
-SUMMARY = "summary"  # tag of a cell that needs all others, yet is read first
+SUMMARY = "summary"  # tag of a cell that depends on all others but is shown first
 ANSWER = re.compile(r"\*\*(Answer|Measured)\b")
 
-_ASSET = {  # attribute that makes a browser fetch something: of which elements ("" is any)
+_ASSET = {  # attributes that make a browser load something, and of which elements ("" is any)
     "src": {""},
     "srcset": {""},
     "poster": {""},
@@ -45,7 +46,7 @@ _IN_STYLE = re.compile(
 
 
 class _Page(HTMLParser):
-    """Collects what a browser would fetch, and pictures without words."""
+    """Collects what a browser would load, and pictures without descriptions."""
 
     def __init__(self):
         super().__init__(convert_charrefs=True)
@@ -83,16 +84,16 @@ class _Page(HTMLParser):
 
 
 def problems_of(page: str) -> list[str]:
-    """Why a page would not stand alone: things it fetches, scripts, pictures without words. Empty if it does.
+    """Why a page is not self-contained: resources it loads, scripts, missing descriptions; else empty.
 
-    Links that a reader may follow are no problem: nothing is fetched before he does.
+    Links are no problem, since nothing is loaded before they are followed.
     """
     parser = _Page()
     parser.feed(page)
     parser.close()
-    found = [f"asks for {what[:100]}" for what in parser.outside if what]
-    found += [f"{parser.scripts} scripts"] if parser.scripts else []
-    return found + [f"a picture without words ({what})" for what in parser.speechless]
+    problems = [f"asks for {what[:100]}" for what in parser.outside if what]
+    problems += [f"{parser.scripts} scripts"] if parser.scripts else []
+    return problems + [f"a picture without words ({what})" for what in parser.speechless]
 
 
 def render(
@@ -107,15 +108,15 @@ def render(
 
     Args:
         notebook: with its outputs.
-        title: of the page; takes the place of the notebook's first heading.
+        title: of the page; replaces the notebook's first heading.
         subtitle: the line under it.
         provenance: name -> value, the table at the end.
-        own_data: the notebook ran on the user's pictures, so the answer that it cites is of other ones: it is
-            framed as such.
-        pictures: whether it may show pictures; plots stay.
+        own_data: the notebook ran on the user's pictures, so its answer is about other pictures and is
+            marked as such.
+        pictures: whether to show pictures; plots are always shown.
 
     Raises:
-        WorkbenchError: the page would need something from outside, or shows a picture without words.
+        WorkbenchError: the page is not self-contained, or has a picture without a description.
     """
     from nbconvert import HTMLExporter
 
@@ -148,21 +149,21 @@ def render(
     problems = problems_of(page)
     if problems:
         raise WorkbenchError(
-            f"Expected a report that stands alone but it {'; '.join(problems[:3])}. "
-            "Take that out of the notebook."
+            f"Expected a self-contained report but it {'; '.join(problems[:3])}. "
+            "Remove that from the notebook."
         )
     return page
 
 
 def _contents(page: str) -> str:
     """Links to the sections of a page, if there are more than two."""
-    found = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page, re.DOTALL)
-    items = "".join(f'<li><a href="#{anchor}">{heading}</a></li>' for anchor, heading in found)
-    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if len(found) > 2 else ""
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page, re.DOTALL)
+    items = "".join(f'<li><a href="#{anchor}">{heading}</a></li>' for anchor, heading in headings)
+    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if len(headings) > 2 else ""
 
 
 def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode:
-    """A copy without the first heading and without what is for the notebook's user."""
+    """A copy without the first heading and without the sections for users of the notebook."""
     done = nbformat.from_dict(notebook)
     cells: list = []
     for cell in done.cells:
@@ -186,7 +187,7 @@ def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode
 
 
 def _without_silent_sections(cells: list) -> list:
-    """The cells without headings that only code stands below: it joins the code of the section before."""
+    """The cells without headings of sections that have code only, which is added to the section before."""
     kept = []
     for place, cell in enumerate(cells):
         if cell.cell_type == "markdown" and re.fullmatch(r"## [^\n]+", cell.source.strip()):
@@ -198,7 +199,7 @@ def _without_silent_sections(cells: list) -> list:
 
 
 def _without_pictures(output):
-    """An output whose photographs (raster images; plots are drawn as SVG) are left out."""
+    """An output without photographs (raster images; plots are SVG)."""
     data = output.get("data", {})
     if "image/svg+xml" not in data and {"image/png", "image/jpeg"} & set(data):
         output["data"] = {"text/plain": LEFT_OUT}
@@ -208,9 +209,9 @@ def _without_pictures(output):
 
 
 def _gather_code(cells: list) -> None:
-    """Put the code of every section on its last cell: one fold a section, not one a cell.
+    """Attach the code of every section to its last cell: one fold per section instead of one per cell.
 
-    The summary is read elsewhere; its code is on the cell before or after it.
+    The summary is shown elsewhere; its code is attached to the cell before or after it.
     """
     own, last = [], None
     for place, cell in enumerate(cells):
@@ -231,16 +232,14 @@ def _broad(svg: str) -> bool:
 
 
 def _data_uri(data: str, mime: str) -> str:
-    """A figure as an address that holds it."""
+    """A figure as a data URI."""
     if mime == "image/svg+xml":
         data = base64.b64encode(data.encode()).decode()
     return f"data:{mime};base64,{''.join(data.split())}"
 
 
 def _bare_table(html: str) -> str:
-    """A table without pandas' styles, count of rows and running index; headings are words, numbers stand
-    right.
-    """
+    """A table without pandas' styles, row count and index, with words as headings and aligned numbers."""
     if 'class="dataframe"' not in html:
         return html
     html = re.sub(r"<style scoped>.*?</style>|<p>\d+ rows × \d+ columns</p>", "", html, flags=re.DOTALL)
@@ -248,15 +247,15 @@ def _bare_table(html: str) -> str:
     html = re.sub(r'<table border="1" class="dataframe">', "<table>", html)
     html = re.sub(r"<t([hd])>\s*(?:NaN|&lt;NA&gt;)\s*</t[hd]>", r"<t\1>–</t\1>", html)
     first = re.findall(r"<tr>\s*<th>([^<]*)</th>", html)
-    if first and not first[0] and all(name.isdigit() for name in first[1:]):  # rows that only count
+    if first and not first[0] and all(name.isdigit() for name in first[1:]):  # a mere running index
         html = re.sub(r"(<tr>\s*)<th>[^<]*</th>", r"\1", html)
     html = re.sub(r"<th>([^<]*)</th>", lambda m: f"<th>{_heading(m.group(1))}</th>", html)
     return _headings_of_numbers(_NUMBER.sub(r'<td class="number">\1</td>', html))
 
 
 def _heading(name: str) -> str:
-    """A column's name as words; a style's or model's as it is."""
-    from workbench.plots.style import pretty  # not with the command: it brings matplotlib
+    """A column's name as words; names of styles and models are unchanged."""
+    from workbench.plots.style import pretty  # imported late, as it loads matplotlib
 
     return name if any(known in name for known in _names()) else pretty(name)
 
@@ -270,8 +269,8 @@ def _names() -> frozenset[str]:
 
 
 def _headings_of_numbers(table: str) -> str:
-    """A table whose headings stand right where the cells below do."""
-    head, found, body = table.partition("</thead>")
+    """A table whose headings are aligned right above right-aligned cells."""
+    head, end_of_head, body = table.partition("</thead>")
     rows = [re.findall(r"<(t[hd][^>]*)>", row) for row in body.split("</tr>") if "<td" in row]
     if not rows or any(len(row) != len(rows[-1]) for row in rows) or "span=" in head:
         return table
@@ -284,10 +283,10 @@ def _headings_of_numbers(table: str) -> str:
             return heading[0]
         return cells[0] + "".join(r if n else c for r, n, c in zip(right, numbers, cells[1:], strict=True))
 
-    return re.sub(r"<tr>.*?</tr>", row_of, head, flags=re.DOTALL) + found + body
+    return re.sub(r"<tr>.*?</tr>", row_of, head, flags=re.DOTALL) + end_of_head + body
 
 
 def _own_links(html: str) -> str:
-    """Links to other notebooks and files, which a page that is passed on does not have, as plain words."""
+    """Links to other notebooks and files, which the recipient of a page does not have, as plain text."""
     html = re.sub(r'<a class="anchor-link"[^>]*>.*?</a>', "", html)
     return re.sub(r'<a href="(?!https?:|#|mailto:)[^"]*"[^>]*>(.*?)</a>', r"\1", html, flags=re.DOTALL)

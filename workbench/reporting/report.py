@@ -1,4 +1,4 @@
-"""``workbench report``: from a notebook's name and a folder of pictures to one HTML file."""
+"""``workbench report``: runs a notebook on a folder of pictures and writes one HTML file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import __version__
+from workbench.core import options
 from workbench.core.cache import digest, user_cache
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.core.files import write_whole
@@ -22,6 +23,7 @@ from workbench.data.paintings import read_paintings
 from workbench.reporting import folder
 from workbench.reporting.execute import execute
 from workbench.reporting.notebooks import FULL, Notebook, find
+from workbench.reporting.options import ReportOptions
 from workbench.reporting.page import render
 
 log = logging.getLogger(__name__)
@@ -30,27 +32,19 @@ SUFFIXES = (".html", ".htm")
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What is asked of a report. Paths are as the user gave them."""
+class Request(ReportOptions):
+    """What is asked of a report."""
 
     name: str  # of the notebook: short name, stem, number, or "full"
     out: Path  # the HTML file
-    data: str = ""  # folder of pictures, or "atelier:N"; empty: the notebook's own default
-    ratings: Path | None = None  # the folder's table, if it is not its ratings.csv
-    group_by: str | None = None  # column whose pictures stay together, or "near-duplicates"
-    skip_unreadable: bool = False  # leave out files that cannot be read
-    results: str = ""  # CSV of an earlier run: draw it, run nothing
-    pictures: bool = True  # whether the report may show the folder's pictures ("full" does)
-    minutes: float = 0  # after which to stop; 0: never. What is finished is kept
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)  # of the notebook's parameters
-    work: Path | None = None  # folder for what is finished; by default in the user's cache
-    progress: bool = True
+    progress: bool = True  # show it on the terminal
 
 
 def make(request: Request) -> Path:
-    """Run the notebook and write the report, whole or not at all.
+    """Run the notebook and write the report atomically.
 
-    Stopped or out of time, the same request goes on from what is finished: tables, features, trained models.
+    After an interruption or a deadline, the same request resumes from finished tables, features and models.
 
     Returns:
         Path of the HTML file.
@@ -104,7 +98,7 @@ def _check(request: Request, notebook: Notebook) -> None:
 
 
 def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, object]]:
-    """The run's folder and the notebook's parameters; the pictures are checked before anything runs."""
+    """The folder of the run and the notebook's parameters; pictures are checked before anything runs."""
     parameters = chosen_settings(request, notebook)
     if isinstance(notebook.parameters.get("pictures"), bool):
         parameters["pictures"] = request.pictures
@@ -126,23 +120,25 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
         identity.append(request.data)
     work = _folder(request, notebook, identity)
     work.mkdir(parents=True, exist_ok=True)
-    if data is not None and "ratings" in notebook.parameters:  # it opens the folder itself
+    if data is not None and "ratings" in notebook.parameters:  # the notebook opens the folder itself
         parameters |= {"data": str(Path(request.data).resolve()), "group_by": request.group_by or ""}
         parameters["ratings"] = str(Path(request.ratings).resolve()) if request.ratings else ""
         parameters["skip_unreadable"] = request.skip_unreadable
     elif data is not None:
-        seen = request.ratings or request.group_by or request.skip_unreadable
+        selected = request.ratings or request.group_by or request.skip_unreadable
         name = folder.called(request.data)
         parameters["data"] = str(
-            folder.view(data, work / "data", name, request.ratings) if seen else Path(request.data).resolve()
+            folder.view(data, work / "data", name, request.ratings)
+            if selected
+            else Path(request.data).resolve()
         )
     parameters["out"] = str(work / "tables")
     return work, parameters
 
 
 def chosen_settings(request: Request, notebook: Notebook) -> dict[str, object]:
-    """The notebook's parameters that are not its own defaults: a full report is measured as planned, where
-    the notebook by itself runs a small one.
+    """The notebook's parameters that differ from its defaults: a full report has the study's defaults, while
+    the notebook by itself runs a small version.
     """
     if notebook.name != FULL:
         return dict(request.settings)
@@ -165,16 +161,16 @@ def _folder(request: Request, notebook: Notebook, identity: list) -> Path:
 def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
     """The page's title and the line under it."""
     shown = folder.called(request.data) if request.data else ""
-    made = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
+    source = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
     if notebook.name == FULL:
         if request.data and is_atelier(request.data):
-            return f"A study of {shown}", f"Pictures that the workbench painted itself · {made}"
-        return f"A study of {shown or _drawn(request) or 'pictures'}", made
-    return notebook.title, f"Run on {shown} · {made}" if shown else made
+            return f"A study of {shown}", f"Pictures that the workbench painted itself · {source}"
+        return f"A study of {shown or _drawn(request) or 'pictures'}", source
+    return notebook.title, f"Run on {shown} · {source}" if shown else source
 
 
 def _drawn(request: Request) -> str:
-    """The folder that a table of the full report is of."""
+    """Name of the folder that a table of the full report is about."""
     if not request.results:
         return ""
     from workbench.reporting.full import Report
@@ -184,20 +180,22 @@ def _drawn(request: Request) -> str:
 
 
 def command(request: Request, notebook: Notebook) -> str:
-    """The command that makes the report again, with the names of files and folders but not their places."""
-    words = ["workbench", "report", notebook.name]
-    if request.data:
-        words += ["--data", folder.called(request.data)]
-    if request.results:
-        words += ["--results", ",".join(Path(p).name for p in request.results.split(","))]
-    words += ["--out", Path(request.out).name]
-    words += ["--ratings", Path(request.ratings).name] if request.ratings else []
-    words += ["--group-by", request.group_by] if request.group_by else []
-    words += ["--skip-unreadable"] if request.skip_unreadable else []
-    words += [] if request.pictures else ["--no-pictures"]
+    """The command that repeats the report, with names of files and folders but not their locations."""
+    chosen = ReportOptions(**{f.name: getattr(request, f.name) for f in dataclasses.fields(ReportOptions)})
+    shown = {
+        "data": shlex.quote(folder.called(request.data)) if request.data else "",
+        "ratings": shlex.quote(Path(request.ratings).name) if request.ratings else "",
+        "results": shlex.quote(",".join(Path(p).name for p in request.results.split(","))),
+    }
+    words = [
+        options.command(
+            f"workbench report {notebook.name}", chosen, shown=shown, leave_out=("minutes", "work")
+        ),
+        f"--out {shlex.quote(Path(request.out).name)}",
+    ]
     for name, value in request.settings.items():
-        words += ["--set", f"{name}={json.dumps(value, ensure_ascii=False)}"]
-    return shlex.join(words)
+        words.append(f"--set {shlex.quote(f'{name}={json.dumps(value, ensure_ascii=False)}')}")
+    return " ".join(words)
 
 
 def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: bool) -> dict[str, str]:
@@ -218,7 +216,7 @@ def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: b
 
 def _seeds(request: Request, notebook: Notebook) -> str:
     if request.results:
-        return "those of the run that the table is of"
+        return "those of the run that made the table"
     named = {
         k: v for k, v in {**notebook.parameters, **chosen_settings(request, notebook)}.items() if "seed" in k
     }

@@ -236,16 +236,16 @@ def check_password(password: str, name: str = "") -> None:
 
 def _keys(name: str, address: str) -> dict[str, str]:
     """Keys of the failure counts; hashed, so that what a stranger typed is not stored."""
-    network = _network(address)
-    keys = {"both": _digest("both", name, network)}
-    return keys | ({"address": _digest("address", network)} if network else {})
+    place = network(address)
+    keys = {"both": _digest("both", name, place)}
+    return keys | ({"address": _digest("address", place)} if place else {})
 
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:40]
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """An address as limits see it: of IPv6 the 64 bits that one customer has."""
     try:
         found = ipaddress.ip_address(address)

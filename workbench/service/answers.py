@@ -1,11 +1,21 @@
-"""What every answer of the web server carries: headers that keep one site's pages from another's."""
+"""What every answer of the web server carries: headers that keep one site's pages from another's, and words
+where something went wrong.
+"""
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Callable
 
+from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
+
+from workbench.service.bodies import BodyError
+from workbench.service.errors import LimitError, StorageError
+
+log = logging.getLogger(__name__)
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _POLICY = {  # Gradio has scripts and styles in its page and makes modules of texts; no outside host
@@ -61,3 +71,20 @@ class Answer:
         elif self.seen is not None and message["type"] == "http.response.body":
             self.seen(message.get("body", b""))
         await self._send(message)
+
+
+def in_words(error: Exception) -> tuple[int, str] | None:
+    """(status, one line) of an error that is no bug, else None."""
+    match error:
+        case BodyError():
+            return error.status, str(error)
+        case LimitError():
+            return 429, str(error)
+        case StorageError():
+            return 507, str(error)
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return 507, "The server's disk is full. Come back later."
+        case DBAPIError():
+            log.error("the database does not answer: %s", error.orig)
+            return 503, "The server's database takes nothing at the moment. Come back later."
+    return None

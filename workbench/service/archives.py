@@ -7,9 +7,12 @@ archive of pictures has; bytes are counted as they come. What cannot be taken is
 from __future__ import annotations
 
 import dataclasses
+import io
+import lzma
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,11 +22,29 @@ from workbench.core.errors import WorkbenchError
 
 MOST_FILES = 5000
 MOST_BYTES = 4_000_000_000  # of all files together, unpacked
+_LIST_BYTES = 8_000_000  # of what an archive says of its files: more is no list of so many
+_KEPT_FREE = 200_000_000  # bytes of the disk
 BOMB_BYTES, BOMB_RATIO = 100_000_000, 100  # pictures hardly shrink: more than both is no archive of pictures
+# what Python's module raises on archives that are not as they should be
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, RuntimeError, ValueError, MemoryError),
+)
 _NAME_BYTES, _PATH_BYTES = 255, 1000
 _CHUNK = 1 << 20
 _DRIVE = re.compile(r"[A-Za-z]:")
 _JUNK = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")  # what systems add to folders
+
+
+class _Archive(io.FileIO):
+    """A file of which nobody reads more at once than the list of an honest archive takes: a dishonest list of
+    a gigabyte would take ten of memory.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _LIST_BYTES:
+            raise zipfile.BadZipFile("a list of too many files")
+        return super().read(-1 if size is None else size)
 
 
 @dataclasses.dataclass
@@ -60,7 +81,7 @@ def gather(inputs: Sequence[Path], names: Sequence[str], folder: Path) -> Gather
 
 def _unpack(path: Path, title: str, found: Gathered) -> None:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _Archive(path) as file, zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             _check(members, title, path.stat().st_size, found)
             for member in members:
@@ -73,8 +94,8 @@ def _unpack(path: Path, title: str, found: Gathered) -> None:
                     _extract(archive, member, place, name, found)
     except WorkbenchError:
         raise
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of the archive
+    except _DAMAGED as error:
+        if _is_of_the_disk(error):
             raise
         raise WorkbenchError(f"{title} is damaged and cannot be opened as a ZIP. Make it anew.") from error
 
@@ -91,6 +112,10 @@ def _check(members: Sequence[zipfile.ZipInfo], title: str, size: int, found: Gat
         raise WorkbenchError(
             f"Expected a ZIP of pictures but {title} unpacks from {size / 1e6:.3g} MB to "
             f"{unpacked / 1e6:.4g} MB."
+        )
+    if unpacked > shutil.disk_usage(found.folder).free - _KEPT_FREE:
+        raise WorkbenchError(
+            f"There is no room for the {unpacked / 1e6:.4g} MB that {title} unpacks to. Come back later."
         )
     if len(found.names) + len(members) > MOST_FILES or found.bytes + unpacked > MOST_BYTES:
         raise WorkbenchError(
@@ -140,10 +165,17 @@ def _extract(
                     raise zipfile.BadZipFile("more bytes than announced")
                 target.write(block)
                 found.bytes += len(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+    except _DAMAGED as error:
+        if _is_of_the_disk(error):
+            raise
         found.names.remove(PurePosixPath(name).as_posix())
         found.skipped[name] = "damaged in the archive"
         place.unlink(missing_ok=True)
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether it is no fault of the archive; bzip2 raises an ``OSError`` of its own, without a number."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def _is_junk(name: str) -> bool:

@@ -9,6 +9,7 @@ from starlette.types import Message, Receive
 
 IDLE_SECONDS = 30.0  # without a byte
 SLOWEST = 2000.0  # bytes a second, on the average after IDLE_SECONDS
+LONGEST_SECONDS = 3600.0  # of a whole body: what it announces is kept free for it
 
 
 class BodyError(Exception):
@@ -35,8 +36,9 @@ def bounded(receive: Receive, most: int, too_large: str) -> Receive:
         ended = message["type"] != "http.request" or not message.get("more_body", False)
         if count > most:
             raise BodyError(413, too_large)
-        late = time.monotonic() - since - IDLE_SECONDS
-        if not ended and late > 0 and count < SLOWEST * late:
+        taken = time.monotonic() - since
+        is_slow = taken > IDLE_SECONDS and count < SLOWEST * (taken - IDLE_SECONDS)
+        if not ended and (is_slow or taken > LONGEST_SECONDS):
             raise BodyError(408, "The request came too slowly. Try again.")
         return message
 

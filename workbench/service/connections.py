@@ -153,8 +153,9 @@ def one_line_a_kind() -> None:
         logger = logging.getLogger(name)
         if _quiet not in logger.filters:
             logger.addFilter(_quiet)
-    for name in ("jobs", "web", "platform", "engines.local"):
+    for name in ("answers", "jobs", "previews", "platform", "engines.local"):
         logging.getLogger(f"workbench.service.{name}").addFilter(_quiet)
+    logging.getLogger("workbench.rating.server").addFilter(_quiet)
 
 
 def _is_local(address: str) -> bool:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import sqlalchemy as sql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -48,7 +49,7 @@ class Database:
             ) from error
         self.name = self._engine.url.render_as_string() if is_url else str(where)  # no password in it
         self._is_sqlite = self._engine.dialect.name == "sqlite"
-        self._writing = threading.Lock()
+        self._writing, self._reserved = threading.Lock(), contextlib.ExitStack()
         if self._is_sqlite:
             sql.event.listen(self._engine, "connect", _prepare)
             sql.event.listen(self._engine, "begin", _begin)
@@ -123,8 +124,30 @@ class Database:
                 return "ok" if connection.scalar(sql.text("SELECT 1")) == 1 else "no answer"
             return str(connection.execute(sql.text("PRAGMA integrity_check")).scalar())
 
+    def reserve(self) -> None:
+        """Be its one server until it is closed: a copied folder has the same id, and is tied to it too.
+
+        Raises:
+            StorageError: another server works on it.
+        """
+        if self._is_sqlite:
+            file = filelock.FileLock(f"{self._engine.url.database}.lock", thread_local=False)
+            self._reserved.callback(file.release)
+            with contextlib.suppress(filelock.Timeout):
+                file.acquire(timeout=0)
+            is_ours = file.is_locked
+        else:
+            held = self._reserved.enter_context(self._engine.connect())
+            held = held.execution_options(isolation_level="AUTOCOMMIT")  # no transaction without an end
+            is_ours = bool(held.scalar(sql.text("SELECT pg_try_advisory_lock(7108)")))
+        if not is_ours:
+            raise StorageError(
+                f"The database {self.name} is in use by another server. Stop that, or take another."
+            )
+
     def close(self) -> None:
         """Give back every connection."""
+        self._reserved.close()
         self._engine.dispose()
 
 

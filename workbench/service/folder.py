@@ -127,7 +127,7 @@ def lock(root: Path) -> filelock.BaseFileLock:
     Raises:
         StorageError: another server has it, or it cannot be locked.
     """
-    taken = filelock.FileLock(root / LOCK)
+    taken = filelock.FileLock(root / LOCK, thread_local=False)  # whoever closes the server releases it
     try:
         taken.acquire(timeout=0)
     except filelock.Timeout as error:

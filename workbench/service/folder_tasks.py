@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,9 +67,15 @@ def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, cont
             zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
         ):
             for done, name in enumerate(found.names):
-                context.progress(done / len(found.names), f"{done} of {len(found.names)} pictures")
+
+                def tell(share: float, done: int = done) -> None:
+                    context.progress(
+                        (done + share) / len(found.names), f"{done} of {len(found.names)} pictures"
+                    )
+
+                tell(0.0)
                 with _passing_over(name, found, context):
-                    drawn = _drawn(found.folder / name, options)
+                    drawn = _drawn(found.folder / name, options, tell)
                     write_png(drawn, part) if options.format == "png" else write_image(drawn, part)
                     archive.write(part, targets[name])
                     if not rows:
@@ -181,7 +187,7 @@ def drawing_names(names: Sequence[str], suffix: str) -> dict[str, str]:
 def _folder(inputs: tuple[Path, ...], options: FolderOptions, context: Context) -> Iterator[Gathered]:
     """The files, laid out for as long as the block lasts; afterwards it is said what was passed over."""
     context.progress(0.0, "Unpacking")
-    with tempfile.TemporaryDirectory(prefix="workbench-") as temporary:
+    with tempfile.TemporaryDirectory(dir=context.out) as temporary:  # it goes with an attempt that is killed
         folder = Path(temporary) / "pictures"
         folder.mkdir()
         found = gather(inputs, options.names or [path.name for path in inputs], folder)
@@ -222,11 +228,12 @@ def _check_any(rows: Sequence[object], found: Gathered) -> None:
         raise WorkbenchError(f"None of {len(found.names)} files can be used. {name}: {reason}")
 
 
-def _drawn(path: Path, options: FolderPhotoOptions) -> Image.Image:
+def _drawn(path: Path, options: FolderPhotoOptions, progress: Callable[[float], None]) -> Image.Image:
     return stylize(
         read_image(path, MOST_DRAWN),
         options.style,
         options.strength,
+        progress,
         preserve_color=options.preserve_color,
         detail=options.detail,
         deform=options.deform,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import secrets
 import threading
 import time
@@ -34,6 +35,7 @@ from workbench.service.tasks import Task
 log = logging.getLogger(__name__)
 
 TICK = 0.25  # seconds between looks at the clock
+_WEIGH = 2.0  # seconds between looks at what an attempt has written
 _SEARCH, _HOUSEKEEPING = 10.0, 600.0  # seconds between looks for lost jobs, and for old ones
 _DEAF = 30.0  # seconds that an engine has to say that what we killed has ended
 _NOT_OFFERED = "The server no longer offers this kind of work."
@@ -143,7 +145,7 @@ class JobActor(pykka.ThreadingActor):
         self._is_over = False  # it has taken it
 
     def on_start(self) -> None:
-        self._started = self._heard = time.monotonic()
+        self._started = self._heard = self._weighed = time.monotonic()
         parts, job = self._parts, self._job
         try:
             chosen = self._kind.check(job.options)  # they may have been written by an earlier version
@@ -208,13 +210,34 @@ class JobActor(pykka.ThreadingActor):
             self._stopped = f"It took longer than {self._kind.seconds:g} s and was stopped."
         elif now - self._heard > limits.stall_seconds:
             self._stopped = f"It made no progress for {limits.stall_seconds:g} s and was stopped."
+        elif now - self._weighed > _WEIGH:
+            self._weighed = now
+            self._stopped = self._no_room() or self._no_disk()
         if self._stopped:
             self._killed = now
             self._parts.engine.kill(self._attempt)
 
+    def _no_room(self) -> str:
+        """What to say of a result that is larger than what its owner has left."""
+        room = math.inf
+        with contextlib.suppress(SQLAlchemyError):  # a database that is away for a while stops no work
+            room = self._parts.limits.owner_bytes - self._parts.records.usage(self._job.owner).bytes
+        if self._folder is None or self._parts.store.weigh(self._folder) <= room:
+            return ""
+        return (
+            f"Its result is larger than the {max(room, 0) / 1e6:.4g} MB that are left of your space. Delete "
+            "old jobs, or ask for less."
+        )
+
+    def _no_disk(self) -> str:
+        is_low = self._parts.store.free() < self._parts.limits.free_bytes
+        return "The server's disk is nearly full. Come back later." if is_low else ""
+
     def ended(self, ended: Ended) -> None:
         parts, job = self._parts, self._job
-        if ended.outcome == "done":
+        if ended.outcome == "done" and (reason := self._no_room()):
+            self._end(FAILED, reason, ended.seconds)
+        elif ended.outcome == "done":
             try:
                 made, remark = parts.store.publish(job.owner, job.id, self._folder), ended.reason or None
             except StorageError as error:

@@ -296,6 +296,13 @@ def measure(
     return out
 
 
+def load_before(out: Path) -> float:
+    """The highest load average of the machine before any of a table's figures, in busy processors."""
+    from workbench.core.runs import read_rows
+
+    return max(float(r["value"]) for r in read_rows(out) if r["quantity"] == "load_average_before")
+
+
 def _seconds(call: Callable[[], Any]) -> float:
     start = time.perf_counter()
     call()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from workbench.service.accounts import Accounts
+from workbench.service.accounts import Accounts, network
 from workbench.service.errors import LimitError
 
 AT_A_TIME, WAITING = 2, 40
+WAITING_AT_ONE_ADDRESS = 10  # or one visitor keeps everybody out
 
 
 class LoginDesk:
@@ -18,7 +20,7 @@ class LoginDesk:
     def __init__(self, accounts: Accounts):
         self._accounts = accounts
         self._pool = ThreadPoolExecutor(AT_A_TIME, "login")
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
     async def login(self, name: str, password: str, address: str) -> tuple[str, int]:
         """As :meth:`.Accounts.login`.
@@ -37,10 +39,12 @@ class LoginDesk:
         return await self._turn(self._accounts.change_password, owner, password, new, address)
 
     async def _turn(self, do: Callable[..., tuple[str, int]], *arguments: str) -> tuple[str, int]:
-        if self._waiting >= WAITING:
+        place = network(arguments[-1])
+        if self._waiting.total() >= WAITING or self._waiting[place] >= WAITING_AT_ONE_ADDRESS:
             raise LimitError("Too many people are logging in at the moment. Try again in a minute.")
-        self._waiting += 1
+        self._waiting[place] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, do, *arguments)
         finally:
-            self._waiting -= 1
+            self._waiting[place] -= 1
+            self._waiting += Counter()  # forgets who waits no more

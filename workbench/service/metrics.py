@@ -52,7 +52,7 @@ class Watch:
             {"status": "failing", "wrong": wrong} if wrong else {"status": "ok"}, 503 if wrong else 200
         )
 
-    def metrics(self, client: str | None, headers: Headers) -> Response:
+    def metrics(self, client: str, headers: Headers) -> Response:
         """All figures as Prometheus reads them, for a client on this computer that no proxy stands before."""
         if client not in ("127.0.0.1", "::1") or any(name in headers for name in _FORWARDED):
             return PlainTextResponse("Expected a client on this computer.", 403)

@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit, jobs, schema
-from workbench.service.accounts import Accounts
+from workbench.service.accounts import Accounts, network
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
@@ -42,7 +42,7 @@ from workbench.service.uploads import NOBODY, Uploads
 
 log = logging.getLogger(__name__)
 
-_TIDY = 600.0  # seconds between looks for old uploads
+_TIDY = 10.0  # seconds between looks for old and too many uploads
 _LOOK = 2.0  # seconds after which a waiter looks for itself
 
 
@@ -125,6 +125,7 @@ class Platform:
         try:
             self.database = Database(database or self.store.root / DATABASE)
             tie(self.store, self.database, adopt)
+            self.database.reserve()
             secret = read_secret(self.store.root / SECRET)
             self.tokens = Tokens(secret)
             self.uploads = Uploads(self.store.root, secret, self.limits)
@@ -137,7 +138,7 @@ class Platform:
         self._board = jobs.Board()
         self._by_owner = Rate(self.limits.jobs_a_minute)
         self._by_address = Rate(self.limits.jobs_a_minute_an_address)
-        self._denials = Rate(60)
+        self._denials, self._denials_of_all = Rate(60), Rate(200)
         self._owns_engine = isinstance(engine, str)
         self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
         self.previews = PreviewRunner(lambda: self.uploads.result_folder(NOBODY), self.limits)
@@ -191,10 +192,11 @@ class Platform:
         if not offered.inputs <= len(inputs) <= most:
             wanted = f"{offered.inputs} to {most}" if most > offered.inputs else most
             raise WorkbenchError(f"Expected {wanted} files for {kind} but got {len(inputs)}.")
-        if address:
-            self._by_address.take(address)
+        place = network(address)
+        if place:
+            self._by_address.take(place)
         self._by_owner.take(owner)
-        usage = self._records.check(owner)
+        usage = self._records.check(owner, address=place)
         if self.store.free() < self.limits.free_bytes:
             raise StorageError("The server's disk is nearly full. Come back later.")
         job = new_id("j")
@@ -202,7 +204,7 @@ class Platform:
         names, size = self.store.accept(owner, job, inputs, offered.input_bytes, room)
         shown = _plain(title or (Path(inputs[0]).name if inputs else offered.title))
         try:
-            self._records.add(new_job(job, owner, kind, checked, names, shown, size))
+            self._records.add(new_job(job, owner, place, kind, checked, names, shown, size))
         except BaseException as error:
             self.store.delete(owner, job)
             if isinstance(error, DBAPIError):
@@ -336,6 +338,7 @@ class Platform:
     def _denied(self, owner: str, job: object) -> None:
         """Log it, within reason: a guesser must not fill the disk."""
         try:
+            self._denials_of_all.take("")  # who sends no cookie is somebody else at each request
             self._denials.take(str(owner))
         except LimitError:
             return
@@ -379,6 +382,7 @@ class Platform:
             if time.monotonic() - self._tidy > _TIDY:
                 self._tidy = time.monotonic()
                 self.uploads.sweep()
+                self.uploads.trim()
 
 
 def _local_owner(database: Database) -> str:

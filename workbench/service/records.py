@@ -55,10 +55,17 @@ class Records:
             oldest = session.scalar(sql.select(sql.func.min(Job.created)).where(Job.state == QUEUED))
         return {state: found.get(state, 0) for state in (*ACTIVE, *FINAL)}, oldest
 
-    def check(self, owner: str, size: int = 0, session: Session | None = None) -> Usage:
+    def check(self, owner: str, size: int = 0, address: str = "", session: Session | None = None) -> Usage:
         """Whether the owner may have one more job of ``size`` bytes; raises :class:`LimitError` if not."""
+        if session is None:
+            with self._database.read() as opened:
+                return self.check(owner, size, address, opened)
         now = self.usage(owner, session)
         limits = self._limits
+        if address:
+            query = sql.select(sql.func.count()).where(Job.address == address, Job.state.in_(ACTIVE))
+            if (session.scalar(query) or 0) >= limits.active_jobs_an_address:
+                raise LimitError("Too many jobs from your address are at work. Wait for some to end.")
         if now.active >= limits.active_jobs:
             raise LimitError(f"You have {now.active} jobs at work, which is the most. Wait for one to end.")
         if now.queued_by_all >= limits.queued_jobs:
@@ -72,7 +79,7 @@ class Records:
     def add(self, job: Job) -> None:
         """Accept a job: from here on it is finished, resumed or marked failed, whatever happens."""
         with self._database.write() as session:
-            self.check(job.owner, job.bytes, session)
+            self.check(job.owner, job.bytes, job.address, session)
             session.add(job)
             audit.note(session, job.owner, "job accepted", job.id, job.kind)
 
@@ -105,24 +112,19 @@ class Records:
     def claim(self) -> Job | None:
         """Take the next waiting job and mark it running.
 
-        The owner with the fewest running jobs is served first, then the one who was served longest ago, and
-        each in the order of acceptance: a hundred jobs of one do not hold up the one job of another.
+        The address with the fewest running jobs is served first, then the one that was served longest ago;
+        of one address so its owners, and each in the order of acceptance: a hundred jobs of one do not hold
+        up the one job of another, whether he takes a new cookie for each or not.
         """
-        owners = (
-            sql.select(
-                Job.owner,
-                sql.func.count().filter(Job.state == RUNNING).label("running"),
-                sql.func.coalesce(sql.func.max(Job.started), 0).label("served"),
-            )
-            .where(Job.owner.in_(sql.select(Job.owner).where(Job.state == QUEUED)))
-            .group_by(Job.owner)
-            .subquery()
-        )
+        addresses, owners = _served(Job.address), _served(Job.owner)
         query = (
             sql.select(Job)
-            .join(owners, owners.c.owner == Job.owner)
+            .join(addresses, addresses.c.who == Job.address)
+            .join(owners, owners.c.who == Job.owner)
             .where(Job.state == QUEUED)
-            .order_by(owners.c.running, owners.c.served, Job.created)
+            .order_by(
+                *(addresses.c.running, addresses.c.served, owners.c.running, owners.c.served, Job.created)
+            )
             .limit(1)
         )
         with self._database.write() as session:
@@ -223,12 +225,20 @@ class Records:
 
 
 def new_job(
-    id: str, owner: str, kind: str, options: dict[str, Any], inputs: list[str], title: str, size: int
+    id: str,
+    owner: str,
+    address: str,
+    kind: str,
+    options: dict[str, Any],
+    inputs: list[str],
+    title: str,
+    size: int,
 ) -> Job:
     """A row for a job that waits."""
     return Job(
         id=id,
         owner=owner,
+        address=address,
         kind=kind,
         options=options,
         inputs=inputs,
@@ -240,6 +250,20 @@ def new_job(
         created=time.time(),
         seconds=0.0,
         bytes=size,
+    )
+
+
+def _served(column: sql.orm.InstrumentedAttribute[str]) -> sql.Subquery:
+    """Of each owner or address that waits: who, how many jobs are running, when the last was begun."""
+    return (
+        sql.select(
+            column.label("who"),
+            sql.func.count().filter(Job.state == RUNNING).label("running"),
+            sql.func.coalesce(sql.func.max(Job.started), 0).label("served"),
+        )
+        .where(column.in_(sql.select(column).where(Job.state == QUEUED)))
+        .group_by(column)
+        .subquery()
     )
 
 

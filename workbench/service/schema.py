@@ -11,7 +11,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 VERSION = 1  # of what the rows mean; written into the database and checked when it is opened
-HEAD = "0003"  # the last change of the tables, see workbench.service.migrations
+HEAD = "0004"  # the last change of the tables, see workbench.service.migrations
 
 QUEUED, RUNNING = "queued", "running"
 DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
@@ -68,6 +68,7 @@ class Job(Base):
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     owner: Mapped[str] = mapped_column(String(40))
+    address: Mapped[str] = mapped_column(String(80), default="")  # network of whoever submitted it
     kind: Mapped[str] = mapped_column(String(40))
     options: Mapped[dict[str, Any]]
     inputs: Mapped[list[str]]  # file names within the job's input folder

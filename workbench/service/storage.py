@@ -168,6 +168,14 @@ class Store:
             raise StorageError("The result is gone from the data folder. Run the job again.")
         return path
 
+    def weigh(self, attempt: Path) -> int:
+        """Bytes of the result that an attempt has written; folders in it are its workplace."""
+        total = 0
+        with contextlib.suppress(FileNotFoundError):  # it is being removed
+            for entry in os.scandir(attempt):
+                total += entry.stat(follow_symlinks=False).st_size if entry.is_file() else 0
+        return total
+
     def discard(self, attempt: Path) -> None:
         """Remove an attempt's folder."""
         shutil.rmtree(attempt, ignore_errors=True)

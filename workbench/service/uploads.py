@@ -17,7 +17,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from workbench.service.errors import LimitError, StorageError
@@ -47,6 +47,16 @@ class OwnFolder(os.PathLike):
     __str__ = __fspath__
 
 
+class NewFolder(os.PathLike):
+    """A folder of its own below ``base`` for each file, where a framework expects one for all."""
+
+    def __init__(self, base: Path):
+        self._base = base
+
+    def __fspath__(self) -> str:
+        return str(self._base / secrets.token_hex(16))
+
+
 def new_request() -> None:
     """Forget the upload folder of an earlier request on the same connection.
 
@@ -68,6 +78,7 @@ class Uploads:
         self.run = root / CACHE / secrets.token_hex(16)
         self._secret, self._limits = secret, limits
         self._coming: dict[str, tuple[str, int]] = {}  # requests at work: (owner's folder, bytes promised)
+        self._senders: dict[Path, str] = {}  # addresses that folders of requests came from
         in_use = os.environ.get(CACHE_VARIABLE)  # by another page of this process
         try:
             for old in self.run.parent.iterdir() if self.run.parent.is_dir() else ():
@@ -101,25 +112,33 @@ class Uploads:
                 return any(whole.is_relative_to(everybodys / self._name(one)) for one in (owner, NOBODY))
         return True
 
-    def room(self, owner: str) -> int:
+    def room(self, owner: str, address: str = "") -> int:
         """Bytes that an owner may upload now.
 
+        Args:
+            owner: who uploads.
+            address: from where; a visitor may have many owner ids.
+
         Raises:
-            LimitError: none, for too much of the owner's or of everybody's waits to be submitted.
+            LimitError: none, for too much of the owner's, the address's or everybody's waits to be submitted.
             StorageError: none, for the disk is nearly full.
         """
         mine, limits = self.folder(owner), self._limits
         left_to_owner = limits.upload_bytes - _size(mine) - self._promised(mine.name)
         left_to_all = limits.upload_bytes_of_all - _size(mine.parent) - self._promised()
         free = self.check_disk() - self._promised()
-        if left_to_all <= 0 or free <= 0:
+        theirs = [folder for folder, sender in list(self._senders.items()) if address and sender == address]
+        left_to_address = limits.upload_bytes_an_address - sum(
+            max(_size(folder), self._coming.get(folder.name, ("", 0))[1]) for folder in theirs
+        )
+        if min(left_to_all, left_to_address, free) <= 0:
             raise LimitError("Too many uploads wait at the moment. Come back in a while.")
         if left_to_owner <= 0:
             raise LimitError(
                 f"Your uploads fill the {limits.upload_bytes / 1e6:.4g} MB that they may have. The oldest go "
                 f"after {KEEP_SECONDS / 3600:g} hours."
             )
-        return min(left_to_owner, left_to_all, free)
+        return min(left_to_owner, left_to_address, left_to_all, free)
 
     def size(self) -> int:
         """Bytes of all uploads."""
@@ -143,19 +162,21 @@ class Uploads:
         (self.run / UPLOADS).mkdir(parents=True, mode=0o700)
 
     @contextlib.contextmanager
-    def coming(self, owner: str, size: int) -> Iterator[Path]:
+    def coming(self, owner: str, size: int, address: str = "") -> Iterator[Path]:
         """A folder for one request of ``size`` bytes, which are reserved while it lasts.
 
         What lies in it stays if the block ends without an exception, and goes otherwise.
         """
         folder = self.folder(owner) / secrets.token_hex(16)
         self._coming[folder.name] = (folder.parent.name, size)
+        self._senders[folder] = address
         token = _folder.set(folder)
         try:
             folder.mkdir(parents=True, mode=0o700)
             yield folder
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
+            del self._senders[folder]
             raise
         finally:
             _folder.reset(token)
@@ -169,7 +190,15 @@ class Uploads:
             with contextlib.suppress(OSError):
                 if folder.name not in self._coming and folder.stat().st_mtime < before:
                     shutil.rmtree(folder, ignore_errors=True)
+                    self._senders.pop(folder, None)
                     folder.parent.rmdir()  # unless another upload is in it
+
+    def trim(self) -> None:
+        """Remove the oldest results of owners, and of all together, that have more than they may."""
+        results, limits = self.run / RESULTS, self._limits
+        for owner in list(results.glob("*")):
+            _keep_newest(owner.glob("*"), limits.result_bytes)
+        _keep_newest(results.glob("*/*"), limits.result_bytes_of_all)
 
     def close(self) -> None:
         """Remove all of them."""
@@ -180,6 +209,19 @@ class Uploads:
 
     def _promised(self, owner: str | None = None) -> int:
         return sum(size for whose, size in list(self._coming.values()) if owner in (None, whose))
+
+
+def _keep_newest(folders: Iterable[Path], most: int) -> None:
+    """Remove the oldest folders until all have ``most`` bytes together; empty ones are of tasks that wait."""
+    total, aged = 0, []
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            aged.append((folder.stat().st_mtime, folder))
+    for _, folder in sorted(aged, reverse=True):
+        size = _size(folder)
+        total += size
+        if size and total > most:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _size(folder: Path) -> int:

@@ -8,16 +8,13 @@ keep one site's pages from another's.
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import json
-import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -27,9 +24,9 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbench.core.errors import WorkbenchError
-from workbench.service.answers import Answer
+from workbench.service.answers import Answer, in_words
 from workbench.service.bodies import BodyError, again, bounded, read
-from workbench.service.errors import AccountError, LimitError, LoginError, StorageError
+from workbench.service.errors import AccountError, LoginError
 from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
 from workbench.service.identity import COOKIE, DAYS
 from workbench.service.logins import LoginDesk
@@ -38,8 +35,6 @@ from workbench.service.origin import refusal
 from workbench.service.platform import Platform
 from workbench.service.sessions import Bound
 from workbench.service.uploads import NOBODY, new_request
-
-log = logging.getLogger(__name__)
 
 WORK = "/jobs/"
 LINK_PICTURE = "/link-picture.jpg"  # that other sites show beside a link to the page
@@ -51,6 +46,15 @@ _OPEN = (
 _ASSETS = "/assets/"  # scripts and styles, whose names change with what they hold
 API = "/gradio_api/"  # the page's own calls
 _RUNS = ("queue/join", "call/", "run/", "api/")  # those that make results
+# Gradio's, by their first word: what the page, programs and assistants call. The others are closed: some open
+# uploads in the server, write files that nobody counts, or list the server's folders.
+_CALLS = frozenset(
+    (
+        *("upload", "upload_progress", "file", "queue", "call", "run", "api", "cancel", "reset", "heartbeat"),
+        *("stream", "mcp", "info", "openapi.json", "startup-events", "theme.css", "app_id"),
+        "custom_component",
+    )
+)
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
 _FORM_WORDS, _JSON_WORDS = "Expected a filled form.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
@@ -125,7 +129,7 @@ class Gate:
         try:
             await self._receive(scope, receive, dressed)
         except Exception as error:
-            words = _in_words(error)
+            words = in_words(error)
             if words is None or scope["type"] != "http":
                 raise
             if not dressed.begun:
@@ -147,8 +151,7 @@ class Gate:
             await (await run_in_threadpool(self._watch.health))(scope, receive, answer)
             return
         if path == METRICS:
-            client = scope["client"][0] if scope.get("client") else None
-            found = await run_in_threadpool(self._watch.metrics, client, headers)
+            found = await run_in_threadpool(self._watch.metrics, _address(scope), headers)
             await found(scope, receive, answer)
             return
         sent = cookie_parser(headers.get("cookie", ""))
@@ -208,6 +211,10 @@ class Gate:
             await page(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
             return
         called = path.removeprefix(API)
+        name = re.split("[/=]", called, maxsplit=1)[0]
+        if name not in _CALLS:
+            await PlainTextResponse("There is no such call.", 404)(scope, receive, answer)
+            return
         if called == "upload" and scope["method"] == "POST":
             await self._upload(scope, receive, answer, owner)
             return
@@ -221,6 +228,8 @@ class Gate:
             receive = again(body, receive)
             if called.startswith(_RUNS):
                 await run_in_threadpool(self._platform.uploads.check_disk)  # results need room too
+            elif name == "mcp":  # the tools keep the pictures that they are given
+                await run_in_threadpool(self._platform.uploads.room, NOBODY, _address(scope))
         if not await run_in_threadpool(self._is_owners, owner, called, scope["query_string"], body):
             await PlainTextResponse("There is no such session.", 404)(scope, receive, answer)
             return
@@ -263,12 +272,13 @@ class Gate:
     async def _upload(self, scope: Scope, receive: Receive, answer: Answer, owner: str) -> None:
         """Let the page take an upload into a folder of its own, within what the owner may have."""
         uploads, length = self._platform.uploads, Headers(scope=scope).get("content-length", "")
-        room = await run_in_threadpool(uploads.room, owner)
+        address = _address(scope)
+        room = await run_in_threadpool(uploads.room, owner, address)
         size = int(length) if length.isdecimal() else 0
         too_large = f"There is room for {room / 1e6:.4g} MB but the upload is larger. Try a smaller one."
         if size > room:
             raise BodyError(413, too_large)
-        with contextlib.suppress(_Dropped), uploads.coming(owner, size):
+        with contextlib.suppress(_Dropped), uploads.coming(owner, size, address):
             await self._app(scope, bounded(receive, room, too_large), answer)
             if answer.status != 200:
                 raise _Dropped
@@ -346,24 +356,7 @@ class _Dropped(Exception):
 async def _filled(request: Request, *names: str) -> list[str]:
     """What was typed into a form, and the client's address."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
-    return [*(fields.get(name, [""])[0] for name in names), request.client.host if request.client else ""]
-
-
-def _in_words(error: Exception) -> tuple[int, str] | None:
-    """(status, one line) of an error that is no bug, else None."""
-    match error:
-        case BodyError():
-            return error.status, str(error)
-        case LimitError():
-            return 429, str(error)
-        case StorageError():
-            return 507, str(error)
-        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return 507, "The server's disk is full. Come back later."
-        case DBAPIError():
-            log.error("the database does not answer: %s", error.orig)
-            return 503, "The server's database takes nothing at the moment. Come back later."
-    return None
+    return [*(fields.get(name, [""])[0] for name in names), _address(request.scope)]
 
 
 def _paths(data: Any) -> Iterator[str]:
@@ -377,6 +370,10 @@ def _paths(data: Any) -> Iterator[str]:
                 waiting.extend(found.values())
             case list() as found:
                 waiting.extend(found)
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _path(scope: Scope) -> str:

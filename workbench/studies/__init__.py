@@ -1,4 +1,4 @@
-"""The project's studies: each module answers one question with runs whose rows land in one CSV."""
+"""The project's studies: each module answers one question and writes its runs to one CSV."""
 
 from workbench.core import lazy
 

@@ -1,8 +1,8 @@
-"""Study 01: what activation, pooling and head do to a small network on paintings, measured.
+"""Study 01: the effect of activation, pooling and head on a small network trained on paintings.
 
-Three questions of the paper's section 3. How much does global average pooling save against fully connected
-layers, and what does that do to accuracy? Where does the sigmoid saturate, and how much of the gradient
-arrives at the first layer, against tanh and ReLU? Does it matter how one pools?
+Three questions of the paper's section 3. How many parameters does global average pooling save compared with
+fully connected layers, and how does accuracy change? Where does the sigmoid saturate, and how much of the
+gradient reaches the first layer, compared with tanh and ReLU? Does the kind of pooling matter?
 
 LeNet-5 (:mod:`workbench.models.building_blocks`) is trained from scratch on pictures squeezed to a small
 square; one part at a time differs from the reference (ReLU, max pooling, fully connected head). Folds keep
@@ -46,14 +46,14 @@ NETWORKS: dict[str, dict[str, str]] = {
     "stochastic pooling": {"activation": "relu", "pooling": "stochastic", "head": "fc"},
     "GAP head": {"activation": "relu", "pooling": "max", "head": "gap"},
 }
-GAINS = (1, 4)  # Glorot's first weights, and four times as large ones
-SIDES = (32, 64, 96, 128, 224)  # pixels, for which LeNet's heads are counted
-FLAT = 0.05  # of its greatest value: where a derivative below counts as saturated
+GAINS = (1, 4)  # Glorot's initial weights, and four times larger ones
+SIDES = (32, 64, 96, 128, 224)  # pixels of the pictures for which parameters of LeNet's heads are counted
+FLAT = 0.05  # share of its maximum below which a derivative counts as saturated
 
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """A data set small enough to be held in memory."""
+    """A data set that fits into memory."""
 
     name: str
     x: Tensor  # (N, 3, side, side) in [-1, 1]
@@ -65,7 +65,7 @@ class Pictures:
 @register
 @dataclasses.dataclass(frozen=True)
 class BuildingBlocks(TableStudy):
-    """What do activation, pooling and head do to a small network on paintings?
+    """How do activation, pooling and head change a small network on paintings?
 
     Beside the table lie ``…_summary.csv`` (intervals over groups, differences to the reference),
     ``…_saturation.csv`` (of the first data set) and ``…_parameters.csv``.
@@ -75,20 +75,20 @@ class BuildingBlocks(TableStudy):
     sources = ("data",)
 
     data: tuple[str, ...] = ("atelier:60",)  # folders of labelled paintings, or atelier:N
-    seeds: int = 3  # of the first weights, the order of the batches, and the folds
+    seeds: int = 3  # of the initial weights, the order of the batches, and the folds
     folds: int = 2  # of each cross-validation
     epochs: int = 10  # of each training
     side: int = 48  # pixels of the squeezed pictures
-    batch: int = 16  # pictures of a step
+    batch: int = 16  # pictures per step
     learning_rate: float = 3e-3  # of Adam, falling to zero along a cosine
 
     @functools.cached_property
     def sets(self) -> dict[str, Pictures]:
         """The data sets by name."""
-        return {found.name: found for found in (load(source, self.side) for source in self.data)}
+        return {pictures.name: pictures for pictures in (load(source, self.side) for source in self.data)}
 
     def plan(self) -> list[dict]:
-        """Every network on every fold; seeds are outermost: an interrupted study is a smaller one."""
+        """Every network on every fold, seed by seed, so that an interrupted study has complete seeds."""
         return [
             {"dataset": name, "network": network, "seed": seed, "fold": fold}
             for seed in range(self.seeds)
@@ -138,7 +138,7 @@ def tables(path: str | os.PathLike) -> dict[str, pd.DataFrame]:
 
 
 def load(source: str | os.PathLike, side: int) -> Pictures:
-    """Read and squeeze a data set. Where no painters are known, near-duplicates share a group."""
+    """Read a data set. Without known painters, near-duplicates share a group."""
     paintings = open_dataset(source)
     name = Path(source).name
     if not paintings.grouped:
@@ -207,7 +207,7 @@ def fit(network: nn.Module, pictures: Pictures, train: NDArray, seed: int, plan:
 
 @torch.inference_mode()
 def predict(network: nn.Module, x: Tensor) -> NDArray[np.int64]:
-    """The likeliest class of each picture (N,)."""
+    """(N,) the most probable class of each picture."""
     network.eval()
     return torch.cat([network(part).argmax(1) for part in x.split(64)]).numpy()
 
@@ -233,7 +233,7 @@ def saturation_of_training(
 
 
 def saturation(network: nn.Module, x: Tensor, labels: Tensor) -> list[dict]:
-    """How flat each layer's units are, and how much gradient arrives there.
+    """Saturation of the units of each layer, and the size of the gradient there.
 
     Args:
         network: a LeNet.
@@ -279,7 +279,7 @@ def saturation(network: nn.Module, x: Tensor, labels: Tensor) -> list[dict]:
 
 
 def derivative(activation: nn.Module, output: Tensor) -> tuple[Tensor, float]:
-    """Derivative of an activation, from its output, and the greatest that it can have."""
+    """Derivative of an activation, computed from its output, and the maximum of that derivative."""
     if isinstance(activation, nn.Sigmoid):
         return output * (1 - output), 0.25
     if isinstance(activation, nn.Tanh):
@@ -324,19 +324,19 @@ def intervals(pictures: Pictures, out: Path, plan: BuildingBlocks) -> Iterable[d
     def scores(*columns: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray]:
         labels, *guesses = columns
         seeds = np.moveaxis(np.stack(guesses, 1), 2, 0)  # (S, N, networks)
-        found = {}
+        values = {}
         for k, name in enumerate(predicted):
             matrices = [confusion_matrix(labels, s[:, k], len(pictures.classes), weights) for s in seeds]
-            found[name, "accuracy"] = np.mean([accuracy(m) for m in matrices], 0)
-            found[name, "balanced_accuracy"] = np.mean([balanced_accuracy(m) for m in matrices], 0)
+            values[name, "accuracy"] = np.mean([accuracy(m) for m in matrices], 0)
+            values[name, "balanced_accuracy"] = np.mean([balanced_accuracy(m) for m in matrices], 0)
         for name in predicted:
             for metric in ("accuracy", "balanced_accuracy"):
-                found[name, f"{metric}_minus_reference"] = found[name, metric] - found[REFERENCE, metric]
-        return found
+                values[name, f"{metric}_minus_reference"] = values[name, metric] - values[REFERENCE, metric]
+        return values
 
-    found = bootstrap(scores, pictures.labels, *predicted.values(), groups=pictures.groups)
+    by_score = bootstrap(scores, pictures.labels, *predicted.values(), groups=pictures.groups)
     majority = np.bincount(pictures.labels).max() / len(pictures.labels)
-    for (name, metric), interval in found.items():
+    for (name, metric), interval in by_score.items():
         if name == REFERENCE and metric.endswith("reference"):
             continue
         yield {

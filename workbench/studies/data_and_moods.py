@@ -1,13 +1,14 @@
-"""What do the paintings and their raters allow a classifier to reach?
+"""What accuracy do the paintings and their raters allow?
 
-Counts, painters and sizes; how far raters agree; the ceiling that their disagreement sets; where moods lie in
-pleasure, arousal and dominance; which moods raters take for each other. Every interval is a bootstrap over
-painters. The table holds sums and means only, nothing of a single picture.
+Counts, painters and sizes; agreement of raters and the ceiling that their disagreement sets; means of
+pleasure, arousal and dominance per mood; which moods raters confuse. Every interval is a bootstrap over
+painters. The table has sums and means only, no values of single pictures.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class TopicRows:
 
 
 def counts(ratings: Ratings, rows: TopicRows) -> None:
-    """How many pictures and painters, and how much a painter's other pictures say of a picture's mood."""
+    """Numbers of pictures and painters, and how well a painter's other pictures predict a picture's mood."""
     data = ratings.data
     for c, mood in enumerate(data.classes):
         own = data.labels == c
@@ -101,13 +102,13 @@ def _same_painter(labels: NDArray, groups: NDArray, num_classes: int) -> NDArray
 
 
 def sizes(ratings: Ratings, rows: TopicRows) -> None:
-    """Short side in pixels and how long the format is: what a square crop loses."""
+    """Short side in pixels and aspect ratio, which says how much a square crop loses."""
     data = ratings.data
-    found = []
+    image_sizes = []
     for path in data.paths:
         with Image.open(data.root / path) as image:  # the header: pixels were checked when the data was read
-            found.append(image.size)
-    size = np.array(found)
+            image_sizes.append(image.size)
+    size = np.array(image_sizes)
     short, aspect = size.min(1), size.max(1) / size.min(1)
     for q in (5, 50, 95):
         rows.number(f"short side, {q} % quantile", np.percentile(short, q))
@@ -120,7 +121,7 @@ def sizes(ratings: Ratings, rows: TopicRows) -> None:
 
 
 def agreement_of_raters(ratings: Ratings, rows: TopicRows) -> None:
-    """How often two raters name the same mood, and how clear the label is in the votes."""
+    """How often two raters name the same mood, and how clearly the votes support the label."""
     data = ratings.data
     if data.votes is None:
         return
@@ -163,7 +164,7 @@ def contradictions(ratings: Ratings, rows: TopicRows) -> None:
 
 
 def ceiling(ratings: Ratings, rows: TopicRows) -> None:
-    """What guessing, one more rater and the best possible predictor score against the labels."""
+    """Scores of guessing, of one more rater and of the best possible predictor against the labels."""
     data, n = ratings.data, ratings.counts
     rows.number("majority class", np.bincount(data.labels).max() / len(data), "accuracy")
     rows.number("majority class", 1 / len(data.classes), "balanced accuracy")
@@ -196,7 +197,7 @@ def ceiling(ratings: Ratings, rows: TopicRows) -> None:
 
 
 def _class_mean(hits: NDArray, labels: NDArray, weights: NDArray | None = None):
-    """Mean over classes of the mean of ``hits``: balanced accuracy of chances to be right."""
+    """Mean over classes of the mean of ``hits``: balanced accuracy from probabilities of being right."""
     means = [
         weighted_mean(hits, (labels == c) * (1.0 if weights is None else weights)) for c in np.unique(labels)
     ]
@@ -205,7 +206,7 @@ def _class_mean(hits: NDArray, labels: NDArray, weights: NDArray | None = None):
 
 
 def votes(ratings: Ratings, rows: TopicRows) -> None:
-    """Votes that pictures of each label got, and what a second rater names when the first named a mood."""
+    """Votes for pictures of each label, and what a second rater names given the mood of the first."""
     data = ratings.data
     if data.votes is None:
         return
@@ -221,26 +222,22 @@ def votes(ratings: Ratings, rows: TopicRows) -> None:
 
 
 def space(ratings: Ratings, rows: TopicRows) -> None:
-    """Means of the feelings by mood, how they go together, and how much of each the mood explains."""
+    """Means of the feelings per mood, their correlations, and the variance that the mood explains."""
     data, feelings = ratings.data, ratings.feelings
     for c, mood in enumerate(data.classes):
         own = data.labels == c
         for name, values in feelings.items():
             spread = float(values[own].std(ddof=1))
             rows.interval(f"mean, {mood}", weighted_mean, values, other=name, of=own, sd=spread)
-        for first, second in _pairs(list(feelings)):
+        for first, second in itertools.combinations(feelings, 2):
             r = np.corrcoef(feelings[first][own], feelings[second][own])[0, 1]
             rows.number(f"correlation, {mood}", r, f"{first} {second}", int(own.sum()))
-    for first, second in _pairs(list(feelings)):
+    for first, second in itertools.combinations(feelings, 2):
         rows.interval(
             "correlation", _correlation, feelings[first], feelings[second], other=f"{first} {second}"
         )
     for name, values in feelings.items():
         rows.interval("variance that the label explains", _eta_squared, values, data.labels, other=name)
-
-
-def _pairs(names: list[str]) -> list[tuple[str, str]]:
-    return [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
 
 
 def _correlation(x: NDArray, y: NDArray, weights: NDArray | None = None):
@@ -271,9 +268,9 @@ _MEASURES = dict(
 @register
 @dataclasses.dataclass(frozen=True)
 class DataAndMoods(TableStudy):
-    """What do the paintings and their raters allow a classifier to reach?
+    """What accuracy do the paintings and their raters allow?
 
-    A topic that the data does not know (votes, feelings) has no rows.
+    A topic for which the data has no columns (votes, feelings) has no rows.
     """
 
     keys = ("data", "topic", "seed")
@@ -290,12 +287,12 @@ class DataAndMoods(TableStudy):
         return [{"data": name, "topic": topic, "seed": self.seed} for topic in TOPICS]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Pictures, votes and feelings are read."""
-        found = read_ratings(self.data, self.ratings or None)
+        """Read pictures, votes and feelings."""
+        ratings = read_ratings(self.data, self.ratings or None)
 
         def describe(data: str, topic: str, seed: int) -> list[dict]:
-            rows = TopicRows(found.data.groups, self.samples, seed)
-            _MEASURES[topic](found, rows)
+            rows = TopicRows(ratings.data.groups, self.samples, seed)
+            _MEASURES[topic](ratings, rows)
             return rows.rows
 
         return describe
@@ -313,7 +310,7 @@ def select(table: pd.DataFrame, topic: str, prefix: str = "", **columns: str) ->
     Args:
         table: of :func:`read`.
         topic: one of :data:`TOPICS`.
-        prefix: cut off the names that are kept, e.g. "mean, ".
+        prefix: removed from the names, e.g. "mean, ".
         columns: old name -> new name, e.g. ``name="mood"``.
     """
     rows = table[(table["topic"] == topic) & table["name"].str.startswith(prefix)]

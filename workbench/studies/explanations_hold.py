@@ -1,14 +1,14 @@
-"""Do explanations hold? Every attribution method, judged on paintings and where the truth is known.
+"""Do explanations hold? Every attribution method, measured on paintings and where the truth is known.
 
-Four cases, each a network and pictures:
+There are four cases, each a network with pictures:
 
-- ``paintings``: a shipped classifier on the paintings given. There is no true region: what counts is whether
-  the maps predict what the network does, and whether they need its weights.
-- ``atelier``: a classifier of the atelier's moods on new pictures of it; the region that carries the mood is
-  known.
-- ``seal``: a classifier that was taught the kind of a small seal on pictures whose mood has nothing to do
-  with it. It can only look at the seal, and a method worth its name shows that.
-- ``no cue``: the atelier's mood classifier on the very same sealed pictures, for comparison.
+- ``paintings``: a shipped classifier on the given paintings. No true region is known; the question is whether
+  the maps predict the network's behaviour and depend on its weights.
+- ``atelier``: a classifier of the atelier's moods on new pictures from it, where the region that carries the
+  mood is known.
+- ``seal``: a classifier trained to tell the kinds of a small seal, on pictures whose mood is independent of
+  it. It can use nothing but the seal, so a faithful method must mark the seal.
+- ``no cue``: the atelier's mood classifier on the same pictures with seals, for comparison.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _TEST = 100_000  # first seed of the atelier's test pictures
 @register
 @dataclasses.dataclass(frozen=True)
 class ExplanationsHold(TableStudy):
-    """Do explanations hold? Every attribution method, judged on paintings and where the truth is known.
+    """Do explanations hold? Every attribution method, measured on paintings and where the truth is known.
 
-    About 10 minutes on one core by default. Beside the table lies ``…_pictures.csv``, every value of every
+    About 10 minutes on one core by default. ``…_pictures.csv`` beside the table has every value of every
     picture. Rows of the measure ``accuracy`` have no method.
     """
 
@@ -82,7 +82,7 @@ class ExplanationsHold(TableStudy):
         return models.card(run["network"]).sha256 if run["case"] == "paintings" else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """The atelier's classifier is fitted once, when it is needed."""
+        """Fit the atelier's classifier once, on first use."""
         cases = _Cases(self)
         details = self.runs(out, "_pictures")
 
@@ -95,7 +95,7 @@ class ExplanationsHold(TableStudy):
 
 
 class _Cases:
-    """What is judged: rows of the table, the values of every picture, and rows of accuracy."""
+    """The cases; each gives rows of the table, the values of every picture, and rows of accuracy."""
 
     def __init__(self, study: ExplanationsHold):
         self.data, self.ratings, self.plan = study.data, study.ratings or None, study
@@ -115,22 +115,22 @@ class _Cases:
         data = open_dataset(self.data, self.ratings)
         chosen = np.random.default_rng(self.plan.seed).permutation(len(data))[: self.plan.pictures]
         x = torch.cat([views(data.read(int(i))) for i in chosen])
-        found = predictions(network, x)
-        values = list(judgements(network, x, found, None, self.plan.settings))
-        origin = {"weights": card.sha256[:12], "size": self.plan.size}  # which network, and how it saw
+        answers = predictions(network, x)
+        values = list(judgements(network, x, answers, None, self.plan.settings))
+        origin = {"weights": card.sha256[:12], "size": self.plan.size}  # the network and its input size
         rows = [{**row, **origin} for row in summarise(values, data.groups[chosen])]
         values = [{**row, "path": data.paths[chosen[row["picture"]]]} for row in values]
         more = []
         if set(data.classes) <= set(card.class_names):
             labels = [card.class_names.index(data.classes[k]) for k in data.labels[chosen]]
-            more.append(_accuracy(share_right(found, labels), len(chosen)))
+            more.append(_accuracy(share_right(answers, labels), len(chosen)))
         return rows, values, more
 
     def atelier(self) -> Judged:
         test = painted(self.plan.painted, self.plan.size, _TEST)
-        found = predictions(self.mood_classifier, test.x)
-        values = list(judgements(self.mood_classifier, test.x, found, test.masks, self.plan.settings))
-        return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
+        answers = predictions(self.mood_classifier, test.x)
+        values = list(judgements(self.mood_classifier, test.x, answers, test.masks, self.plan.settings))
+        return summarise(values), values, [_accuracy(share_right(answers, test.moods), len(answers))]
 
     def seal(self) -> Judged:
         train = painted(self.plan.training, self.plan.size, sealed=True)
@@ -139,18 +139,18 @@ class _Cases:
         assert test.seals is not None
         network = detail_network(train.x, train.seals)
         bare = painted(self.plan.painted, self.plan.size, _TEST, sealed=True, stamped=False)
-        found = predictions(network, test.x)
-        values = list(judgements(network, test.x, found, test.masks, self.plan.settings))
+        answers = predictions(network, test.x)
+        values = list(judgements(network, test.x, answers, test.masks, self.plan.settings))
         without = share_right(predictions(network, bare.x), test.seals)
-        more = [_accuracy(share_right(found, test.seals), len(found))]
-        return summarise(values), values, [*more, _accuracy(without, len(found), "seal taken out")]
+        more = [_accuracy(share_right(answers, test.seals), len(answers))]
+        return summarise(values), values, [*more, _accuracy(without, len(answers), "seal taken out")]
 
     def no_cue(self) -> Judged:
         test = painted(self.plan.painted, self.plan.size, _TEST, sealed=True)
         network, settings = self.mood_classifier, self.plan.settings
-        found = predictions(network, test.x)
-        values = localisation_rows(network, test.x, found, test.masks, settings)
-        return summarise(values), values, [_accuracy(share_right(found, test.moods), len(found))]
+        answers = predictions(network, test.x)
+        values = localisation_rows(network, test.x, answers, test.masks, settings)
+        return summarise(values), values, [_accuracy(share_right(answers, test.moods), len(answers))]
 
 
 def localisation_rows(
@@ -168,14 +168,14 @@ def localisation_rows(
                 maps = attribute(method, network, x[part], target[part], layer, seed, **options)
                 values[method, "pointing", seed] = pointing_game(maps, masks[part])
                 values[method, "mass", seed] = relevance_mass(maps, masks[part])
-        for (method, name, seed), found in values.items():
+        for (method, name, seed), cells in values.items():
             keys = {"method": method, "measure": name, "part": "", "seed": seed}
-            rows += [{**keys, "picture": start + i, "value": float(v)} for i, v in enumerate(found)]
+            rows += [{**keys, "picture": start + i, "value": float(v)} for i, v in enumerate(cells)]
     return rows
 
 
 def for_package(table: Sequence[Mapping]) -> list[dict]:
-    """What the package carries of the table: the shipped classifiers' measures on paintings.
+    """The part of the table that is shipped with the package: the shipped classifiers on paintings.
 
     Returns:
         Rows of :data:`PACKAGED`, the content of ``workbench/interpret/measured/faithfulness.csv``.
@@ -192,16 +192,16 @@ def _accuracy(value: float, pictures: int, part: str = "") -> dict:
 
 
 def caught(table: Sequence[Mapping]) -> dict[str, bool]:
-    """Which methods catch the network that looks at the seal.
+    """Which methods reveal that a network relies on the seal.
 
-    A method does if the share of its relevance inside the seal lies, with its interval, above the seal's area
-    and above the interval of the network that has no use for the seal.
+    A method does if the interval of its relevance mass inside the seal lies above the seal's share of the
+    picture, and above the interval of the network that does not use the seal.
 
     Args:
         table: rows of the study (or of its CSV).
 
     Returns:
-        method -> whether it caught it, in the order of the rows.
+        method -> whether it does, in the order of the rows.
     """
     mass = {(r["case"], r["method"]): r for r in table if r["measure"] == "mass"}
     area = float(mass["seal", "chance"]["estimate"])

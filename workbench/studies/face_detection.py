@@ -1,9 +1,9 @@
 """Recall and false alarms of two face detectors: the networks in use, and the cascade used before them.
 
-Portraits are turned, shrunk, darkened, partly covered and put side by side on photos of scenes, where the
-places of their eyes are known; scenes without people give the false alarms. Where the eyes are in a portrait
-is found by :func:`workbench.drawing.faces.find_faces` on the portrait itself, three times enlarged: people it
-does not find there are counted in the row ``portrait`` as missed by it.
+Portraits are rotated, shrunk, darkened, partly covered or placed side by side on photos of scenes, so that
+the positions of the eyes are known; scenes without people give the false alarms. The eyes in a portrait are
+located by :func:`workbench.drawing.faces.find_faces` on the portrait enlarged three times; people it does not
+find count as missed in the row ``portrait``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.pixels import resized
 from workbench.data.images import list_images, read_image
 from workbench.drawing import faces
 from workbench.studies.study import Rows, TableStudy, register
 
 Picture = NDArray[np.uint8]
-Places = NDArray[np.floating]  # (people, 3): x and y of the middle between the eyes, their distance
+Places = NDArray[np.floating]  # (people, 3): x and y of the point midway between the eyes, their distance
 
 CONDITIONS = ("portrait", "dark skin", "turned", "small", "covered", "dim", "group", "nobody")
-_PASSES = ((0, 480, 3), (0, 300, 2), (15, 300, 2), (-15, 300, 2))  # of the cascade: turn, side, hits needed
+# of the cascade: rotation in degrees, side in pixels, hits needed
+_PASSES = ((0, 480, 3), (0, 300, 2), (15, 300, 2), (-15, 300, 2))
 _HEAD = (1.7, 1.9, 1.7, 2.6)  # left, up, right, down of a head, in distances of the eyes
 
 
@@ -57,12 +59,12 @@ def cascade(pixels: Picture) -> list[tuple[float, float, float]]:
             min_neighbor_number=hits,
         )
         back = cv2.invertAffineTransform(turn)
-        found = [
+        rectangles = [
             (*(back @ (b["c"] + 0.505 * b["width"], b["r"] + 0.4 * b["height"], 1.0)), b["width"] / 2.6)
             for b in boxes
         ]
-        if found:
-            return [tuple(float(v) / scale for v in face) for face in found]
+        if rectangles:
+            return [tuple(float(v) / scale for v in face) for face in rectangles]
     return []
 
 
@@ -76,7 +78,7 @@ DETECTORS = {"networks": networks, "cascade": cascade}
 
 @dataclasses.dataclass(frozen=True)
 class _Head:
-    """A portrait and the place of its eyes."""
+    """A portrait and the position of its eyes."""
 
     pixels: Picture
     place: tuple[float, float, float]
@@ -107,10 +109,10 @@ def put(scene: Picture, head: _Head, middle: NDArray, unit: float, degrees: floa
 @register
 @dataclasses.dataclass(frozen=True)
 class FaceDetection(TableStudy):
-    """Does the detector find people where they are, and nobody where nobody is?
+    """Does the detector find the people in a picture, and nobody where there is nobody?
 
-    A row has the recall over the people of a condition with a face found within half a distance of the eyes,
-    ``false_alarms`` a picture, and the median of ``seconds_a_picture`` (processor time).
+    A row has the recall over the people of a condition (a face found within half the interocular distance),
+    ``false_alarms`` per picture, and the median of ``seconds_a_picture`` (processor time).
     """
 
     keys = ("detector", "condition")
@@ -130,7 +132,7 @@ class FaceDetection(TableStudy):
         return [{"detector": d, "condition": c} for c in conditions for d in DETECTORS]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """People are chosen and their eyes found."""
+        """Choose people and locate their eyes."""
         heads, unseen = self._heads()
 
         def measure(detector: str, condition: str) -> dict:
@@ -138,14 +140,14 @@ class FaceDetection(TableStudy):
             counts, pictures, seconds = np.array([missed, 0, 0]), 0, []
             for picture, places, total in self._pictures(condition, heads):
                 start = time.process_time()
-                found = DETECTORS[detector](picture)
+                detections = DETECTORS[detector](picture)
                 seconds.append(time.process_time() - start)
                 pictures += 1
                 if places is None:  # only their number is known
-                    counts += total, min(total, len(found)), max(0, len(found) - total)
+                    counts += total, min(total, len(detections)), max(0, len(detections) - total)
                     continue
-                right = matches(found, places)
-                counts += total, right, len(found) - right
+                right = matches(detections, places)
+                counts += total, right, len(detections) - right
             row = {"pictures": pictures, "people": int(counts[0]), "found": int(counts[1])}
             recall = round(counts[1] / counts[0], 3) if counts[0] else ""
             return row | {
@@ -165,12 +167,12 @@ class FaceDetection(TableStudy):
             pixels = np.asarray(read_image(files[index]).convert("RGB"))
             large = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
             pixels = np.asarray(large, np.uint8)
-            found = faces.find_faces(pixels)
-            if not found:
+            detected = faces.find_faces(pixels)
+            if not detected:
                 unseen += 1
                 continue
-            (x, y), unit = found[0].middle, found[0].interocular_px
-            spots = found[0].landmarks[[50, 280, 205, 425]].astype(int)
+            (x, y), unit = detected[0].middle, detected[0].interocular_px
+            spots = detected[0].landmarks[[50, 280, 205, 425]].astype(int)
             rgb = np.median(
                 [pixels[b - 4 : b + 5, a - 4 : a + 5].reshape(-1, 3) for a, b in spots], axis=(0, 1)
             )
@@ -179,7 +181,7 @@ class FaceDetection(TableStudy):
         return heads, unseen
 
     def _pictures(self, condition: str, heads: list[_Head]) -> Iterator[tuple[Picture, Places | None, int]]:
-        """Pictures with the places of the people in them, and their number."""
+        """Pictures, the positions of the people in them (if known), and how many there are."""
         if condition == "panel groups":
             files = list_images(self.groups)
             for file, count in zip(files, self.group_counts, strict=True):
@@ -203,14 +205,13 @@ class FaceDetection(TableStudy):
     def _scene(self, file: Path, side: int) -> Picture:
         pixels = np.asarray(read_image(file).convert("RGB"))
         scale = side / max(pixels.shape[:2])
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=method), np.uint8)
+        return resized(pixels, [round(scale * length) for length in pixels.shape[1::-1]])
 
 
 def _composite(
     condition: str, scene: Picture, people: list[_Head], rng: np.random.Generator
 ) -> tuple[Picture, Places]:
-    """A scene with people in it, and their places."""
+    """A scene with people in it, and their positions."""
     height, width = scene.shape[:2]
     unit = {"small": 24.0, "group": 26.0}.get(condition, 0.09 * min(height, width))
     places = []
@@ -231,9 +232,9 @@ def _composite(
     return scene, np.array(places)
 
 
-def matches(found: list[tuple[float, float, float]], places: Places) -> int:
-    """How many people have a found face of their own, within half a distance of their eyes."""
-    left, right = list(found), 0
+def matches(detections: list[tuple[float, float, float]], places: Places) -> int:
+    """Number of people with a detection of their own, within half the interocular distance."""
+    left, right = list(detections), 0
     for x, y, unit in places:
         near = [face for face in left if np.hypot(face[0] - x, face[1] - y) < 0.5 * unit]
         if near:

@@ -1,9 +1,9 @@
-"""How much likeness a drawn portrait keeps, and how drawn it looks.
+"""Likeness of drawn portraits to their photos, and how much they look like drawings.
 
-Likeness: how far landmarks moved, how the skin's tone changed, and how the light and dark of hair, of eyes
-with brows and glasses, and of mouth, chin and beard agree with the photo's. Drawn: how flat regions are and
-how much ink there is. No network that knows persons by their faces comes with a free licence in a package,
-so the distance of such embeddings is not measured.
+Likeness is measured by the displacement of landmarks, the change of skin tone, and the correlation of lumas
+with the photo's in the hair, around the eyes, and around mouth and chin. Flatness of regions and the amount
+of ink say how much it looks like a drawing. Distances of face-recognition embeddings are not measured, since
+no such network is available in a package under a free licence.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from workbench.styles import menu
 from workbench.styles.style import Style
 
 TONES = {"dark": (0, 50), "medium": (50, 65), "fair": (65, 101)}  # L* of the cheeks
-_BANDS = {  # parts of a face: top and bottom, half the width, in distances of the eyes from their middle
+_BANDS = {  # top, bottom and half the width, in interocular distances from the point between the eyes
     "hair": (-1.9, -0.75, 1.3),
     "eyes": (-0.6, 0.4, 1.1),
     "beard": (0.7, 2.0, 0.9),
@@ -38,15 +38,14 @@ _CROP = 96  # pixels between the eyes of a face that is compared
 @register
 @dataclasses.dataclass(frozen=True)
 class Likeness(TableStudy):
-    """Is the person in the drawing the one of the photo?
+    """Can the person in the photo be recognised in the drawing?
 
-    Rows are of a style and a group of skin tones ("all" for everybody), means over people, with 95 %
-    intervals by a bootstrap over them. ``landmarks``: mean distance of a landmark from its place in the
-    photo, in distances of the eyes. ``skin``: CIELAB distance of the skin's median. ``hair``, ``eyes``,
-    ``beard``: correlation of the luma, 1 is the photo's. ``lost``: share of drawings in which no face is
-    found; they count in no mean of landmarks. ``roughness``: variance within regions and beside the ink,
-    relative to the photo's, 1 is as rough. ``ink``: share of pixels that are much darker than their
-    surroundings and were not in the photo.
+    One row per style and group of skin tones ("all" for everybody): means over people, with 95 % intervals by
+    a bootstrap over them. ``landmarks``: mean displacement of a landmark, in interocular distances. ``skin``:
+    CIELAB distance between the medians of the skin. ``hair``, ``eyes``, ``beard``: correlation of the lumas
+    of drawing and photo. ``lost``: share of drawings in which no face is found; these are left out of the
+    mean of landmarks. ``roughness``: variance within regions, without the ink, relative to the photo's.
+    ``ink``: share of pixels that are much darker than their surroundings and were not so in the photo.
     """
 
     keys = ("style",)
@@ -55,16 +54,16 @@ class Likeness(TableStudy):
     portraits: str  # folder of portraits, one person each
     weights: tuple[str, ...] = ()  # other portrait stylizers, as .safetensors files
     styles: tuple[str, ...] = ("drawn_portrait", "drawn_comic", "fsgan_comic")  # by name
-    people: int = 120  # as many of each group of skin tones, if the folder has them
+    people: int = 120  # an equal number from each group of skin tones, if the folder has them
     seed: int = 0
     samples: int = 2000  # of the bootstrap
 
     def plan(self) -> list[dict]:
-        """One run for each style."""
+        """One run per style."""
         return [{"style": name} for name in (*self.styles, *(Path(w).stem for w in self.weights))]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """People are chosen and their faces found."""
+        """Choose people and find their faces."""
         files = list_images(self.portraits)
         most = -(-self.people // len(TONES))
         groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}
@@ -72,23 +71,23 @@ class Likeness(TableStudy):
             if all(len(group) >= most for group in groups.values()):
                 break
             photo = np.asarray(read_image(files[index]).convert("RGB"))
-            if found := find_faces(photo):
-                light = Shape(found[0].landmarks, photo.astype(np.float32) / 255).tone[0]
+            if faces := find_faces(photo):
+                light = Shape(faces[0].landmarks, photo.astype(np.float32) / 255).tone[0]
                 group = next(groups[tone] for tone, (low, high) in TONES.items() if low <= light < high)
                 if len(group) < most:
-                    group.append((photo, found[0]))
+                    group.append((photo, faces[0]))
         people = [person for group in groups.values() for person in group]
         paths = {Path(w).stem: w for w in self.weights}
 
         def rows(style: str) -> list[dict]:
-            found = menu.get(paths.get(style, style))
-            measured = [measure(photo, face, _drawn(found, photo)) for photo, face in people]
+            drawing_style = menu.get(paths.get(style, style))
+            measured = [measure(photo, face, _drawn(drawing_style, photo)) for photo, face in people]
             return [row for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
 
         return rows
 
     def _mean(self, measured: list[dict], tone: str) -> dict:
-        """The row of one group, empty if nobody is in it."""
+        """The row of one group; empty without people in it."""
         low, high = TONES.get(tone, (0, 101))
         own = [m for m in measured if low <= m["lightness"] < high]
         if not own:
@@ -112,7 +111,7 @@ class Likeness(TableStudy):
 
 
 def _drawn(style: Style, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The drawing; the photo where the style finds nobody to draw."""
+    """The drawing, or the photo if the style finds no face."""
     try:
         return style.draw(photo)
     except ImageError:
@@ -134,12 +133,12 @@ def measure(photo: NDArray[np.uint8], face: Face, drawing: NDArray[np.uint8]) ->
         )
         for p in (photo, drawing)
     )
-    found = [f for f in find_faces(drawing) if np.linalg.norm(f.middle - face.middle) < face.interocular_px]
-    moved = np.linalg.norm(found[0].landmarks - face.landmarks, axis=1).mean() if found else np.nan
+    faces = [f for f in find_faces(drawing) if np.linalg.norm(f.middle - face.middle) < face.interocular_px]
+    moved = np.linalg.norm(faces[0].landmarks - face.landmarks, axis=1).mean() if faces else np.nan
     row = {
         "lightness": float(shape.tone[0]),
         "landmarks": float(moved / face.interocular_px),
-        "lost": float(not found),
+        "lost": float(not faces),
         "skin": float(np.linalg.norm(after - before)),
     }
     crops = [_upright(p, face) for p in (photo, drawing)]
@@ -158,7 +157,7 @@ def measure(photo: NDArray[np.uint8], face: Face, drawing: NDArray[np.uint8]) ->
 
 
 def _upright(picture: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
-    """The head, upright, its eyes :data:`_CROP` pixels apart, their middle at (1.5, 2) of that."""
+    """The head, upright, with the eyes :data:`_CROP` pixels apart and centred at (1.5, 2) times that."""
     across = face.eyes[1] - face.eyes[0]
     matrix = cv2.getRotationMatrix2D(
         face.middle.tolist(), float(np.degrees(np.arctan2(across[1], across[0]))), _CROP / face.interocular_px
@@ -170,6 +169,6 @@ def _upright(picture: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
 
 
 def _dark(picture: NDArray[np.uint8], face: Face) -> NDArray[np.bool_]:
-    """(H, W): much darker than what surrounds it, as a line is."""
+    """(H, W) bool: much darker than the surroundings, as a line is."""
     light = luma(picture)
     return np.asarray(light < cv2.GaussianBlur(light, (0, 0), 0.12 * face.interocular_px) - 24)

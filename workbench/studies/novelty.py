@@ -1,9 +1,9 @@
 """Does the mood classifier notice pictures that are unlike those it was trained on?
 
-A classifier names a mood for anything. Its novelty (:mod:`workbench.models.novelty`) should say where that
-means little: for photos, western paintings, children's drawings. Nothing of these pictures was used for the
-score: it is fitted on the training pictures alone. The atelier's paintings carry the mood that they were
-painted for, so for them the share that is read as meant is known, too.
+A classifier names a mood for any picture. Its novelty (:mod:`workbench.models.novelty`) should show where
+that means little: for photos, western paintings, children's drawings. The novelty is fitted on the training
+pictures alone; none of these pictures were used. Since the mood of the atelier's paintings is known, the
+accuracy on them is reported, too.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ ATELIER = "atelier"
 class Novelty(TableStudy):
     """Does the mood classifier notice pictures that are unlike those it was trained on?
 
-    Rows, one per picture, have set, picture (its path), label (of the atelier only), top, top_probability
-    and novelty. ``novelty_summary.csv`` has for every set, with intervals over pictures: auc, the chance that
-    one of its pictures is newer than a training picture that was held out (its mean novelty); unlike, the
-    share that is called unlike the training pictures (5 % of those are); top_probability, how sure the reader
-    is; and as_meant, the share read as the mood that it was painted for.
+    One row per picture: set, picture (its path), label (of the atelier only), top, top_probability and
+    novelty. ``novelty_summary.csv`` has for every set, with intervals over pictures: auc, the probability
+    that one of its pictures has a higher novelty than a held-out training picture (its mean novelty); unlike,
+    the share reported as unlike the training pictures (5 % of those are); top_probability, its mean; and
+    as_meant, the accuracy on the atelier's paintings.
     """
 
     keys = ("set", "picture")
     sources = ("folders",)
 
-    folders: tuple[str, ...] = ()  # of pictures of other kinds; the last part of the path is the set's name
-    atelier: int = 100  # pictures that the atelier paints; 0 leaves them out
+    folders: tuple[str, ...] = ()  # of pictures of other kinds; the last part of the path names the set
+    atelier: int = 100  # number of the atelier's pictures; 0 leaves them out
     per_folder: int = 100  # pictures of a folder, evenly spaced in the order of their paths; 0 takes all
     model: str = DEFAULT_CLASSIFIER  # a classifier with a novelty
     samples: int = 2000  # of the bootstrap over pictures
@@ -61,16 +61,16 @@ class Novelty(TableStudy):
 
     @property
     def _paths(self) -> dict[tuple[str, str], Path]:
-        found: dict[tuple[str, str], Path] = {}
+        by_name: dict[tuple[str, str], Path] = {}
         for folder in map(Path, self.folders):
             paths = list_images(folder)
             count = len(paths) if not self.per_folder else min(self.per_folder, len(paths))
             for i in np.linspace(0, len(paths) - 1, count).round().astype(int):
-                found[folder.name, paths[i].relative_to(folder).as_posix()] = paths[i]
+                by_name[folder.name, paths[i].relative_to(folder).as_posix()] = paths[i]
         if self.atelier:
             painted = open_dataset(f"{ATELIER}:{self.atelier}")
-            found |= {(ATELIER, path): painted.root / path for path in painted.paths}
-        return found
+            by_name |= {(ATELIER, path): painted.root / path for path in painted.paths}
+        return by_name
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """The classifier."""
@@ -98,6 +98,6 @@ class Novelty(TableStudy):
             if name == ATELIER:
                 measures["as_meant"] = own["top"] == own["label"]
             for measure, values in measures.items():
-                found = resample(np.mean, np.asarray(values, dtype=float), samples=self.samples).interval()
-                rows.append({"set": name, "measure": measure, **found._asdict(), "pictures": len(own)})
+                interval = resample(np.mean, np.asarray(values, dtype=float), samples=self.samples).interval()
+                rows.append({"set": name, "measure": measure, **interval._asdict(), "pictures": len(own)})
         write_rows(rows, out / f"{self.name}_summary.csv")

@@ -1,11 +1,11 @@
-"""How far U-GAT-IT light comes with AFGAN's portraits, anime faces and processor minutes.
+"""U-GAT-IT light trained on AFGAN's portraits and anime faces, for the same processor time.
 
-Both learn from people of the same split and from the same anime faces, for as many minutes of one core; what
-they draw is measured on the same people, whom neither has seen. U-GAT-IT has no mask and gets no annotations:
-it draws the whole portrait, as in its paper.
+Both are trained on the same people and anime faces for the same number of minutes on one core, and compared
+on the same held-out people. U-GAT-IT has no mask and gets no annotations: it draws the whole portrait, as in
+its paper.
 
-Minutes on one core, where the paper takes days on a GPU: this says which method learns quickly, not which is
-best when it has converged.
+The budget is minutes on one core, where the paper takes days on a GPU. The comparison shows which method
+learns quickly, not which is best after convergence.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from PIL import Image
 
 from workbench import models
 from workbench.core.files import write_image, write_whole
-from workbench.core.pixels import to_pixels, to_tensor
+from workbench.core.pixels import resized, to_pixels, to_tensor
 from workbench.data.faces import Portrait, load_portraits, split_by_person
 from workbench.data.scenes import load_pictures
 from workbench.studies.study import TableStudy, register
@@ -33,14 +33,14 @@ from workbench.training.scene_data import SceneData
 from workbench.training.trainer import Trainer
 
 PEER, SHIPPED, PHOTOS = "ugatit_light", "afgan_portrait", "photos"
-PHOTO_SIDE, STYLE_SIDE, CROP = 192, 176, 160  # pixels: faces of both kinds come out about as large
-DRAWN_SIDE = 184  # short side at which a portrait is drawn: about what a crop shows
+PHOTO_SIDE, STYLE_SIDE, CROP = 192, 176, 160  # pixels: faces of both kinds have about the same size
+DRAWN_SIDE = 184  # short side of the portraits that are drawn, about a crop's
 PERSON = "^(frl_)[^_]+_.*?__([^_]+)"  # the London set shows each face twice: frl_neutral_front__001_03
 _DONE = "done.json"  # written last
 
 
 def config(out: str | Path, minutes: float, **changes) -> StylizerConfig:
-    """The training of U-GAT-IT light: its recipe, in crops of :data:`CROP` pixels, for so many minutes."""
+    """Settings of U-GAT-IT light's training: crops of :data:`CROP` pixels and a budget of minutes."""
     values = {
         "photos": "",
         "style": "",
@@ -58,7 +58,7 @@ def config(out: str | Path, minutes: float, **changes) -> StylizerConfig:
 
 
 def train(people: dict[str, Portrait], style: list[NDArray], config: StylizerConfig) -> Path:
-    """Train on whole portraits, or go on, until the budget ends. Nothing is done if it has ended.
+    """Train on whole portraits until the budget is spent; resumes, and does nothing if it was spent before.
 
     Returns:
         The averaged generator's weights.
@@ -86,7 +86,7 @@ def draw_whole(network: torch.nn.Module, photo: NDArray[np.uint8]) -> NDArray[np
 @register
 @dataclasses.dataclass(frozen=True)
 class PortraitTraining(TableStudy):
-    """How far does U-GAT-IT light come with AFGAN's portraits, anime faces and processor minutes?
+    """How does U-GAT-IT light compare with AFGAN on the same portraits, anime faces and processor time?
 
     Rows have method and source of the portraits ("all" of them, or one collection); nearness to the style and
     lightness of the skin (:func:`nearness`); of all portraits ``background_psnr`` in dB, mean over those of
@@ -100,15 +100,15 @@ class PortraitTraining(TableStudy):
     portraits: str  # folder of portraits
     annotations: str  # folder of their landmarks and masks, see workbench.data.faces
     style: str  # folder of anime faces
-    minutes: float | None = None  # of one core; by default those that AFGAN's training took, by its card
-    held_out: float = PortraitConfig.held_out  # share of the people who are not learnt from
+    minutes: float | None = None  # on one core; by default those of AFGAN's training, from its card
+    held_out: float = PortraitConfig.held_out  # share of the people that are held out of training
     seed: int = 0  # of that split
     network: str = SHIPPED  # the portrait stylizer: name of installed weights, or a .safetensors file
     person: str = PERSON  # regular expression whose groups name the person that a portrait shows
-    changes: dict = dataclasses.field(default_factory=dict)  # other choices of the peer's training
+    changes: dict = dataclasses.field(default_factory=dict)  # changes to the peer's settings
 
     def plan(self) -> list[dict]:
-        """The photos themselves, the shipped portraits, and the peer."""
+        """The photos themselves, the shipped network, and the peer."""
         return [{"method": method} for method in (PHOTOS, SHIPPED, PEER)]
 
     def depends_on(self, **run: str) -> str | None:
@@ -116,7 +116,7 @@ class PortraitTraining(TableStudy):
         return models.card(self.network).sha256 if run["method"] == SHIPPED else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """The peer is trained; everything is drawn and compared with the style at once."""
+        """Train the peer, draw everything, and compare all drawings with the style at once."""
         everyone = load_portraits(self.portraits, self.annotations)
         learnt, _, test = split_by_person(list(everyone), self.held_out, self.seed, self.person)
         pictures = list(load_pictures(self.style, 256).values())
@@ -137,7 +137,7 @@ def _judge(
     out: Path,
     network: str,
 ) -> Callable[..., list[dict]]:
-    """What makes the rows of a method; all are compared at once, as the style's features take minutes."""
+    """A function that gives the rows of a method; all at once, as the style's features take minutes."""
     torch.set_num_threads(1)
     shipped, card = models.load(network)
     costs = {
@@ -167,7 +167,7 @@ def _judge(
 
 
 def _minutes(card: models.Card) -> float:
-    """Of the training, with those of the weights that it began from."""
+    """Minutes of a training, including those of the weights that it started from."""
     return (card.training["seconds"] + card.training.get("seconds_before", 0)) / 60
 
 
@@ -181,15 +181,15 @@ def _cost(network: torch.nn.Module) -> dict[str, float]:
 
 
 def _background(drawings: list[NDArray], people: dict[str, Portrait]) -> float:
-    found = []
+    values = []
     for drawing, portrait in zip(drawings, people.values(), strict=True):
         mask = torch.from_numpy(portrait.mask)[None, None].float() / 255
-        found.append(background_psnr(to_tensor(portrait.photo), to_tensor(drawing), mask).item())
-    return round(float(np.mean(found)), 2)
+        values.append(background_psnr(to_tensor(portrait.photo), to_tensor(drawing), mask).item())
+    return round(float(np.mean(values)), 2)
 
 
 def _keep(drawings: list[NDArray], folder: Path) -> None:
-    """For looking at."""
+    """Save the drawings for inspection."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, drawing in enumerate(drawings):
         write_image(Image.fromarray(drawing), folder / f"{i:03d}.png")
@@ -199,5 +199,4 @@ def _scaled(picture: NDArray[np.uint8], side: int, multiple: int = 1) -> NDArray
     """With a short side of ``side`` pixels, both sides rounded to a ``multiple``."""
     scale = side / min(picture.shape[:2])
     size = [multiple * round(length * scale / multiple) for length in picture.shape[1::-1]]
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
+    return resized(picture, size)

@@ -1,7 +1,7 @@
-"""Classifiers in seconds: ImageNet features as they are, and a linear layer fitted on them, as one network.
+"""Classifiers trained in seconds: frozen ImageNet features with a fitted linear layer, as one network.
 
-For studies that need a network whose truth is known, not a good one. The atelier's pictures come with their
-regions, so what the network ought to look at is known as well.
+They serve studies that need a network whose correct explanation is known rather than an accurate one: the
+atelier's pictures come with the regions that the network ought to use.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class Painted:
 
 
 def painted(n: int, size: int, first: int = 0, sealed: bool = False, stamped: bool = True) -> Painted:
-    """Paint ``n`` pictures, moods in turn, with the seeds ``first`` … ``first + n - 1``.
+    """Paint ``n`` pictures, cycling through the moods, with the seeds ``first`` … ``first + n - 1``.
 
     Args:
         n: pictures.
         size: pixels of a side, after painting at 256.
         first: seed of the first.
-        sealed: each bears a seal of a kind that has nothing to do with its mood (both are drawn evenly and
-            apart), and ``masks`` are the seals'.
-        stamped: False leaves the seals out and the rest as it was, for comparison.
+        sealed: each has a seal whose kind is independent of its mood (all combinations are equally frequent),
+            and ``masks`` are those of the seals.
+        stamped: False leaves out the seals and changes nothing else, for comparison.
     """
     views, kinds = Views((Squeeze(size),)), list(SEALS)
     parts, masks, moods, seals = [], [], [], []
@@ -72,7 +72,7 @@ class Pooled(nn.Module):
         trunk: to a feature map (B, K, h, w).
         features: K.
         classes: C.
-        peak: the greatest value of each channel instead of the mean: something small is not drowned.
+        peak: use the maximum of each channel instead of its mean, so that small objects count.
     """
 
     def __init__(self, trunk: nn.Sequential, features: int, classes: int, peak: bool = False):
@@ -82,8 +82,8 @@ class Pooled(nn.Module):
 
     def pooled(self, x: Tensor) -> Tensor:
         """(B, K)."""
-        found = self.trunk(x)
-        return found.amax((2, 3)) if self.peak else found.mean((2, 3))
+        features = self.trunk(x)
+        return features.amax((2, 3)) if self.peak else features.mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.pooled(x))
@@ -97,7 +97,7 @@ def mood_network(x: Tensor, labels: ArrayLike) -> Pooled:
 
 
 def detail_network(x: Tensor, labels: ArrayLike, stages: int = 3) -> Pooled:
-    """The first stages of EfficientNet-lite0, peak pooling, and a linear layer: it can see a small seal."""
+    """The first stages of EfficientNet-lite0, peak pooling, and a linear layer: sensitive to a small seal."""
     lite0: Any = models.create("lite0_classifier", pretrained=True)
     trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks[:stages])
     with torch.no_grad():
@@ -122,10 +122,10 @@ def fit_head(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> 
 
 @torch.no_grad()
 def predictions(network: nn.Module, x: Tensor, batch: int = 16) -> Tensor:
-    """(N,) likeliest classes."""
+    """(N,) most probable classes."""
     return torch.cat([network(part).argmax(1) for part in x.split(batch)])
 
 
-def share_right(found: Tensor, labels: Sequence[int] | NDArray) -> float:
+def share_right(answers: Tensor, labels: Sequence[int] | NDArray) -> float:
     """Accuracy."""
-    return float((found.numpy() == np.asarray(labels)).mean())
+    return float((answers.numpy() == np.asarray(labels)).mean())

@@ -1,8 +1,8 @@
-"""Does a mixed model find the effects that simulated raters have, as often as its intervals say?
+"""Do the intervals of a mixed model contain the true effects of simulated raters as often as they should?
 
-Raters of the atelier's pictures like warm colours and dislike dry strokes by known amounts. Each simulated
-study is analysed twice: with raters, pictures and painters as random effects, and with raters alone, as is
-often done.
+Simulated raters of the atelier's pictures prefer warm colours and dislike dry strokes by known amounts. Each
+simulated study is analysed twice: with raters, pictures and painters as random effects, and with raters
+alone, as is often done.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ RANDOM = {"raters, pictures and painters": ("rater", "picture", "painter"), "rat
 @register
 @dataclasses.dataclass(frozen=True)
 class RatingsEffects(TableStudy):
-    """Does a mixed model find the effects that simulated raters have, as often as its intervals say?
+    """Do the intervals of a mixed model contain the true effects of simulated raters as often as they should?
 
-    One row per simulated study, model and term: truth, estimate, low, high, whether the interval holds the
-    truth, and whether the fit settled.
+    One row per simulated study, model and term: truth, estimate, low, high, whether the interval contains the
+    truth, and whether the fit converged.
     """
 
     keys = ("seed", "model")
@@ -33,8 +33,8 @@ class RatingsEffects(TableStudy):
     selection = ("studies",)
 
     data: str = "atelier:60"  # "atelier:N": factors must be known
-    studies: int = 20  # simulated ones
-    raters: int = 12  # of each
+    studies: int = 20  # number of simulated studies
+    raters: int = 12  # raters of each
 
     def plan(self) -> list[dict]:
         """Every simulated study by every model."""
@@ -47,15 +47,15 @@ class RatingsEffects(TableStudy):
             folder = out / "cache"
             root, table = simulated_table(self.data, folder, self.raters, seed)
             frame = rating_frame(table, [root / "ratings.csv"])
-            found = mixed_model(frame, f"pleasure ~ {' + '.join(EFFECTS)}", RANDOM[model])
+            fitted = mixed_model(frame, f"pleasure ~ {' + '.join(EFFECTS)}", RANDOM[model])
             rows = []
             for term, truth in EFFECTS.items():
-                one = found.effect(term)
+                one = fitted.effect(term)
                 inside = one.low <= truth <= one.high
                 rows.append(
                     {
                         "term": term, "truth": truth, "estimate": one.estimate, "low": one.low,
-                        "high": one.high, "df": one.df, "inside": inside, "converged": found.converged,
+                        "high": one.high, "df": one.df, "inside": inside, "converged": fitted.converged,
                     }
                 )  # fmt: skip
             return rows

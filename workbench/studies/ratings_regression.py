@@ -1,8 +1,8 @@
-"""How well do pictures predict the ratings that people give them, and how close is that to what is possible?
+"""How well can ratings be predicted from pictures, and how close is that to the ceiling?
 
-Ridge, kernel ridge and partial least squares on measures, on the pooled features of a network and on the
-statistics of its stages, painters apart. For the atelier raters are simulated: they like warm colours and
-dislike dry strokes, by known amounts.
+Ridge regression, kernel ridge and partial least squares on measures, on pooled features of a network and on
+its stage statistics, with painters kept apart. For the atelier, raters are simulated: they prefer warm
+colours and dislike dry strokes by known amounts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EFFECTS = {"warmth": 2.0, "dryness": -1.5}  # points of the simulated scale per 
 
 
 def estimators() -> Mapping[str, Estimator]:
-    """What is compared, by name: the features and the method."""
+    """The estimators by name of their features and method."""
     measures, lite0, statistics = MeasureFeatures(), SqueezedFeatures(), StatisticsFeatures()
     return {
         "mean_rating": MeanRating(),
@@ -43,7 +43,7 @@ def estimators() -> Mapping[str, Estimator]:
 
 
 def simulated_table(data: str, out: Path, raters: int = 20, seed: int = 0) -> tuple[Path, Path]:
-    """The atelier's folder, and a table of simulated ratings of its pictures with the effects above."""
+    """The atelier's folder, and a table of simulated ratings of its pictures with :data:`EFFECTS`."""
     paintings = open_dataset(data)
     with (paintings.root / "ratings.csv").open(encoding="utf-8", newline="") as file:
         table = {row["path"]: row for row in csv.DictReader(file)}
@@ -58,7 +58,7 @@ def simulated_table(data: str, out: Path, raters: int = 20, seed: int = 0) -> tu
 @register
 @dataclasses.dataclass(frozen=True)
 class RatingsRegression(TableStudy):
-    """How well do pictures predict the ratings that people give them, and how close is that to the ceiling?
+    """How well can ratings be predicted from pictures, and how close is that to the ceiling?
 
     One row per collection, scale, estimator and metric: pictures, painters, estimate, low, high, ceiling
     (nan where the raters' own answers are unknown), and reliability.
@@ -97,7 +97,7 @@ class RatingsRegression(TableStudy):
         ]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Reads each scale once."""
+        """Read each scale once."""
         root, table = Path(self.data), Path(self.ratings) if self.ratings else None
         if self.simulated:
             root, table = simulated_table(self.data, out)
@@ -108,7 +108,7 @@ class RatingsRegression(TableStudy):
 
     def measure(self, rated: RatedPaintings, name: str, cache: Cache) -> list[dict]:
         """Rows of one estimator on one scale."""
-        found = cross_validate(
+        validated = cross_validate(
             estimators()[name],
             rated,
             folds=self.folds,
@@ -116,7 +116,7 @@ class RatingsRegression(TableStudy):
             out=cache.folder,
             desc=f"{rated.column}, {name}",
         )
-        table = summarise({name: found}, name, samples=self.samples)
+        table = summarise({name: validated}, name, samples=self.samples)
         facts = {"pictures": len(rated), "painters": len(np.unique(rated.groups))}
         wanted = ["metric", "estimate", "low", "high", "ceiling"]
         return [

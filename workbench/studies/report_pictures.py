@@ -1,4 +1,4 @@
-"""The parts of the full report that make pictures: heat maps, drawings, and what redrawing changes."""
+"""The parts of the full report with pictures: heat maps, redrawn pictures, and the effect of redrawing."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from workbench.styles.stylize import DEFAULT_STYLE, stylize
 
 METHOD = "grad_cam"
 CONTROLS = ("random", "edges")
-SIDE = 512  # pixels of the longer side of what is redrawn and shown
+SIDE = 512  # pixels of the longer side of redrawn pictures
 WEIGHTS = SHIPPED / f"{DEFAULT_STYLE}.safetensors"
 CHANGED = object()  # key of the share of changed answers, beside those of the classes
 
 
 def explanations(report: ReportRun) -> list:
-    """Heat maps of a few pictures, and how far such maps can be trusted on this classifier.
+    """Heat maps of a few pictures, and the faithfulness of the method on this classifier.
 
-    The maps lie in ``out/explained`` as pictures; the judgement is of the method on ``judged`` pictures, each
-    explained for the class that the classifier names.
+    The maps are saved in ``out/explained``; faithfulness is measured on ``judged`` pictures, each explained
+    for the predicted class.
     """
     data, study, classifier, p = report.data, report.study, report.classifier, report.answers
     rows: list = []
@@ -75,7 +75,7 @@ def explanations(report: ReportRun) -> list:
 
 
 def chosen(report: ReportRun, p: NDArray) -> list[int]:
-    """Which pictures to explain: of every class the surest right answer, then the surest wrong ones."""
+    """Pictures to explain: the most confident correct prediction of each class, then confident errors."""
     data, top = report.data, p.argmax(1)
     order = np.argsort(-p.max(1), kind="stable")
     sure = [[int(i) for i in order if top[i] == c == data.labels[i]] for c in range(len(data.classes))]
@@ -95,7 +95,7 @@ def small(picture: Image.Image, side: int = SIDE) -> Image.Image:
 
 
 def redrawn(report: ReportRun) -> list[Drawing]:
-    """A few pictures redrawn by the shipped style; they lie in ``out/redrawn``."""
+    """A few pictures redrawn by the shipped style, saved in ``out/redrawn``."""
     data, rows = report.data, []
     first = [np.flatnonzero(data.labels == c) for c in range(len(data.classes))]
     spread = [int(report.some(own, 1)[0]) for own in first]
@@ -110,10 +110,10 @@ def redrawn(report: ReportRun) -> list[Drawing]:
 
 
 def shift(report: ReportRun) -> list:
-    """How the answers for pictures change when they are redrawn.
+    """How predictions change when pictures are redrawn.
 
-    Each picture is classified, before and after, by the classifier of the fold that it was kept out of, so
-    that neither answer is for a picture that was learnt.
+    Each picture is classified, before and after, by the classifier of the fold in which it was held out, so
+    that no classifier sees a picture that it was trained on.
     """
     data, study = report.data, report.study
     keep = report.some(np.arange(len(data)), study.shifted)
@@ -155,7 +155,7 @@ def _mean(values, weights):
 
 
 def _statistics_redrawn(report: ReportRun, keep: NDArray) -> torch.Tensor:
-    """(len(keep), D) statistics of the redrawn pictures; the drawings are kept, so that a stop costs one."""
+    """(len(keep), D) statistics of the redrawn pictures; drawings are cached one by one."""
     features, cache, rows = StatisticsFeatures.of(report.config), Cache(report.out / "shift"), []
     for i in tqdm(keep, desc="classifying redrawn pictures", unit="picture", disable=None):
         name = key("redrawn", 1, SIDE, picture=report.data.root / report.data.paths[i], weights=WEIGHTS)

@@ -1,11 +1,11 @@
-"""What a study is, the one runner of all studies, and how they are found by name.
+"""Base classes of the studies, their runner and their registry.
 
     @register
     @dataclasses.dataclass(frozen=True)
     class BrushWidth(TableStudy):
         \"\"\"How wide are brushes?\"\"\"
 
-        keys = ("painter",)  # columns that name a run
+        keys = ("painter",)  # columns that identify a run
         sources = ("data",)  # options whose contents count, not their paths
         data: str = "atelier:60"  # a folder of paintings, or "atelier:N"
 
@@ -15,8 +15,8 @@
     BrushWidth(data="paintings").run("runs/brush")
 
 The fields are the study's options, with a comment each: ``workbench study brush_width`` makes its flags of
-them. :meth:`TableStudy.run` does every run of the plan that is not in the table yet, by today's data,
-settings and step version. Another package adds studies through the entry-point group ``workbench.studies``.
+them. :meth:`TableStudy.run` does every run of the plan that the table lacks under the current data, settings
+and version. Another package adds studies through the entry-point group ``workbench.studies``.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ Rows = Mapping | list[Mapping] | list[dict]
 class Study(abc.ABC):
     """One question, and the tables that answer it. Subclasses are frozen dataclasses of their options."""
 
-    name: ClassVar[str]  # of the study and its table: the module's
-    version: ClassVar[int] = 1  # raised whenever a run computes something else from the same input
-    keys: ClassVar[tuple[str, ...]] = ()  # columns of the table that name a run
+    name: ClassVar[str]  # of the study, its table and its module
+    version: ClassVar[int] = 1  # raise it whenever the same input gives another result
+    keys: ClassVar[tuple[str, ...]] = ()  # columns of the table that identify a run
     sources: ClassVar[tuple[str, ...]] = ()  # options that name files or folders: their contents count
-    selection: ClassVar[tuple[str, ...]] = ()  # options that say which runs are done and change none
+    selection: ClassVar[tuple[str, ...]] = ()  # options that choose runs without changing their results
 
     @classmethod
     def question(cls) -> str:
@@ -61,22 +61,22 @@ class Study(abc.ABC):
 
     @abc.abstractmethod
     def run(self, out: str | os.PathLike) -> Path:
-        """Do what is not done in the folder ``out``, and return the table's path."""
+        """Do the runs that the folder ``out`` lacks; return the path of the table."""
 
     @functools.cached_property
     def content_key(self) -> str:
-        """Of the options, the contents of the sources, and the study's version."""
+        """Digest of the options, the contents of the sources and the study's version."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         settings = {k: v for k, v in fields.items() if k not in (*self.sources, *self.selection)}
         contents = {k: _contents(fields[k]) for k in self.sources}
         return content_key(self.name, self.version, settings, contents=contents)
 
     def depends_on(self, **run: str) -> Any:
-        """What one run depends on beside options and sources, such as weights; keys are texts here."""
+        """What one run depends on besides options and sources, e.g. weights. Its values are texts."""
         return None
 
     def runs(self, out: str | os.PathLike, suffix: str = "", keys: Sequence[str] | None = None) -> Runs:
-        """Its table in the folder ``out`` (or the CSV ``out``), or one beside it, with today's rows."""
+        """The table in the folder ``out`` (or the CSV ``out``), or one beside it, with valid rows only."""
 
         def key_of(run: Mapping[str, str]) -> str:
             own = None if suffix else self.depends_on(**run)
@@ -89,21 +89,21 @@ class Study(abc.ABC):
 
 
 class TableStudy(Study):
-    """A study whose table grows run by run."""
+    """A study that adds the rows of one run at a time to its table."""
 
     @abc.abstractmethod
     def plan(self) -> Iterable[Mapping]:
-        """The runs, one mapping of the key columns each, in the order in which they are done."""
+        """The runs in their order, each a mapping of the key columns."""
 
     @abc.abstractmethod
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """What is done once for all runs; returns what makes the rows of one, called with its key columns."""
+        """Do what all runs share; return a function that computes the rows of a run from its key columns."""
 
     def summarise(self, out: Path) -> None:
-        """Write tables beside the study's, once all runs are done."""
+        """Write further tables after the last run."""
 
     def run(self, out: str | os.PathLike) -> Path:
-        """Do the runs that are not done, write the summary, and return the table's path."""
+        """Do the missing runs and write the summary; return the path of the table."""
         plan, table = list(self.plan()), self.runs(out)
         out = table.path.parent
         prepared = functools.cache(lambda: self.prepare(out))
@@ -115,30 +115,30 @@ class TableStudy(Study):
 class ComparisonStudy(Study):
     """A study that cross-validates several estimators on the same folds.
 
-    It leaves one row per training, the answers for every picture, and the comparison
+    It writes one row per training, the predictions for every picture, and the comparison
     (:func:`workbench.classify.summary.compare`). Subclasses have the options ``data``, ``split_seeds`` and
     ``samples``.
     """
 
-    baseline: ClassVar[str]  # label that the others are held against
+    baseline: ClassVar[str]  # label of the estimator that the others are compared with
     data: Any  # a folder of labelled pictures or atelier:N, or several
     split_seeds: tuple[int, ...]
     samples: int
 
     @abc.abstractmethod
     def estimators(self, out: Path) -> Mapping[str, Variant]:
-        """What is compared, by label."""
+        """The estimators by label."""
 
     @abc.abstractmethod
     def folds_per_split(self) -> int:
-        """Folds of each cross-validation."""
+        """Number of folds of each cross-validation."""
 
     def run(self, out: str | os.PathLike) -> Path:
-        """Cross-validate and write the tables; those of other data or settings are kept aside."""
+        """Cross-validate and write the tables; tables of other data or settings are renamed and kept."""
         return self.compare(self.name, Path(out), open_dataset(self.data))
 
     def compare(self, name: str, out: Path, paintings: Paintings) -> Path:
-        """The three tables of one collection."""
+        """Write the three tables of one collection."""
         if any(row.get(KEY) != self.content_key for row in read_rows(out / f"{name}.csv")):
             for suffix in ("", "_predictions", "_summary"):
                 if (path := out / f"{name}{suffix}.csv").is_file():
@@ -159,14 +159,15 @@ class ComparisonStudy(Study):
 
 
 def collection_name(source: str) -> str:
-    """What a table calls a collection: "atelier", or the folder's name."""
+    """Name of a collection in tables: "atelier", or the name of its folder."""
     return str(source).split(":")[0] if str(source).startswith("atelier") else Path(source).resolve().name
 
 
 def _contents(value: Any) -> Any:
-    """What a source holds: pictures with their table, and files, by content; "" and "atelier:N" as they are.
+    """The contents of a source: pictures with their table, or a file; "" and "atelier:N" as they are.
 
-    Of a folder without pictures everything counts; of one with them, what a study wrote into it does not.
+    Everything in a folder without pictures counts. In a folder of pictures other files do not, since a study
+    may have written them.
     """
     if isinstance(value, (str, Path)) and str(value):
         path = Path(value)
@@ -180,10 +181,10 @@ def _contents(value: Any) -> Any:
 
 
 class _Studies(Registry[type[Study]]):
-    """A study is called as its module is."""
+    """Studies, named after their modules."""
 
     def own(self) -> dict[str, Decorated]:
-        """Where the project's own studies are; nothing is imported."""
+        """Modules of the project's own studies, which are not imported."""
         return {entry.module.rpartition(".")[2]: entry for entry in super().own().values()}
 
     def register(self, entry: type[Study]) -> type[Study]:

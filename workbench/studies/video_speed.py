@@ -48,8 +48,8 @@ def film(path: Path, frames: int, size: tuple[int, int]) -> Path:
         sound = file.add_stream("aac", rate=48_000)
         sound.layout = "mono"
         for number in range(frames):
-            seen = photo[number : number + size[1], 2 * number : 2 * number + size[0]]
-            noisy = np.clip(seen + rng.normal(0, 2, seen.shape), 0, 255).astype(np.uint8)
+            view = photo[number : number + size[1], 2 * number : 2 * number + size[0]]
+            noisy = np.clip(view + rng.normal(0, 2, view.shape), 0, 255).astype(np.uint8)
             file.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, "rgb24")))
         file.mux(stream.encode(None))
         samples = np.arange(48_000 * frames // RATE)

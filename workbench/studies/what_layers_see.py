@@ -1,17 +1,17 @@
-"""What do a network's layers see of a painter's means of expression, and which blocks should be aggregated?
+"""What do a network's layers encode of a painter's means of expression, and which blocks to aggregate?
 
-Parts of the table, one after the other:
+Parts of the table, in order:
 
-- ``probe``: for every residual block (and the last feature map), how well its features tell each expression
-  descriptor and each mood; with ImageNet weights and, as control, random ones.
-- ``similarity``: how alike blocks see the pictures (RSA).
-- ``relevance``: how much of a descriptor's variance lies between the moods.
-- ``recommendation``: the blocks to aggregate that follow from these, in the order of choice.
-- ``test``: MAFR with the recommended blocks against the deepest as many and random as many, trained alike on
-  the same painter-grouped folds: one row a choice and split seed. Every training and every answer lies
-  beside it, in ``what_layers_see_blocks.csv`` and ``what_layers_see_blocks_predictions.csv``.
-- ``comparison``: each choice over all split seeds with its interval over painters, and how far it lies above
-  the recommended blocks (``difference``, paired, with interval and corrected p).
+- ``probe``: for every residual block (and the last feature map), how well each expression descriptor and each
+  mood can be predicted from its features; with ImageNet weights and, as a control, random ones.
+- ``similarity``: representational similarity of the blocks (RSA).
+- ``relevance``: the share of a descriptor's variance that lies between moods.
+- ``recommendation``: the blocks to aggregate according to these, in the order of choice.
+- ``test``: MAFR with the recommended blocks, with as many of the deepest blocks and with as many random ones,
+  trained alike on the same painter-grouped folds: one row per choice and split seed. All trainings and
+  predictions are in ``what_layers_see_blocks.csv`` and ``what_layers_see_blocks_predictions.csv``.
+- ``comparison``: each choice over all split seeds with its interval over painters, and its paired difference
+  from the recommended blocks (``difference``, with interval and corrected p).
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ SCORES = ("accuracy", "balanced_accuracy")
 @register
 @dataclasses.dataclass(frozen=True)
 class WhatLayersSee(Study):
-    """What do layers see of a painter's means of expression, and which blocks should be aggregated?
+    """What do layers encode of a painter's means of expression, and which blocks should be aggregated?
 
-    ``part`` in the table is the kind of row; the others are in columns of their own.
+    The column ``part`` says which of the parts above a row belongs to.
     """
 
     keys = ("section", "choice", "seed")
@@ -58,11 +58,11 @@ class WhatLayersSee(Study):
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     ratings: str = ""  # the table of a folder, if it is not its ratings.csv
-    pictures: int = 200  # most pictures to use, drawn by the seed
+    pictures: int = 200  # at most so many pictures, drawn by the seed
     size: int = 160  # pixels of a side for the probes
     folds: int = 5  # of the probes
     samples: int = 200  # bootstrap samples
-    share: float = 0.95  # of what all blocks know that the recommended ones must know
+    share: float = 0.95  # of the value of all blocks that the recommended ones must reach
     seeds: tuple[int, ...] = (0, 1, 2)  # of the test's splits, heads and random blocks; empty leaves it out
     epochs: int = 4  # of the test
     train_size: int = 128  # pixels of its views
@@ -70,7 +70,7 @@ class WhatLayersSee(Study):
     seed: int = 0  # of the choice of pictures and of the random weights
 
     def run(self, out: str | os.PathLike) -> Path:
-        """Probes first, since the recommended blocks follow from them; then the test and the comparison."""
+        """Probes first, since the recommendation depends on them; then the test and the comparison."""
         runs = self.runs(out)
         first = [{"section": "probe", "choice": "", "seed": self.seed}]
         runs.do(first, lambda section, choice, seed: self._probes(), "probes")
@@ -166,7 +166,7 @@ class WhatLayersSee(Study):
 
 
 def some(data: Paintings, count: int, seed: int) -> Paintings:
-    """At most ``count`` of the paintings, the same for equal seeds; classes keep their shares about."""
+    """At most ``count`` of the paintings, drawn by ``seed``, in about the same class proportions."""
     if count >= len(data):
         return data
     keep = np.sort(np.random.default_rng(seed).permutation(len(data))[:count])
@@ -185,7 +185,7 @@ def recommended(rows: Sequence[Mapping]) -> list[int]:
 
 
 def blocks_of(choice: str, chosen: Sequence[int], seed: int) -> list[int]:
-    """Which blocks a choice aggregates: as many as were recommended."""
+    """The blocks that a choice aggregates: as many as were recommended."""
     count = len(chosen)
     rng = np.random.default_rng([seed, 7])
     return {

@@ -1,4 +1,4 @@
-"""Measures of drawings held against the ranks that blind judges gave them."""
+"""Measures of drawings compared with the ranks that blinded judges gave them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MEASURES = (*(f.name for f in dataclasses.fields(Drawnness)), "color_drift", "lo
 @register
 @dataclasses.dataclass(frozen=True)
 class Yardsticks(TableStudy):
-    """Which measures order stylizers as people do who see their drawings side by side?
+    """Which measures rank stylizers as judges do who see their drawings side by side?
 
-    Every sheet of every judge gives a rank correlation of the measure with the preference; the row has their
-    mean, its interval over pictures, and the mean that is nearest to zero when one stylizer is left out.
+    Every sheet of every judge gives a rank correlation between measure and preference. A row has the mean,
+    its interval over pictures, and the mean closest to zero when one stylizer is left out.
     """
 
     keys = ("measure", "question")
@@ -39,24 +39,24 @@ class Yardsticks(TableStudy):
     samples: int = 2000  # of the bootstrap over pictures
 
     def plan(self) -> list[dict[str, str]]:
-        """A run for each measure and question."""
+        """One run per measure and question."""
         return [{"measure": m, "question": q} for m in MEASURES for q in QUESTIONS]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """All drawings are measured."""
+        """Measure all drawings."""
         table = Path(self.panel) / "ranks.csv"
         ranks = [row for row in read_rows(table) if row["set"] == self.group]
         if not ranks:
             raise DatasetError(f"Expected ranks of the set {self.group} in {self.panel} but there are none.")
         pairs = sorted({(row["picture"], row["stylizer"]) for row in ranks})
-        found = {pair: _measures(Path(self.panel) / self.group, *pair) for pair in pairs}
+        measures = {pair: _measures(Path(self.panel) / self.group, *pair) for pair in pairs}
 
         def compare(measure: str, question: str) -> dict:
             sheets: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
             for row in ranks:
                 if row["question"] == question:
                     sheets[row["picture"], row["judge"]][row["stylizer"]] = float(row["rank"])
-            values = {pair: numbers[measure] for pair, numbers in found.items()}
+            values = {pair: numbers[measure] for pair, numbers in measures.items()}
             return summary(sheets, values, self.samples)
 
         return compare

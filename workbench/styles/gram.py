@@ -62,11 +62,13 @@ class GramStylizer:
         optimizer = torch.optim.Adam([pixels], lr=0.05)
         for _ in range(self._steps):
             optimizer.zero_grad()
-            found = self._features(pixels)
-            style = sum(_relative(gram_matrix(f), g) for f, g in zip(found, self._style, strict=True))
-            content = _relative(found[_CONTENT_STAGE], wanted)
+            features = self._features(pixels)
+            style = sum(_relative(gram_matrix(f), g) for f, g in zip(features, self._style, strict=True))
+            content = _relative(features[_CONTENT_STAGE], wanted)
             loss = (
-                style / len(found) + self._content * content + self._smoothness * total_variation_loss(pixels)
+                style / len(features)
+                + self._content * content
+                + self._smoothness * total_variation_loss(pixels)
             )
             loss.backward()
             optimizer.step()
@@ -75,6 +77,6 @@ class GramStylizer:
         return to_pixels(pixels)[0]
 
 
-def _relative(found: Tensor, wanted: Tensor) -> Tensor:
+def _relative(features: Tensor, wanted: Tensor) -> Tensor:
     """Squared distance, as a share of what is wanted."""
-    return (found - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
+    return (features - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)

@@ -70,13 +70,13 @@ def styles() -> dict[str, Style]:
     folder = weights.SHIPPED
     cards = [weights.card(name, folder) for name in weights.trained(folder=folder)]
     cards.sort(key=lambda card: card.name != DEFAULT_STYLE)
-    found: list[Style] = [
+    entries: list[Style] = [
         kind.of_card(card, folder / f"{card.name}.safetensors")
         for kind in (networks, people)
         for card in cards
         if card.kind == kind.KIND
     ]
-    menu = {style.name: style for style in found}
+    menu = {style.name: style for style in entries}
     menu[people.DRAWN.name] = people.DRAWN
     for look, (title, description) in _LOOKS.items():
         slow = f"{description} Computed without a network: half a second for a small picture."

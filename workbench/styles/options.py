@@ -19,13 +19,11 @@ class DrawOptions:
     style: str = DEFAULT_STYLE  # name of a style, or a .safetensors or .onnx file
     strength: _Share = 1.0  # 0 is the photo, 1 the drawing
     preserve_color: _Share = 0.0  # 0 takes the drawing's colours, 1 keeps the photo's under its lights
-    detail: Annotated[float, Range(0.25, 16.0)] = (
-        1.0  # of large pictures: 2 has lines half as wide and regions half as large; 16 draws all pixels
-    )
+    # of large pictures: 2 has lines half as wide and regions half as large; 16 draws all pixels
+    detail: Annotated[float, Range(0.25, 16.0)] = 1.0
     deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
-    runtime: Literal["torch", "torch-bf16", "onnx"] = (
-        "torch"  # what runs the network; onnx needs the extra `export`; `workbench bench` tells the fastest
-    )
+    # what runs the network; onnx needs the extra `export`; `workbench bench` tells the fastest
+    runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"
     device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto
 
 
@@ -36,9 +34,8 @@ class VideoOptions:
     style: str = DEFAULT_STYLE  # name of a style, or a .safetensors or .onnx file
     strength: _Share = 1.0  # 0 is the film as it is, 1 the drawing
     scale: Annotated[float, Range(0.001, MAX_SCALE)] = 1.0  # of the sides; 0.5 draws a quarter of the pixels
-    detail: Annotated[float, Range(0.25, 16.0)] = (
-        1.0  # of large frames: 2 has lines half as wide and regions half as large; 16 draws all pixels
-    )
+    # of large frames: 2 has lines half as wide and regions half as large; 16 draws all pixels
+    detail: Annotated[float, Range(0.25, 16.0)] = 1.0
     deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
     temporal: Annotated[float, Range(0.0, 0.99, step=0.05)] = (
         0.0  # against flicker: share of the drawing before that is carried along the motion

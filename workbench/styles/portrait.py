@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-import cv2
 import numpy as np
 
 from workbench.core.errors import ImageError
-from workbench.core.pixels import to_pixels, to_tensor
+from workbench.core.pixels import resized, to_pixels, to_tensor
 from workbench.drawing.faces import Face, find_faces
 from workbench.drawing.skin import keep_tone
 
@@ -91,7 +90,7 @@ def _portray(
     scale = UNIT / face.interocular_px
     height, width = crop.shape[:2]
     size = [max(16, round(side * scale)) for side in (width, height)]
-    small: Any = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    small = resized(crop, size)
     parameter = next(network.parameters())
     with torch.inference_mode():
         answer = cast(Any, network).portray(to_tensor(small, parameter.device).to(parameter.dtype))
@@ -100,10 +99,7 @@ def _portray(
     drawing = keep_tone(
         drawing, small, (face.middle[0] - box[0]) * scale, (face.middle[1] - box[1]) * scale, UNIT
     )
-    if (width, height) != tuple(size):
-        method = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
-        drawing, mask = (cv2.resize(a, (width, height), interpolation=method) for a in (drawing, mask))
-    return drawing, mask
+    return resized(drawing, (width, height)), resized(mask, (width, height))
 
 
 def _covers(mask: np.ndarray, face: Face, box: tuple[int, int, int, int]) -> bool:

@@ -92,12 +92,12 @@ def network_of(style: str | Path, runtime: str = "torch", device: str | None = N
     from workbench.core.errors import UnknownNameError, WeightsError
     from workbench.styles.networks import NetworkStyle
 
-    found = get(style)
-    if not isinstance(found, NetworkStyle):
+    entry = get(style)
+    if not isinstance(entry, NetworkStyle):
         if Path(style).suffix:
             raise WeightsError(
-                f"Expected weights that can work in tiles but {Path(style).name} is a {found.kind} style. "
+                f"Expected weights that can work in tiles but {Path(style).name} is a {entry.kind} style. "
                 "Choose weights made by `workbench train stylizer`."
             )
         raise UnknownNameError("network", str(style), [n for n, s in styles().items() if s.kind == "network"])
-    return found.network(runtime, devices.resolve(device))
+    return entry.network(runtime, devices.resolve(device))

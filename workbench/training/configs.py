@@ -1,8 +1,8 @@
-"""Every choice of a training, one frozen dataclass per recipe: flags, ``config.json`` and the card's command
-come from its fields and their comments.
+"""The settings of a training, one frozen dataclass per recipe. Flags, ``config.json`` and the card's command
+are generated from its fields and their comments.
 
-A recipe is listed here and nowhere else: :data:`RECIPES` knows it by its config, and the config names the
-class that trains it. This module imports no torch, so that the command line can read it.
+Recipes are registered only here: :data:`RECIPES` has their configs, and a config names the class that trains
+it. This module does not import torch, so that the command line can read it quickly.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Crop = Annotated[int, Range(32)]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What a card says that the training cannot know, and which weights are published."""
+    """Which weights are published, and the texts of their card."""
 
     sources: ClassVar[tuple[str, ...]] = ()  # entries of the card that a field NAME_source describes
-    recipe: ClassVar[str] = ""  # how it was trained; empty says what the recipe says of itself
+    recipe: ClassVar[str] = ""  # how it was trained; empty for the recipe's own description
 
     name: str = "my_style"  # name of the weights, and their file's
     keep: str = "best"  # weights to publish: best (on held-out pictures), last, or a step_*.pt of the folder
@@ -75,7 +75,7 @@ class PortraitPublication(Publication):
     portrait_source: str = "the user's portraits"  # what the portraits are, and their licence
     scene_source: str = "the user's scenes"  # what the scenes are, and their licence
     style_source: str = "the user's anime faces"  # what the anime faces are, and their licence
-    recipe: str = ""  # how it was trained, for the card; empty says what the recipe says of itself
+    recipe: str = ""  # how it was trained, for the card; empty for the recipe's own description
     limitations: str = (  # what the weights cannot do, or must not be used for
         "Upright faces that look roughly at the viewer; profiles, tilted and very small faces are not found. "
         "Glasses, beards and wrinkles are mostly drawn away; haircuts, and bald heads a little, gain a "
@@ -86,19 +86,19 @@ class PortraitPublication(Publication):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """What every training has."""
+    """Settings of every training."""
 
     recipe: ClassVar[str]  # name
     summary: ClassVar[str]  # the recipe in one line, for the card
     trained_by: ClassVar[str]  # MODULE:CLASS of the recipe
     publication: ClassVar[type[Publication]]
-    places: ClassVar[tuple[str, ...]] = ("style", "out")  # fields that are folders or files of this machine
+    places: ClassVar[tuple[str, ...]] = ("style", "out")  # fields that are local folders or files
 
     style: str  # folder of pictures in the style, 50 or more
     out: str  # folder for checkpoints, logs, validation pictures and the weights; resumed if used
     architecture: str = "fsgan_small"  # generator, see `workbench models --architectures`
     arguments: dict = dataclasses.field(default_factory=dict)  # keyword arguments of the generator
-    start: str = ""  # weights to begin from: a model's name, a .safetensors file, or a training's best.pt
+    start: str = ""  # weights to start from: a model's name, a .safetensors file, or a training's best.pt
     steps: Positive = 5000  # steps of all phases together
     distil_steps: Count = 2000  # steps of the first phase, where the recipe has two
     minutes: Weight = 0.0  # time budget of this run; 0 has none
@@ -117,7 +117,8 @@ class TrainingConfig:
     mixed_precision: Literal["no", "bf16"] = "no"  # bf16 is faster where the processor has it
     threads: Count = 0  # CPU threads; 0 takes PyTorch's default
     device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto
-    restart: bool = False  # begin anew in a folder that holds a training: its weights and logs are removed
+    # start again in a folder with an earlier training, whose weights and logs are removed
+    restart: bool = False
 
     def write(self, path: Path) -> None:
         """Write the configuration and its recipe's name as JSON."""
@@ -126,7 +127,7 @@ class TrainingConfig:
 
 
 def config_for(recipe: str, **given: Any) -> Any:
-    """A training's configuration: what the recipe's paper says, overridden by what is ``given``.
+    """The configuration of a training: the recipe's defaults, overridden by ``given``.
 
     Raises:
         UnknownNameError: there is no such recipe, or it has no such setting.
@@ -154,10 +155,9 @@ def recipe_class(config: TrainingConfig) -> type[Recipe]:
 
 
 def recorded_command(prefix: str, config: TrainingConfig, publication: Publication) -> str:
-    """The command that trains and publishes so, with every choice that is not its default.
+    """The command that trains and publishes with these settings, with every value that is not the default.
 
-    Folders are named by the option in capitals: where they lie is nobody's business, and elsewhere they lie
-    elsewhere.
+    Folders are shown as the option's name in capitals, since local paths are private and differ elsewhere.
     """
     shown = {place: place.upper() for place in config.places if getattr(config, place)}
     if config.start:
@@ -166,12 +166,12 @@ def recorded_command(prefix: str, config: TrainingConfig, publication: Publicati
 
 
 def settings(config: TrainingConfig) -> dict[str, Any]:
-    """All choices of a training that say nothing of this machine's folders."""
+    """All settings of a training except local folders."""
     return {k: v for k, v in dataclasses.asdict(config).items() if k not in (*config.places, "start")}
 
 
 def _recipe(name: str, trained_by: str) -> Any:
-    """Decorator: list a config under its recipe's name; the docstring says what it does, for the card."""
+    """Decorator: register a config under its recipe's name; its docstring describes it on the card."""
 
     def register(cls: Config) -> Config:
         cls.recipe, cls.summary = name, (cls.__doc__ or "").strip().rstrip(".")
@@ -191,12 +191,12 @@ class StylizerConfig(TrainingConfig):
     publication: ClassVar[type[Publication]] = StylizerPublication
     places: ClassVar[tuple[str, ...]] = ("photos", "held_out_photos", "style", "out")
 
-    photos: str  # folder of photos: what shall be redrawn
+    photos: str  # folder of photos of what is to be redrawn
     held_out_photos: str = ""  # folder of photos to hold out; by default HELD_OUT of PHOTOS are
     scales: tuple[float, ...] = (0.75, 1.15)  # range of random resizing of crops; 1 1 keeps every pixel
     photo_side: Positive = 288  # photos are shrunk to this short side in pixels
     style_side: Positive = 288  # style pictures likewise: strokes and details must have comparable size
-    held_out: Count = 80  # photos never trained on: half choose the weights, half measure the chosen ones
+    held_out: Count = 80  # held-out photos: half to choose the weights, half to measure the chosen ones
     split_seed: int | None = None  # of the choice of held-out photos; by default SEED
 
     def __post_init__(self):
@@ -206,9 +206,9 @@ class StylizerConfig(TrainingConfig):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DistilledConfig(StylizerConfig):
-    """Of a recipe whose first phase learns a drawn teacher's drawing."""
+    """Of a recipe whose first phase imitates a drawn teacher."""
 
-    teacher: str = "kuwahara"  # what the first phase learns to draw, one of `workbench.drawing.teachers`
+    teacher: str = "kuwahara"  # teacher of the first phase, one of `workbench.drawing.teachers`
     drawing: dict = dataclasses.field(default_factory=dict)  # changes to the teacher's settings
     w_l1: Weight = 1.0  # first phase: L1 to the teacher's drawing
     w_lines: Weight = 0.0  # first phase: how much more in L1 a pixel on or beside a line counts
@@ -240,9 +240,7 @@ class DistilConfig(DistilledConfig):
     w_edges: Weight = 0.0
     w_gradient: Weight = 2.0
     w_block: Weight = 2.0  # L1 less the mean error of each region of the photo: flat where the teacher is
-    w_patch: Weight = (
-        0.02  # adversarial, patches of the drawing's luma beside the photo's; 0 has no adversary
-    )
+    w_patch: Weight = 0.02  # adversarial, patches of the lumas of drawing and photo; 0 has no adversary
     patch_from: Count = 500  # steps without the adversary; it gains its weight in as many more
     patch_base: Positive = 16  # channels of the adversary's first layer
     scales: tuple[float, ...] = (1.0, 1.0)  # resizing would blur lines
@@ -343,12 +341,10 @@ class PortraitConfig(TrainingConfig):
     lr: Weight = 2.5e-4
     ema: Share = 0.99
     validate_every: Count = 500
-    person: str = (
-        ""  # regular expression whose groups name the person in a file's name; default: one per file
-    )
-    held_out: Share = 0.17  # of the people: half choose the weights, half measure the chosen ones
+    person: str = ""  # regular expression whose groups name the person in a file name; default: one per file
+    held_out: Share = 0.17  # of the people: half to choose the weights, half to measure the chosen ones
     interocular_px: tuple[float, float] = (24.0, 48.0)  # least and largest distance between the eyes
-    dark_skin_fraction: Share = 0.25  # of training portraits, seen with dark skin too
+    dark_skin_fraction: Share = 0.25  # of the training portraits, repeated with dark skin
     drawing: dict = dataclasses.field(default_factory=dict)  # changes to the teacher's settings
     noise: Weight = 0.08  # std of noise before the frozen features
     face_side: Weight = 4.0  # side of the square that discriminators see, in distances between the eyes

@@ -1,7 +1,6 @@
 """The pictures of a portrait stylizer's training: people with landmarks and masks, scenes, anime faces.
 
-Of the people that are learnt from there are the teacher's drawings, and some are seen with darker skin as
-well.
+Training portraits get the teacher's drawings, and some are repeated with darker skin.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ DARK = (24.0, 42.0)  # range of the lightness L* of the cheeks in variants with 
 
 @dataclasses.dataclass(frozen=True)
 class PortraitData:
-    """Everything decoded."""
+    """All pictures, decoded."""
 
     training: dict[str, Portrait]  # by file name
-    validation: dict[str, Portrait]  # people that choose the weights
-    test: dict[str, Portrait]  # people that measure the chosen ones
+    validation: dict[str, Portrait]  # people for choosing the weights
+    test: dict[str, Portrait]  # people for measuring the chosen weights
     scenes: list[NDArray[np.uint8]]  # backgrounds of the training
     unseen_scenes: list[NDArray[np.uint8]]
     style: list[NDArray[np.uint8]]  # anime faces
@@ -50,14 +49,14 @@ def load_data(config: PortraitConfig) -> PortraitData:
     parts = split_by_person(list(portraits), config.held_out, config.seed, config.person)
     training, validation, test = ({name: portraits[name] for name in part} for part in parts)
     scenes = load_pictures(config.scenes, config.crop)
-    seen, unseen = split(list(scenes), max(2, len(scenes) // 10), config.seed)
+    learnt, held_out = split(list(scenes), max(2, len(scenes) // 10), config.seed)
     style = list(load_pictures(config.style, 256).values())
     log.info(
         "%d portraits to train on, %d and %d held out, %d scenes, %d style pictures",
-        len(training), len(validation), len(test), len(seen), len(style),
+        len(training), len(validation), len(test), len(learnt), len(style),
     )  # fmt: skip
     return PortraitData(
-        training, validation, test, [scenes[n] for n in seen], [scenes[n] for n in unseen], style
+        training, validation, test, [scenes[n] for n in learnt], [scenes[n] for n in held_out], style
     )
 
 
@@ -73,9 +72,7 @@ def teacher_settings(config: PortraitConfig) -> PortraitSettings:
 def taught_portraits(
     portraits: Mapping[str, Portrait], config: PortraitConfig, cache: Cache
 ) -> tuple[list[Portrait], Cost]:
-    """The portraits that are learnt from, with drawings: those given, and some of them with dark skin as
-    well; and what making them cost.
-    """
+    """The training portraits with drawings, some of them repeated with dark skin, and the cost of these."""
     darker, cost = dark_skin_variants(portraits, config.dark_skin_fraction, config.seed, cache)
     everyone, settings = {**portraits, **darker}, teacher_settings(config)
 
@@ -83,17 +80,15 @@ def taught_portraits(
         faces = [Face(portrait.landmarks, 1.0)]
         return {"drawing": draw(portrait.photo, faces=faces, **dataclasses.asdict(settings))}
 
-    made, more = make_targets(cache, "portrait", 2, settings, everyone, one)
-    taught = [dataclasses.replace(p, drawing=made[name]["drawing"]) for name, p in everyone.items()]
+    arrays, more = make_targets(cache, "portrait", 2, settings, everyone, one)
+    taught = [dataclasses.replace(p, drawing=arrays[name]["drawing"]) for name, p in everyone.items()]
     return taught, cost + more
 
 
 def dark_skin_variants(
     portraits: Mapping[str, Portrait], fraction: float, seed: int, cache: Cache
 ) -> tuple[dict[str, Portrait], Cost]:
-    """A ``fraction`` of the portraits, chosen by ``seed``, with dark skin, and what making them cost;
-    ``NAME#dark`` is that of ``NAME``.
-    """
+    """A ``fraction`` of the portraits, chosen by ``seed``, with dark skin (``NAME#dark``), and their cost."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(sorted(portraits))[: round(fraction * len(portraits))]
     wanted = {f"{name}#dark": (portraits[name], float(rng.uniform(*DARK))) for name in chosen}
@@ -104,21 +99,21 @@ def dark_skin_variants(
 
 
 def with_dark_skin(portrait: Portrait, lightness: float) -> Portrait:
-    """The same person with dark skin; hair, eyes, teeth, clothes and backdrop stay as they are.
+    """The same person with dark skin; hair, eyes, teeth, clothes and backdrop are unchanged.
 
-    Where few dark-skinned people were photographed, a network learns that faces are fair and paints them so.
-    Recoloured photos are no substitute for people, but skin has the right tone, light and shadow in them.
+    With few photos of dark-skinned people, a network learns to paint all faces fair. Recoloured photos are no
+    substitute for such photos, but their skin has realistic tone, light and shadow.
 
     Args:
-        portrait: with fair skin; its drawing is not kept.
-        lightness: L* that the cheeks get, [0, 100].
+        portrait: with fair skin; its drawing is dropped.
+        lightness: L* of the cheeks in the result, [0, 100].
     """
     photo = portrait.photo.astype(np.float32) / 255
     shape = Shape(portrait.landmarks, photo)
     lab = cv2.cvtColor(photo[shape.window], cv2.COLOR_RGB2LAB)
     factor = lightness / max(float(shape.tone[0]), 1.0)
     chroma = np.array([11, 14], np.float32) * np.clip(lightness / 36, 0.7, 1.1)
-    # highlights stay lighter than their surroundings, but never as light as on fair skin
+    # highlights stay lighter than their surroundings but not as light as on fair skin
     dark = lab * np.array([factor, 0.6, 0.6], np.float32)
     dark[..., 1:] += chroma - 0.6 * shape.tone[1:]
     lab = lab + shape.skin[..., None] * (dark - lab)

@@ -1,4 +1,4 @@
-"""What is measured of a portrait stylizer: nearness to the style, mask, background, skin and cost."""
+"""Measures of a portrait stylizer: distance to the style, mask, background, skin and cost."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face
 from workbench.drawing.portrait import PortraitSettings, draw
 from workbench.metrics import kid
-from workbench.models.features import FrozenFeatures
 from workbench.styles import portrait as people
 from workbench.training.configs import PortraitConfig
+from workbench.training.validation import StyleJudge
 
 
 @torch.inference_mode()
@@ -38,8 +38,8 @@ def mask_scores(network: nn.Module, composites: Composites, count: int = 96) -> 
         x = to_tensor(example.photo, device)
         answer = network.portray(x)
         true = torch.from_numpy(example.mask).to(device)[:, None].float() / 255
-        found, person = answer.mask > 0.5, true > 0.5
-        iou += ((found & person).flatten(1).sum(1) / (found | person).flatten(1).sum(1)).tolist()
+        predicted, person = answer.mask > 0.5, true > 0.5
+        iou += ((predicted & person).flatten(1).sum(1) / (predicted | person).flatten(1).sum(1)).tolist()
         psnr += background_psnr(x, answer.picture, true).tolist()
     return {
         "mask_iou": float(np.mean(iou)),
@@ -49,7 +49,7 @@ def mask_scores(network: nn.Module, composites: Composites, count: int = 96) -> 
 
 
 def background_psnr(photo: torch.Tensor, drawing: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """How little a drawing changes what surrounds the people: (B,) in dB, of the pixels where ``mask`` is 0.
+    """PSNR of the background: (B,) in dB, over the pixels where ``mask`` is 0.
 
     Args:
         photo: (B, 3, H, W) in [-1, 1].
@@ -70,7 +70,7 @@ def skin_lightness(picture: np.ndarray, portrait: Portrait) -> float:
 
 
 def draw_all(network: nn.Module, portraits: list[Portrait]) -> tuple[list[np.ndarray], int]:
-    """Whole portraits as users get them, and in how many the detector found no face (those stay photos)."""
+    """Drawings of whole portraits as users get them, and how many had no face and stay photos."""
     drawings, missed = [], 0
     for portrait in portraits:
         try:
@@ -99,7 +99,7 @@ def nearness(
     style: list[np.ndarray],
     device: torch.device | str = "cpu",
 ) -> list[dict]:
-    """KID-lite0 × 1000 to the style and lightness of the skin, of several drawings of the same people.
+    """KID-lite0 × 1000 to the style and lightness of the skin, for several drawings of the same people.
 
     Args:
         sets: drawings (H, W, 3) uint8 in the order of ``portraits``, by their name.
@@ -108,24 +108,19 @@ def nearness(
         device: where features are computed.
 
     Returns:
-        A row for each set and source, "all" among them, and one of the style set's halves against each other.
+        One row per set and source, including "all", and one for the two halves of the style.
     """
     everyone = list(portraits.values())
     sources = [n.split("_")[0] for n in portraits]
-    backbone = FrozenFeatures("lite0").to(device, memory_format=torch.channels_last)
-
-    def features(pictures: list[np.ndarray]) -> np.ndarray:
-        return kid.features(lambda x: backbone(x.to(device)).cpu(), map(Image.fromarray, pictures))
-
-    wanted = features(style)
+    judge = StyleJudge(style, device)
     before = np.array([skin_lightness(p.photo, p) for p in everyone])
     rows = []
     for title, pictures in sets.items():
-        seen = features(pictures)
+        features = judge.features(map(Image.fromarray, pictures))
         after = np.array([skin_lightness(a, p) for a, p in zip(pictures, everyone, strict=True)])
         for source in ("all", *sorted(set(sources))):
             chosen = np.array([source in ("all", s) for s in sources])
-            value = kid.kid(seen[chosen], wanted)
+            value = kid.kid(features[chosen], judge.style)
             correlation = np.corrcoef(before[chosen], after[chosen])[0, 1] if chosen.sum() > 2 else np.nan
             rows.append(
                 {
@@ -138,9 +133,7 @@ def nearness(
                     "skin_lightness_shift": round(float((after - before)[chosen].mean()), 2),
                 }
             )
-    order = np.random.default_rng(1).permutation(len(style))
-    first, second = (wanted[part] for part in np.array_split(order, 2))
-    halves = kid.kid(first, second)
+    halves = judge.style_halves()
     rows.append({"pictures": "style against itself", "source": "all", "portraits": len(style)})
     rows[-1] |= {"kid_lite0": round(halves.mean, 2), "kid_lite0_error": round(halves.error, 2)}
     return rows
@@ -155,13 +148,13 @@ def measure(
     config: PortraitConfig,
     teacher: PortraitSettings,
 ) -> list[dict]:
-    """Rows for photos, teacher and network, over all held-out portraits and for each source alone.
+    """Rows for photos, teacher and network, over all held-out portraits and for each source.
 
     Args:
         network: portrait generator in eval mode.
         name: of the network's rows.
         portraits: held-out ones by file name.
-        scenes: photos that were no background in training.
+        scenes: photos that were not used as backgrounds in training.
         style: all anime faces.
         config: of the training.
         teacher: how the drawn teacher draws.

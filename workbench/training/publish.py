@@ -1,4 +1,4 @@
-"""From a training to weights with a card, measured on pictures that neither trained nor chose them."""
+"""Publication of a training: weights with a card, measured on held-out pictures."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def publish(trainer: Trainer, publication: Publication, command: str) -> Path:
     """Write ``NAME.safetensors``, its card and ``measured.csv`` into the output folder of a training.
 
     Args:
-        trainer: that has run, or resumed a training.
-        publication: which weights, and what the card says beside the measurements.
+        trainer: after its run.
+        publication: which weights to publish, and texts of the card.
         command: the command that trained them.
 
     Returns:

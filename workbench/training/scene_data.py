@@ -1,4 +1,4 @@
-"""The pictures of a stylizer's training: which photos train, choose and measure, and the targets of them."""
+"""The pictures of a stylizer's training: training, validation and test photos, and their targets."""
 
 from __future__ import annotations
 
@@ -20,11 +20,7 @@ from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
 
 log = logging.getLogger(__name__)
-REGIONS: dict[str, Any] = {
-    "scale": 80,
-    "sigma": 0.8,
-    "min_size": 40,
-}  # of the colour-block term and its measure
+REGIONS: dict[str, Any] = {"scale": 80, "sigma": 0.8, "min_size": 40}  # of the colour-block term and measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +28,10 @@ class SceneData:
     """Everything decoded: uint8 (H, W, 3) pictures."""
 
     training: dict[str, NDArray]  # photos to train on, by relative path
-    validation: dict[str, NDArray]  # held-out photos that choose the weights
-    test: dict[str, NDArray]  # held-out photos that measure the chosen ones
+    validation: dict[str, NDArray]  # held-out photos for choosing the weights
+    test: dict[str, NDArray]  # held-out photos for measuring the chosen weights
     style: list[NDArray]
-    cache: Path | None = None  # folder of the targets; by default in the training's own
+    cache: Path | None = None  # folder of the targets; by default in that of the training
 
 
 def load_data(config: StylizerConfig) -> SceneData:
@@ -69,7 +65,7 @@ def load_data(config: StylizerConfig) -> SceneData:
 def drawings(
     photos: Mapping[str, NDArray], teacher: Teacher, cache: Cache
 ) -> tuple[dict[str, NDArray[np.uint8]], Cost]:
-    """The teacher's drawings (H, W, 3) of photos, and what they cost."""
+    """The teacher's drawings (H, W, 3) of photos, and their cost."""
     settings = (teacher.function.__module__, teacher.settings)
     made, cost = make_targets(
         cache, "drawing", teacher.version, settings, photos, lambda p: {"x": teacher.draw(p)}
@@ -78,7 +74,7 @@ def drawings(
 
 
 def regions(photos: Mapping[str, NDArray], cache: Cache) -> tuple[dict[str, NDArray[np.int16]], Cost]:
-    """Labels (H, W) of regions of like colour in photos, and what they cost."""
+    """Region labels (H, W) of photos, and their cost."""
 
     def one(photo: NDArray) -> dict[str, NDArray]:
         return {"x": region_labels(photo, **REGIONS).astype(np.int16)}

@@ -1,4 +1,4 @@
-"""What is measured of a stylizer of scenes: nearness to the style, colours kept, surfaces flattened."""
+"""Measures of a scene stylizer: distance to the style, colour drift, flatness of regions."""
 
 from __future__ import annotations
 
@@ -30,15 +30,14 @@ def measure(
     device: torch.device | str = "cpu",
     cache: Cache | None = None,
 ) -> list[dict]:
-    """A row for each set of drawings: KID on two networks, colour drift, flatness; and one of the style
-    itself.
+    """One row per set of drawings (KID on two networks, colour drift, flatness), and one of the style itself.
 
     Args:
         photos: uint8 (H, W, 3).
-        style: all pictures in the style; without any there is no KID.
+        style: all pictures in the style; without them there is no KID.
         drawings: of the photos, in their order, by the name of the set.
         device: where features are computed.
-        cache: where those of the style are kept.
+        cache: for the features of the style.
     """
     regions = [region_labels(p, **REGIONS) for p in photos]
     judges = {v: StyleJudge(style, device, v, cache) for v in ("lite0", "lite1") if style}

@@ -1,4 +1,4 @@
-"""The weights that a training begins from."""
+"""The weights that a training starts from."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from workbench.training.configs import TrainingConfig
 
 
 def starting_weights(config: TrainingConfig, generator: nn.Module) -> dict[str, torch.Tensor]:
-    """State dict of the weights that ``config.start`` names, which fit ``generator``.
+    """State dict of the weights ``config.start``, checked against ``generator``.
 
     Raises:
-        WeightsError: there are none, or they are another network's.
+        WeightsError: there are none, or they are of another network.
     """
     if config.start.endswith(".pt"):
         file = Path(config.start)
         if not file.is_file():
-            raise WeightsError(f"Expected weights to begin from at {file} but there is none. Check the path.")
+            raise WeightsError(f"Expected weights to start from at {file} but there is none. Check the path.")
         state = torch.load(file, map_location="cpu", weights_only=True)
     else:
         state = models.load(config.start)[0].state_dict()
@@ -30,23 +30,23 @@ def starting_weights(config: TrainingConfig, generator: nn.Module) -> dict[str, 
     if shapes[0] != shapes[1]:
         raise WeightsError(
             f"The weights of {config.start} do not fit {config.architecture}({config.arguments}). "
-            "Begin from weights of the same architecture and arguments."
+            "Start from weights of the same architecture and arguments."
         )
     return state
 
 
 def time_before(start: str) -> dict[str, Any]:
-    """What a card says of the weights that a training began from: their name, and the steps, the seconds and
-    the commands of all trainings that led to them.
+    """Entries of the card about the starting weights: their name, and the steps, seconds and commands of all
+    trainings that led to them.
 
-    Nothing if ``start`` is empty; of a ``.pt``, which has no card, the name alone.
+    Empty if ``start`` is; only the name for a ``.pt``, which has no card.
     """
     if not start:
         return {}
-    found: dict[str, Any] = {"start": Path(start).name}
+    record: dict[str, Any] = {"start": Path(start).name}
     if not start.endswith(".pt"):
         training = models.card(start).training
         for key in ("steps", "seconds"):
-            found[f"{key}_before"] = training.get(key, 0) + training.get(f"{key}_before", 0)
-        found["commands_before"] = [*training.get("commands_before", ()), training.get("command", "")]
-    return found
+            record[f"{key}_before"] = training.get(key, 0) + training.get(f"{key}_before", 0)
+        record["commands_before"] = [*training.get("commands_before", ()), training.get("command", "")]
+    return record

@@ -1,4 +1,4 @@
-"""What is drawn once for a training and kept: targets by the contents of the picture that they belong to."""
+"""Targets of a training, computed once and cached by the contents of their pictures."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tqdm import tqdm
 
 from workbench.core.cache import Arrays, Cache, key
 
-_CHUNK = 16  # items between two writes: what an interrupted run loses at most
+_CHUNK = 16  # items between two writes, the most that an interrupted run loses
 Item = TypeVar("Item")
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Seconds that targets took when they were made, also if that was in another run."""
+    """Seconds that computing the targets took, in this or an earlier run."""
 
     wall: float = 0.0
     processor: float = 0.0
@@ -38,20 +38,20 @@ def make_targets(
     items: Mapping[str, Item],
     make: Callable[[Item], Mapping[str, np.ndarray]],
 ) -> tuple[dict[str, Arrays], Cost]:
-    """The arrays that ``make`` gives of each item, from the cache where they are there.
+    """The arrays that ``make`` gives for each item, from the cache if possible.
 
-    A changed or new item is made, all others are not.
+    Only new and changed items are computed.
 
     Args:
-        cache: keeps one file per item.
-        step: name of what is made.
-        version: raised whenever ``make`` gives something else for the same item and settings.
+        cache: has one file per item.
+        step: name of the targets.
+        version: raise it whenever ``make`` gives another result for the same item and settings.
         settings: that ``make`` depends on.
-        items: by name; everything that ``make`` looks at, as :func:`workbench.core.cache.digest` knows it.
-        make: called in several threads: the work is OpenCV's and releases the interpreter.
+        items: by name; all input of ``make``, in types of :func:`workbench.core.cache.digest`.
+        make: called in several threads, since OpenCV releases the interpreter lock.
 
     Returns:
-        Arrays by name, and the time that making all of them took.
+        Arrays by name, and the time that computing all of them took.
     """
     keys = {name: key(step, version, settings, item=item) for name, item in items.items()}
     missing = [name for name in items if f"{keys[name]}.npz" not in cache]
@@ -61,16 +61,16 @@ def make_targets(
             wall, processor = time.perf_counter(), time.process_time()
             arrays = list(pool.map(make, [items[name] for name in names]))
             spent = np.array([time.perf_counter() - wall, time.process_time() - processor]) / len(names)
-            for name, made in zip(names, arrays, strict=True):
-                cache.arrays(keys[name], functools.partial(dict, made, seconds=spent))
+            for name, values in zip(names, arrays, strict=True):
+                cache.arrays(keys[name], functools.partial(dict, values, seconds=spent))
             bar.update(len(names))
-    found: dict[str, dict[str, np.ndarray]] = {}
+    targets: dict[str, dict[str, np.ndarray]] = {}
     cost = Cost()
     for name, item in items.items():
         kept = cache.arrays(keys[name], functools.partial(_made, make, item))
         cost += Cost(*kept.pop("seconds").tolist())
-        found[name] = kept
-    return found, cost
+        targets[name] = kept
+    return targets, cost
 
 
 def _made(make: Callable[[Any], Mapping[str, np.ndarray]], item: Any) -> dict[str, np.ndarray]:

@@ -1,8 +1,7 @@
-"""The one trainer: steps, budgets, logs, checkpoints, the averaged generator, and the weights that validated
-best.
+"""The trainer: steps, budgets, logs, checkpoints, the averaged generator, and the best validated weights.
 
-What is taught, and how, is the recipe's (:mod:`workbench.training.recipes`). A training runs on a CPU or a
-GPU, resumes from its last checkpoint if its pictures and settings are the same, and stops at a time budget.
+Recipes (:mod:`workbench.training.recipes`) define the losses and the data. A training runs on a CPU or a GPU,
+resumes from its last checkpoint if pictures and settings are the same, and stops at a time budget.
 """
 
 from __future__ import annotations
@@ -28,12 +27,13 @@ from workbench import models
 from workbench.core import devices
 from workbench.core.errors import WorkbenchError
 from workbench.core.files import replacing, write_image
+from workbench.models.averaging import average
 from workbench.training.configs import TrainingConfig, recipe_class, settings
 from workbench.training.start import starting_weights
 
 log = logging.getLogger(__name__)
 
-# what a training may be continued with other values of: they change when it stops and what it writes
+# settings that may differ when a training is resumed: they change when it stops and what it writes
 _FREE = (
     "steps",
     "minutes",
@@ -47,16 +47,14 @@ _FREE = (
 
 
 class Trainer:
-    """Trains :attr:`generator` by its recipe; :meth:`run` does it.
+    """Trains :attr:`generator` by a recipe; call :meth:`run`.
 
     Args:
-        config: all choices.
-        data: what the recipe's ``load`` made of the same folders, for several trainings on one reading of
-            them.
+        config: all settings.
+        data: result of the recipe's ``load``, so that several trainings can share it.
 
     Raises:
-        WorkbenchError: started as several processes, unusable pictures, or weights to begin from that do not
-            fit.
+        WorkbenchError: launched as several processes, unusable pictures, or starting weights that do not fit.
     """
 
     def __init__(self, config: TrainingConfig, data: Any = None):
@@ -82,7 +80,7 @@ class Trainer:
         return network.to(self.device, memory_format=torch.channels_last)
 
     def stylize(self, photos: Iterable) -> list[Image.Image]:
-        """The averaged generator's drawings of what the recipe draws: photos, or portraits."""
+        """Drawings by the averaged generator, of photos or portraits, depending on the recipe."""
         return self.recipe.stylize(self.ema, photos)
 
     def run(self) -> dict:
@@ -123,15 +121,17 @@ class Trainer:
         bar = tqdm(total=config.steps, initial=self.step, desc="training", mininterval=5)
         progress = spent()
         while progress < 1:
-            torch.manual_seed(1_000_003 * config.seed + self.step)  # a resumed step draws the same noise
+            torch.manual_seed(
+                1_000_003 * config.seed + self.step
+            )  # so that a resumed step has the same noise
             phase = self.recipe.phase(self.step)
             terms = self.recipe.step(self.step, progress)
             if not np.isfinite(sum(terms.values())):
                 raise WorkbenchError(
                     f"A loss became non-finite at step {self.step}: {terms}. "
-                    "Lower the learning rate and start again: the last checkpoint is whole."
+                    "Lower the learning rate and start again; the last checkpoint is intact."
                 )
-            self._average()
+            average(self.ema, self.generator, config.ema, self.step)
             self.step += 1
             bar.update()
             recent.append(terms)
@@ -148,11 +148,11 @@ class Trainer:
     # -- checkpoints ---------------------------------------------------------------------------------------
 
     def resume(self) -> bool:
-        """Continue from ``checkpoint.pt`` in the output folder if there is one; return whether there was.
+        """Resume from ``checkpoint.pt`` in the output folder, if any; return whether there was one.
 
         Raises:
-            WorkbenchError: if it belongs to a training of other pictures or settings; the message says of
-                which.
+            WorkbenchError: it belongs to a training with other pictures or settings; the message names the
+                differences.
         """
         file = self.out / "checkpoint.pt"
         if self.config.restart:
@@ -165,8 +165,8 @@ class Trainer:
         changes = _changes(state.get("run", {}), self._identity)
         if changes:
             raise WorkbenchError(
-                f"The training in {self.out} is another one: {'; '.join(changes)}. Give another --out "
-                f"(--start {self.out / 'best.pt'} begins from its weights), or --restart to begin anew in it."
+                f"The training in {self.out} is a different one: {'; '.join(changes)}. Give another --out "
+                f"(--start {self.out / 'best.pt'} reuses its weights), or --restart to start again there."
             )
         for name in ("generator", "ema", "recipe"):
             getattr(self, name).load_state_dict(state[name])
@@ -176,14 +176,14 @@ class Trainer:
         return True
 
     def weights(self, keep: str = "best") -> tuple[dict[str, torch.Tensor], int]:
-        """Averaged weights of this training and the step that they are of.
+        """Averaged weights of this training, and their step.
 
         Args:
-            keep: "best" (those that validated best), "last", or one of the folder's ``step_*.pt``, for where
-                the eyes and the metric disagree.
+            keep: "best" (of the best validation), "last", or one of the folder's ``step_*.pt``, chosen by
+                inspection.
 
         Raises:
-            WorkbenchError: there are none such.
+            WorkbenchError: there are no such weights.
         """
         name = Path(keep).stem
         if name == "last" and self.step:
@@ -200,19 +200,19 @@ class Trainer:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """No other process trains in the folder meanwhile."""
+        """Lock the folder against trainings by other processes."""
         (self.out / "validation").mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(self.out / ".training.lock", timeout=0):
                 yield
         except filelock.Timeout:
             raise WorkbenchError(
-                f"Another process trains in {self.out}. Wait for its end, or give another --out."
+                f"Another process trains in {self.out}. Wait until it ends, or give another --out."
             ) from None
 
     @functools.cached_property
     def _identity(self) -> dict[str, Any]:
-        """Everything that the weights of a step depend on."""
+        """Everything that the weights at a step depend on."""
         chosen = {k: v for k, v in settings(self.config).items() if k not in _FREE}
         return {
             "settings": {"recipe": self.config.recipe, **chosen, "start": Path(self.config.start).name},
@@ -227,12 +227,6 @@ class Trainer:
     def _save(self, state: Mapping, name: str) -> None:
         with replacing(self.out / name) as partial:
             torch.save(state, partial)
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(self.ema.parameters(), self.generator.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
 
     # -- logs ----------------------------------------------------------------------------------------------
 
@@ -266,7 +260,7 @@ class Trainer:
             writer.writerow(row)
 
     def _truncate_logs(self) -> None:
-        """Leave out what was logged after the step to go on from: it is done again."""
+        """Remove log rows after the step to resume from, since those steps are repeated."""
         for path in [*self.out.glob("train_*.csv"), self.out / "validation.csv"]:
             if path.is_file():
                 with path.open(newline="") as handle:
@@ -281,18 +275,18 @@ def _every(step: int, interval: int) -> bool:
 
 
 def _changes(before: Mapping, now: Mapping) -> list[str]:
-    """What differs between two trainings, in words."""
+    """Differences between two trainings, as texts."""
     if not before:
-        return ["it was begun by an older version, which did not write down of what pictures and settings"]
+        return ["it was started by an older version, which did not record its pictures and settings"]
     old, new = before["settings"], now["settings"]
     changes = [
         f"{k} was {old.get(k)!r} and is {new.get(k)!r}" for k in {**old, **new} if old.get(k) != new.get(k)
     ]
     for kind, digests in now["pictures"].items():
         counts = Counter(before["pictures"].get(kind, [])), Counter(digests)
-        added, gone = ((b - a).total() for a, b in (counts, counts[::-1]))
-        if added or gone:
-            changes.append(f"{added} of the {kind} are new and {gone} gone")
+        added, removed = ((b - a).total() for a, b in (counts, counts[::-1]))
+        if added or removed:
+            changes.append(f"{added} of the {kind} are new and {removed} gone")
         elif list(digests) != before["pictures"][kind]:
             changes.append(f"the {kind} have another order")
     return changes

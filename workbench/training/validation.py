@@ -1,4 +1,4 @@
-"""Judging a stylizer on held-out photos: KID-lite0 to the style set, and a contact sheet for the eyes."""
+"""Validation of a stylizer on held-out photos: KID-lite0 to the style, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from workbench.models.features import FrozenFeatures
 
 
 class StyleJudge:
-    """KID × 1000 of pictures to one style set, whose features are computed once.
+    """KID × 1000 of pictures to one style, whose features are computed once.
 
     Args:
         style: pictures of the style, uint8 (H, W, 3) each.
         device: where the feature network runs.
-        variant: "lite0" is the yardstick; another variant checks that its verdict is not peculiar to it.
-        cache: where the features of the style are kept; they take a minute.
+        variant: "lite0" is the standard; another variant checks that results do not depend on it.
+        cache: for the features of the style, which take a minute.
     """
 
     def __init__(
@@ -36,22 +36,23 @@ class StyleJudge:
         self._network = FrozenFeatures(variant).to(self.device, memory_format=torch.channels_last)
 
         def make() -> dict[str, NDArray]:
-            return {"x": self._features(map(Image.fromarray, style))}
+            return {"x": self.features(map(Image.fromarray, style))}
 
         name = key("style-features", 1, (variant, self.device.type), style=list(style))
-        self._style = (cache.arrays(name, make) if cache else make())["x"]
+        self.style = (cache.arrays(name, make) if cache else make())["x"]
 
-    def _features(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
+    def features(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
+        """Features (N, views, d) of pictures, for :func:`workbench.metrics.kid.kid` with :attr:`style`."""
         return kid.features(lambda x: self._network(x.to(self.device)).cpu(), images)
 
     def kid(self, pictures: Iterable[Image.Image]) -> KID:
         """KID × 1000 of pictures to the style, with its standard error."""
-        return kid.kid(self._features(pictures), self._style)
+        return kid.kid(self.features(pictures), self.style)
 
     def style_halves(self, seed: int = 1) -> KID:
-        """KID × 1000 of one random half of the style set to the other: what no stylizer can beat."""
-        order = np.random.default_rng(seed).permutation(len(self._style))
-        first, second = (self._style[part] for part in np.array_split(order, 2))
+        """KID × 1000 between two random halves of the style, a lower limit for stylizers."""
+        order = np.random.default_rng(seed).permutation(len(self.style))
+        first, second = (self.style[part] for part in np.array_split(order, 2))
         return kid.kid(first, second)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import uvicorn
 from gradio import http_server, queueing, utils
+from gradio import mcp as gradio_mcp
 
 from workbench import __version__
 from workbench.core.errors import WorkbenchError
@@ -222,7 +223,7 @@ def launch(
         WorkbenchError: tools were asked for that cannot be offered.
     """
     from workbench.service.folder import sweep_temporary
-    from workbench.service.uploads import OwnFolder
+    from workbench.service.uploads import NOBODY, NewFolder, OwnFolder
     from workbench.service.web import SESSIONS, gate
 
     sweep_temporary()
@@ -235,6 +236,7 @@ def launch(
     blocks = build_app(platform)
     if mcp_server:
         mcp.offer(blocks)
+        gradio_mcp.DEFAULT_TEMP_DIR = NewFolder(platform.uploads.folder(NOBODY))  # else outside, for ever
     _after_closing(blocks, own.close)
 
     def forget(session: str) -> None:

@@ -38,7 +38,7 @@ class Load:
     clients: int = 30
     pictures: int = 5  # of each client, one after the other
     side: int = 256  # pixels, of a picture
-    rounds: int = 10  # of one picture a client
+    rounds: int = 20  # of one picture a client
     idle: int = 1000  # connections that say nothing
 
 

@@ -6,6 +6,7 @@ loaded once a worker and not once a request.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import logging
@@ -125,6 +126,8 @@ def main(connection: Connection, threads: int, nice: int = 0) -> None:
     """
     if hasattr(os, "nice"):
         os.nice(nice)
+    with contextlib.suppress(OSError):  # where memory ends, Linux takes the worker and not the server
+        Path("/proc/self/oom_score_adj").write_text("500")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
     threading.Thread(target=_end_with_parent, name="watchdog", daemon=True).start()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

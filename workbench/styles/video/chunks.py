@@ -102,9 +102,9 @@ def join(
     check_target(target, source)
     pairs = sorted(zip(chunks, parts, strict=True), key=lambda pair: pair[0].index)
     if [chunk.index for chunk, _ in pairs] != list(range(len(pairs))) or not pairs:
-        found = ", ".join(str(chunk.index) for chunk, _ in pairs) or "none"
+        indices = ", ".join(str(chunk.index) for chunk, _ in pairs) or "none"
         raise VideoError(
-            f"Expected all pieces of the video once each but got {found}. Draw the missing ones."
+            f"Expected all pieces of the video once each but got {indices}. Draw the missing ones."
         )
     with probing.opened(source) as container:
         stream = probing.video_stream(container, source)

@@ -58,13 +58,13 @@ class TemporalBlend:
         """(H, W): how much of the past to take; (H, W, 2): where each point was."""
         before, photo, _ = past
         back = self._flow.between(grey, before)
-        seen = visible(back, self._flow.between(before, grey)).astype(np.float32)
+        in_view = visible(back, self._flow.between(before, grey)).astype(np.float32)
         height, width = smooth.shape[:2]
         stretch = np.array([width / back.shape[1], height / back.shape[0]], np.float32)
         back = np.asarray(cv2.resize(back, (width, height)) * stretch, np.float32)
-        seen = np.asarray(cv2.resize(seen, (width, height)), np.float32)
+        in_view = np.asarray(cv2.resize(in_view, (width, height)), np.float32)
         gap = cv2.absdiff(smooth, warp(photo, back)).astype(np.float32).max(-1)
-        return self.weight * seen * np.exp(-np.square(gap / _TRUST)), back
+        return self.weight * in_view * np.exp(-np.square(gap / _TRUST)), back
 
 
 def checked_weight(weight: float) -> float:

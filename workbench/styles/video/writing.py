@@ -303,8 +303,8 @@ def _left_out(container, kept) -> str:
     """What of a file does not go into the result, for the line that tells of the sound."""
     sounds = len(container.streams.audio) - (kept is not None)
     texts = len(container.streams.subtitles)
-    told = [f"{n} {what}{'s' * (n > 1)}" for n, what in ((sounds, "other sound"), (texts, "subtitle")) if n]
-    return f"; left out: {', '.join(told)}" if told else ""
+    parts = [f"{n} {what}{'s' * (n > 1)}" for n, what in ((sounds, "other sound"), (texts, "subtitle")) if n]
+    return f"; left out: {', '.join(parts)}" if parts else ""
 
 
 def _demuxed(container, stream) -> Iterator[av.Packet]:

@@ -13,7 +13,6 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 
 from workbench import losses, models
 from workbench.core.cache import Cache, digest
-from workbench.core.pixels import to_pixels, to_tensor
+from workbench.core.pixels import resized, to_pixels, to_tensor
 from workbench.data.faces import Composites, Portrait
 from workbench.data.scenes import Crops
 from workbench.models.afgan import Portrayal, keep_ratios
@@ -53,8 +52,7 @@ class Batch:
 def at_scale(portrait: Portrait) -> np.ndarray:
     """The photo with the eyes :data:`workbench.styles.portrait.UNIT` pixels apart."""
     scale = portrait_style.UNIT / portrait.interocular_px
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.resize(portrait.photo, None, fx=scale, fy=scale, interpolation=method)
+    return resized(portrait.photo, [round(scale * side) for side in portrait.photo.shape[1::-1]])
 
 
 def faces(pictures: Tensor, center: Tensor, interocular: Tensor, side: float, pixels: int) -> Tensor:
@@ -84,6 +82,7 @@ class AFGAN(Recipe):
 
     config: PortraitConfig
     data: PortraitData
+    subjects = "portraits"
     keep_averages = True  # the least KID is not always the best drawing
 
     def __init__(self, config: Any, device: torch.device, generator: nn.Module, data: Any):
@@ -93,9 +92,7 @@ class AFGAN(Recipe):
         layers: list[tuple[np.ndarray, ...]] = [(p,) for p in data.style]
         self._style_crops = Crops(layers, config.face_pixels, (0.52, 0.68), config.seed + 1)
 
-    @classmethod
-    def load(cls, config: PortraitConfig) -> PortraitData:
-        return load_data(config)
+    load = staticmethod(load_data)
 
     def build_discriminators(self) -> nn.ModuleDict:
         self.backbone = self.place(FrozenFeatures("lite1", stages=(1, 2, 3)))
@@ -118,11 +115,8 @@ class AFGAN(Recipe):
         return cost
 
     def pictures(self) -> dict[str, list[str]]:
-        data = self.data
-        groups = {"training": data.training, "validation": data.validation, "test": data.test}
-        found = {f"{name} portraits": [digest(p) for p in people.values()] for name, people in groups.items()}
-        found["scenes"] = [digest(p) for p in (*data.scenes, *data.unseen_scenes)]
-        return found | {"style pictures": [digest(p) for p in data.style]}
+        scenes = (*self.data.scenes, *self.data.unseen_scenes)
+        return super().pictures() | {"scenes": [digest(p) for p in scenes]}
 
     def learning_rate(self, step: int, progress: float) -> float:
         """Phase 1 ends at a fifth of its rate, so that its last drawings are sharp."""
@@ -190,10 +184,10 @@ class AFGAN(Recipe):
             "cam": config.w_cam * losses.cam_loss(answer.cam_logits.float(), style_logits.float()),
         }
         if config.w_features and step % config.features_every == 0:
-            seen = self._features(answer.picture)
+            target = self._features(answer.picture)
             with torch.no_grad():
                 wanted = self._features(batch.target)
-            pair = [f.float() for f in seen], [f.float() for f in wanted]
+            pair = [f.float() for f in target], [f.float() for f in wanted]
             terms["features"] = config.features_every * config.w_features * losses.content_loss(*pair)
         return answer, terms
 

@@ -43,8 +43,8 @@ class AnimeGAN(SceneRecipe):
             return [self.backbone(p)[0].float() for p in pictures]
 
     def content_step(self, batch: Batch, step: int) -> dict[str, float]:
-        drawn, seen = self._features(self.draw(batch.photo), batch.photo)
-        terms = {"content": self.config.w_content * losses.content_loss([drawn], [seen])}
+        of_drawing, of_photo = self._features(self.draw(batch.photo), batch.photo)
+        terms = {"content": self.config.w_content * losses.content_loss([of_drawing], [of_photo])}
         self.update_generator(*terms.values())
         return values(terms)
 
@@ -63,11 +63,11 @@ class AnimeGAN(SceneRecipe):
             with self.autocast():
                 pull = s.w_adversarial * losses.least_squares_loss(judge(drawing), 1)
             with torch.no_grad():
-                seen, texture = self._features(batch.photo, gray)
+                of_photo, texture = self._features(batch.photo, gray)
             (drawn,) = self._features(drawing)
             terms = {
                 "adversarial": pull,
-                "content": s.w_content * losses.content_loss([drawn], [seen]),
+                "content": s.w_content * losses.content_loss([drawn], [of_photo]),
                 "gram": s.w_gram * losses.gram_loss(drawn, texture),
                 "color": s.w_color * losses.color_loss(drawing, batch.photo, pool=1),
             }

@@ -1,4 +1,4 @@
-"""What every recipe has: networks beside the generator, two optimisers, one step of training, its data."""
+"""Base class of the recipes: networks besides the generator, two optimisers, the training step, the data."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from workbench.core.cache import digest
 from workbench.core.precision import autocast
-from workbench.training.configs import TrainingConfig
 from workbench.training.targets import Cost
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 class Recipe(abc.ABC):
-    """Teaches ``generator``; subclasses say with what, in one method ``PHASE_step`` for each of their phases.
+    """Trains ``generator``; a subclass defines one method ``PHASE_step`` for each of its phases.
 
     Args:
         config: of the whole training.
         device: where networks are placed.
-        generator: the network to be taught, already placed.
-        data: what :meth:`load` gave.
+        generator: the network to train, already on the device.
+        data: result of :meth:`load`.
     """
 
     phases: ClassVar[tuple[str, ...]] = ("distil", "adversarial")  # at most two
     betas: ClassVar[tuple[float, float]] = (0.5, 0.99)  # of Adam
     weight_decay: ClassVar[float] = 0.0
-    criterion: ClassVar[str] = "kid"  # measure of a validation that is least for the best weights
-    keep_averages: ClassVar[bool] = False  # whether each validation's averaged weights stay, as step_*.pt
+    criterion: ClassVar[str] = "kid"  # measure of the validation that is lowest for the best weights
+    subjects: ClassVar[str] = "photos"  # what is redrawn
+    # whether the averaged weights of each validation are kept, as step_*.pt
+    keep_averages: ClassVar[bool] = False
 
     def __init__(self, config: Any, device: torch.device, generator: Any, data: Any):
         self.config, self.device, self.generator, self.data = config, device, generator, data
@@ -47,47 +49,47 @@ class Recipe(abc.ABC):
         if judging:
             self.optimizer_d = torch.optim.Adam(judging, config.lr_discriminator, **adam)
 
-    # -- what a recipe says --------------------------------------------------------------------------------
+    # -- defined by a recipe -------------------------------------------------------------------------------
 
     @classmethod
     @abc.abstractmethod
-    def load(cls, config: TrainingConfig) -> Any:
-        """Decode the pictures of a training; nothing is computed from them yet.
+    def load(cls, config: Any) -> Any:
+        """Decode the pictures of a training, without computing anything from them.
 
         Raises:
             DatasetError: too few pictures, or unusable ones.
         """
 
     def prepare(self) -> Cost:
-        """Make what batches need beside the pictures; called once, before the first step."""
+        """Compute what batches need besides the pictures; called once, before the first step."""
         return Cost()
 
-    @abc.abstractmethod
     def pictures(self) -> dict[str, list[str]]:
-        """Digests of all pictures by what they are for: other ones make another training."""
+        """Digests of all pictures by their use: with other pictures it is another training."""
+        parts = {name: getattr(self.data, name) for name in ("training", "validation", "test")}
+        digests = {f"{k} {self.subjects}": [digest(p) for p in part.values()] for k, part in parts.items()}
+        return digests | {"style pictures": [digest(p) for p in self.data.style]}
 
     def build_partners(self) -> nn.ModuleDict:
-        """Generators trained with the one that is kept, e.g. back to photos; none by default."""
+        """Further generators that are trained but not published; none by default."""
         return nn.ModuleDict()
 
     def build_discriminators(self) -> nn.ModuleDict:
-        """Networks that judge; none by default."""
+        """The discriminators; none by default."""
         return nn.ModuleDict()
 
     @abc.abstractmethod
     def batch(self, step: int) -> Any:
-        """The pictures of step number ``step``: a function of it and the seed."""
+        """The pictures of step number ``step``; depends on the step and the seed only."""
 
     @abc.abstractmethod
     def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
-        """Measures on the pictures that choose the weights, :attr:`criterion` among them, and a sheet to look
-        at.
-        """
+        """Measures on the validation pictures, including :attr:`criterion`, and a contact sheet."""
 
     @abc.abstractmethod
     def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
-        """Rows of measures on the pictures that neither trained nor chose the weights, those of ``network``
-        under ``name``, and a sentence that says what these pictures are.
+        """Rows of measures on the test pictures, with ``network`` under ``name``, and a phrase that describes
+        these pictures.
         """
 
     @property
@@ -102,11 +104,11 @@ class Recipe(abc.ABC):
         return self.phases[0] if step < self.config.distil_steps else self.phases[-1]
 
     def learning_rate(self, step: int, progress: float) -> float:
-        """Of the generator in step number ``step``, when ``progress`` in [0, 1) of the training is over."""
+        """Learning rate of the generator in step ``step``, after ``progress`` in [0, 1) of the training."""
         return self.config.lr if self.phase(step) == "adversarial" else self.config.lr_distil
 
     def step(self, step: int, progress: float) -> dict[str, float]:
-        """Do step number ``step``; returns the value of each term."""
+        """Do step number ``step``; return the value of each term."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step, progress)
         return getattr(self, f"{self.phase(step)}_step")(self.batch(step), step)
@@ -125,7 +127,7 @@ class Recipe(abc.ABC):
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def update_generator(self, *outputs: Tensor, gradients: tuple[Tensor, ...] | None = None) -> None:
-        """Go down the gradient of the outputs' sum, or from the ``gradients`` at them, clipped."""
+        """One clipped step down the gradient of the outputs' sum, or with given ``gradients`` at them."""
         self.optimizer.zero_grad()
         if gradients is None:
             total(outputs).backward()
@@ -135,7 +137,7 @@ class Recipe(abc.ABC):
         self.optimizer.step()
 
     def update_discriminators(self, loss: Tensor) -> None:
-        """Go down the gradient of ``loss``."""
+        """One step down the gradient of ``loss``."""
         self.optimizer_d.zero_grad()
         loss.backward()
         self.optimizer_d.step()

@@ -36,9 +36,9 @@ class CartoonGAN(SceneRecipe):
     def _content(self, drawing: Tensor, photo: Tensor) -> Tensor:
         with self.autocast():
             with torch.no_grad():
-                seen = self.backbone(photo)
+                of_photo = self.backbone(photo)
             drawn = self.backbone(drawing)
-        distance = losses.content_loss([f.float() for f in drawn], [f.float() for f in seen])
+        distance = losses.content_loss([f.float() for f in drawn], [f.float() for f in of_photo])
         return self.config.w_content * distance
 
     def content_step(self, batch: Batch, step: int) -> dict[str, float]:

@@ -1,10 +1,9 @@
-"""Distillation: the generator learns the drawing of a drawn teacher, and nothing else.
+"""Distillation: the generator learns to imitate a drawn teacher.
 
 Terms, each with its weight: L1 to the teacher's drawing, in which pixels on and beside lines may count more;
-L1 between edge maps; L1 between the differences of neighbouring luma values; how far the difference from the
-teacher varies within the photo's regions; and a patch discriminator that sees the luma of photo and drawing.
-The best weights are those whose drawings of the validation photos are nearest to the teacher's by the same
-sum.
+L1 between edge maps; L1 between the differences of neighbouring luma values; the variation of the
+difference from the teacher within the photo's regions; and a patch discriminator on the lumas of photo and
+drawing. The best weights have the smallest distance to the teacher on the validation photos by the same sum.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from workbench.training.targets import Cost
 
 
 class DistilledRecipe(SceneRecipe):
-    """A recipe with a drawn teacher and a phase that learns from it."""
+    """A recipe with a phase of distillation from a drawn teacher."""
 
     config: DistilledConfig
 
@@ -48,7 +47,7 @@ class DistilledRecipe(SceneRecipe):
         return cost
 
     def learning_rate(self, step: int, progress: float) -> float:
-        """The first phase's rises for some steps and falls by a cosine at its end, if it is told to."""
+        """In the first phase with an optional warm-up, and an optional cosine decay at its end."""
         config = self.config
         if self.phase(step) != "distil":
             return super().learning_rate(step, progress)
@@ -93,7 +92,7 @@ class Distil(DistilledRecipe):
         return nn.ModuleDict({"patches": patches})
 
     def distil_step(self, batch: Batch, step: int) -> dict[str, float]:
-        target, regions = batch.drawing, cast(Tensor, batch.regions)  # there with a weight for them
+        target, regions = batch.drawing, cast(Tensor, batch.regions)  # present if their weight is above 0
         drawing, config = self.draw(batch.photo), self.config
         terms = self.distances_to_teacher(drawing, target) | weigh(
             block=(config.w_block, lambda: losses.color_block_loss(drawing - target, regions))
@@ -108,7 +107,7 @@ class Distil(DistilledRecipe):
         return judged | values(terms)
 
     def _judge_patches(self, batch: Batch, drawing: Tensor) -> tuple[float, Tensor]:
-        """Train the discriminator; its loss, and the generator's."""
+        """Train the discriminator; return its loss and that of the generator."""
         patches = self.discriminators["patches"]
         photo, wanted, drawn = (losses.rgb_to_yuv(x)[:, :1] for x in (batch.photo, batch.drawing, drawing))
         with self.autocast():
@@ -136,11 +135,9 @@ class Distil(DistilledRecipe):
         return float(np.mean([total(self.distances_to_teacher(*pair).values()).item() for pair in pairs]))
 
     def distances(self, pictures: list[Image.Image]) -> dict[str, float]:
-        """Distance to the teacher's drawings of the validation photos, and of the photos themselves; KID to
-        the style if there is one.
-        """
-        found = {"distance": self._distance(pictures, self._wanted), "distance_photo": self._distance_photo}
-        return found | (super().distances(pictures) if self.data.style else {})
+        """Distances of drawings and photos to the teacher's drawings of the validation photos; and KID."""
+        values = {"distance": self._distance(pictures, self._wanted), "distance_photo": self._distance_photo}
+        return values | (super().distances(pictures) if self.data.style else {})
 
     def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
         rows, split = super().measure(network, name)

@@ -1,9 +1,9 @@
-"""FSGAN: distil a drawn teacher, then let adversaries pull towards the style while five terms hold.
+"""FSGAN: distillation from a drawn teacher, then adversarial training towards the style.
 
-Phase 1 teaches the generator to draw (:mod:`workbench.training.recipes.distil`). Phase 2 moves it to the
-style: discriminators of the picture (on frozen features), of its gray version and of its spectrum pull, while
-content, colour, colour-block, boundary and total-variation terms hold. A term of weight 0 is not computed,
-and its discriminator not trained: that is how each is ablated.
+Phase 1 teaches the generator to draw (:mod:`workbench.training.recipes.distil`). In phase 2, discriminators
+of the picture (on frozen features), of its gray version and of its spectrum move it towards the style, while
+content, colour, colour-block, boundary and total-variation terms keep it near the photo. A term of weight 0
+is not computed and its discriminator not trained, which is how ablations are made.
 
 Source: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4, gives
     the spectral style loss, sparse colour blocks and clear boundaries. The distilled start, the discriminator
@@ -50,23 +50,23 @@ class FSGAN(DistilledRecipe):
         s = self.config
         drawing = self.draw(batch.photo)
         fake = drawing.detach()
-        drawn = style = seen = None  # frozen features of the drawing, the style pictures and the photos
+        of_drawing = style = of_photo = None  # features of the frozen backbone
         if s.w_picture or s.w_content:
             with self.autocast():
-                drawn = self.backbone(self._noisy(drawing))
+                of_drawing = self.backbone(self._noisy(drawing))
                 with torch.no_grad():
-                    style, seen = self.backbone(self._noisy(batch.style)), self.backbone(batch.photo)
+                    style, of_photo = self.backbone(self._noisy(batch.style)), self.backbone(batch.photo)
         spectrum, scale = None, self._scale(step)
         if s.w_spectral:
             with torch.no_grad():
                 spectrum = self._spectrum(batch.style, scale)
                 self.spectrum_norm.update(spectrum)
                 spectrum = self.spectrum_norm(spectrum)
-        judged = self._train_discriminators(batch, fake, drawn, style, spectrum, scale)
+        judged = self._train_discriminators(batch, fake, of_drawing, style, spectrum, scale)
 
         # all terms but the spectral one share a backward pass; its gradient is capped against theirs
         with self.frozen_discriminators():
-            terms = self._terms(batch, drawing, drawn, seen)
+            terms = self._terms(batch, drawing, of_drawing, of_photo)
             (gradient,) = torch.autograd.grad(total(terms.values()), drawing, retain_graph=True)
             logged = values(terms)
             if s.w_spectral:
@@ -80,7 +80,7 @@ class FSGAN(DistilledRecipe):
         return picture + self.config.noise * torch.randn_like(picture)
 
     def _scale(self, step: int) -> float:
-        """How much both domains are shrunk before their spectra are compared, anew each step."""
+        """Factor by which both domains are shrunk before their spectra are compared, random for each step."""
         largest = self.config.crop / self.config.spectrum_size
         rng = np.random.default_rng((self.config.seed, step, 7))
         return float(rng.uniform(min(2.0, largest), largest))
@@ -120,13 +120,13 @@ class FSGAN(DistilledRecipe):
         return judged
 
     def _terms(
-        self, batch: Batch, drawing: Tensor, drawn: list[Tensor] | None, seen: list[Tensor] | None
+        self, batch: Batch, drawing: Tensor, of_drawing: list[Tensor] | None, of_photo: list[Tensor] | None
     ) -> dict[str, Tensor]:
-        """The generator's weighted terms, the spectral one excepted."""
+        """The generator's weighted terms, without the spectral one."""
         s, d = self.config, self.discriminators
         with self.autocast():
             pulling = weigh(
-                picture=(s.w_picture, lambda: losses.hinge_generator_loss(d["picture"](drawn))),
+                picture=(s.w_picture, lambda: losses.hinge_generator_loss(d["picture"](of_drawing))),
                 gray=(
                     s.w_gray,
                     lambda: losses.hinge_generator_loss(d["gray"](losses.rgb_to_yuv(drawing)[:, :1])),
@@ -134,7 +134,10 @@ class FSGAN(DistilledRecipe):
             )
         return pulling | weigh(
             teacher=(s.w_teacher, lambda: F.l1_loss(drawing, batch.drawing)),
-            content=(s.w_content, lambda: losses.content_loss([drawn[-1].float()], [seen[-1].float()])),
+            content=(
+                s.w_content,
+                lambda: losses.content_loss([of_drawing[-1].float()], [of_photo[-1].float()]),
+            ),
             color=(s.w_color, lambda: losses.color_loss(drawing, batch.photo)),
             block=(s.w_block, lambda: losses.color_block_loss(drawing, batch.regions)),
             boundary=(s.w_boundary, lambda: losses.boundary_loss(drawing, batch.drawing)),

@@ -1,5 +1,4 @@
-"""What the recipes for scenes share: crops of photos and of style pictures, their validation, their
-measures."""
+"""Base class of the recipes for scenes: crops of photos and style pictures, validation and measures."""
 
 from __future__ import annotations
 
@@ -10,28 +9,28 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from workbench.core.cache import Cache, digest
+from workbench.core.cache import Cache
 from workbench.core.pixels import to_pixels, to_tensor
 from workbench.data.scenes import Crops
+from workbench.models.convolutions import padded
 from workbench.training.configs import StylizerConfig
 from workbench.training.recipes.base import Recipe
 from workbench.training.scene_data import SceneData, load_data
 from workbench.training.scene_measures import measure
 from workbench.training.validation import StyleJudge, contact_sheet
 
-_STRIDE = 4  # the generators shrink a picture by this; sides that are no multiple are padded
+_STRIDE = 4  # sides are padded to multiples of this, by which the generators downscale
 
 
-_NONE = torch.empty(0)  # what a recipe has no use for
+_NONE = torch.empty(0)  # for layers that a recipe does not use
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Crops of one step on the training's device; photos and style pictures do not belong together."""
+    """Crops of one step on the training's device; photos and style pictures are unpaired."""
 
     photo: Tensor  # (B, 3, S, S) in [-1, 1]
     style: Tensor = _NONE  # (B, 3, S, S) in [-1, 1]
@@ -40,29 +39,21 @@ class Batch:
 
 
 class SceneRecipe(Recipe):
-    """Teaches ``generator`` to redraw scenes."""
+    """Trains ``generator`` to redraw scenes."""
 
     config: StylizerConfig
     data: SceneData
 
     def __init__(self, config: Any, device: torch.device, generator: nn.Module, data: Any):
         super().__init__(config, device, generator, data)
-        self.targets: dict[str, dict[str, np.ndarray]] = {}  # "drawing", "regions" by photo, if wanted
+        self.targets: dict[str, dict[str, np.ndarray]] = {}  # "drawing" and "regions" by photo, if needed
         self._judge: StyleJudge | None = None
 
-    @classmethod
-    def load(cls, config: StylizerConfig) -> SceneData:
-        return load_data(config)
-
-    def pictures(self) -> dict[str, list[str]]:
-        data = self.data
-        groups = {"training": data.training, "validation": data.validation, "test": data.test}
-        found = {f"{name} photos": [digest(p) for p in photos.values()] for name, photos in groups.items()}
-        return found | {"style pictures": [digest(p) for p in data.style]}
+    load = staticmethod(load_data)
 
     @property
     def cache(self) -> Cache:
-        """Where the targets are kept."""
+        """Cache of the targets."""
         return Cache(self.data.cache or f"{self.config.out}/targets")
 
     @cached_property
@@ -91,10 +82,8 @@ class SceneRecipe(Recipe):
         drawings = []
         for photo in photos:
             height, width = photo.shape[:2]
-            x = F.pad(
-                to_tensor(photo, self.device), (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate"
-            )
-            drawings.append(Image.fromarray(to_pixels(network(x))[0, :height, :width]))
+            drawing = network(padded(to_tensor(photo, self.device), _STRIDE))
+            drawings.append(Image.fromarray(to_pixels(drawing)[0, :height, :width]))
         return drawings
 
     def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
@@ -104,15 +93,15 @@ class SceneRecipe(Recipe):
         return self.distances(drawings), contact_sheet(photos, drawings)
 
     def distances(self, drawings: list[Image.Image]) -> dict[str, float]:
-        """How far drawings of the validation photos are from what is wanted."""
-        if self._judge is None:  # made late: the style set's features take a minute
+        """Distances of drawings of the validation photos to the target."""
+        if self._judge is None:  # on first use: the features of the style take a minute
             self._judge = StyleJudge(self.data.style, self.device, cache=self.cache)
             self._kid_photo = self._judge.kid(map(Image.fromarray, self.data.validation.values()))
         value = self._judge.kid(drawings)
         return {"kid": value.mean, "kid_error": value.error, "kid_photo": self._kid_photo.mean}
 
     def references(self) -> dict[str, list[Image.Image]]:
-        """Drawings of the test photos beside which the network's are measured."""
+        """Drawings of the test photos that the network's are compared with."""
         return {"photos": [Image.fromarray(p) for p in self.data.test.values()]}
 
     def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
