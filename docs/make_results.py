@@ -167,7 +167,6 @@ def novelty() -> Rows:
     return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
-<<<<<<< HEAD
 def ablation() -> Rows:
     """What further steps add to the mood classifier, with 95 % intervals of the paired differences."""
     shown = ("accuracy", "balanced_accuracy", "log_loss_votes")
@@ -199,7 +198,8 @@ def near_duplicates() -> Rows:
             words = [SETS[row["collection"]], row["source"], row["detector"], row["threshold"]]
             found.append([*words, hits, recall, alarms])
     return found
-=======
+
+
 PLATFORM = {  # by the beginning or the end of a figure's name: its quantities and what they are
     "throughput": {
         "jobs_per_second": "jobs that do nothing, of 20 owners at once, a second",
@@ -260,7 +260,6 @@ def platform() -> Rows:
             loads = [values.get("load_average_before") for values in of_engine.values()]
             rows.append([what, *cells, ", ".join(f"{load:.1f}" for load in loads if load is not None)])
     return rows
->>>>>>> integration
 
 
 NEWEST_PANEL = "30 held-out photos"
@@ -278,12 +277,9 @@ TABLES = {
     "costs": lambda: costs(short=False),
     "all_moods": lambda: moods(tuple(METRICS)),
     "novelty": novelty,
-<<<<<<< HEAD
     "near_duplicates": near_duplicates,
     "ablation": ablation,
-=======
     "platform": platform,
->>>>>>> integration
 }
 
 
