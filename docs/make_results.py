@@ -23,25 +23,34 @@ def rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def rounded(row: dict, column: str) -> str:
-    """``94.0``, or nothing. The errors beside KID in these tables are of random subsets, and too small."""
-    return f"{float(row[column]):.1f}" if row[column] else ""
+def within(row: dict, column: str, form: str = ".1f") -> str:
+    """``94.0 (85.1 to 103.2)``; without an interval the number alone, not measured nothing."""
+    if not row[column]:
+        return ""
+    low, high = (row.get(f"{column}_{end}") for end in ("low", "high"))
+    value = f"{float(row[column]):{form}}"
+    return f"{value} ({float(low):{form}} to {float(high):{form}})" if low and high else value
 
 
-def scenes(style: str) -> Rows:
-    """All rows of a scene style's own table."""
-    head = ["pictures", "KID-lite0", "KID-lite1", "colour drift (ΔE2000)", "variation inside regions"]
-    body = [
-        [
-            row["pictures"],
-            rounded(row, "kid_lite0"),
-            rounded(row, "kid_lite1"),
-            f"{float(row['color_drift']):.2f}" if row["color_drift"] else "",
-            row["region_variation"],
+def stylizers() -> Rows:
+    """How near every stylizer comes to a style that none of them was shown, and what it does to a photo."""
+    columns = {
+        "kid_lite0": ("KID-lite0", ".1f"),
+        "kid_lite0_less_photo": ("less the photos', paired", "+.1f"),
+        "edge_f1": ("edge F1", ".2f"),
+        "color_drift": ("colour drift (ΔE2000)", ".1f"),
+        "region_variance": ("variance inside regions", ".0f"),
+    }
+    found = [["", "pictures", *(title for title, _ in columns.values())]]
+    for row in rows_of("stylizers.csv"):
+        if not row["photos"]:  # a network without weights has costs only
+            continue
+        cells = [
+            "" if (row["stylizer"], name) == ("photo", "kid_lite0_less_photo") else within(row, name, form)
+            for name, (_, form) in columns.items()
         ]
-        for row in rows_of(f"{style}.csv")
-    ]
-    return [head, *body]
+        found.append([row["stylizer"], row["photos"], *cells])
+    return found
 
 
 def panel(newest: bool) -> Rows:
@@ -54,6 +63,7 @@ def panel(newest: bool) -> Rows:
         of_one = ranks.setdefault((row["photos"], row["stylizer"]), {q: [] for q in questions})
         of_one[row["question"]].append(int(row["rank"]))
     means = {name: [statistics.mean(found[q]) for q in questions] for name, found in ranks.items()}
+    means = {(photos, FORMER.get(name, name)): found for (photos, name), found in means.items()}
     ordered = sorted(means, key=lambda name: (name[0] != NEWEST_PANEL, -int(name[0][:2]), means[name]))
     return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
@@ -263,6 +273,7 @@ def platform() -> Rows:
 
 
 NEWEST_PANEL = "30 held-out photos"
+FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 TABLES = {
     "panel": lambda: panel(newest=True),
     "all_panels": lambda: panel(newest=False),
@@ -271,7 +282,7 @@ TABLES = {
         ("accuracy", "balanced_accuracy", "log_loss_votes"),
         ("linear_probe_squeezed", "linear_probe_views", "mood_statistics"),
     ),
-    "fsgan_pepper": lambda: scenes("fsgan_pepper"),
+    "stylizers": stylizers,
     "likeness": likeness,
     "faces": faces,
     "costs": lambda: costs(short=False),

@@ -68,7 +68,7 @@ def use_api(page, photo: Path, clip: Path, folder: Path) -> None:
     client = gradio_client.Client(page.local_url, verbose=False, download_files=str(folder))
     file, film = gradio_client.handle_file(str(photo)), gradio_client.handle_file(str(clip))
     for runtime in RUNTIMES:
-        client.predict(file, "fsgan_pepper", 1, 0, runtime, api_name="/stylize")
+        client.predict(file, "fsgan_comic", 1, 0, runtime, api_name="/stylize")
     client.predict(file, api_name="/classify")
     client.predict(film, "colormatrix_warm", 1, 1, 0, 1, 0.25, api_name="/stylize_video")
     client.predict(api_name="/my_jobs")

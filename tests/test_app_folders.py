@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 from browsing import chromium
 
+from workbench.reporting.page import problems_of
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.ui import launch
@@ -100,6 +102,9 @@ def test_a_folder_is_a_table_to_sort_and_to_compare(tab, served, collection):
     tab.wait_for_selector(f".beside :text('{names[2]}')")  # beside one of the two before
     assert sum(name in tab.inner_text(".beside") for name in names) == 2
     assert tab.locator(".beside .cell.large").count() == 2
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="report.html").click()
+    assert problems_of(Path(download.value.path()).read_text(encoding="utf-8")) == []
     with tab.expect_download() as download:
         tab.get_by_role("link", name="readings.csv").click()
     with open(download.value.path(), encoding="utf-8") as file:

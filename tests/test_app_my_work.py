@@ -176,7 +176,10 @@ def test_cards_say_it_in_words():
     assert "Stopping" in stopping
     assert "Waiting, 2 ahead" in my_work.card(view(state="queued", share=0.0, ahead=2))
     failed = my_work.card(view(state="failed", reason="<b>Expected</b> a video.", finished=1.0))
-    assert "&lt;b&gt;Expected&lt;/b&gt; a video." in failed
+    assert "<strong>Not drawn:</strong> &lt;b&gt;Expected&lt;/b&gt; a video." in failed
+    remarked = {"state": "done", "reason": "1 passed over: a.txt.", "finished": 1.0}
+    assert "<strong>Drawn, but:</strong> 1 passed over" in my_work.card(view(**remarked))
+    assert "<strong>Read, but:</strong> 1 passed over" in my_work.card(view(kind="read_pictures", **remarked))
     files = (Made("video.mp4", 9, ""), Made("video.thumb.jpg", 9, ""))
     done = my_work.card(view(state="done", files=files, seconds=75.0, title="a.mov"))
     address = f"/jobs/j{32 * 'a'}/video"

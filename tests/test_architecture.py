@@ -143,6 +143,7 @@ DISTRIBUTIONS = {
     "argon2": "argon2-cffi",
     "cv2": "opencv-python-headless",
     "faiss": "faiss-cpu",
+    "markdown_it": "markdown-it-py",
     "PIL": "pillow",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
@@ -213,7 +214,7 @@ for floor in "core losses metrics models data interpret drawing styles classify 
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 picture = wb.paint("serenity", seed=3, size=64).image
-print(wb.stylize(picture, "fsgan_pepper").size, wb.stylize(picture, "convolution_emboss").size)
+print(wb.stylize(picture, "fsgan_comic").size, wb.stylize(picture, "convolution_emboss").size)
 print(sorted(wb.classify(picture).probabilities))
 """
     done = without_extras(code)

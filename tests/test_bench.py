@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from workbench import bench
+from workbench import bench, cli
+from workbench.core.runs import read_rows
+from workbench.studies.collection_speed import growth
 
 
 def test_gmacs_by_hand():
@@ -92,7 +94,9 @@ def test_ratio_is_the_median_over_rounds_of_the_reference_by_the_network(monkeyp
 def test_peak_memory_sees_a_large_activation():
     program = """
 from torch import nn
-from workbench import bench
+from workbench import bench, cli
+from workbench.core.runs import read_rows
+from workbench.studies.collection_speed import growth
 
 class Wide(nn.Module):
     def forward(self, x):
@@ -115,3 +119,43 @@ def test_peak_memory_in_its_own_process():
 
 def test_throughput_is_positive():
     assert bench.conv_throughput(seconds=0.01) > 0
+
+
+@pytest.mark.parametrize(
+    ("power", "words"), [(0.5, "slower"), (1.0, "in proportion"), (1.5, "faster than"), (2.0, "the square")]
+)
+def test_growth_is_the_exponent_of_the_time(power, words):
+    rows = [
+        {
+            "pictures": str(n),
+            "size": "64",
+            "step": "map",
+            "pictures_per_core_second": str(n / n**power),
+            "peak_mb": "9",
+        }
+        for n in (1000, 10, 100)
+    ]
+    (found,) = growth(rows)
+    assert found["exponent"] == pytest.approx(power)
+    assert (found["fewest"], found["most"], found["peak_mb"]) == (100, 1000, 9)
+    assert words in found["growth"]
+    assert growth(rows[:1]) == []
+
+
+def test_steps_of_a_collection_are_measured_one_by_one(tmp_path, capsys):
+    out = tmp_path / "collection_speed.csv"
+    call = ["bench", "collection", "--out", str(out), "--size", "64", "--count", "3", "--count", "6"]
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*call, "--step", "neighbours"])
+    assert stopped.value.code == 0
+    assert "neighbours  3       6" in capsys.readouterr().out
+    assert [(row["pictures"], row["step"]) for row in read_rows(out)] == [
+        ("3", "neighbours"),
+        ("6", "neighbours"),
+    ]
+    assert all(float(row["pictures_per_second"]) > 0 for row in read_rows(out))
+    assert (tmp_path / "collection_speed_growth.csv").is_file()
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*call, "--step", "neighbors"])
+    assert stopped.value.code == 2
+    assert "Unknown step 'neighbors'" in capsys.readouterr().err

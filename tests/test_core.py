@@ -184,9 +184,9 @@ def test_a_file_digest_follows_the_contents(tmp_path):
 
 def test_a_card_is_parsed_once_and_again_when_its_file_changes(tmp_path):
     for suffix in (".json", ".safetensors"):
-        source = cards.SHIPPED / f"fsgan_pepper{suffix}"
-        (tmp_path / f"fsgan_pepper{suffix}").write_bytes(source.read_bytes())
-    path = tmp_path / "fsgan_pepper.safetensors"
+        source = cards.SHIPPED / f"fsgan_comic{suffix}"
+        (tmp_path / f"fsgan_comic{suffix}").write_bytes(source.read_bytes())
+    path = tmp_path / "fsgan_comic.safetensors"
     first = cards.card(path)
     first.training["changed"] = "by the caller"
     assert "changed" not in cards.card(path).training
@@ -194,7 +194,7 @@ def test_a_card_is_parsed_once_and_again_when_its_file_changes(tmp_path):
     path.with_suffix(".json").write_text(text.replace(first.title, "Another title"), encoding="utf-8")
     assert cards.card(path).title == "Another title"
     path.with_suffix(".json").unlink()
-    with pytest.raises(WeightsError, match=r"Expected the card fsgan_pepper\.json"):
+    with pytest.raises(WeightsError, match=r"Expected the card fsgan_comic\.json"):
         cards.card(path)
 
 

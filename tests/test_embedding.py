@@ -100,6 +100,24 @@ def test_embed_and_neighbours_on_the_command_line(folder, tmp_path):
     assert len(rows) == 8
 
 
+def test_parts_fill_what_the_whole_is_read_from(folder, tmp_path, capsys):
+    out = tmp_path / "e.csv"
+    for part in ("1/2", "2/2"):
+        call("embed", folder, "--backbone", "fsgan_comic", "--out", out, "--shard", part)
+        assert f"part {part[0]} of 2, 2 pictures" in capsys.readouterr().out
+    assert not out.exists()
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "e.csv.cache").iterdir()}
+    assert len(kept) == 3  # the copy has the content of another
+    call("embed", folder, "--backbone", "fsgan_comic", "--out", out)
+    assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "e.csv.cache").iterdir()} == kept
+    assert len(read_table(out)) == 4
+    for bad in ("0/2", "3/2", "half"):
+        with pytest.raises(SystemExit) as stopped:
+            main(["embed", str(folder), "--out", str(out), "--shard", bad])
+        assert stopped.value.code == 2
+        assert "Expected --shard I/N" in capsys.readouterr().err
+
+
 def test_a_timm_model_with_a_local_file_of_weights(folder, tmp_path):
     import timm
 

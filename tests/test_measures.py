@@ -20,6 +20,7 @@ from sklearn.datasets import load_sample_images
 from workbench.core.errors import DatasetError, WorkbenchError
 from workbench.data.atelier.dataset import open_dataset
 from workbench.interpret.measuring import MEASURES, dictionary, measure, measure_folder
+from workbench.interpret.network_properties import NETWORK_PROPERTIES, network_properties
 from workbench.interpret.properties import PROPERTIES, image_properties
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared/data/qip_reference/values.csv"
@@ -99,6 +100,33 @@ def test_the_values_are_those_of_the_field_s_toolbox():
             share = 0.035 if own == "fourier_slope" else 0.002
             assert found[own] == pytest.approx(expected, rel=share, abs=0.01), (name, own)
     assert set(COLUMNS) == set(PROPERTIES)
+
+
+def test_network_properties_of_mirrored_and_plain_pictures():
+    half = np.asarray(Image.fromarray(pictures.coffee()).resize((112, 224)))
+    mirrored = Image.fromarray(np.concatenate([half, half[:, ::-1]], 1))
+    both = network_properties(mirrored)
+    turned = network_properties(mirrored.transpose(Image.Transpose.ROTATE_90))
+    one_sided = Image.fromarray(np.concatenate([half, np.full_like(half, 255)], 1))
+    # filters of a mirrored edge are others, so that even a mirrored picture is not at 1
+    assert both["lite0_symmetry_left_right"] > both["lite0_symmetry_up_down"]
+    assert turned["lite0_symmetry_up_down"] > turned["lite0_symmetry_left_right"]
+    assert both["lite0_symmetry_left_right"] > network_properties(one_sided)["lite0_symmetry_left_right"]
+    plain = network_properties(Image.new("RGB", (64, 48), "tan"))
+    assert plain["lite0_self_similarity"] > both["lite0_self_similarity"]
+    assert plain["lite0_variability"] < both["lite0_variability"]
+
+
+def test_network_properties_by_hand():
+    """Two filters on 2 × 2 patches: one answers on the left only, the other everywhere alike."""
+    found = np.array([[[2.0, 0.0], [2.0, 0.0]], [[2.0, 2.0], [2.0, 2.0]]])
+    value = {name: one.measure(found) for name, one in NETWORK_PROPERTIES.items()}
+    assert value["lite0_symmetry_left_right"] == pytest.approx(1 - 8 / 16)  # 4 of 8 places differ by 2
+    assert value["lite0_symmetry_up_down"] == 1
+    # shares: left (1/2, 1/2), right (0, 1)
+    assert value["lite0_variability"] == pytest.approx(1 / 16)
+    assert value["lite0_sparseness"] == pytest.approx(np.var([0.5, 0.5, 0, 1]))
+    assert value["lite0_self_similarity"] == pytest.approx((1 + 0.5) / 2)  # median of 1, 1, .5, .5
 
 
 @pytest.fixture

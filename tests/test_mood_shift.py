@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from workbench.core.errors import DatasetError
 from workbench.interpret.descriptors import DESCRIPTORS
 from workbench.studies import mood_shift
+from workbench.studies.stylizer_pictures import free_photos
 
 MOODS = ("calm", "grand")
 
@@ -74,25 +74,9 @@ def test_descriptor_change_is_paired_and_in_deviations():
 
 
 def test_the_control_changes_little():
-    photo = Image.fromarray(mood_shift.free_photos()["coffee"])
+    photo = Image.fromarray(free_photos()["coffee"])
     gap = np.abs(np.asarray(mood_shift.redraw(photo, mood_shift.CONTROL), int) - np.asarray(photo)).mean()
     assert 0.1 < gap < 5
-
-
-def test_photographs(tmp_path):
-    names, read, _ = mood_shift.photographs()
-    assert len(names) == 6
-    assert min(read(0).size) == 288
-    for i in range(5):
-        Image.new("RGB", (600, 400), (50 * i, 0, 0)).save(tmp_path / f"{i}.png")
-    names, read, files = mood_shift.photographs(tmp_path, count=3)
-    assert [f.name for f in files] == names
-    assert names == ["0.png", "2.png", "4.png"]
-    assert read(1).size == (432, 288)
-    assert read(1).getpixel((0, 0)) == (100, 0, 0)
-    (tmp_path / "one").mkdir()
-    with pytest.raises(DatasetError, match="at least 2 photos"):
-        mood_shift.photographs(tmp_path / "one")
 
 
 @pytest.mark.slow

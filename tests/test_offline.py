@@ -110,7 +110,7 @@ map pictures --out drawn.html
 train classifier --data pictures --out trained --model lite_statistics --folds 2
 report start_here --data pictures --out report.html
 models
-export fsgan_pepper network.onnx
+export fsgan_comic network.onnx
 """
 
 
@@ -145,7 +145,7 @@ from workbench.core.offline import SWITCHES
 assert {name: os.environ.get(name) for name in SWITCHES} == SWITCHES
 painting = wb.paint("serenity", seed=3).image
 for runtime in ("torch", "onnx"):
-    wb.stylize(painting, "fsgan_pepper", runtime=runtime)
+    wb.stylize(painting, "fsgan_comic", runtime=runtime)
 wb.classify(painting)
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
@@ -168,7 +168,7 @@ from workbench.service.platform import Platform
 from workbench.service.storage import new_id
 owner, folder = new_id("a"), sys.argv[1]
 with Platform(folder + "/data", engine="ray", limits=Limits(free_bytes=0)) as platform:
-    job = platform.submit(owner, "stylize_picture", [folder + "/photo.png"], {"style": "fsgan_pepper"})
+    job = platform.submit(owner, "stylize_picture", [folder + "/photo.png"], {"style": "fsgan_comic"})
     view = platform.wait(owner, job, 400)
     assert view.state == "done", view.reason
 """

@@ -63,6 +63,8 @@ def test_what_cannot_be_said_is_said(tmp_path):
     (column,) = read_ratings(write(tmp_path / "p.csv", "path,x\n1,2\n2,3\n")).values()
     assert (column.raters, column.values.tolist()) == ((), [[2], [3]])
     assert reliability(column)["note"] == "one row per picture: agreement is not known"
+    (one,) = read_ratings(write(tmp_path / "o.csv", "path,x\n1,2\n")).values()
+    assert reliability(one)["note"] == "one row per picture: agreement is not known"
     lone = reliability(read_ratings(write(tmp_path / "l.csv", "rater,path,x\na,1,2\na,2,3\n"))["x"])
     assert "too few pictures with two raters" in lone["note"]
 
@@ -82,6 +84,15 @@ def test_what_cannot_be_said_is_said(tmp_path):
 def test_bad_tables_are_one_line(tmp_path, text, words):
     with pytest.raises(DatasetError, match=words):
         read_ratings(write(tmp_path / "r.csv", text))
+
+
+def test_a_warning_is_one_line_too(tmp_path):
+    table = write(tmp_path / "r.csv", "rater,path,x\na,1,3\nb,1,4\na,2,2\nb,2,3\n")
+    call = [sys.executable, "-m", "workbench", "ratings", str(table), "--samples", "100"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert done.stderr == (
+        "warning: 2 groups only: the interval is widened for it, and is itself uncertain.\n"
+    )
 
 
 def test_a_frame_for_models_joins_measures(tmp_path):

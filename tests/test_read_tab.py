@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from workbench import models
 from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier, Reading
 from workbench.data.images import read_image
+from workbench.reporting.page import problems_of
 from workbench.service import picture_tasks
 from workbench.service.engines.worker import Context
 from workbench.service.tasks import ReadOptions
@@ -149,6 +151,31 @@ def test_choosing_method_and_layer_in_the_browser(tab, photo):
     tab.locator("#read-class input:not(:checked)").first.check()
     tab.wait_for_function("t => document.querySelector('#read-numbers').innerText !== t", arg=before)
     tab.wait_for_function(changed, arg=seen)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_whole_report_is_taken_away(tab, photo):
+    choose(tab, "#read-model", models.card(SMALL).title)
+    tab.set_input_files("#read input[type=file]", str(photo))
+    tab.wait_for_selector("#read-moods .percent")
+    tab.click("#read-report")
+    links = tab.locator("#read-report-files a[href]")
+    links.nth(2).wait_for()
+    assert [name.partition("-")[2] for name in names_of(links)] == [
+        "report.html",
+        "reading.json",
+        "reading.csv",
+    ]
+    with tab.expect_download() as download:
+        links.first.click()
+    page = Path(download.value.path()).read_text(encoding="utf-8")
+    assert problems_of(page) == []
+    assert "A reading of photo" in page
+
+
+def names_of(links):
+    return [links.nth(i).get_attribute("download") or "" for i in range(links.count())]
 
 
 @pytest.mark.browser

@@ -1,6 +1,5 @@
 """What README shows is run: its commands in a folder with pictures, its Python, its client."""
 
-import csv
 import importlib.util
 import re
 import shlex
@@ -130,18 +129,20 @@ def test_the_tables_are_the_measured_ones():
 def test_a_table_follows_its_results(tmp_path, monkeypatch):
     make = make_results()
     monkeypatch.setattr(make, "RESULTS", tmp_path)
-    columns = ["pictures", "kid_lite0", "kid_lite0_error", "kid_lite1", "kid_lite1_error"]
-    columns += ["color_drift", "region_variation"]
-    rows = [
-        ["photos", "147.79", "1.36", "151.68", "1.25", "0.0", "0.0541"],
-        ["style", "0.67", "0.18"] + [""] * 4,
-    ]
-    with (tmp_path / "pencil.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([columns, *rows])
-    assert make.scenes("pencil")[1:] == [
-        ["photos", "147.8", "151.7", "0.00", "0.0541"],
-        ["style", "0.7", "", "", ""],
-    ]
+    measures = ("kid_lite0", "kid_lite0_less_photo", "edge_f1", "color_drift", "region_variance")
+    columns = ["stylizer", "photos", *(f"{m}{end}" for m in measures for end in ("", "_low", "_high"))]
+    rows = f"""{",".join(columns)}
+photo,80,147.79,130.1,165.52,0,0,0,1,1,1,0,0,0,396,357,439
+pencil,80,94,80,108,-53.79,-60,-41.96,.75,.7,.8,4,4,4,338,309,369
+style,415,0.67{"," * 14}
+costs only{"," * 16}
+"""
+    (tmp_path / "stylizers.csv").write_text(rows)
+    photo, pencil, style = make.stylizers()[1:]
+    assert photo[1:4] == ["80", "147.8 (130.1 to 165.5)", ""]
+    assert pencil[2:5] == ["94.0 (80.0 to 108.0)", "-53.8 (-60.0 to -42.0)", "0.75 (0.70 to 0.80)"]
+    assert pencil[5:] == ["4.0 (4.0 to 4.0)", "338 (309 to 369)"]
+    assert style == ["style", "415", "0.7", "", "", "", ""]
 
 
 def test_no_number_stands_outside_the_tables():

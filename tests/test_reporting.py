@@ -26,12 +26,14 @@ from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset, write_atelier
 from workbench.data.paintings import read_paintings
+from workbench.interpret.measuring import MEASURES
 from workbench.reporting import blocks, folder, notebooks
 from workbench.reporting.full import Report
 from workbench.reporting.page import problems_of, render
 from workbench.reporting.report import Request, chosen_settings, command, make
 from workbench.studies import report_rows
 from workbench.studies.full_report import FullReport
+from workbench.studies.report_folder import raters
 from workbench.studies.report_scores import ReportRun, contradicted
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -180,13 +182,13 @@ def test_a_section_that_shows_nothing_is_only_code():
 
 
 def test_headings_of_numbers_stand_right_and_names_of_models_stay():
-    frame = pd.DataFrame({"clip": ["pan", "zoom"], "fsgan_pepper": [0.5, -0.25], "log_loss": [1, np.nan]})
+    frame = pd.DataFrame({"clip": ["pan", "zoom"], "fsgan_comic": [0.5, -0.25], "log_loss": [1, np.nan]})
     frame["frames"] = pd.array([12, pd.NA], "Int64")
     code = cell("c", "frame")
     code.outputs = [nbformat.v4.new_output("execute_result", {"text/html": frame._repr_html_()})]
     page = render(notebook(code), "t")
     assert "<th>clip</th>" in page
-    assert '<th class="number">fsgan_pepper</th>' in page
+    assert '<th class="number">fsgan_comic</th>' in page
     assert '<th class="number">log loss</th>' in page
     assert '<td class="number">-0.25</td>' in page
     assert '<th class="number">frames</th>' in page
@@ -506,7 +508,11 @@ def test_the_full_report_has_everything_and_needs_nothing(full, painted):
     assert problems_of(page) == []
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
     assert len(headings) >= 13
-    for words in ("Confusion", "calibrat", "Limits", "confident learning", "trace", "To repeat", "Grad-CAM"):
+    chapters = ("Fleiss kappa", "Image properties", "fourier slope", "The map")
+    for words in (
+        *("Confusion", "calibrat", "Limits", "confident learning", "trace", "To repeat", "Grad-CAM"),
+        *chapters,
+    ):
         assert words.lower() in page.lower(), words
     images = re.findall(r"<img [^>]*>", page)
     assert len([i for i in images if "image/svg+xml" in i]) >= 8
@@ -546,6 +552,39 @@ def test_the_rows_of_the_table_have_their_types(full, tmp_path):
     scores = report.rows(report_rows.Score)
     assert (scores["low"].dropna() <= scores["high"].dropna()).all()
     assert report.rows(report_rows.Side)["least_px"].tolist() == [64, 64]
+    assert report.rows(report_rows.Place)[["x", "y"]].stack().between(0, 1).all()
+    assert set(report.rows(report_rows.Descriptor)["descriptor"]) == set(MEASURES)
+    assert len(report.rows(report_rows.VoteAgreement)) > 10
+
+
+def test_numeric_ratings_have_their_means_by_class_and_their_ceiling(painted, tmp_path):
+    data = read_paintings(painted)
+    rng = np.random.default_rng(0)
+    true = rng.normal(5, 1, len(data))
+    answers = true[:, None] + rng.normal(0, 1, (len(data), 8))
+    lines = [
+        f"{k},{path},{answers[i, k]:.4f}"
+        for i, path in enumerate(data.paths)
+        for k in range(8)
+        if (i, k) != (0, 0)
+    ]
+    (tmp_path / "scales.csv").write_text("rater,path,calm\n" + "\n".join(lines) + "\n")
+    study = FullReport(str(painted), scales=str(tmp_path / "scales.csv"), samples=50)
+    found = raters(ReportRun(study, tmp_path, data))
+    (scale,) = [row for row in found if isinstance(row, report_rows.Scale)]
+    assert (scale.column, scale.pictures, scale.raters) == ("calm", 20, 8)
+    assert scale.ceiling == pytest.approx((8 / 9) ** 0.5, abs=0.06)  # reliability 8 / (8 + 1)
+    means = {row.label: row for row in found if isinstance(row, report_rows.ScaleMean)}
+    answers[0, 0] = np.nan
+    expected = np.nanmean(answers, 1)
+    for number, label in enumerate(data.classes):
+        assert means[label].estimate == pytest.approx(expected[data.labels == number].mean(), abs=1e-4)
+
+
+def test_a_folder_without_ratings_says_so(painted, tmp_path):
+    data = dataclasses.replace(read_paintings(painted), votes=None)
+    (found,) = raters(ReportRun(FullReport(str(painted), samples=50), tmp_path, data))
+    assert found.topic == report_rows.UNRATED
 
 
 class Kind(NamedTuple):

@@ -17,10 +17,15 @@ from PIL import Image
 
 from workbench.core.errors import WorkbenchError
 from workbench.core.tables import read_table
+from workbench.data.atelier import paint
+from workbench.data.images import read_image
+from workbench.interpret.measuring import measure
+from workbench.reporting.page import problems_of
 from workbench.service.archives import gather
 from workbench.service.engines.worker import Context
 from workbench.service.folder_tasks import drawing_names, read_pictures, stylize_pictures
 from workbench.service.limits import Limits
+from workbench.service.picture_tasks import report_picture
 from workbench.service.platform import Platform
 from workbench.service.storage import new_id
 from workbench.service.tasks import SHEET_COLUMNS, TASKS, cell_side
@@ -244,11 +249,35 @@ def test_a_folder_is_read_into_tables_that_agree(mixed, tmp_path):
         assert sheet.size == (2 * cell_side(2), cell_side(2))
         x, y = cell_side(2) // 2, cell_side(2) // 2
         assert sheet.getpixel((x, y))[0] > 200 > sheet.getpixel((x + cell_side(2), y))[0]  # red, then gray
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert problems_of(report) == []
+    assert all(words in report for words in ("bad.png: Expected", "1.png", "rms contrast", "serenity"))
     page = folder_table.table(rows, "/jobs/j/readings.thumb.jpg")
     assert page.count("<tr>") == 3  # a head and two pictures
     assert "1 passed over" in page
     assert "--column:1;--row:0" in page
     assert SHEET_COLUMNS > 2
+
+
+def test_the_whole_report_of_a_painting(tmp_path):
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    out.mkdir()
+    paint("serenity", seed=1, size=96).image.save(path)
+    options = TASKS["report_picture"].check({"model": "mood_statistics", "title": "<b>Lotus"})
+    report_picture((path,), options, Context(out))
+    reading = json.loads((out / "reading.json").read_text())
+    table = read_table(out / "reading.csv").set_index("name")["value"]
+    assert {mood: float(table[mood]) for mood in reading["classes"]} == pytest.approx(
+        reading["probabilities"], abs=1e-6
+    )
+    assert float(table["rms_contrast"]) == pytest.approx(measure(read_image(path))["rms_contrast"], rel=1e-4)
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert problems_of(report) == []
+    assert "&lt;b&gt;Lotus" in report
+    assert "<b>Lotus" not in report
+    assert report.count("data:image/jpeg") == 2  # the painting, and where the model looked
+    for name in ("mood_lite0", "rms contrast", "Limits"):
+        assert name in report
 
 
 def test_names_of_pictures_are_escaped_in_the_table():

@@ -95,7 +95,7 @@ def test_real_work(real):
     assert set(reading["probabilities"]) == set(MOODS)
     reason = platform.wait(owner, wrong, PATIENCE).reason
     assert "'none_such'" in reason
-    assert "fsgan_pepper" in reason
+    assert "fsgan_comic" in reason
     refused = platform.wait(owner, unreadable, PATIENCE)
     assert (refused.state, refused.attempts) == ("failed", 1)
     assert refused.reason.startswith("Expected 00.png to be a picture")

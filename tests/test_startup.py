@@ -121,7 +121,7 @@ from workbench.ui.examples import examples
 page = launch(port=None)
 client = gradio_client.Client(page.local_url, verbose=False, download_files=sys.argv[1])
 photo = gradio_client.handle_file(str(examples()[3].path))
-client.predict(photo, "fsgan_pepper", 1, 0, "torch", api_name="/stylize")
+client.predict(photo, "fsgan_comic", 1, 0, "torch", api_name="/stylize")
 print(client.predict(photo, "mood_statistics", api_name="/classify")["model"])
 client.predict(photo, "mood_statistics", None, "", "", api_name="/explain")
 page.close()

@@ -99,6 +99,17 @@ def test_votes_without_a_number_of_raters_and_no_feelings(folder, tmp_path):
     assert set(found["topic"]) == {"counts", "sizes", "agreement", "ceiling", "votes"}
 
 
+def test_a_picture_without_a_rating_is_left_out_and_not_a_zero(folder, tmp_path):
+    table = pd.read_csv(folder / "ratings.csv")
+    own = table["label"] == "a"
+    table.loc[table.index[own][0], "pleasure"] = np.nan
+    table.to_csv(folder / "ratings.csv", index=False)
+    found = study.read(study.DataAndMoods(str(folder), samples=20).run(tmp_path / "out"))
+    row = found[(found["name"] == "mean, a") & (found["other"] == "pleasure")].iloc[0]
+    assert row["estimate"] == pytest.approx(table.loc[own, "pleasure"].mean())
+    assert row["pictures"] == own.sum() - 1
+
+
 def test_feelings_that_are_words_are_refused(folder):
     text = (folder / "ratings.csv").read_text().replace(",6,0", ",calm,0")
     (folder / "ratings.csv").write_text(text)

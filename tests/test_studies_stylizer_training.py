@@ -142,7 +142,7 @@ def test_from_folders_to_the_table(tmp_path):
     with path.open(newline="") as file:
         rows = {(r["group"], r["variant"]): r for r in csv.DictReader(file)}
     expected = {("ablation", v) for v in study.ABLATIONS} | {("start", "bilinear"), ("start", "nearest")}
-    expected |= {("reference", v) for v in (study.PHOTO, study.SELF, "fsgan_pepper")}
+    expected |= {("reference", v) for v in (study.PHOTO, study.SELF)}
     assert set(rows) == expected
     photo, full = rows["reference", study.PHOTO], rows["ablation", "full"]
     assert (float(photo["content"]), float(photo["grid_db"])) == (0, 0)

@@ -138,7 +138,7 @@ def test_a_training_begins_from_the_weights_that_it_is_given(folders, tmp_path):
     for ours in (trainer.generator, trainer.ema):
         assert torch.equal(ours.out.weight, network.out.weight)
     with pytest.raises(WeightsError, match="do not fit"):
-        Trainer(config(folders, tmp_path, "fsgan", start="fsgan_pepper"))
+        Trainer(config(folders, tmp_path, "fsgan", start="fsgan_comic"))
     with pytest.raises(WeightsError, match="there is none"):
         Trainer(config(folders, tmp_path, "fsgan", start=str(tmp_path / "none.pt")))
 

@@ -2,15 +2,21 @@
 
 import csv
 import json
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from workbench import models
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.metrics import spectrum
-from workbench.studies import stylizers
+from workbench.studies import stylizer_pictures, stylizers
+from workbench.training.configs import config_for
+from workbench.training.scene_data import load_data
 
+ROOT = Path(__file__).resolve().parent.parent
 BENCHMARK = {
     "networks": [
         {
@@ -79,6 +85,10 @@ def test_measures_tell_what_was_done(table):
         assert float(row["kid_lite0_error"]) > 0
         assert float(row["kid_lite0_low"]) < float(row["kid_lite0"]) < float(row["kid_lite0_high"])
         assert int(row["photos"]) == 6
+        gap = float(row["kid_lite0"]) - float(photo["kid_lite0"])
+        assert float(row["kid_lite0_less_photo"]) == pytest.approx(gap)
+        assert float(row["kid_lite0_less_photo_low"]) <= gap <= float(row["kid_lite0_less_photo_high"])
+        assert row["split"].startswith("free photos")
 
 
 def test_costs_and_provenance(table):
@@ -102,19 +112,22 @@ def test_masks_give_the_background(tmp_path):
         drawing[0, 299] ^= 1
         return drawing
 
-    masks = stylizers.read_masks(tmp_path, photos)
+    masks = stylizer_pictures.read_masks(tmp_path, photos)
     assert list(masks) == ["a.jpg"]
-    row = stylizers.stylizer_row(evaluator, photos, draw, masks, samples=20)
+    row, each = stylizers.stylizer_row(evaluator, photos, draw, masks, samples=20)
+    assert [one["photo"] for one in each] == ["a.jpg", "b.jpg"]
+    assert each[0]["background_psnr"] == row["background_psnr"]
     assert row["background_psnr"] == pytest.approx(10 * np.log10(255**2 * 260 * 200))
     assert "background_psnr_low" not in row  # one photo has no interval
-    assert "background_psnr" not in stylizers.stylizer_row(evaluator, photos, draw, samples=20)
+    unmasked, _ = stylizers.stylizer_row(evaluator, photos, draw, samples=20)
+    assert "background_psnr" not in unmasked
 
 
 def test_gram_is_measured_on_few_and_named(monkeypatch):
     style = [noise(i) for i in range(4)]
     known = stylizers.drawers(style)
-    assert {"photo", "fsgan_pepper", stylizers.TEACHER, stylizers.GRAM} <= set(known)
-    drawn = known[stylizers.TEACHER](stylizers.free_photos()["coffee"])
+    assert {"photo", "fsgan_comic", stylizers.TEACHER, stylizers.GRAM} <= set(known)
+    drawn = known[stylizers.TEACHER](stylizer_pictures.free_photos()["coffee"])
     assert drawn.dtype == np.uint8
     assert set(stylizers.default_stylizers()) <= set(known)
 
@@ -122,10 +135,44 @@ def test_gram_is_measured_on_few_and_named(monkeypatch):
 def test_pictures_that_are_too_small_are_left_out(tmp_path):
     for i in range(12):
         Image.fromarray(noise(i, 200 if i < 6 else 300)).save(tmp_path / f"{i:02d}.png")
-    assert len(stylizers.read_style(tmp_path)) == 6
-    assert len(stylizers.read_photos(tmp_path, held_out=0)) == 6
+    assert len(stylizer_pictures.read_style(tmp_path)) == 6
+    assert len(stylizer_pictures.read_photos(tmp_path, held_out=0)) == 6
     with pytest.raises(DatasetError, match=f"of {2 * spectrum.SIDE} pixels"):
-        stylizers.read_style([noise(0)] * 3)
+        stylizer_pictures.read_style([noise(0)] * 3)
+
+
+def test_photos_that_trained_or_chose_are_not_measured(tmp_path):
+    folder, roles = tmp_path / "photos", tmp_path / "roles.csv"
+    folder.mkdir()
+    for i in range(20):
+        Image.fromarray(noise(i)).save(folder / f"{i:02d}.png")
+    given = [f"{i:02d}.png,{('train', 'choose', 'report', 'report')[i % 4]}\n" for i in range(20)]
+    roles.write_text("photo,role\n" + "".join(given))
+    may = {f"{i:02d}.png" for i in range(20) if i % 4 > 1}
+    assert set(stylizer_pictures.read_photos(folder, roles=roles)) == may
+    some = stylizer_pictures.read_photos(folder, held_out=3, seed=1, roles=roles)
+    assert len(some) == 3
+    assert set(some) < may
+    data = load_data(config_for("fsgan", photos=str(folder), style=str(folder), held_out=4, seed=3, out="x"))
+    assert list(stylizer_pictures.read_photos(folder, held_out=4, seed=3)) == list(data.test)
+    assert not set(data.test) & {*data.training, *data.validation}
+    roles.write_text("photo,role\n00.png,choose\n")
+    with pytest.raises(DatasetError, match=r'role in roles\.csv is "report" but none'):
+        stylizer_pictures.read_photos(folder, roles=roles)
+    roles.write_text("picture\n00.png\n")
+    with pytest.raises(DatasetError, match="columns photo and role"):
+        stylizer_pictures.read_photos(folder, roles=roles)
+
+
+def test_the_shipped_networks_split_is_whole_and_disjoint():
+    with (ROOT / "reports" / "splits" / "scenes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["photo"] for row in rows}) == len(rows)
+    counts = Counter(row["role"] for row in rows)
+    assert set(counts) == {"train", "choose", "report"}
+    said = models.card("fsgan_comic").training["photo"]
+    assert f"{counts['train']} landscapes and cities" in said
+    assert f"Held out are {counts['choose']} other scenes" in said
 
 
 def test_unknown_names(tmp_path):

@@ -250,6 +250,15 @@ def test_a_change_of_size_in_the_middle(tmp_path):
     assert [read_counter(f) for f in frames] == [0, 1, 2, 3, 4, 5] * 2
 
 
+@pytest.mark.slow
+def test_a_film_in_5k_is_drawn_as_large_as_it_is(tmp_path):
+    source = make(tmp_path / "a.mp4", 2, size=(5312, 2988))
+    made = stylize_video(source, tmp_path / "o.mp4", NEGATIVE)
+    assert (made.width, made.height, made.frames) == (5312, 2988, 2)
+    found = probe(tmp_path / "o.mp4")
+    assert (found.width, found.height, found.frames) == (5312, 2988, 2)
+
+
 def test_limits_hold_before_and_while_decoding(tmp_path):
     source = make(tmp_path / "a.mp4", 30)
     for limits, words in (

@@ -148,6 +148,14 @@ def test_an_animated_webp_is_refused_by_name(tmp_path):
         redrawn(tmp_path / "a.webp", tmp_path / "b.mp4")
 
 
+def test_an_animated_avif_is_a_film_and_not_the_still_before_it(tmp_path):
+    first, second = (Image.new("RGB", (64, 48), colour) for colour in ("black", "white"))
+    first.save(tmp_path / "a.avif", save_all=True, append_images=[second], duration=100)
+    redrawn(tmp_path / "a.avif", tmp_path / "b.mp4")
+    _, frames = decode(tmp_path / "b.mp4")
+    assert [round(float(frame.mean()) / 255) for frame in frames] == [0, 1]
+
+
 def test_a_gif_whose_first_frame_is_empty_is_white_there(tmp_path):
     empty, full = Image.new("RGBA", (64, 48)), Image.new("RGBA", (64, 48), (250, 0, 0, 255))
     empty.save(tmp_path / "a.gif", save_all=True, append_images=[full], duration=100, disposal=2)

@@ -16,6 +16,7 @@ it takes the paintings, which hold pictures, labels and votes, and the rows to u
 =================================  =========================================================================
 ``statistics.StatisticsEstimator``  ``lite_statistics``: a linear layer on frozen stage statistics
 ``views.ViewsEstimator``            ``lite0_classifier``: deep stages tuned on stored views
+``embedding.EmbeddingEstimator``    ``backbone_probe``: a linear layer on embeddings of any frozen network
 ``finetune.FinetuneEstimator``      any other registered classifier, end to end
 ``probes.LinearProbe``              logistic regression on a source of :mod:`~workbench.classify.features`
 ``probes.SoftProbe``                the same towards the raters' votes

@@ -86,6 +86,33 @@ class StatisticsConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class EmbeddingConfig:
+    """How a linear layer on the embeddings of a frozen network is fitted. Saved as JSON with every result."""
+
+    # lite0, lite1, trained weights with a card (a name or a .safetensors file), or any architecture of timm
+    backbone: str = "lite0"
+    weights: str = ""  # file of the architecture's weights; without it they are downloaded
+    novelty_components: int = 32  # of the score that tells pictures unlike the training ones; 0 is none
+    hard_share: float = 0.25  # of the target that is the label; the rest is the raters' votes, if any
+    class_weight_power: float = 0.0  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
+    calibrate_to: Calibration = (
+        "votes"  # what the probabilities match: the raters' votes, if any, or the label
+    )
+    penalty: float = 0.3  # squared norm of the weights on standardised embeddings
+    folds: int = 5  # of the cross-validation; painters stay together
+    split_seeds: tuple[int, ...] = (0,)  # one cross-validation per seed
+    seed: int = 0  # changes nothing here: the fit has no random part
+
+    @property
+    def views(self) -> Views:
+        """The one view that the backbone gets: the whole picture squeezed to its size."""
+        from workbench.models.backbones import load_backbone
+
+        backbone = load_backbone(self.backbone, self.weights or None)
+        return _views(backbone.size, (), mean=backbone.mean, std=backbone.std)
+
+
+@dataclasses.dataclass(frozen=True)
 class FinetuneConfig:
     """How a network is trained end to end. Saved as JSON with every result."""
 
@@ -145,7 +172,14 @@ def _views(size: int, crops: tuple[Crop, ...], squeeze: bool = True, **normalisa
     return Views((*whole, *(Crops(side, count, size) for side, count in crops)), **normalisation)
 
 
-Config = ViewsConfig | StatisticsConfig | FinetuneConfig
+Config = ViewsConfig | StatisticsConfig | EmbeddingConfig | FinetuneConfig
+
+# the settings of each architecture that is not trained end to end
+OF_ARCHITECTURE: Mapping[str, type] = {
+    "lite0_classifier": ViewsConfig,
+    "lite_statistics": StatisticsConfig,
+    "backbone_probe": EmbeddingConfig,
+}
 
 
 @dataclasses.dataclass(frozen=True)

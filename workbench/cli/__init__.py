@@ -81,8 +81,15 @@ def _options(
     pass
 
 
+def _warning_line(message: Warning | str, *_where: object, **_more: object) -> str:
+    return f"warning: {message}\n"
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point. A user error or a missing extra gives one line on stderr and exit code 2."""
+    """Entry point. A user error or a missing extra gives one line on stderr and exit code 2, a warning one
+    line.
+    """
+    warnings.formatwarning = _warning_line
     # Pillow warns of damaged metadata; serious faults are raised as ImageError
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):  # a console of Windows lacks most characters: show their codes

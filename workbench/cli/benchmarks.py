@@ -94,8 +94,27 @@ def bench_collection(
         list[int] | None, typer.Option("--count", min=2, help="Painted pictures; 100 and 1000 if not given.")
     ] = None,
     size: Annotated[int, typer.Option(min=64, help="Side of the pictures in pixels.")] = 512,
+    steps: Annotated[
+        list[str] | None, typer.Option("--step", help="measure, embed, neighbours or map; all if not given.")
+    ] = None,
 ) -> None:
-    """Measure pictures per second and memory of measure, embed, neighbours and map against their number."""
-    from workbench.studies.collection_speed import CollectionSpeed
+    """Measure pictures per second and memory of measure, embed, neighbours and map against their number.
 
-    typer.echo(str(CollectionSpeed(tuple(counts or (100, 1000)), size).run(out)))
+    How each of them grows is printed, and lies beside the table.
+    """
+    from workbench.core.errors import UnknownNameError
+    from workbench.core.runs import read_rows
+    from workbench.studies.collection_speed import STEPS, CollectionSpeed, growth
+
+    for step in steps or ():
+        if step not in STEPS:
+            raise UnknownNameError("step", step, STEPS)
+    path = CollectionSpeed(tuple(counts or (100, 1000)), size, tuple(steps or STEPS)).run(out)
+    shown = ("size", "step", "fewest", "most", "exponent", "growth")
+    rows = [
+        [f"{v:.2f}" if isinstance(v, float) else str(v) for v in map(row.get, shown)]
+        for row in growth(read_rows(path))
+    ]
+    if rows:
+        typer.echo(table([shown, *map(tuple, rows)]))
+    typer.echo(str(path))

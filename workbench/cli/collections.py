@@ -12,9 +12,15 @@ from workbench.cli.common import Device, report
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of pictures, flat or nested.")]
 
 
-Backbone = Annotated[str, typer.Option(help="lite0, lite1, or any timm model.")]
+Backbone = Annotated[
+    str,
+    typer.Option(
+        help="lite0, lite1, trained weights with a card (a name of `workbench models` or a .safetensors "
+        "file), or any architecture of timm."
+    ),
+]
 Weights = Annotated[
-    Path | None, typer.Option(help="File of the timm model's weights; without it they are downloaded.")
+    Path | None, typer.Option(help="File of the architecture's weights; without it they are downloaded.")
 ]
 
 
@@ -25,6 +31,14 @@ def embed(
     ] = Path("embeddings.parquet"),
     backbone: Backbone = "lite0",
     weights: Weights = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Embed the I-th of N parts only, beside other processes or machines; the same command "
+            "without this writes the table.",
+        ),
+    ] = None,
     device: Device = None,
 ) -> None:
     """Embed the pictures of a folder by an image network: one vector per picture.
@@ -37,9 +51,23 @@ def embed(
 
     tables.check_table(out)
     cache = out.with_name(f"{out.name}.cache")
-    found = embedding.embed(folder, backbone, weights=weights, cache=cache, device=device)
-    typer.echo(str(tables.write_table(found.rows(), out)))
+    part = None if shard is None else _part(shard)
+    found = embedding.embed(folder, backbone, weights=weights, cache=cache, shard=part, device=device)
+    if part is None:
+        typer.echo(str(tables.write_table(found.rows(), out)))
+    else:
+        typer.echo(f"{cache}: part {part[0]} of {part[1]}, {len(found.paths)} pictures")
     report([f"{path}: {reason}" for path, reason in found.skipped.items()])
+
+
+def _part(shard: str) -> tuple[int, int]:
+    """ "2/4" as (2, 4)."""
+    from workbench.core.errors import WorkbenchError
+
+    number, _, count = shard.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise WorkbenchError(f"Expected --shard I/N with I from 1 to N, such as 2/4, but got {shard!r}.")
+    return int(number), int(count)
 
 
 def neighbours(

@@ -7,20 +7,12 @@ from typing import Annotated
 
 import typer
 
-from workbench.classify.configs import (
-    FinetuneConfig,
-    Publication,
-    Source,
-    StatisticsConfig,
-    ViewsConfig,
-)
+from workbench.classify.configs import OF_ARCHITECTURE, FinetuneConfig, Publication, Source
 from workbench.cli.common import OneOf, with_options
 
 train = typer.Typer(help="Fit a stylizer or a classifier to your own pictures.", no_args_is_help=True)
 
-MODELS = OneOf(
-    {"lite0_classifier": ViewsConfig, "lite_statistics": StatisticsConfig, "others": FinetuneConfig}
-)
+MODELS = OneOf({**OF_ARCHITECTURE, "others": FinetuneConfig})
 
 
 @train.command("classifier")
@@ -31,8 +23,12 @@ def train_classifier(
     settings: dict,
     out: Annotated[Path, typer.Option(help="Folder for the weights, the tables and checkpoints; resumed.")],
     model: Annotated[
-        str, typer.Option(help="Architecture: `workbench models --architectures` names them.")
-    ] = "lite0_classifier",
+        str | None,
+        typer.Option(
+            help="Architecture: `workbench models --architectures` names them. By default lite0_classifier, "
+            "or backbone_probe, a linear layer on embeddings, where a backbone is named."
+        ),
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes PyTorch's default.")] = 0,
 ) -> None:
     """Train a classifier of your own on labelled paintings, cross-validated with painters kept apart.
@@ -51,4 +47,5 @@ def train_classifier(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if threads:
         torch.set_num_threads(threads)
+    model = model or ("backbone_probe" if "backbone" in settings else "lite0_classifier")
     typer.echo(str(fit(source, out, config_for(model, settings), about)))

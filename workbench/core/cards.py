@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 class Card:
     """What must be known to use a set of weights, and to judge it."""
 
-    name: str  # file stem and public name, e.g. "fsgan_pepper"
+    name: str  # file stem and public name, e.g. "fsgan_comic"
     kind: str  # "stylizer" or "classifier"
     title: str  # one line for menus
     description: str  # a paragraph for people

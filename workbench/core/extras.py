@@ -16,6 +16,7 @@ EXTRAS = {
         "httpx",
         "itsdangerous",
         "jinja2",
+        "markdown_it",
         "prometheus_client",
         "psutil",
         "pykka",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +44,12 @@ class RatingColumn:
     repeated: int = 0  # ratings of a picture by a rater who had rated it already; their mean counts
 
 
-def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
+def read_ratings(table: str | os.PathLike, only: Collection[str] | None = None) -> dict[str, RatingColumn]:
     """The numeric columns of a table, by name.
+
+    Args:
+        table: CSV.
+        only: names of the columns to read; None reads all.
 
     Raises:
         DatasetError: the table cannot be read, lacks a column of pictures or of numbers, names a picture
@@ -66,7 +70,7 @@ def read_ratings(table: str | os.PathLike) -> dict[str, RatingColumn]:
     at = [(pictures[row[picture]], raters[row[rater]] if rater else 0) for row in rows]
     found = {}
     for name in columns:
-        if name in (picture, rater):
+        if name in (picture, rater) or (only is not None and name not in only):
             continue
         numbers = [_number(row[name], comma) for row in rows]
         words = [row[name] for row, n in zip(rows, numbers, strict=True) if n is None]
@@ -154,7 +158,7 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     rated = (~np.isnan(x)).sum(1)
     notes = [f"{column.repeated} ratings repeated, their mean counts"] if column.repeated else []
     once = int(((~np.isnan(x)).sum(0) == 1).sum())
-    if once:
+    if once and column.raters:
         notes.append(f"{once} of the raters rated one picture only")
     known = x[~np.isnan(x)]
     row: dict[str, float | str] = {
@@ -164,10 +168,10 @@ def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dic
     pairs = x[rated > 1]
     alpha = low = high = half = consistency = math.nan
     complete = x[rated == x.shape[1]]
-    if known.std() == 0:
-        notes.append("all ratings are equal: agreement is not defined")
-    elif not column.raters:
+    if not column.raters:
         notes.append("one row per picture: agreement is not known")
+    elif known.std() == 0:
+        notes.append("all ratings are equal: agreement is not defined")
     elif len(pairs) < 2 or x.shape[1] < 2:
         notes.append("too few pictures with two raters for agreement")
     else:

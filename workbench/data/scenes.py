@@ -6,6 +6,7 @@ regions). A batch depends on (seed, step) alone, so that resumed training contin
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,6 +79,40 @@ def split(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[s
         )
     order = np.random.default_rng(seed).permutation(sorted(names)).tolist()
     return sorted(order[held_out:]), sorted(order[:held_out])
+
+
+def three_ways(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[str], list[str]]:
+    """Photos that train, that choose (weights, losses, steps) and that report, as a training parts them.
+
+    ``held_out`` of them, at most a quarter and at least four, are not trained on; of those every other one
+    chooses, so that two at least are left to choose and two to report: KID is of pairs of pictures.
+    """
+    train, apart = split(names, min(held_out, max(4, len(names) // 4)), seed)
+    return train, apart[::2], apart[1::2]
+
+
+def reported(roles: str | Path, names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that a table of roles lets report: they trained and chose nothing.
+
+    Args:
+        roles: CSV of the columns photo and role ("train", "choose" or "report").
+        names: relative paths of photos; those that the table does not have are left out.
+
+    Raises:
+        DatasetError: no such table, or none of the photos may report.
+    """
+    path = Path(roles)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            role = {row["photo"]: row["role"] for row in csv.DictReader(file)}
+    except (OSError, KeyError) as error:
+        raise DatasetError(
+            f"Expected a CSV of the columns photo and role at {path} but got {error!r}. Check the file."
+        ) from None
+    found = [name for name in names if role.get(name) == "report"]
+    if not found:
+        raise DatasetError(f'Expected photos whose role in {path.name} is "report" but none is.')
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,6 +35,10 @@ def default_layer(network: Any) -> nn.Module:
     Raises:
         AttributionError: a network without any 2-D convolution.
     """
+    if isinstance(getattr(network, "backbone", None), nn.Module):  # backbone_probe
+        return default_layer(network.backbone)
+    if isinstance(getattr(network, "deepest", None), nn.Module):  # of a stylizer
+        return network.deepest
     for name in ("bn2", "conv_head"):  # timm's EfficientNets: head convolution, its norm and activation
         if hasattr(network, "conv_head") and isinstance(getattr(network, name, None), nn.Module):
             return getattr(network, name)

@@ -64,7 +64,7 @@ def class_averages(
     """Mean of every descriptor in every class, with a bootstrap interval over groups (painters).
 
     Args:
-        table: of :func:`describe_folder`; nan entries are ignored.
+        table: of :func:`describe_folder`, or another with the same first columns; nan entries are ignored.
         samples, level, seed: of the bootstrap.
 
     Returns:
@@ -77,7 +77,7 @@ def class_averages(
     """
     from workbench.metrics.bootstrap import bootstrap  # loads scipy.stats, which the server can do without
 
-    names = [name for name in table if name in DESCRIPTORS]
+    names = [name for name in table if name not in ("path", "label", "group")]
     classes = sorted(set(table["label"].tolist()))
     if len(set(table["group"].tolist())) < 2:
         raise DatasetError("Expected pictures of at least 2 painters for intervals but all have the same.")

@@ -25,6 +25,10 @@ def stages(network: Any) -> dict[str, nn.Module]:
     Raises:
         AttributionError: a network without any 2-D convolution.
     """
+    if isinstance(getattr(network, "backbone", None), nn.Module):  # backbone_probe: those of the network
+        return stages(network.backbone)
+    if isinstance(getattr(network, "deepest", None), nn.Module):  # of a stylizer, what its statistics are of
+        return {network.layer: network.deepest}
     if isinstance(getattr(network, "statistics", None), nn.ModuleList):  # lite_statistics: several of them
         parts = zip(network.variants, network.statistics, strict=True)
         return {f"{v}.{name}": m for v, part in parts for name, m in stages(part.network).items()}

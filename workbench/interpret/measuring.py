@@ -25,9 +25,11 @@ from workbench.core.tables import check_table, write_table
 from workbench.data.images import list_images, read_image
 from workbench.interpret.descriptors import describe
 from workbench.interpret.expression import DESCRIPTORS, Descriptor
+from workbench.interpret.network_properties import NETWORK_PROPERTIES, network_properties
 from workbench.interpret.properties import PROPERTIES, image_properties
 
-MEASURES: Mapping[str, Descriptor] = PROPERTIES | DESCRIPTORS
+IMAGE_PROPERTIES: dict[str, Descriptor] = PROPERTIES | NETWORK_PROPERTIES
+MEASURES: Mapping[str, Descriptor] = IMAGE_PROPERTIES | DESCRIPTORS
 _VERSION = 1  # of the measures; raise it when one of them changes
 
 
@@ -45,7 +47,7 @@ def measure(image: Image.Image) -> dict[str, float]:
     Raises:
         ImageError: a side is below 16 pixels.
     """
-    return image_properties(image) | describe(image)
+    return image_properties(image) | network_properties(image) | describe(image)
 
 
 def measure_folder(

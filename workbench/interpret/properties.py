@@ -13,7 +13,8 @@ All values but ``fourier_slope`` agree within 0.1 % with the Aesthetics Toolbox 
 literature does not fix their numbers: edge density and edge-orientation entropies (which Gabor filters), PHOG
 self-similarity and anisotropy (which weights), balance, mirror symmetry and homogeneity (which pixels are
 figure), fractal dimensions (which threshold). :mod:`workbench.interpret.expression` measures orientation
-entropy, composition and balance by definitions of its own, under names of its own.
+entropy, composition and balance by definitions of its own, under names of its own, and
+:mod:`workbench.interpret.network_properties` what takes a network, on the one that is there.
 
 Source: Redies, Bartho, Koßmann, Spehar, Hübner, Wagemans and Hayn-Leichsenring, "A toolbox for calculating
 quantitative image properties in aesthetics research", Behavior Research Methods, 2025.

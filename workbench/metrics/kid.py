@@ -49,7 +49,7 @@ def kid(
         ValueError: dimensions differ, or a set has fewer than two pictures.
     """
     found = _resampled({"kid": pictures}, style, style_groups, samples, seed)
-    return KID(found.estimate["kid"], float(found.draws["kid"].std()), *found.interval("kid")[1:])
+    return KID(found.estimate["kid"], float(np.nanstd(found.draws["kid"])), *found.interval("kid")[1:])
 
 
 def kid_difference(

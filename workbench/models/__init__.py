@@ -1,5 +1,5 @@
 """Networks by name: ``models.create("fsgan_small")``, ``models.names("generator")``,
-``models.load("fsgan_pepper")``.
+``models.load("fsgan_comic")``.
 
 An *architecture* is built with random weights by :func:`create`; a *model* is an architecture with trained
 weights and a card, loaded by :func:`load`.

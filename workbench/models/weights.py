@@ -86,7 +86,8 @@ def load(name_or_path: str | os.PathLike, folder: Path = SHIPPED) -> tuple[nn.Mo
 
 
 def save(network: nn.Module, info: Card, folder: str | os.PathLike) -> Path:
-    """Write ``NAME.safetensors`` (fp16) and ``NAME.json`` into ``folder``, each atomically.
+    """Write ``NAME.safetensors`` (fp16, but for tensors beyond its range) and ``NAME.json`` into ``folder``,
+    each atomically.
 
     Returns:
         Path of the weights.
@@ -96,10 +97,12 @@ def save(network: nn.Module, info: Card, folder: str | os.PathLike) -> Path:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        k: v.detach().cpu().to(torch.float16 if v.is_floating_point() else v.dtype).contiguous()
-        for k, v in network.state_dict().items()
-    }
+    state = {}
+    for name, tensor in network.state_dict().items():
+        whole = tensor.detach().cpu()
+        half = whole.to(torch.float16 if whole.is_floating_point() else whole.dtype)
+        fits = torch.equal(torch.isfinite(half), torch.isfinite(whole))
+        state[name] = (half if fits else whole).contiguous()
     payload = to_bytes(state)
     info = dataclasses.replace(info, sha256=hashlib.sha256(payload).hexdigest())
     path = folder / f"{info.name}.safetensors"

@@ -49,7 +49,10 @@ PORTRAIT_TITLES = {
     "background_psnr": ("background PSNR", "dB; higher leaves more alone"),
     "skin_lightness_correlation": ("lightness of the skin", "correlation with the photos'"),
 }
-QUALITY_TITLES = SCENE_TITLES | PORTRAIT_TITLES
+PAIRED_TITLES = {
+    "kid_lite0_less_photo": ("KID-lite0 × 1000 less the photos'", "below 0 is nearer than they are")
+}
+QUALITY_TITLES = SCENE_TITLES | PAIRED_TITLES | PORTRAIT_TITLES
 
 
 @styled

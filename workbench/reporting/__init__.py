@@ -7,6 +7,7 @@
 - :mod:`~workbench.reporting.report` puts these together: what ``workbench report`` does.
 - :mod:`~workbench.reporting.full` reads the table of the full report (:mod:`workbench.studies.full_report`);
   :mod:`~workbench.reporting.show` and :mod:`~workbench.reporting.words` show it.
+- :mod:`~workbench.reporting.readings` writes the pages of one painting and of a folder without labels.
 """
 
 from workbench.core import lazy

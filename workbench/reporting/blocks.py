@@ -10,10 +10,12 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape as escape
+from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
+TEMPLATES = Path(__file__).resolve().parent / "template"
 THUMBNAIL = 320  # pixels of the longer side
 QUALITY = 82  # of JPEG
 
@@ -113,6 +115,27 @@ def thumbnail(image: Image.Image, side: int = THUMBNAIL) -> str:
     file = io.BytesIO()
     copy.save(file, "JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def page(title: str, subtitle: str, sections: Mapping[str, Block]) -> str:
+    """A page that stands alone, of sections under their headings; the first may have none.
+
+    Args:
+        title: of the page.
+        subtitle: the line under it.
+        sections: heading -> what stands below it.
+    """
+    style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
+    body = "".join(
+        (f"<h2>{escape(heading)}</h2>" if heading else "") + f'<div class="wide">{block.html}</div>'
+        for heading, block in sections.items()
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{style}</style></head><body><header><h1>{escape(title)}</h1>"
+        f'<p class="subtitle">{escape(subtitle)}</p></header><main>{body}</main></body></html>\n'
+    )
 
 
 def gallery(entries: Sequence[Shown]) -> Block:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from importlib import metadata
 from pathlib import Path
 
 import nbformat
 
-import workbench
+from workbench.core import distribution
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.core.runs import read_rows
 
-DISTRIBUTION = "painter-psychology-workbench"
+_FIRST = "notebooks/00_start_here.ipynb"
 FULL = "full"  # the whole study of a folder
 ALIASES = {FULL: "full_report", "start": "start_here"}
 _NUMBERED = re.compile(r"\d\d_[a-z0-9_]+\.ipynb")
@@ -53,16 +52,8 @@ def folder() -> Path:
     Raises:
         WorkbenchError: the package was installed without them.
     """
-    beside = Path(workbench.__file__).resolve().parent.parent / "notebooks"
-    if any(_NUMBERED.fullmatch(p.name) for p in beside.glob("*.ipynb")):
-        return beside
-    try:
-        files = metadata.files(DISTRIBUTION) or []
-    except metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        if _NUMBERED.fullmatch(file.name) and Path(file.locate()).is_file():
-            return Path(file.locate()).resolve().parent
+    if root := distribution.root_with(_FIRST):
+        return root / "notebooks"
     raise WorkbenchError(
         "Expected the notebooks beside the package or among its installed files but found none. "
         "Install the package from a checkout or from a wheel made of one."

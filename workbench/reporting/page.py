@@ -12,15 +12,14 @@ import itertools
 import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
-from pathlib import Path
 
 import nbformat
 
+from workbench.core import distribution
 from workbench.core.errors import WorkbenchError
+from workbench.reporting.blocks import TEMPLATES
 from workbench.reporting.execute import HOME, SETUP
-from workbench.reporting.notebooks import DISTRIBUTION
 
-TEMPLATES = Path(__file__).resolve().parent / "template"
 NOT_SHOWN = (SETUP, "parameters", "injected-parameters", "not-in-report")  # tags
 # nbconvert's text for pictures without a description
 NO_WORDS = "No description has been provided for this image"
@@ -139,7 +138,7 @@ def render(
                 "subtitle": subtitle,
                 "provenance": dict(provenance or {}),
                 "style": (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8"),
-                "generator": DISTRIBUTION,
+                "generator": distribution.NAME,
             }
         },
     )

@@ -102,6 +102,8 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
     parameters = chosen_settings(request, notebook)
     if isinstance(notebook.parameters.get("pictures"), bool):
         parameters["pictures"] = request.pictures
+    if parameters.get("scales"):  # the notebook runs in another folder
+        parameters["scales"] = str(Path(str(parameters["scales"])).resolve())
     if request.results:
         paths = [str(Path(p).resolve()) for p in request.results.split(",")]
         parameters["results"] = ",".join(paths)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
 from workbench.classify.results import DEFAULT_CLASSIFIER
 from workbench.interpret.descriptors import DESCRIPTORS
+from workbench.interpret.measuring import IMAGE_PROPERTIES, MEASURES
 from workbench.models.weights import card
-from workbench.plots import classification, descriptors, explanations, moods
+from workbench.plots import classification, collection, descriptors, explanations, moods
 from workbench.plots.style import pretty
 from workbench.reporting import blocks
 from workbench.reporting.blocks import Block, Shown
 from workbench.reporting.full import Report
 from workbench.studies import report_rows as kinds
-from workbench.studies.report_rows import LEFT_OUT, MAY_KNOW
+from workbench.studies.report_rows import LEFT_OUT, MAY_KNOW, UNRATED
 from workbench.studies.report_scores import BASELINE, MAJORITY, READER
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss", "log_loss_votes")
@@ -28,6 +32,7 @@ NAMES = {  # of what is scored
     MAJORITY: "largest class",
 }
 LOWER = ("ece", "log_loss", "log_loss_votes")  # less is better
+ABSENT = "The table of this report is of an earlier version, which did not measure this."
 HIDDEN = "The pictures themselves are left out of this report."
 
 
@@ -232,15 +237,28 @@ def suspects(report: Report) -> Block:
 
 def expression(report: Report):
     """Figure: expression descriptors by class."""
-    names = {"label": "class", "estimate": "mean", "deviation": "spread"}
-    table = report.rows(kinds.Descriptor).rename(columns=names)
-    return descriptors.class_profile(table, report.classes)
+    return _profile(report, DESCRIPTORS)
 
 
-def strongest(report: Report, count: int = 6) -> Block:
-    """The descriptors that differ most between classes, in their units."""
+def properties(report: Report):
+    """Figure: image properties by class."""
+    return _profile(report, IMAGE_PROPERTIES)
+
+
+def _profile(report: Report, names: Collection[str]):
+    table = report.rows(kinds.Descriptor)
+    own = table[table["descriptor"].isin(names)]
+    if not len(own):
+        return blocks.note(ABSENT)
+    new = {"label": "class", "estimate": "mean", "deviation": "spread"}
+    return descriptors.class_profile(own.rename(columns=new), report.classes)
+
+
+def strongest(report: Report, names: Collection[str] = DESCRIPTORS, count: int = 6) -> Block:
+    """The measures, of those named, that differ most between classes, in their units."""
     found = []
-    for name, own in report.rows(kinds.Descriptor).groupby("descriptor", sort=False):
+    rows = report.rows(kinds.Descriptor)
+    for name, own in rows[rows["descriptor"].isin(names)].groupby("descriptor", sort=False):
         deviation = own["deviation"].iloc[0]
         if deviation > 0:
             most, least = own.loc[own["estimate"].idxmax()], own.loc[own["estimate"].idxmin()]
@@ -258,13 +276,76 @@ def strongest(report: Report, count: int = 6) -> Block:
         ]
         for gap, apart, name, most, least in found[:count]
     ]
-    heads = ["descriptor", "most", "least", "deviations between", "intervals apart"]
+    heads = ["measure", "most", "least", "deviations between", "intervals apart"]
     return blocks.table(heads, body, "What differs most between the classes")
 
 
 def _unit(value: float, name: str) -> str:
-    unit = DESCRIPTORS[name].unit if name in DESCRIPTORS else ""
+    unit = MEASURES[name].unit if name in MEASURES else ""
     return f"{value:.3g}" + (f" {unit}" if unit and unit != "1" else "")
+
+
+def raters(report: Report) -> Block:
+    """How far raters agree, and what that allows anybody to reach."""
+    votes, scales = report.rows(kinds.VoteAgreement), report.rows(kinds.Scale)
+    remarks = report.rows(kinds.Remark).set_index("topic")["text"]
+    if not len(votes) and not len(scales):
+        return blocks.note(remarks.get(UNRATED, ABSENT))
+    shown = Block("", "")
+    if len(votes):
+        body = [
+            [r.measure if not r.of else f"{r.measure} ({pretty(r.of)})", interval(r), f"{r.pictures}"]
+            for r in _tuples(votes[~votes["of"].isin(report.classes)])
+        ]
+        shown += blocks.table(
+            ["votes", "value", "pictures"],
+            body,
+            "Raters' votes for classes: how far they agree, and what the best predictor can score.",
+        )
+    if len(scales):
+        body = [
+            [
+                pretty(r.column), r.pictures, r.raters or "–", number(r.mean, 2), number(r.sd, 2),
+                interval(_Interval(r.alpha, r.alpha_low, r.alpha_high)), number(r.split_half),
+                number(r.ceiling),
+            ]
+            for r in _tuples(scales)
+        ]  # fmt: skip
+        heads = ["scale", "pictures", "raters", "mean", "sd", "alpha", "reliability of the mean", "ceiling"]
+        shown += blocks.table(
+            heads,
+            body,
+            "Numeric ratings. Alpha is Krippendorff's; the ceiling is the greatest correlation that any "
+            "predictor can have with the mean rating.",
+        )
+        said = [f"{pretty(r.column)}: {r.note}." for r in _tuples(scales) if r.note]
+        shown += blocks.bullets(said) if said else Block("", "")
+    return shown
+
+
+class _Interval(NamedTuple):
+    estimate: float
+    low: float
+    high: float
+
+
+def scale_means(report: Report):
+    """Figure: the mean rating of each class on every numeric scale; None without one."""
+    table = report.rows(kinds.ScaleMean)
+    if not len(table):
+        return None
+    names = {"column": "descriptor", "label": "class", "estimate": "mean"}
+    return descriptors.class_averages(table.rename(columns=names), report.classes)
+
+
+def places(report: Report):
+    """Figure: the map of the pictures; some of them small, if pictures may be shown."""
+    table = report.rows(kinds.Place)
+    if not len(table):
+        return blocks.note(ABSENT)
+    shown = collection.spread(table["x"], table["y"]) if report.pictures else []
+    thumbnails = {row: report.picture(table["path"].iloc[row]) for row in shown}
+    return collection.places(table, report.classes, thumbnails)
 
 
 def heat_maps(report: Report) -> Block:

@@ -18,15 +18,16 @@ from PIL import Image
 
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.core.extras import MissingExtraError
-from workbench.core.files import replacing, write_image
+from workbench.core.files import replacing, write_image, write_whole
 from workbench.core.tables import write_table
 from workbench.data.images import MOST_DRAWN, read_image
 from workbench.interpret import collection_map, embedding
 from workbench.interpret.measuring import dictionary, measure
+from workbench.reporting.readings import SMALLEST, folder_page
 from workbench.service.archives import Gathered, gather
 from workbench.service.engines.worker import Context
 from workbench.service.errors import without_paths
-from workbench.service.picture_tasks import SMALLEST, load_classifier, reduced, thumbnail, write_png
+from workbench.service.picture_tasks import load_classifier, reduced, thumbnail, write_png
 from workbench.service.tasks import (
     SHEET_COLUMNS,
     THUMBNAIL,
@@ -89,23 +90,24 @@ def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, cont
 
 def read_pictures(inputs: tuple[Path, ...], options: FolderReadOptions, context: Context) -> None:
     """Read and measure every picture: ``readings`` as ``.csv``, ``.json`` and ``.parquet``, one row each, a
-    dictionary of the columns, and one picture of all of them in the order of the rows.
+    dictionary of the columns, one picture of all of them in the order of the rows, and ``report.html``.
     """
     with _folder(inputs, options, context) as found:
-        rows, cells = examine(found, options, context)
+        rows, cells = examine(found, options, context, share=0.8)
         _write_tables(rows, found, context.out / "readings")
         contact_sheet(cells, context.out / f"readings{THUMBNAIL}")
+        vectors = _embedded(found, context, 0.8, 0.15)
+        context.progress(0.95, "Writing the report")
+        title = options.names[0] if len(options.names) == 1 else f"{len(rows)} pictures"
+        page = folder_page(title, rows, cells, found.skipped, vectors, options.model)
+        write_whole(page.encode(), context.out / "report.html")
 
 
 def map_pictures(inputs: tuple[Path, ...], options: FolderReadOptions, context: Context) -> None:
     """Draw the map of a collection: ``map.html``, and ``map.csv`` with what it shows of each picture."""
     with _folder(inputs, options, context) as found:
         rows, cells = examine(found, options, context, share=0.6)
-        for name in found.skipped:  # what could not be read is no part of the map
-            (found.folder / name).unlink(missing_ok=True)
-        vectors = embedding.embed(
-            found.folder, progress=lambda share: context.progress(0.6 + 0.2 * share, "Comparing pictures")
-        )
+        vectors = _embedded(found, context, 0.6, 0.2)
         known = {row["path"]: row for row in rows}
         columns = {
             key: [known.get(p, {}).get(key) for p in vectors.paths] for key in rows[0] if key != "path"
@@ -117,6 +119,15 @@ def map_pictures(inputs: tuple[Path, ...], options: FolderReadOptions, context: 
         placed = [known[path] | {"x": x, "y": y} for path, (x, y) in places if path in known]
         _write_tables(placed, found, context.out / "map")
         contact_sheet(cells, context.out / f"map{THUMBNAIL}")
+
+
+def _embedded(found: Gathered, context: Context, start: float, part: float) -> embedding.Embeddings:
+    """Vectors of the pictures that can be read; progress goes from ``start`` on by ``part``."""
+    for name in found.skipped:
+        (found.folder / name).unlink(missing_ok=True)
+    return embedding.embed(
+        found.folder, progress=lambda share: context.progress(start + part * share, "Comparing pictures")
+    )
 
 
 def examine(

@@ -13,18 +13,22 @@ from PIL import Image
 from workbench.classify.classifier import Classifier, classifiers
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.core.files import replacing, write_image, write_whole
+from workbench.core.tables import write_table
 from workbench.data.images import MAX_PIXELS, MOST_DRAWN, read_image
 from workbench.drawing.faces import find_faces
 from workbench.interpret.catalogue import METHODS
 from workbench.interpret.descriptors import describe
 from workbench.interpret.measured import reliance
 from workbench.models import card
+from workbench.reporting import readings
+from workbench.reporting.readings import SMALLEST
 from workbench.service.engines.worker import Context
 from workbench.service.tasks import (
     THUMBNAIL,
     ExplainOptions,
     PhotoOptions,
     ReadOptions,
+    ReportOptions,
     TilesOptions,
     WarmUpOptions,
 )
@@ -38,7 +42,6 @@ FACES_SIDE = 1024  # pixels, the longer side of the picture in which faces are l
 PREVIEW_SIDE = 1600  # pixels, the longer side of what a page shows; the whole picture is downloaded
 THUMBNAIL_SIDE = 480  # pixels, the longer side
 QUICK_PIXELS = 2_200_000  # a larger picture takes longer than somebody with a small one should wait for
-SMALLEST = 16  # pixels of a side below which nothing can be measured
 _SLOW_METHODS = ("integrated_gradients", "occlusion")  # they run the network some fifty times
 
 
@@ -128,6 +131,19 @@ def measure_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Con
         readings.append(Classifier.load(name).classify(image).as_dict())
     known = {name: None if value != value else float(value) for name, value in values.items()}
     write_facts(context, {"values": known, "readings": readings})
+
+
+def report_picture(inputs: tuple[Path, ...], options: ReportOptions, context: Context) -> None:
+    """Everything that is known of a painting: ``report.html``, and ``reading.json`` and ``.csv``."""
+    classifier = load_classifier(options.model)
+    context.take_time()  # it measures, explains and asks every model
+    image = open_picture(inputs[0], context, any_size=True)
+    context.progress(0.1, "Reading and measuring")
+    write_json(context.out / "reading.json", classifier.classify(image).as_dict())
+    write_table(readings.reading_rows(image, classifier), context.out / "reading.csv")
+    context.progress(0.5, "Writing the report")
+    page = readings.painting_page(image, options.title[:200], classifier)
+    write_whole(page.encode(), context.out / "report.html")
 
 
 def classifier_facts(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:

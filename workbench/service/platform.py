@@ -1,7 +1,7 @@
 """The platform as its callers see it: submit, follow, cancel, fetch, delete.
 
     with Platform("data") as platform:
-        job = platform.submit(owner, "stylize_picture", ["photo.jpg"], {"style": "fsgan_pepper"})
+        job = platform.submit(owner, "stylize_picture", ["photo.jpg"], {"style": "fsgan_comic"})
         for view in platform.events(owner, job):
             print(view.state, view.share)
         picture = platform.result(owner, job)

@@ -137,6 +137,13 @@ class ExplainOptions(ReadOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class ReportOptions(ReadOptions):
+    """Who reads a painting, and what its report calls it."""
+
+    title: str = "a painting"  # of the painting
+
+
+@dataclasses.dataclass(frozen=True)
 class FolderOptions:
     """What the files of a folder are called."""
 
@@ -172,6 +179,7 @@ TASKS: dict[str, Task] = {
         Task("try_styles", "Styles on a photo", f"{_PICTURES}:try_styles", TilesOptions),
         Task("classify_picture", "Read a painting", f"{_PICTURES}:classify_picture", ReadOptions),
         Task("explain_picture", "Explain a reading", f"{_PICTURES}:explain_picture", ExplainOptions),
+        Task("report_picture", "Report on a painting", f"{_PICTURES}:report_picture", ReportOptions),
         Task("measure_picture", "Measure a painting", f"{_PICTURES}:measure_picture", ReadOptions),
         *(
             Task(name, title, f"{_FOLDERS}:{name}", kind, 1, MOST_INPUTS, 1_000_000_000, 6 * 3600.0)

@@ -222,22 +222,28 @@ def votes(ratings: Ratings, rows: TopicRows) -> None:
 
 
 def space(ratings: Ratings, rows: TopicRows) -> None:
-    """Means of the feelings per mood, their correlations, and the variance that the mood explains."""
+    """Means of the feelings per mood, their correlations, and the variance that the mood explains.
+
+    Pictures without a rating are left out of what needs it.
+    """
     data, feelings = ratings.data, ratings.feelings
+    rated = {name: ~np.isnan(values) for name, values in feelings.items()}
     for c, mood in enumerate(data.classes):
         own = data.labels == c
         for name, values in feelings.items():
-            spread = float(values[own].std(ddof=1))
-            rows.interval(f"mean, {mood}", weighted_mean, values, other=name, of=own, sd=spread)
+            known = own & rated[name]
+            spread = float(values[known].std(ddof=1)) if known.sum() > 1 else np.nan
+            rows.interval(f"mean, {mood}", weighted_mean, values, other=name, of=known, sd=spread)
         for first, second in itertools.combinations(feelings, 2):
-            r = np.corrcoef(feelings[first][own], feelings[second][own])[0, 1]
-            rows.number(f"correlation, {mood}", r, f"{first} {second}", int(own.sum()))
+            known = own & rated[first] & rated[second]
+            r = np.corrcoef(feelings[first][known], feelings[second][known])[0, 1]
+            rows.number(f"correlation, {mood}", r, f"{first} {second}", int(known.sum()))
     for first, second in itertools.combinations(feelings, 2):
-        rows.interval(
-            "correlation", _correlation, feelings[first], feelings[second], other=f"{first} {second}"
-        )
+        pair, both = (feelings[first], feelings[second]), rated[first] & rated[second]
+        rows.interval("correlation", _correlation, *pair, other=f"{first} {second}", of=both)
     for name, values in feelings.items():
-        rows.interval("variance that the label explains", _eta_squared, values, data.labels, other=name)
+        explained = "variance that the label explains"
+        rows.interval(explained, _eta_squared, values, data.labels, other=name, of=rated[name])
 
 
 def _correlation(x: NDArray, y: NDArray, weights: NDArray | None = None):

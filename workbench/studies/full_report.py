@@ -15,7 +15,7 @@ from workbench.classify.results import DEFAULT_CLASSIFIER
 from workbench.core.cards import SHIPPED
 from workbench.data.atelier import is_atelier, open_dataset
 from workbench.data.splits import grouped_folds
-from workbench.studies import report_pictures, report_scores
+from workbench.studies import report_folder, report_pictures, report_scores
 from workbench.studies.report_rows import to_rows
 from workbench.studies.report_scores import ReportRun
 from workbench.studies.study import TableStudy, register
@@ -23,10 +23,13 @@ from workbench.styles.stylize import DEFAULT_STYLE
 
 PARTS = {  # in the order in which they are measured: the later ones use the classifier of "scores"
     "data": report_scores.description,
+    "raters": report_folder.raters,
     "scores": report_scores.scores,
     "suspects": report_scores.suspects,
     "shipped": report_scores.shipped,
-    "expression": report_scores.expression,
+    "expression": report_folder.expression,
+    "properties": report_folder.properties,
+    "map": report_folder.places,
     "explanations": report_pictures.explanations,
     "redrawn": report_pictures.redrawn,
     "shift": report_pictures.shift,
@@ -43,10 +46,12 @@ class FullReport(TableStudy):
     """
 
     keys = ("part",)
-    sources = ("data", "ratings")
+    sources = ("data", "ratings", "scales")
 
     data: str = "atelier:40"  # folder of labelled pictures, or atelier:N
     ratings: str = ""  # the folder's table, if it is not its ratings.csv
+    # table of numeric ratings, a row per rater and picture; by default pleasure … in the folder's table
+    scales: str = ""
     group_by: str = ""  # column whose pictures stay together, or near-duplicates
     skip_unreadable: bool = False  # leave out files that cannot be read instead of refusing the folder
     size: int = 224  # pixels of a view of the classifier

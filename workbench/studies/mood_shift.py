@@ -29,9 +29,8 @@ from workbench.classify.configs import StatisticsConfig
 from workbench.classify.features import StatisticsFeatures
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.core.cache import Cache, key
-from workbench.core.errors import DatasetError
 from workbench.data.atelier import open_dataset
-from workbench.data.images import list_images, read_image
+from workbench.data.images import read_image
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
 from workbench.interpret.descriptors import DESCRIPTORS, describe
@@ -41,11 +40,12 @@ from workbench.metrics.checks import weighted_mean
 from workbench.metrics.classification import balanced_accuracy, confusion_matrix
 from workbench.metrics.paired import holm
 from workbench.studies.study import TableStudy, register
-from workbench.studies.stylizers import SHORT_SIDE, free_photos, weights_of
+from workbench.studies.stylizer_pictures import read_photos, split_of
+from workbench.studies.stylizers import weights_of
 from workbench.styles.stylize import stylize
 
 CONTROL = "JPEG, quality 75"
-STYLES = ("fsgan_pepper", "fsgan_ink", CONTROL, "colormatrix_gray")
+STYLES = ("fsgan_comic", "fsgan_anime", "fsgan_ink", CONTROL, "colormatrix_gray")
 CONFIG = StatisticsConfig(variants=("lite0",), eval_crops=((224, 3),), split_seeds=(0,))
 
 
@@ -231,54 +231,29 @@ def descriptor_rows(
     return [row | {"p": corrected[row["name"]]} for row in rows]
 
 
-def photographs(
-    folder: str | Path = "", count: int = 120
-) -> tuple[list[str], Callable[[int], Image.Image], list]:
-    """Names, a reader and the contents of at most ``count`` photos spread over a folder, shrunk to short side
-    288, the size that the stylizers learned; without a folder the photographs that come with scikit-image and
-    scikit-learn.
-
-    Raises:
-        DatasetError: fewer than two photos.
-    """
-    if not folder:
-        free = free_photos()
-        return list(free), lambda i: Image.fromarray(list(free.values())[i]), list(free.values())
-    files = list_images(folder)
-    if len(files) < 2:
-        raise DatasetError(f"Expected at least 2 photos in {folder} but found {len(files)}. Add more.")
-    chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)]
-    names = [f.relative_to(folder).as_posix() for f in chosen]
-    return names, lambda i: _shrunk(read_image(chosen[i])), chosen
-
-
-def _shrunk(image: Image.Image) -> Image.Image:
-    scale = SHORT_SIDE / min(image.size)
-    if scale >= 1:
-        return image
-    return image.resize([max(SHORT_SIDE, round(s * scale)) for s in image.size], Image.Resampling.LANCZOS)
-
-
 @register
 @dataclasses.dataclass(frozen=True)
 class MoodShift(TableStudy):
     """How does redrawing a picture change the mood that a classifier reads in it?
 
-    Rows have subject ("paintings" or "photos"), style, and the columns of :func:`mood_rows`. Beside the table
-    lies ``…_pictures.csv``, both readings of every picture.
+    Rows have subject ("paintings" or "photos"), style, the columns of :func:`mood_rows`, and split: by which
+    rule the pictures were kept apart from what trained or chose. Beside the table lies ``…_pictures.csv``,
+    both readings of every picture.
     """
 
+    version = 2  # photos that chose weights are left out
     keys = ("subject", "style")
-    sources = ("data", "photos")
+    sources = ("data", "photos", "roles")
     selection = ("styles",)
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     photos: str = ""  # folder of photos; "" takes the six free ones of installed packages
     styles: tuple[str, ...] = STYLES  # names of the menu, or "JPEG, quality 75"
-    photo_count: int = 120  # photos at most
+    held_out: int = 80  # photos: with ROLES so many, else of so many held out by a training those that report
+    roles: str = ""  # CSV of photo and role: only photos that "report" are redrawn
     config: StatisticsConfig = CONFIG  # of the classifier
     samples: int = 2000  # of the bootstrap over painters, or over photos
-    seed: int = 0  # of the bootstrap
+    seed: int = 0  # of the choice of photos and of the bootstrap
 
     def plan(self) -> list[dict]:
         """Every style on both kinds of picture."""
@@ -293,10 +268,17 @@ class MoodShift(TableStudy):
         data, kept = open_dataset(self.data), Cache(out / "kept")
         files = [data.root / path for path in data.paths]
         paintings = Collection("paintings", files, data.read, data.paths, data.groups, kept, self.config)
-        names, read, files = photographs(self.photos, self.photo_count)
-        scenes = Collection("photos", files, read, tuple(names), np.array(names), kept, self.config)
+        found = read_photos(self.photos, self.held_out, self.seed, self.roles)
+        names, shown = tuple(found), list(found.values())
+        scenes = Collection(
+            "photos", shown, lambda i: Image.fromarray(shown[i]), names, np.array(names), kept, self.config
+        )
         readers = Readers(data, paintings.measured()[0], self.config)
         details = self.runs(out, "_pictures")
+        rules = {
+            "paintings": "folds that know no painter of theirs",
+            "photos": split_of(self.photos, self.held_out, self.seed, self.roles),
+        }
 
         def compare(subject: str, style: str) -> list[dict]:
             pictures = paintings if subject == "paintings" else scenes
@@ -307,10 +289,11 @@ class MoodShift(TableStudy):
             options: dict[str, Any] = {"samples": self.samples, "seed": self.seed}
             each = picture_rows(pictures, *readings, data.classes)
             details.add({"subject": subject, "style": style}, *each, seconds=0, stamp=False)
-            return [
+            rows = [
                 *mood_rows(*readings, data.classes, pictures.groups, labels, **options),
                 *descriptor_rows(described, redescribed, pictures.groups, **options),
             ]
+            return [row | {"split": rules[subject]} for row in rows]
 
         return compare
 

@@ -28,18 +28,23 @@ class Ratings(NamedTuple):
     data: Paintings
     counts: NDArray | None  # (N, C) raters who named the mood, or None if their number is unknown
     raters: int | None  # asked for each picture; None if unknown or not the same for all
-    feelings: dict[str, NDArray]  # those of FEELINGS that the table has, (N,) each
+    feelings: dict[str, NDArray]  # those of FEELINGS that the table has, (N,) each; nan where one is missing
 
 
-def read_ratings(source: str, ratings: str | Path | None = None) -> Ratings:
+def read_ratings(source: str, ratings: str | Path | None = None, data: Paintings | None = None) -> Ratings:
     """Open a data set (see :func:`workbench.data.atelier.open_dataset`) with its raw votes and feelings.
+
+    Args:
+        source: folder of labelled pictures, or ``atelier:N``.
+        ratings: its table, if it is not its ``ratings.csv``.
+        data: the pictures, if they are open already.
 
     Raises:
         DatasetError: a column of feelings that is not numbers.
     """
     from workbench.data.atelier import open_dataset
 
-    data = open_dataset(source, ratings)
+    data = data or open_dataset(source, ratings)
     table = Path(ratings) if ratings else data.root / "ratings.csv"
     columns: list[str] = []
     rows: dict[str, dict[str, str]] = {}
@@ -77,7 +82,7 @@ def _common(totals: NDArray) -> int | None:
 
 def _numbers(rows: Sequence[dict], columns: Sequence[str], table: Path) -> NDArray:
     try:
-        values = np.array([[float(row[c] or 0) for c in columns] for row in rows])
+        values = np.array([[float(row[c] or "nan") for c in columns] for row in rows])
     except ValueError as error:
         raise DatasetError(
             f"Expected numbers in {', '.join(columns)} of {table.name} but got another ({error}). Correct it."

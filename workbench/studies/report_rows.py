@@ -15,6 +15,7 @@ import pandas as pd
 KIND = "kind"  # column of a row's type
 PROBLEM, NOTE = "problem", "note"  # topics of remarks: what would spoil a training, what is worth knowing
 LEFT_OUT, MAY_KNOW = "shipped left out", "shipped may know"  # why the shipped classifier was not asked, …
+UNRATED = "no ratings"  # why raters have no chapter
 
 
 class Collection(NamedTuple):
@@ -133,7 +134,7 @@ class Suspect(NamedTuple):
 
 
 class Descriptor(NamedTuple):
-    """Mean of a descriptor of expression in a class."""
+    """Mean of a measure in a class: a descriptor of expression or an image property."""
 
     descriptor: str
     label: str
@@ -142,6 +143,53 @@ class Descriptor(NamedTuple):
     high: float
     deviation: float  # standard deviation over all pictures of the folder
     pictures: int
+
+
+class Scale(NamedTuple):
+    """How far raters agree on a numeric scale; nan where their own answers are not known."""
+
+    column: str
+    pictures: int
+    raters: int  # 0 if the table has one row per picture
+    mean: float
+    sd: float
+    alpha: float  # Krippendorff's
+    alpha_low: float
+    alpha_high: float
+    split_half: float  # reliability of the mean over raters
+    ceiling: float  # greatest correlation that any predictor can have with that mean
+    note: str
+
+
+class ScaleMean(NamedTuple):
+    """Mean rating of the pictures of a class on a numeric scale."""
+
+    column: str
+    label: str
+    estimate: float
+    low: float
+    high: float
+    pictures: int
+
+
+class VoteAgreement(NamedTuple):
+    """How far raters agree on the class of a picture, and what that allows a classifier to reach."""
+
+    measure: str
+    of: str  # a class or a score; "" for all
+    estimate: float
+    low: float
+    high: float
+    pictures: int
+
+
+class Place(NamedTuple):
+    """Where a picture lies on the map, x and y in [0, 1]; pictures that look alike lie side by side."""
+
+    path: str
+    label: str
+    x: float
+    y: float
 
 
 class HeatMap(NamedTuple):

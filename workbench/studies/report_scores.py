@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier
 from workbench.classify.configs import Publication, StatisticsConfig
-from workbench.classify.features import StatisticsFeatures
+from workbench.classify.features import MeasureFeatures, StatisticsFeatures
 from workbench.classify.publish import train_classifier
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.core.cache import Cache
-from workbench.core.cells import guarded, unguarded
+from workbench.core.cells import unguarded
 from workbench.data.atelier import is_atelier
 from workbench.data.check import check_dataset
 from workbench.data.paintings import Paintings
-from workbench.interpret.descriptors import class_averages, describe_folder
+from workbench.interpret.measuring import MEASURES
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.calibration import apply_temperature, reliability_bins
 from workbench.metrics.classification import classification_report, confusion_matrix, per_class
@@ -37,7 +37,6 @@ from workbench.studies.report_rows import (
     ClassScore,
     Collection,
     Confusion,
-    Descriptor,
     Gain,
     Remark,
     Score,
@@ -82,9 +81,14 @@ class ReportRun:
         return StatisticsConfig(size=size, eval_crops=crops, folds=self.folds, split_seeds=seeds)
 
     @property
+    def cache(self) -> Cache:
+        """Of what is computed of single pictures."""
+        return Cache(self.out / READER / "cache")
+
+    @property
     def estimator(self) -> StatisticsEstimator:
         """How the folder's classifier is made; the statistics of every picture are kept."""
-        return StatisticsEstimator(self.config, cache=Cache(self.out / READER / "cache"))
+        return StatisticsEstimator(self.config, cache=self.cache)
 
     @property
     def classifier(self) -> Classifier:
@@ -100,6 +104,17 @@ class ReportRun:
         columns = [f"p_{c}" for c in self.data.classes]
         mean = table.groupby("path")[columns].mean().loc[list(self.data.paths)].to_numpy()
         return mean / mean.sum(1, keepdims=True)
+
+    @functools.cached_property
+    def measured(self) -> dict[str, NDArray]:
+        """Path, class, group and all measures of every picture, (N,) each."""
+        data = self.data
+        head = {
+            "path": np.array(data.paths),
+            "label": np.array(data.classes)[data.labels],
+            "group": np.array(data.groups),
+        }
+        return head | dict(zip(MEASURES, MeasureFeatures().table(data, self.cache).T, strict=True))
 
     def some(self, indices, count: int) -> NDArray[np.int64]:
         """At most ``count`` of ``indices``, always the same, in their order."""
@@ -257,22 +272,3 @@ def contradicted(data: Paintings, p: NDArray[np.float64]) -> list[Suspect]:
         names = data.paths[i], data.classes[label], data.classes[top]
         rows.append(Suspect(*names, float(p[i, top]), float(p[i, label]), *votes))
     return rows
-
-
-def expression(report: ReportRun) -> list[Descriptor]:
-    """Mean of every expression descriptor in every class, with intervals over groups."""
-    table = describe_folder(report.data)
-    described = pd.DataFrame(table).map(guarded)
-    described.to_csv(report.out / "descriptors.csv", index=False, float_format="%.6g")
-    return [
-        Descriptor(
-            row["descriptor"],
-            row["class"],
-            row["mean"],
-            row["low"],
-            row["high"],
-            row["spread"],
-            row["pictures"],
-        )
-        for row in class_averages(table, samples=report.study.samples)
-    ]

@@ -20,19 +20,11 @@ from workbench.metrics import spectrum
 from workbench.metrics.bootstrap import draw_counts, percentiles, two_sided_p
 from workbench.metrics.paired import holm
 from workbench.studies.study import TableStudy, register
-from workbench.studies.stylizers import (
-    PHOTO,
-    TEACHER,
-    Picture,
-    check_stylizers,
-    drawers,
-    read_photos,
-    read_style,
-    weights_of,
-)
+from workbench.studies.stylizer_pictures import Picture, read_photos, read_style, split_of
+from workbench.studies.stylizers import PHOTO, TEACHER, check_stylizers, drawers, weights_of
 
 STYLE = "style"
-SETS = ("fsgan_pepper", TEACHER, "convolution_soften")  # drawings of the photos
+SETS = ("fsgan_comic", "fsgan_anime", "fsgan_ink", TEACHER, "convolution_soften")  # drawings of the photos
 MEASURES = ("brightness", "contrast", "slope", "concentration", "directionality", "light and dark")
 
 
@@ -96,17 +88,21 @@ def _row(head: Mapping, kind: str, estimate: float, draws: NDArray, pictures: in
 class Spectra(TableStudy):
     """Do spectra tell photos from drawn pictures, and where between the two do redrawn photos lie?
 
-    Rows have set ("photo", "style", then ``sets``) and the columns of :func:`set_rows`.
+    Rows have set ("photo", "style", then ``sets``), the columns of :func:`set_rows`, and split: by which rule
+    the photos were kept apart from what trained or chose. Beside the table lies ``…_pictures.csv``,
+    :data:`MEASURES` of every picture.
     """
 
+    version = 2  # photos that chose weights are left out
     keys = ("set",)
-    sources = ("data", "photos")
+    sources = ("data", "photos", "roles")
     selection = ("sets",)
 
     data: str | Sequence[Picture] = "atelier:60"  # drawn pictures: a folder, or atelier:N
     photos: str = ""  # folder of photos; "" takes six free ones of installed packages
     sets: tuple[str, ...] = SETS  # stylizers, by the names of the stylizers' study
-    held_out: int = 80  # photos: those that a training with the same seed holds out; 0 takes all
+    held_out: int = 80  # photos: with ROLES so many, else of so many held out by a training those that report
+    roles: str = ""  # CSV of photo and role: only photos that "report" are measured
     samples: int = 2000  # of the bootstrap
     seed: int = 0  # of the split and of the bootstrap
 
@@ -121,15 +117,23 @@ class Spectra(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """The photos are measured."""
-        shown = list(read_photos(self.photos, self.held_out, self.seed).values())
-        style = list(read_style(self.data).values())
+        photos, style = read_photos(self.photos, self.held_out, self.seed, self.roles), read_style(self.data)
+        shown, details = list(photos.values()), self.runs(out, "_pictures")
         known, base = drawers(shown), np.stack([spectral_measures(p) for p in shown])
+        rule = {"split": split_of(self.photos, self.held_out, self.seed, self.roles)}
 
         def describe(set: str) -> list[dict]:
-            pictures = style if set == STYLE else [known[set](p) for p in shown]
+            pictures = list(style.values()) if set == STYLE else [known[set](p) for p in shown]
             own = base if set == PHOTO else np.stack([spectral_measures(p) for p in pictures])
+            names = style if set == STYLE else photos
+            each = own[:, -len(MEASURES) :].tolist()
+            measured = [
+                dict(zip(("picture", *MEASURES), (n, *m), strict=True))
+                for n, m in zip(names, each, strict=True)
+            ]
+            details.add({"set": set}, *measured, seconds=0, stamp=False)
             rows = set_rows(own, base, set != STYLE, self.samples, self.seed)
-            return [r for r in rows if r["kind"] == "mean"] if set == PHOTO else rows
+            return [r | rule for r in rows if set != PHOTO or r["kind"] == "mean"]
 
         return describe
 

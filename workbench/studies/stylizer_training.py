@@ -10,7 +10,8 @@ the same processor minutes as FSGAN from scratch. Minutes on one core, where the
 this says which method learns quickly, not which is best when it has converged. Gatys' optimisation trains
 nothing and pays for each picture instead.
 
-All are measured on the same held-out photos by :mod:`workbench.metrics`.
+All are measured by :mod:`workbench.metrics` on the same photos, the half of those held out that chooses no
+weights (split seed 0). The shipped styles have no row: they were trained on photos of another split.
 """
 
 from __future__ import annotations
@@ -34,9 +35,8 @@ from workbench.core.runs import read_rows, write_rows
 from workbench.data.images import read_image
 from workbench.metrics import spectrum
 from workbench.metrics.grid import grid_excess
-from workbench.studies import stylizers
+from workbench.studies import stylizer_pictures, stylizers
 from workbench.studies.study import Study, register
-from workbench.styles import stylize as stylizer
 from workbench.training.configs import StylizerConfig, config_for
 from workbench.training.scene_data import SceneData, load_data
 from workbench.training.trainer import Trainer
@@ -66,7 +66,6 @@ MEASURES = (
     "grid_db",
 )
 REFERENCE, PHOTO, SELF = "reference", "photo", "style set against itself"
-SHIPPED = "fsgan_pepper"  # longer trained, with weights that changed on the way: see its card
 _DONE = "done.json"  # written last
 FIRST_PHASE = {"fsgan": 500, "cartoongan": 20, "animegan": 40}  # steps of the baselines
 BASELINES = ("fsgan", "cartoongan", "animegan", "ugatit_light")
@@ -209,10 +208,6 @@ class StylizerTraining(Study):
     checkpoint_every: int = 25  # steps
     gatys_steps: int = 40  # of Gatys' optimisation, per picture
 
-    def depends_on(self, **run: str) -> str | None:
-        """The weights of the shipped style."""
-        return stylizers.weights_of(run["variant"])
-
     def folder(self, out: str | os.PathLike) -> Path:
         """Where the trainings lie: other pictures or budgets are other trainings."""
         return Path(out) / self.content_key[-12:]
@@ -228,7 +223,7 @@ class StylizerTraining(Study):
                 train(one, data)
         if "baseline" in self.groups:
             draw_gatys(data, work, self.gatys_steps)
-        references = [{"group": REFERENCE, "variant": v, "seed": 0} for v in (PHOTO, SELF, SHIPPED)]
+        references = [{"group": REFERENCE, "variant": v, "seed": 0} for v in (PHOTO, SELF)]
         done = [json.loads(f.read_text())["key"] for f in sorted(work.glob(f"*/{_DONE}"))]
         path = self.runs(out).do([*references, *done], judge(data, work), desc="measuring")
         write_effects(path)
@@ -249,7 +244,7 @@ def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Pat
         made.append(Path(photos))
     else:
         made.append(out / "photos")
-        for name, photo in stylizers.free_photos().items():
+        for name, photo in stylizer_pictures.free_photos().items():
             side, room = min(photo.shape[:2]), max(photo.shape[:2]) - min(photo.shape[:2])
             for i in range(3):
                 start = room * i // 2
@@ -260,7 +255,7 @@ def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Pat
         made.append(Path(style))
     else:
         made.append(out / "style")
-        for i, picture in enumerate(stylizers.read_style(style).values()):
+        for i, picture in enumerate(stylizer_pictures.read_style(style).values()):
             write_image(Image.fromarray(picture), made[1] / f"{i:03d}.png")
     return made[0], made[1]
 
@@ -286,8 +281,7 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
         if group == REFERENCE:
-            network = (lambda p: p) if variant == PHOTO else _shipped(variant)
-            return [network(p) for p in photos.values()]
+            return list(photos.values())
         folder = out / _folder(group, variant, seed) / "drawings"
         return [np.asarray(read_image(folder / f"{i:03d}.png")) for i in large]
 
@@ -298,7 +292,7 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
         by_photo = {photo.tobytes(): drawing for photo, drawing in zip(photos.values(), shown, strict=True)}
         done = out / _folder(group, variant, seed) / _DONE
         cost = json.loads(done.read_text()) if done.is_file() else {}
-        row = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
+        row, _ = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
         value = judge().kid([Image.fromarray(d) for d in shown])
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]
@@ -349,10 +343,6 @@ def write_effects(table: str | Path) -> Path:
     """Write the rows of :func:`effects` beside a table of the study, as ``…_effects.csv``."""
     table = Path(table)
     return write_rows(effects(read_rows(table)), table.with_name(f"{table.stem}_effects.csv"))
-
-
-def _shipped(name: str) -> Callable[[NDArray], NDArray]:
-    return lambda photo: np.asarray(stylizer.stylize(Image.fromarray(photo), name))
 
 
 def _large(pictures: Sequence[NDArray]) -> list[NDArray]:

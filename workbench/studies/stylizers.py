@@ -2,7 +2,11 @@
 
 The photo itself (no stylization) and the style set against itself always stand in the table: the first is
 perfect by every measure that compares with the photo, the second is the best that any measure of style can
-give. Measures of single pictures have intervals over photos, KID has its standard error over subsets.
+give. Measures of single pictures have 95 % intervals over photos, KID over photos and episodes of the style;
+two stylizers are compared by the paired difference of their KID, never by their own intervals.
+
+Photos that trained or chose anything are left out (:mod:`workbench.studies.stylizer_pictures`); the column
+"split" names the rule.
 
 A network without weights (the published ones, re-implemented) has costs only.
 """
@@ -13,7 +17,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,11 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import models
-from workbench.core.errors import DatasetError, UnknownNameError
+from workbench.core.errors import UnknownNameError
 from workbench.core.pixels import region_labels
-from workbench.data.atelier import open_dataset
-from workbench.data.images import list_images, read_image
-from workbench.data.scenes import load_pictures, picture_names, split
 from workbench.drawing import teacher
 from workbench.metrics import kid, spectrum, stylization
 from workbench.metrics.bootstrap import resample
@@ -37,17 +37,22 @@ from workbench.metrics.checks import weighted_mean
 from workbench.models import trained
 from workbench.models.features import FrozenFeatures
 from workbench.studies.study import TableStudy, register
+from workbench.studies.stylizer_pictures import (
+    Picture,
+    episodes,
+    read_masks,
+    read_photos,
+    read_style,
+    split_of,
+)
 from workbench.styles import stylize as stylizer
 
 PHOTO, STYLE = "photo", "style set against itself"
 TEACHER, GRAM = "Kuwahara and ink", "Gram matrices"
 CLASSICAL = ("colormatrix_vivid", "convolution_edge", "convolution_sharpen", "convolution_soften")
-SHORT_SIDE = 288  # photos and style pictures alike: strokes and details must be of comparable size
 FEW = 12  # photos of a stylizer that takes seconds per picture
 _STAGES = (1, 2, 3)  # of lite0, reductions 4, 8 and 16: lines to layout
 COSTS = ("parameters", "gmacs_512", "ms_512", "peak_mb_512", "speed", "conv_share")
-
-Picture = NDArray[np.uint8]
 
 
 class Evaluator:
@@ -63,11 +68,12 @@ class Evaluator:
         self._pooled = FrozenFeatures("lite0").to(memory_format=torch.channels_last)
         self._maps = FrozenFeatures("lite0", _STAGES).to(memory_format=torch.channels_last)
         self.style_features, self.style_profiles = self.features(style), self.profiles(style)
-        self._photos: dict[bytes, tuple[list[NDArray], NDArray]] = {}  # the same for all stylizers
+        # of photos, which are the same for all stylizers: maps, regions and pooled features
+        self._photos: dict[bytes, tuple[list[NDArray], NDArray, NDArray]] = {}
 
     def features(self, pictures: Iterable[Picture]) -> NDArray[np.float64]:
-        """(N, 3, D): three views per picture."""
-        return kid.features(self._pooled, map(Image.fromarray, pictures))
+        """(N, 3, D): three views per picture, a batch to itself: its features never depend on the others."""
+        return kid.features(self._pooled, map(Image.fromarray, pictures), batch=3)
 
     @staticmethod
     def profiles(pictures: Iterable[Picture]) -> NDArray[np.float64]:
@@ -84,7 +90,7 @@ class Evaluator:
         self, photo: Picture, drawing: Picture, mask: NDArray[np.bool_] | None = None
     ) -> dict[str, float]:
         """What was done to one photo; with a ``mask`` of what may change also the rest's PSNR."""
-        maps, regions = self._of_photo(photo)
+        maps, regions, _ = self._of_photo(photo)
         lines = stylization.edge_f1(photo, drawing)
         found = {
             "content": stylization.content_distance(maps, self.maps(drawing)),
@@ -98,20 +104,35 @@ class Evaluator:
             found["background_psnr"] = min(stylization.background_psnr(photo, drawing, mask), 100.0)
         return found
 
-    def _of_photo(self, photo: Picture) -> tuple[list[NDArray], NDArray]:
-        """Feature maps and Felzenszwalb regions of a photo, made once."""
+    def kid(self, drawings: Sequence[Picture], photos: Iterable[Picture]) -> dict[str, float]:
+        """KID columns of drawings: to the style, and less that of the photos themselves, paired."""
+        own, untouched = self.features(drawings), np.concatenate([self._of_photo(p)[2] for p in photos])
+        found = kid.kid(own, self.style_features, self.style_groups)
+        gap = kid.kid_difference(own, untouched, self.style_features, self.style_groups)
+        return {
+            "kid_lite0": found.mean,
+            "kid_lite0_error": found.error,
+            "kid_lite0_low": found.low,
+            "kid_lite0_high": found.high,
+            "kid_lite0_less_photo": gap.estimate,
+            "kid_lite0_less_photo_low": gap.low,
+            "kid_lite0_less_photo_high": gap.high,
+        }
+
+    def _of_photo(self, photo: Picture) -> tuple[list[NDArray], NDArray, NDArray]:
+        """Feature maps, Felzenszwalb regions and pooled features of a photo, made once."""
         key = hashlib.sha256(photo.tobytes()).digest()
         if key not in self._photos:
             regions = region_labels(photo, scale=80, sigma=0.8, min_size=40)
-            self._photos[key] = self.maps(photo), regions
+            self._photos[key] = self.maps(photo), regions, self.features([photo])
         return self._photos[key]
 
 
 def drawers(style: Sequence[Picture]) -> dict[str, Callable[[Picture], Picture]]:
-    """Functions that redraw a picture, by name: trained networks and filters of the menu, and two more.
+    """Functions that redraw a picture, by name: everything on the menu, and two more.
 
-    :data:`TEACHER` is the classical recipe that taught the network (Kuwahara brush and ink), :data:`GRAM` an
-    optimisation per picture towards the middle one of ``style``.
+    :data:`TEACHER` is the classical recipe from which a training on pictures of a style starts,
+    :data:`GRAM` an optimisation per picture towards the middle one of ``style``.
     """
 
     def named(name: str) -> Callable[[Picture], Picture]:
@@ -145,9 +166,10 @@ def weights_of(name: str) -> str | None:
 
 
 def default_stylizers() -> list[str]:
-    """The networks of the menu, then the classical ones that redraw and do not only tint or turn."""
-    networks = [s.name for s in stylizer.styles().values() if s.kind == "network"]
-    return [*networks, TEACHER, *CLASSICAL]
+    """The menu's networks and drawings, then the classical ones that redraw and do not only tint or turn."""
+    styles = stylizer.styles().values()
+    drawn = [s.name for kind in ("network", "drawing") for s in styles if s.kind == kind]
+    return [*drawn, TEACHER, *CLASSICAL]
 
 
 def stylizer_row(
@@ -157,7 +179,7 @@ def stylizer_row(
     masks: Mapping[str, NDArray[np.bool_]] | None = None,
     samples: int = 2000,
     seed: int = 0,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], list[dict]]:
     """One stylizer's row: KID, spectral distance and the measures of pairs with intervals over the photos.
 
     Args:
@@ -166,6 +188,9 @@ def stylizer_row(
         draw: photo to drawing, uint8 (H, W, 3) both.
         masks: True on what may change, by the photos' names; those without one have no background measure.
         samples, seed: of the bootstrap.
+
+    Returns:
+        The row, and the measures of every photo.
     """
     drawings, seconds = [], []
     for photo in photos.values():
@@ -176,7 +201,7 @@ def stylizer_row(
     pairs = [
         evaluator.pair(p, d, masks.get(name)) for (name, p), d in zip(photos.items(), drawings, strict=True)
     ]
-    row = {"photos": len(photos)} | _kid_columns(evaluator.features(drawings), evaluator)
+    row = {"photos": len(photos)} | evaluator.kid(drawings, photos.values())
     profiles = evaluator.profiles(drawings)
 
     def distance(profiles, weights=None):
@@ -189,13 +214,8 @@ def stylizer_row(
     for name in pairs[0]:
         values = np.array([pair.get(name, np.nan) for pair in pairs])
         row |= _interval(name, weighted_mean, values[~np.isnan(values)], samples, seed)
-    return row | {"ms_picture": 1e3 * statistics.median(seconds)}
-
-
-def _kid_columns(features: NDArray, evaluator: Evaluator) -> dict[str, float]:
-    found = kid.kid(features, evaluator.style_features, evaluator.style_groups)
-    columns = zip(("", "_error", "_low", "_high"), found, strict=True)
-    return {f"kid_lite0{suffix}": value for suffix, value in columns}
+    row["ms_picture"] = 1e3 * statistics.median(seconds)
+    return row, [{"photo": name, **pair} for name, pair in zip(photos, pairs, strict=True)]
 
 
 def _interval(
@@ -252,104 +272,31 @@ def costs_of(benchmark: str | Path | Mapping) -> dict[str, dict[str, float]]:
     return table
 
 
-def free_photos() -> dict[str, Picture]:
-    """Photographs that come with scikit-image and scikit-learn, at short side :data:`SHORT_SIDE`."""
-    from skimage import data
-    from sklearn.datasets import load_sample_images
-
-    found = {name: getattr(data, name)() for name in ("astronaut", "chelsea", "coffee", "rocket")}
-    found |= dict(zip(("china", "flower"), load_sample_images().images, strict=True))
-    pictures = {}
-    for name, pixels in found.items():
-        scale = SHORT_SIDE / min(pixels.shape[:2])
-        size = [max(SHORT_SIDE, round(side * scale)) for side in pixels.shape[1::-1]]
-        pictures[name] = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-    return pictures
-
-
-def read_photos(folder: str | Path = "", held_out: int = 80, seed: int = 0) -> dict[str, Picture]:
-    """Photos by name at short side :data:`SHORT_SIDE`; "" gives :func:`free_photos`.
-
-    Args:
-        folder: of photos.
-        held_out: take those that ``workbench train stylizer`` holds out of this folder; 0 takes all.
-        seed: of that split.
-
-    Raises:
-        DatasetError: too few, or none is large enough to be measured.
-    """
-    if not folder:
-        return free_photos()
-    names = picture_names(folder)
-    if held_out:
-        _, names = split(names, min(held_out, len(names) // 4), seed)
-    return _large(load_pictures(folder, SHORT_SIDE, names=names), 2, "photos")
-
-
-def read_style(style: str | Path | Sequence[Picture]) -> dict[str, Picture]:
-    """Pictures of a style by name: of a folder, of the atelier ("atelier:N"), or as they are.
-
-    Raises:
-        DatasetError: too few, or none is large enough to be measured.
-    """
-    if not isinstance(style, (str, Path)):
-        found = {str(i): picture for i, picture in enumerate(style)}
-    elif str(style).split(":")[0] == "atelier" and not Path(style).is_dir():
-        data = open_dataset(str(style))
-        found = {path: np.asarray(data.read(i)) for i, path in enumerate(data.paths)}
-    else:
-        found = load_pictures(style, SHORT_SIDE)
-    return _large(found, 4, "style pictures")
-
-
-def episodes(names: Iterable[str]) -> list[str]:
-    """What pictures of a style share: a comic's episode if names say it ("E11P02_01.jpg"), else the name."""
-    return [found.group(1) if (found := re.match(r"(E\d+)P\d", Path(n).name)) else n for n in names]
-
-
-def _large(pictures: dict, least: int, what: str) -> dict:
-    """Those that can be measured, at least ``least``."""
-    side = 2 * spectrum.SIDE
-    kept = {name: p for name, p in pictures.items() if min(p.shape[:2]) >= side}
-    if len(kept) < least:
-        raise DatasetError(
-            f"Expected at least {least} {what} of {side} pixels or more a side but got {len(kept)} of "
-            f"{len(pictures)}. Give more, or larger ones."
-        )
-    return kept
-
-
-def read_masks(folder: str | Path, photos: Mapping[str, Picture]) -> dict[str, NDArray[np.bool_]]:
-    """Masks (white is what may change) of the photos that have one: a picture of that name, any suffix."""
-    files = {f.relative_to(folder).with_suffix("").as_posix(): f for f in list_images(folder)}
-    found = {}
-    for name, photo in photos.items():
-        file = files.get(Path(name).with_suffix("").as_posix())
-        if file is not None:
-            mask = read_image(file).convert("L").resize(photo.shape[1::-1], Image.Resampling.BILINEAR)
-            found[name] = np.asarray(mask) > 127
-    return found
-
-
 @register
 @dataclasses.dataclass(frozen=True)
 class Stylizers(TableStudy):
     """How good is every stylizer on the same held-out photos, what does it do to them, and what does it cost?
 
-    Columns: photos, measures with ``_low`` and ``_high``, ``ms_picture`` (processor time per photo),
-    :data:`COSTS`. A network that is only in ``costs`` has costs only.
+    Columns: photos, measures with ``_low`` and ``_high``, ``kid_lite0_less_photo`` (the paired difference
+    from the untouched photos), ``ms_picture`` (processor time per photo), :data:`COSTS`, split (which photos
+    these are). A network that is only in ``costs`` has costs only. Beside the table lies
+    ``…_pictures.csv``, the measures of every photo.
     """
 
+    version = 2  # KID has paired differences; photos that chose weights are left out
     keys = ("stylizer",)
-    sources = ("data", "photos", "masks", "costs")
+    sources = ("data", "photos", "roles", "masks", "costs")
     selection = ("stylizers",)
 
     data: str | Sequence[Picture] = "atelier:60"  # pictures of the style: a folder, or atelier:N
     photos: str = ""  # folder of photos; "" takes six free ones of installed packages
-    stylizers: tuple[str, ...] = ()  # names; () takes the networks of the menu and the classical ones
+    stylizers: tuple[
+        str, ...
+    ] = ()  # names; () takes networks and drawings of the menu and the classical ones
     masks: str = ""  # folder of masks (say of faces), for the measures of the background
     costs: str | Mapping = ""  # what `workbench bench stylizers --json` wrote, for the cost columns
-    held_out: int = 80  # photos: those that a training with the same seed holds out; 0 takes all
+    held_out: int = 80  # photos: with ROLES so many, else of so many held out by a training those that report
+    roles: str = ""  # CSV of photo and role: only photos that "report" are measured
     seed: int = 0  # of that split and of the bootstrap
     samples: int = 2000  # of the bootstrap
 
@@ -370,10 +317,12 @@ class Stylizers(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., dict]:
         """Photos and style are read; the style is measured when it is needed."""
-        usable, style = read_photos(self.photos, self.held_out, self.seed), read_style(self.data)
+        usable = read_photos(self.photos, self.held_out, self.seed, self.roles)
+        style = read_style(self.data)
         known = drawers(list(style.values()))
         evaluator = functools.cache(lambda: Evaluator(list(style.values()), episodes(style)))
-        drawn = list(self.stylizers) or default_stylizers()
+        drawn, details = list(self.stylizers) or default_stylizers(), self.runs(out, "_pictures")
+        rule = {"split": split_of(self.photos, self.held_out, self.seed, self.roles)}
 
         def row(stylizer: str) -> dict:
             price = self.prices.get(stylizer, {})
@@ -384,6 +333,8 @@ class Stylizers(TableStudy):
             few = slice(None, None, max(1, len(usable) // FEW) if stylizer == GRAM else 1)
             some = dict(list(usable.items())[few])
             masks = read_masks(self.masks, some) if self.masks else None
-            return stylizer_row(evaluator(), some, known[stylizer], masks, self.samples, self.seed) | price
+            found, each = stylizer_row(evaluator(), some, known[stylizer], masks, self.samples, self.seed)
+            details.add({"stylizer": stylizer}, *each, seconds=0, stamp=False)
+            return found | price | rule
 
         return row

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError
 from workbench.core.pixels import region_labels
-from workbench.data.scenes import load_pictures, split
+from workbench.data.scenes import load_pictures, three_ways
 from workbench.drawing.teachers import Teacher
 from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
@@ -47,16 +47,16 @@ def load_data(config: StylizerConfig) -> SceneData:
     if smallest < 64:
         raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
     seed = config.seed if config.split_seed is None else config.split_seed
-    # two photos at least must choose, and two measure: KID is of pairs of pictures
-    train, held_out = sorted(photos), sorted(apart)
+    train, choose, report = sorted(photos), sorted(apart)[::2], sorted(apart)[1::2]
     if not apart:
-        train, held_out = split(train, min(config.held_out, max(4, len(photos) // 4)), seed)
+        train, choose, report = three_ways(train, config.held_out, seed)
         apart = photos
-    log.info("%d photos to train on, %d held out, %d style pictures", len(train), len(held_out), len(style))
+    held_out = len(choose) + len(report)
+    log.info("%d photos to train on, %d held out, %d style pictures", len(train), held_out, len(style))
     return SceneData(
         {name: photos[name] for name in train},
-        {name: apart[name] for name in held_out[::2]},
-        {name: apart[name] for name in held_out[1::2]},
+        {name: apart[name] for name in choose},
+        {name: apart[name] for name in report},
         list(style.values()),
         Path(config.out) / "targets",
     )

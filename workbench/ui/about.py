@@ -7,7 +7,6 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import gradio as gr
@@ -16,6 +15,7 @@ from workbench import models
 from workbench.core.errors import WorkbenchError
 from workbench.service.platform import Platform
 from workbench.styles.menu import styles
+from workbench.ui import documents
 from workbench.ui.controls import SETTINGS
 
 _KINDS = {
@@ -23,13 +23,7 @@ _KINDS = {
     "portrait_stylizer": "redraws people",
     "classifier": "reads paintings",
 }
-_PACKAGE = "painter-psychology-workbench"
 _COLUMNS = ("Model", "Does", "Licence", "Measured", "Limits")
-_READING = (
-    "In the repository: <code>README.md</code> to begin, <code>docs/paper.md</code> for where each part "
-    "of the paper is, <code>docs/results.md</code> for every measurement, <code>reports/</code> for the "
-    "studies, <code>docs/reference/</code> for programmers."
-)
 _SENTENCE = re.compile(r"(?<=[.!?]) +")
 _ESTIMATES = ("value", "mean", "estimate")
 _INTERVALS = ("interval", "ci", "ci95", "interval_95")
@@ -186,7 +180,8 @@ def render(card: models.Card) -> str:
     )
     raw = html.escape(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False))
     return (
-        f'<details class="card" id="card-{html.escape(card.name)}"><summary>{html.escape(card.title)}'
+        f'<details class="card" lang="en" translate="no" id="card-{html.escape(card.name)}">'
+        f"<summary>{html.escape(card.title)}"
         f'<span class="tag">{html.escape(_KINDS.get(card.kind, card.kind))}</span></summary>'
         f"<p>{html.escape(card.description)}</p>"
         f"<h3>What it must not be used for</h3><p>{html.escape(card.limitations)}</p>"
@@ -248,17 +243,6 @@ def _first(words: str, sentences: int) -> list[str]:
     return _SENTENCE.split(words)[:sentences]
 
 
-def links() -> str:
-    """Where source, documentation and reports are, as the installed package tells it."""
-    try:
-        known = metadata.metadata(_PACKAGE).get_all("Project-URL") or []
-    except metadata.PackageNotFoundError:
-        known = []
-    found = [entry.split(", ", 1) for entry in known]
-    items = "".join(f'<a href="{html.escape(url)}">{html.escape(name)}</a> · ' for name, url in found)
-    return f'<p class="fine">{items}{_READING}</p>'
-
-
 def cards() -> str:
     """Every trained model in one table, and its card folded below; a notice where there is none or one is
     damaged.
@@ -273,7 +257,7 @@ def cards() -> str:
             '<div class="notice" role="status">No trained model is installed. Weights and their cards lie in '
             "<code>workbench/weights</code>; <code>workbench train</code> makes them.</div>"
         )
-    return overview(found) + "<h2>The whole cards</h2>" + "".join(map(render, found)) + links()
+    return overview(found) + "<h2>The whole cards</h2>" + "".join(map(render, found))
 
 
 def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
@@ -283,5 +267,6 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         "licence, what was measured and on which pictures, and what it must not be used for.",
         elem_classes="lead",
     )
+    gr.HTML(documents.links(), elem_id="about-links")
     shown = gr.HTML("", elem_id="about-cards")  # filled when it is looked at: it is long
     tab.select(cards, None, shown, **SETTINGS)

@@ -29,6 +29,7 @@ from workbench.ui import (
     about,
     collect,
     document,
+    documents,
     explore,
     folder_table,
     is_loopback,
@@ -254,7 +255,7 @@ def launch(
                 "middleware": [
                     gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
                 ],
-                "routes": [document.link_picture()],
+                "routes": [document.link_picture(), documents.route()],
             },
             state_session_capacity=SESSIONS,
             theme=theme(),

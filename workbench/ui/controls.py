@@ -56,6 +56,6 @@ def style_menu(config: type, first: str = DEFAULT_STYLE, filters: bool = True, *
     """
     menu = style_choices(filters=False) + (style_choices(filters=True) if filters else [])
     names = [name for _, name in menu or style_choices(filters=True)]
-    info = "Networks draw lines; filters only change colours." if filters else "How it is drawn."
+    info = "Networks draw lines; filters only change colours." if filters else None
     look = {"value": first if first in names else names[0], "info": info} | look
     return dropdown(config, "style", "Style", menu, **look)

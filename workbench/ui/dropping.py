@@ -2,9 +2,16 @@
 
 Gradio's box for one picture takes no second one, takes the first of several, and does not take what the
 browser has no type for, such as HEIC on most computers; whatever is dropped beside a box replaces the page.
+Its upload icon opens nothing.
 """
 
-SCRIPT = """() => {
+from __future__ import annotations
+
+from workbench.ui.translations import LATER
+
+_EMPTY = ("Remove Image", "Clear")  # what Gradio calls the button that empties a box
+_BUTTONS = ", ".join(f"[aria-label='{LATER.get(name, name)}'], [aria-label='{name}']" for name in _EMPTY)
+_SCRIPT = """() => {
   const boxes = ".picture-input, .several-input, .video-input";
   const visible = (box) => box.offsetParent !== null;
   const files = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
@@ -16,7 +23,7 @@ SCRIPT = """() => {
   };
   const put = async (box, chosen) => {
     const full = () => !box.querySelector("input[type=file]");
-    if (full()) box.querySelector("button:is([aria-label='Remove Image'], [aria-label='Clear'])")?.click();
+    if (full()) box.querySelector("button:is(BUTTONS)")?.click();
     for (let i = 0; i < 100 && full(); i++) await new Promise((done) => setTimeout(done, 50));
     const input = box.querySelector("input[type=file]");
     if (!input) return;
@@ -25,6 +32,14 @@ SCRIPT = """() => {
     input.files = list.files;
     input.dispatchEvent(new Event("change", {bubbles: true}));
   };
+  addEventListener("click", ({target}) => {
+    const icon = target.closest?.("[data-testid=source-select] button"), box = icon?.closest(boxes);
+    if (!box || icon !== icon.parentElement.querySelector("button")) return;
+    const input = document.createElement("input");
+    Object.assign(input, {type: "file", accept: "image/*,.heic,.heif,.avif"});
+    input.addEventListener("change", () => { if (input.files.length) put(box, [...input.files]); });
+    input.click();
+  }, true);
   addEventListener("dragover", (event) => { if (files(event)) event.preventDefault(); });
   addEventListener("drop", (event) => {
     if (!files(event)) return;
@@ -46,7 +61,8 @@ SCRIPT = """() => {
     put(box, chosen);
   }, true);
   addEventListener("error", (event) => {
-    if (event.target.matches?.(".picture-input img")) event.target.alt = "This browser cannot show the file; "
-      + "it is read all the same";
+    const words = "This browser cannot show the file; it is read all the same";
+    if (event.target.matches?.(".picture-input img")) event.target.alt = words;
   }, true);
 }"""
+SCRIPT = _SCRIPT.replace("BUTTONS", _BUTTONS)

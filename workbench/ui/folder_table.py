@@ -65,7 +65,7 @@ def _row(number: int, row: dict[str, Any], moods: list[str], measures: list[str]
     rest = "".join(_number(row.get(key), ".3g") for key in measures)
     return (
         f'<tr><td><input type="checkbox" aria-label="Compare {name}"></td><td>{cell}</td>'
-        f'<th scope="row" title="{name}">{name}</th><td>{html.escape(shown(row["mood"]))}</td>'
+        f'<th scope="row" title="{name}" translate="no">{name}</th><td>{html.escape(shown(row["mood"]))}</td>'
         f"{''.join(values)}{unlike}{rest}</tr>"
     )
 

@@ -19,6 +19,10 @@ _SHOWN = {
     ".jpg": "img",
     ".html": "iframe",
 }  # files that a browser shows, and in what
+_OUTCOMES = {  # of tasks, where they failed and where something is to be known of the result
+    "read_pictures": ("Not read:", "Read, but:"),
+    "map_pictures": ("Not mapped:", "Mapped, but:"),
+}
 _WORDS = {schema.DONE: "Done", schema.FAILED: "Failed", schema.CANCELLED: "Cancelled"}
 _FILM = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM8 4v16M16 4v16M4 8h4M4 12h4M4 16h4'
@@ -67,6 +71,20 @@ def note(view: JobView) -> str:
         left = f" · about {duration(view.eta)} left" if view.eta is not None and view.share > 0.02 else ""
         return (view.note or "Starting") + left
     return view.reason or ""
+
+
+def outcome(view: JobView) -> str:
+    """Head of the note of a job that ended otherwise than hoped for."""
+    failed, remarked = _OUTCOMES.get(view.kind, ("Not drawn:", "Drawn, but:"))
+    if view.state == schema.FAILED:
+        return failed
+    return remarked if view.state == schema.DONE and view.reason else ""
+
+
+def why(view: JobView) -> str:
+    """The note with its head, as HTML."""
+    head = f"<strong>{outcome(view)}</strong> " if outcome(view) else ""
+    return f'<p class="why">{head}{html.escape(note(view))}</p>'
 
 
 def results(view: JobView) -> list[str]:
@@ -259,7 +277,8 @@ CSS = """
 .job progress::-webkit-progress-bar { background: var(--neutral-200); }
 .job progress::-webkit-progress-value { background: var(--primary-600); transition: width .4s; }
 .job progress::-moz-progress-bar { background: var(--primary-600); }
-.dark .job progress, .dark .job progress::-webkit-progress-bar { background: var(--neutral-700); }
+.dark .job progress { background: var(--neutral-700); }
+.dark .job progress::-webkit-progress-bar { background: var(--neutral-700); }
 .dark .job progress::-webkit-progress-value { background: var(--primary-400); }
 .job-player { display: block; width: 100%; max-height: 62vh; object-fit: contain; background: #000;
   border-radius: .5rem; margin: 0 !important; }

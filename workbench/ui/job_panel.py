@@ -21,16 +21,15 @@ def panel(view: JobView | None, label: str = "Your work") -> str:
     """The job as HTML; empty if there is none."""
     if view is None:
         return ""
-    why = job_card.note(view)
     done = view.state == schema.DONE
     buttons = job_card.download(view, "main" if len(job_card.results(view)) == 1 else "") if done else ""
     if not view.ended:
         buttons = job_card.button("cancel", "Cancel", view)
     return (
         f'<section class="job card" aria-label="{html.escape(label)}">'
-        f'<div class="job-head"><h3>{html.escape(view.title)}</h3>{job_card.pill(view)}</div>'
+        f'<div class="job-head"><h3 translate="no">{html.escape(view.title)}</h3>{job_card.pill(view)}</div>'
         f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
-        f'<p class="why">{html.escape(why)}</p>{job_card.player(view) if done else ""}'
+        f"{job_card.why(view)}{job_card.player(view) if done else ''}"
         f'<div class="job-actions">{buttons}<a class="job-button" href="#work">See all in My work</a></div>'
         f"{job_card.cost(view)}</section>"
     )

@@ -85,6 +85,9 @@ def trust(card: models.Card) -> str:
             "<p>On pictures held back from its training it named the right class for about "
             f"<strong>{estimate} of 100</strong> (95 % interval {low} to {high}).</p>"
         )
+    scores = [
+        (k, v) for k, v in card.metrics.items() if not isinstance(v, list | tuple)
+    ]  # others are on its card
     trained_on = [(k, card.training[k]) for k in _DATA if k in card.training]
     return (
         '<section class="card" aria-label="How far to trust this"><h2>How far to trust this</h2>'
@@ -92,7 +95,7 @@ def trust(card: models.Card) -> str:
         "trace of the painter’s hand and mind, not a diagnosis of the painter, nor of anyone else.</p>"
         f"{headline}<p>{html.escape(card.limitations)}</p>"
         f"<h3>What it learnt from</h3>{about.facts(trained_on)}"
-        f"<h3>How often it is right</h3>{about.facts(card.metrics.items())}"
+        f"<h3>How often it is right</h3>{about.facts(scores)}"
         + (f"<h3>Calibration</h3>{about.facts(card.calibration.items())}" if card.calibration else "")
         + "</section>"
     )

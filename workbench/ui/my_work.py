@@ -39,13 +39,12 @@ def card(view: JobView) -> str:
     """One job of the gallery. Whatever a visitor wrote is escaped."""
     small, title = job_card.thumbnail(view), html.escape(view.title)
     look = f'<img src="{small}" alt="" loading="lazy">' if small else job_card.placeholder(view)
-    why = job_card.note(view)
     return (
         f'<li class="job" data-id="{view.id}"><div class="job-look">{look}</div><div class="job-text">'
         f'<div class="job-head"><input type="checkbox" aria-label="Choose: {title}">'
-        f'<h3 title="{title}">{title}</h3>{job_card.pill(view)}</div>'
+        f'<h3 title="{title}" translate="no">{title}</h3>{job_card.pill(view)}</div>'
         f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
-        f'<p class="why">{html.escape(why)}</p>{job_card.cost(view)}'
+        f"{job_card.why(view)}{job_card.cost(view)}"
         f'<div class="job-actions">{_buttons(view)}</div></div></li>'
     )
 
@@ -322,7 +321,8 @@ CSS = """
   overflow: hidden; background: var(--neutral-200); }
 .space meter::-webkit-meter-bar { height: .5rem; border: 0; border-radius: .25rem;
   background: var(--neutral-200); }
-.dark .space meter, .dark .space meter::-webkit-meter-bar { background: var(--neutral-700); }
+.dark .space meter { background: var(--neutral-700); }
+.dark .space meter::-webkit-meter-bar { background: var(--neutral-700); }
 .space meter::-webkit-meter-optimum-value { background: var(--primary-600); }
 .gradio-container { width: 100%; }
 """

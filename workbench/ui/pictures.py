@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import GradioModel
 from gradio.processing_utils import save_pil_to_cache
 from gradio.utils import get_upload_folder, is_in_or_equal
 from PIL import Image
@@ -24,12 +25,16 @@ MAX_FILE_SIZE = "1000mb"  # of any upload: a video's limit
 
 
 @contextlib.contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn a :class:`WorkbenchError` into a message on the page; anything else is a bug and stays one."""
+def one_line_errors(title: str = "Not done") -> Iterator[None]:
+    """Turn a :class:`WorkbenchError` into a message on the page; anything else is a bug and stays one.
+
+    Args:
+        title: heads the message: what has not happened.
+    """
     try:
         yield
     except WorkbenchError as error:
-        raise gr.Error(in_one_line(error), duration=None, print_exception=False) from error
+        raise gr.Error(in_one_line(error), duration=None, title=title, print_exception=False) from error
 
 
 def in_one_line(error: WorkbenchError) -> str:
@@ -65,6 +70,7 @@ def uploads_only(base: type, what: str) -> type:
         if str(path).startswith(("http://", "https://")):
             raise gr.Error(
                 f"Expected an uploaded {what} but got a web address. Download the {what} and upload it.",
+                title="Not taken",
                 print_exception=False,
             )
         return await base.async_move_resource_to_block_cache(self, path)
@@ -76,11 +82,22 @@ def uploads_only(base: type, what: str) -> type:
         # gradio checks only paths that come with its own mark, which a client may leave out
         if path is not None and not is_in_or_equal(path, get_upload_folder()):
             raise gr.Error(
-                f"Expected an uploaded {what} but got another file. Upload it.", print_exception=False
+                f"Expected an uploaded {what} but got another file. Upload it.",
+                title="Not taken",
+                print_exception=False,
             )
         return path
 
-    return _subclass(base, async_move_resource_to_block_cache=uploaded_only, preprocess=path_of)
+    def postprocess(self, value: Any) -> Any:
+        """An upload that is given back is not opened either."""
+        return value if isinstance(value, GradioModel) else base.postprocess(self, value)
+
+    return _subclass(
+        base,
+        async_move_resource_to_block_cache=uploaded_only,
+        preprocess=path_of,
+        postprocess=postprocess,
+    )
 
 
 def _subclass(base: type, **methods) -> type:
@@ -100,7 +117,7 @@ def _thumbnail(self: gr.Image, path: str) -> Any:
         return self.postprocess(save_pil_to_cache(picture, self.GRADIO_CACHE, Path(path).stem))
 
 
-def picture_input(label: str, alt_text: str) -> gr.Image:
+def picture_input(label: str, alt_text: str, height: int = 300) -> gr.Image:
     """An upload box for a picture."""
     return _subclass(uploads_only(gr.Image, "picture"), process_example=_thumbnail)(
         label=label,
@@ -109,7 +126,7 @@ def picture_input(label: str, alt_text: str) -> gr.Image:
         sources=["upload", "clipboard"],
         image_mode=None,
         buttons=["fullscreen"],
-        height=300,
+        height=height,
         elem_classes="picture-input",
     )
 

@@ -19,7 +19,17 @@ from workbench.interpret.measured import averages_of
 from workbench.service.platform import Platform
 from workbench.service.previews import Preview
 from workbench.service.tasks import CLASSIFIER_FACTS, TASKS
-from workbench.ui import compare, explaining, expression, folder_table, pictures, several, visitor
+from workbench.ui import (
+    compare,
+    explaining,
+    expression,
+    folder_table,
+    pictures,
+    remembering,
+    report,
+    several,
+    visitor,
+)
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import paintings
 from workbench.ui.moods import bars, choices, shown, trust, waiting
@@ -111,7 +121,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     page = SimpleNamespace()
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
-            _upload(page, cards, chosen)
+            _upload(platform, page, cards, chosen)
         with gr.Column(scale=3, min_width=280):
             page.moods = gr.HTML(
                 waiting(cards.get(chosen)), elem_id="read-moods", label="Moods", container=True, padding=True
@@ -127,6 +137,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     read_after = _painting_events(platform, page, cards)
     if chosen:
         tab.select(*_choice_events(platform, page, cards, read_after), **SETTINGS)
+        remembering.remember(platform, "read", page.painting, [page.model], blocks.load)
     _api(platform, page)
 
 
@@ -134,8 +145,8 @@ def _folder(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleName
     with gr.Accordion("Read a folder", open=False, elem_id="read-many"):
         gr.Markdown(
             "Drop in several paintings, or a ZIP of them: a table of their moods and measures, to sort, "
-            "to put two side by side, and to take away as CSV, JSON or Parquet. Reading goes on while "
-            "you are away.",
+            "to put two side by side, and to take away as CSV, JSON, Parquet or one report. Reading goes on "
+            "while you are away.",
             elem_classes="fine",
         )
         several.add(
@@ -149,7 +160,9 @@ def _folder(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleName
         )
 
 
-def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None) -> None:
+def _upload(
+    platform: Platform, page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None
+) -> None:
     page.painting = pictures.picture_input("Your painting", "The painting to read")
     label = "Painted by this program, one for each mood; the model reads all but the second as meant"
     pictures.to_try(page.painting, paintings().values(), label, "read-examples")
@@ -161,6 +174,8 @@ def _upload(page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | 
         elem_id="read-model",
     )
     page.button = gr.Button("Read", variant="primary", size="lg")
+    if chosen:
+        report.add(platform, page.painting, page.model)
 
 
 def _explanation(page: SimpleNamespace, card: models.Card | None) -> None:
@@ -208,7 +223,7 @@ def _painting_events(
         gone = (None, "", "")
         if path is None:  # the box was cleared
             return waiting(cards.get(model)), gr.Radio(value=None), None, *gone
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not read"):
             options = {"model": known_model(model)}
             preview = visitor.ask(platform, request, TASKS["classify_picture"], path, options)
             reading = Reading.from_dict(
@@ -218,7 +233,7 @@ def _painting_events(
 
     async def read_on_click(path, model, request: gr.Request, progress=gr.Progress()):  # noqa: B008
         """As `read`, but a missing picture is an error worth telling."""
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not read"):
             pictures.needed(path)
         return await read(path, model, request, progress)
 
@@ -226,7 +241,7 @@ def _painting_events(
         """The overlay for a class, method and layer."""
         if path is None or class_name is None:
             return None
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not explained"):
             preview = ask_to_explain(platform, request, path, model, class_name, method, layer, reduce=True)
             folder = await visitor.result(preview, progress)
         return pictures.named(folder / "picture.png", class_name, method)
@@ -235,7 +250,7 @@ def _painting_events(
         """What comes after the mood: (descriptors for what follows, their chart, all models side by side)"""
         if path is None or reading is None:
             return {}, "", ""
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Read, but not measured"):
             options = {"model": known_model(model)}
             preview = visitor.ask(platform, request, TASKS["measure_picture"], path, options)
             found = await visitor.facts(preview, progress)
@@ -326,7 +341,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         Returns:
             the moods with their probabilities, the likeliest, and whether the probabilities are calibrated
         """
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not read"):
             options = {"model": known_model(model)}
             preview = visitor.ask(platform, request, TASKS["classify_picture"], image, options)
             return visitor.read_facts(await visitor.result(preview, progress), "reading.json")
@@ -352,7 +367,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
         Returns:
             a PNG: the painting under the heat map, the brighter the more it spoke for the mood
         """
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not explained"):
             choices = model, class_name, method, layer
             preview = ask_to_explain(platform, request, image, *choices, reduce=False)
             folder = await visitor.result(preview, progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import html
-import importlib.util
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,17 +16,22 @@ from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, Preview
 from workbench.service.tasks import TASKS, FolderPhotoOptions, PhotoOptions
 from workbench.styles.stylize import styles
-from workbench.ui import controls, dropping, first_look, pictures, several, style_tiles, visitor
+from workbench.ui import (
+    controls,
+    dropping,
+    first_look,
+    pictures,
+    redraw_desk,
+    remembering,
+    several,
+    style_tiles,
+    visitor,
+)
 from workbench.ui.controls import SETTINGS
-from workbench.ui.examples import credits, examples
+from workbench.ui.examples import credits
 
 TASK = TASKS["stylize_picture"]
 _LONG = 2.0  # seconds after which there is a button to stop
-_RUNTIMES = {  # in words; none says which is the quickest, for that depends on the processor
-    "torch": "PyTorch, as it was trained",
-    "torch-bf16": "PyTorch in bfloat16: rounds a little, quick where the processor has instructions for it",
-    "onnx": "ONNX Runtime: the same picture, waits once for the export",
-}
 _FORMATS = [("PNG, every pixel as drawn", "png"), ("JPEG, a tenth of the bytes", "jpg")]
 _HIDDEN = gr.update(visible=False)
 _YOURS = "Pull the handle, try the styles; then drop in a photo of your own."
@@ -70,24 +74,6 @@ def pair_of(folder: Path) -> tuple[str, str]:
     return str(folder / "before.jpg"), str(folder / "after.jpg")
 
 
-def has_runtimes(style: str) -> bool:
-    """Whether there is a choice of what runs it: people are drawn in crops, and filters have no network."""
-    return len(styles()[style].runtimes) > 1
-
-
-def about_style(name: str) -> str:
-    """The style in a sentence or two."""
-    style = styles()[name]
-    return f"{style.description} Licence: {style.licence}."
-
-
-def _runtime_choices() -> list[tuple[str, str]]:
-    """(words, name) of what this installation can run."""
-    has_onnx = all(map(importlib.util.find_spec, ("onnx", "onnxscript", "onnxruntime")))
-    known = controls.option(PhotoOptions, "runtime").choices
-    return [(_RUNTIMES[name], name) for name in known if name != "onnx" or has_onnx]
-
-
 def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     """Add the tab's contents to ``tab``, which is open in ``blocks``."""
     gr.Markdown(
@@ -102,8 +88,7 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
             "<code>workbench/weights</code>, or train one with <code>workbench train stylizer</code>, and "
             "start again.</div>"
         )
-    page = _pictures()
-    _controls(page)
+    page = redraw_desk.desk()
     with gr.Accordion("Many photos at once", open=False, elem_id="redraw-many"):
         gr.Markdown(
             "Drop in several photos, or a ZIP of them. They are drawn in the style chosen above, while you "
@@ -115,99 +100,12 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
         settings |= {"detail": page.detail, "deform": page.deform, "format": kind}
         several.add(platform, blocks, tab, "stylize_pictures", "Draw all of them", settings)
     gr.HTML(f'<p class="fine">{html.escape(credits())}</p>')
+    page.settings = [page.style, page.strength, page.colours, page.runtime, page.detail, page.deform]
     _events(platform, page)
     _tile_events(platform, page)
     _first_look(platform, blocks, page)
     blocks.load(None, None, None, js=dropping.SCRIPT, api_visibility="private")
     _api(platform, page)
-
-
-def _pictures() -> SimpleNamespace:
-    """The upload box and the result."""
-    page = SimpleNamespace()
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=4, min_width=300):
-            page.photo = pictures.picture_input("Your photo", "The photo to redraw")
-            files = [e.path for e in examples() if e.path is not None]
-            pictures.to_try(page.photo, files, "Or try one of these", "redraw-examples")
-        with gr.Column(scale=6, min_width=300):
-            page.tiles = gr.HTML(
-                style_tiles.show(None, first_look.STYLE),
-                elem_id="redraw-tiles",
-                js_on_load=style_tiles.SCRIPT,
-                css_template=style_tiles.CSS,
-            )
-            page.result = gr.ImageSlider(
-                label="Before | after",
-                format="png",
-                interactive=False,
-                max_height=600,
-                slider_position=35,
-                buttons=["fullscreen"],
-                elem_id="redraw-result",
-            )
-            with gr.Row(elem_classes="under-result"):
-                page.caption = gr.Markdown("", elem_classes="fine", elem_id="redraw-caption")
-                page.png, page.jpeg = (
-                    gr.DownloadButton(
-                        f"Download {kind}",
-                        interactive=False,
-                        size="md",
-                        scale=0,
-                        min_width=160,
-                        elem_id=f"redraw-{kind.lower()}",
-                    )
-                    for kind in ("PNG", "JPEG")
-                )
-    return page
-
-
-def _controls(page: SimpleNamespace) -> None:
-    with gr.Row(equal_height=False, elem_classes="controls"):
-        page.style = controls.style_menu(
-            PhotoOptions, first_look.STYLE, filters=False, scale=5, min_width=300, elem_id="redraw-menu"
-        )
-        page.strength = controls.slider(PhotoOptions, "strength", "Strength", scale=4, min_width=240)
-        page.colours = controls.slider(
-            PhotoOptions, "preserve_color", "Keep colours", scale=4, min_width=240, elem_id="redraw-colours"
-        )
-        page.button = gr.Button("Redraw", variant="primary", size="lg", scale=2, min_width=160)
-        page.stopper = gr.Button(
-            "Cancel", visible=False, size="lg", scale=1, min_width=120, elem_id="redraw-cancel"
-        )
-    chosen = page.style.value
-    page.about = gr.Markdown(about_style(chosen), elem_classes="fine", elem_id="redraw-style")
-    with gr.Accordion("Classical filters", open=False, elem_id="redraw-filters"):
-        page.filter = pictures.unchecked(gr.Radio)(
-            controls.style_choices(filters=True),
-            label="Filter",
-            info="They change colours or shapes and draw nothing: what a drawing is to be compared with.",
-        )
-    with gr.Accordion("Advanced", open=False, elem_id="redraw-advanced"):
-        page.detail = controls.slider(
-            PhotoOptions,
-            "detail",
-            "Detail of large photos",
-            info="1 draws a photo of any size like a small one. More gives finer lines and smaller areas.",
-            elem_id="redraw-detail",
-        )
-        page.runtime = controls.dropdown(
-            PhotoOptions,
-            "runtime",
-            "Runtime",
-            _runtime_choices(),
-            info="What runs the network. Which is the quickest depends on this computer’s processor: "
-            "workbench bench stylizers measures it.",
-            interactive=has_runtimes(chosen),
-            elem_id="redraw-runtime",
-        )
-        page.deform = controls.slider(
-            PhotoOptions,
-            "deform",
-            "Exaggerate faces",
-            info="In drawn portraits: larger eyes, a smaller nose and jaw.",
-            elem_id="redraw-deform",
-        )
 
 
 async def _redrawn(platform: Platform, request: gr.Request, progress, path, choices):
@@ -238,7 +136,7 @@ async def _redrawn(platform: Platform, request: gr.Request, progress, path, choi
         yield *(gr.skip() for _ in range(3)), str(error), _HIDDEN
     except WorkbenchError as error:
         message = pictures.in_one_line(error)
-        gr.Warning(message, title="Not redrawn")  # the words stay in the caption
+        gr.Warning(f"Not drawn: {message}", title="Not drawn")  # the words stay in the caption
         yield *nothing, message, _HIDDEN
 
 
@@ -266,7 +164,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         platform.previews.stop_page(visitor.owner_of(request), request.session_hash)
         return "Stopped, as you asked.", _HIDDEN
 
-    inputs = [page.photo, page.style, page.strength, page.colours, page.runtime, page.detail, page.deform]
+    inputs = [page.photo, *page.settings]
     outputs = [page.result, page.png, page.jpeg, page.caption, page.stopper]
     drawing = {"show_progress_on": page.result, "concurrency_limit": None, "api_visibility": "private"}
     sliders = page.strength, page.colours, page.detail, page.deform
@@ -288,7 +186,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         name = visitor.style_of(name).name
         if name not in [entry for _, entry in menu]:
             menu.append((known[name].title, name))
-        rest = about_style(name), gr.Dropdown(interactive=has_runtimes(name))
+        rest = redraw_desk.about_style(name), gr.Dropdown(interactive=redraw_desk.has_runtimes(name))
         return gr.Dropdown(choices=menu, value=name), *rest, style_tiles.show(tiles, name)
 
     def pick_tile(tiles, event: gr.EventData):
@@ -301,6 +199,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
     ]
     picks = [one.success(redraw, inputs, outputs, trigger_mode="always_last", **drawing) for one in picks]
     page.style.select(pick, [page.style, page.tried], chosen, **SETTINGS)
+    page.pick = pick, [page.style, page.tried], chosen
     for event in (drawn, *picks):  # also after an error
         event.failure(lambda: _HIDDEN, None, page.stopper, **SETTINGS)
     page.stopper.click(stop, None, [page.caption, page.stopper], **SETTINGS)
@@ -338,22 +237,57 @@ def _tile_events(platform: Platform, page: SimpleNamespace) -> None:
 def _first_look(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) -> None:
     """The example and its tiles, drawn once for all visitors."""
     drawing = first_look.Shared(platform, TASK, {"style": page.style.value, "compare": True})
+    usual = [setting.value for setting in page.settings]
 
-    async def look():
-        folder = await drawing.folder()
-        if folder is None or EXAMPLE is None:  # the visitor asked for nothing yet: told when they do
-            return None, _download(None), _download(None), ""
-        files = [str(folder / name) for name in ("picture.png", "picture.jpg")]
-        return pair_of(folder), *map(_download, files), f"An example: {EXAMPLE.title}. {_YOURS}"
+    async def look(
+        path,
+        style,
+        strength,
+        preserve_color,
+        runtime,
+        detail,
+        deform,
+        request: gr.Request,
+        progress=gr.Progress(),  # noqa: B008
+    ):
+        """The example, unless a photo came back, which draws itself."""
+        choices = style, strength, preserve_color, runtime, detail, deform
+        if path is not None:
+            yield [gr.skip()] * 5
+        elif list(choices) != usual:
+            async with contextlib.aclosing(_redrawn(platform, request, progress, None, choices)) as steps:
+                async for step in steps:
+                    yield step
+        else:
+            yield *_of_example(await drawing.folder()), _HIDDEN
+
+    async def tiles_of_example(path, style, request: gr.Request):
+        if path is not None:
+            yield [gr.skip()] * 2
+        else:
+            async for step in page.try_styles(None, style, request):
+                yield step
 
     quiet: dict[str, Any] = {
         "show_progress": "hidden",
         "concurrency_limit": None,
         "api_visibility": "private",
     }
-    blocks.load(look, None, [page.result, page.png, page.jpeg, page.caption], **quiet).then(
-        page.try_styles, [page.photo, page.style], [page.tried, page.tiles], **quiet
+    outputs = [page.result, page.png, page.jpeg, page.caption, page.stopper]
+    titles = {name: style.title for name, style in styles().items()}
+    back = remembering.remember(platform, "redraw", page.photo, page.settings, blocks.load, titles)
+    back.then(look, [page.photo, *page.settings], outputs, **quiet).then(
+        tiles_of_example, [page.photo, page.style], [page.tried, page.tiles], **quiet
     )
+    back.then(*page.pick, **SETTINGS)
+
+
+def _of_example(folder: Path | None) -> tuple:
+    """(before and after, PNG, JPEG, caption) of the example as everybody sees it."""
+    if folder is None or EXAMPLE is None:  # the visitor asked for nothing yet: told when they do
+        return None, _download(None), _download(None), ""
+    files = [str(folder / name) for name in ("picture.png", "picture.jpg")]
+    return pair_of(folder), *map(_download, files), f"An example: {EXAMPLE.title}. {_YOURS}"
 
 
 def _api(platform: Platform, page: SimpleNamespace) -> None:
@@ -374,7 +308,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
 
         Args:
             image: the photograph, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
-            style: name of the style, for example "fsgan_pepper".
+            style: name of the style, for example "fsgan_comic".
             strength: from 0, the photograph as it is, to 1, the drawing alone.
             preserve_color: from 0, the drawing's own colours, to 1, the photograph's in the drawing's light.
             runtime: what runs the network: "torch"; "torch-bf16", which rounds a little and is quick where
@@ -387,7 +321,7 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
             the redrawn picture as a PNG file of the same size
         """
         choices = style, strength, preserve_color, runtime, detail, deform
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not drawn"):
             preview = ask(platform, request, image, choices, compare=False)
             folder = await visitor.result(preview, progress)
         return pictures.named(folder / "picture.png", pictures.stem_of(image), style)

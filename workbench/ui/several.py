@@ -50,7 +50,7 @@ def add(
     panel = job_panel.add(platform, blocks, tab, kind, f"{kind}-job", task.title, show)
 
     async def start(request: gr.Request, paths, *chosen):
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not begun"):
             job = await submit(platform, request, kind, paths, dict(zip(settings, chosen, strict=True)))
         return job, *panel.follow(job, request)
 

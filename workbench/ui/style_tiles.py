@@ -13,7 +13,7 @@ from workbench.styles.menu import styles
 from workbench.ui import visitor
 
 TASK = TASKS["try_styles"]
-OFFERED = ("fsgan_comic", "fsgan_anime", "fsgan_ink", "fsgan_pepper")
+OFFERED = ("fsgan_comic", "fsgan_anime", "fsgan_ink", "drawn_comic")
 PORTRAIT = "drawn_portrait"
 
 
@@ -76,8 +76,9 @@ element.addEventListener("click", (event) => {
 
 CSS = """
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; }
-.tiles button { padding: 0; border: 2px solid transparent; border-radius: .5rem; overflow: hidden;
-  background: var(--block-background-fill); color: var(--body-text-color); cursor: pointer; min-width: 0; }
+.tiles button { margin: 0 !important; padding: 0; border: 2px solid transparent; border-radius: .5rem;
+  overflow: hidden; background: var(--block-background-fill); color: var(--body-text-color);
+  cursor: pointer; min-width: 0; }
 .tiles button:hover { border-color: var(--neutral-400); }
 .tiles button[aria-pressed=true] { border-color: var(--primary-600); }
 .dark .tiles button[aria-pressed=true] { border-color: var(--primary-400); }
@@ -87,7 +88,9 @@ CSS = """
   background: var(--neutral-200); margin: 0; }
 .dark .tiles i { background: var(--neutral-700); }
 .tiles span { display: block; padding: .2rem .3rem .3rem; font-size: .82rem; line-height: 1.25;
-  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+  overflow-wrap: anywhere; }
+@media (max-width: 700px) { .tiles span { font-size: .74rem; } }
+.tiles + .fine { margin-top: .4rem !important; }
 .as-link { border: 0; padding: 0; background: none; color: var(--primary-700); text-decoration: underline;
   cursor: pointer; font: inherit; }
 .dark .as-link { color: var(--primary-300); }

@@ -102,15 +102,22 @@ CSS = """
   height: auto; aspect-ratio: 1; }
 :is(#redraw-examples, #read-examples) .gallery-item img { width: 100%; height: 100%; object-fit: cover; }
 
+#redraw-desk { display: grid; grid-template: "yours drawn" auto "choices drawn" 1fr / 4fr 6fr; gap: 1rem; }
+#redraw-yours { grid-area: yours; }
+#redraw-drawn { grid-area: drawn; }
+#redraw-choices { grid-area: choices; gap: .6rem; }
 #redraw-result:has(.empty), #redraw-result .empty { min-height: 340px; }
 .under-result, .controls { align-items: center; }
 .controls > button { max-height: 3.4rem; }
 footer .divider { display: none; }
+.fine + .lead-in { margin-top: .5rem !important; }
+.fine a, .empty a { margin: 0 !important; padding: 0 !important; }
 input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important; }
 
 .moods { list-style: none; margin: 0 !important; padding: 0 !important; display: grid; gap: .85rem; }
 .moods li { margin: 0; padding: 0; }
 .moods .head { display: flex; align-items: baseline; gap: .5rem; }
+:lang(zh) .moods .zh, :lang(zh) .rows .zh { display: none; }
 .moods .zh { color: var(--body-text-color-subdued); }
 .moods .percent { margin-left: auto; font-variant-numeric: tabular-nums; }
 .moods .bar { height: .55rem; border-radius: .3rem; background: var(--neutral-200); overflow: hidden;
@@ -161,6 +168,14 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
 .card pre { font-size: .75rem; max-height: 24rem; overflow: auto;
   background: var(--background-fill-secondary);
   padding: .8rem; border-radius: .5rem; }
+@media (max-width: 700px) {
+  #redraw-desk { grid-template: "yours" "drawn" "choices" / minmax(0, 1fr); }
+  .under-result > :first-child { flex-basis: 100% !important; }
+  .under-result > button, .under-result > a { flex: 1 1 0 !important; min-width: 0 !important; white-space: nowrap; }
+  .controls:has(#video-estimate) > button { width: 100%; }
+  [role=tablist] > [role=tab] { padding-inline: .55rem; }
+  .rows th[scope=row] { white-space: normal; min-width: 7rem; }
+}
 @media (max-width: 640px) {
   .masthead h1 { font-size: 1.25rem; }
   .masthead p { font-size: .88rem; }
@@ -187,4 +202,5 @@ def page_script() -> str:
     titles = {Path(example.file).stem: example.title for example in examples()}
     titles |= {path.stem: f"a painting meant for {mood}" for mood, path in paintings().items()}
     titles |= {path.stem: title for title, path in clips().items()}
-    return (ASSETS / "page.js").read_text(encoding="utf-8").replace("TITLES;", f"{json.dumps(titles)};")
+    page, chinese = ((ASSETS / name).read_text(encoding="utf-8") for name in ("page.js", "chinese.js"))
+    return f"() => {{ ({page.replace('TITLES;', json.dumps(titles) + ';')})(); ({chinese})(); }}"

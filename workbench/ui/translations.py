@@ -2,7 +2,9 @@
 
 The code speaks English. ``assets/zh.json`` has the Chinese for what stands still on the page: labels,
 buttons, menus and texts. They are marked on their way to the browser, so that programs, which read the same
-descriptions, find the English words.
+descriptions, find the English words. ``assets/zh_later.json`` has it for what is written later: results,
+states, warnings. ``assets/chinese.js`` puts it in their place; its comment says what stands for numbers and
+names in them.
 """
 
 from __future__ import annotations
@@ -14,11 +16,21 @@ import gradio as gr
 
 from workbench.ui.examples import ASSETS
 
-CHINESE: dict[str, str] = json.loads((ASSETS / "zh.json").read_text(encoding="utf-8"))
-_ENGLISH = {"common.complete": "Done"}  # Gradio announces it to screen readers and has no words for it
+
+def _read(name: str) -> dict[str, str]:
+    return json.loads((ASSETS / name).read_text(encoding="utf-8"))
+
+
+CHINESE = _read("zh.json")
+LATER = _read("zh_later.json")
+_ENGLISH = {
+    "common.complete": "Done",
+    "common.upload": "Upload",
+}  # that Gradio has no words for
 _WORDS = ("label", "info", "placeholder", "value")  # properties of components that people read
 
-I18N = gr.I18n(en=_ENGLISH, **{"zh-CN": CHINESE})
+_ALL = LATER | CHINESE
+I18N = gr.I18n(en=_ENGLISH, **{"zh-CN": _ALL})
 
 
 def composed(text: str, *parts: str) -> str:
@@ -26,7 +38,7 @@ def composed(text: str, *parts: str) -> str:
     chinese = text
     for part in parts:
         chinese = chinese.replace(part, CHINESE[part])
-    I18N.translations["zh-CN"][text] = chinese
+    _ALL[text] = chinese
     return text
 
 
@@ -43,4 +55,4 @@ def _component(component: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mark(text: Any) -> Any:
-    return str(I18N(text)) if isinstance(text, str) and text in CHINESE else text
+    return str(I18N(text)) if isinstance(text, str) and text in _ALL else text

@@ -9,7 +9,7 @@ import gradio as gr
 from workbench.service.platform import Platform
 from workbench.service.tasks import TASKS, FilmOptions, FrameOptions
 from workbench.styles.menu import styles
-from workbench.ui import controls, job_card, pictures, video_api, visitor
+from workbench.ui import controls, job_card, pictures, remembering, video_api, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import clips
 from workbench.ui.job_panel import in_hand, panel
@@ -112,7 +112,7 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
         """(facts, their line, the slider over its frames, the sizes)"""
         if path is None:
             return None, "", gr.Slider(value=0, interactive=False), gr.skip()
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not opened"):
             found = await facts_of(platform, request, path, progress)
         last = max(0.1, round((found["seconds"] or 0) - 1 / (found["rate"] or 25), 1))
         sizes = [(f"{_SIZES[share]}: {width} × {height}", share) for share, width, height in found["sizes"]]
@@ -137,7 +137,7 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
             return None, _HINT
         choices = style, strength, scale, steadiness, detail, deform
         options = dict(zip(OPTIONS, choices, strict=True)) | {"at": at}
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not drawn"):
             preview = visitor.ask(platform, request, TASKS["preview_video"], path, options)
             out = await visitor.result(preview, progress)
         pair = str(out / "before.jpg"), str(out / "after.jpg")
@@ -152,9 +152,12 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
     choices = [page.style.select, page.scale.select]
     sliders = page.at, page.strength, page.steadiness, page.detail, page.deform
     gr.on([*choices, *(slider.release for slider in sliders)], *trying, **looking)
-    page.style.select(
-        lambda name: gr.Slider(visible=styles()[name].kind == "portrait"), page.style, page.deform, **SETTINGS
+    page.has_deform = (
+        lambda name: gr.Slider(visible=styles()[name].kind == "portrait"),
+        page.style,
+        page.deform,
     )
+    page.style.select(*page.has_deform, **SETTINGS)
 
 
 def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNamespace) -> None:
@@ -172,7 +175,7 @@ def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNam
         progress=gr.Progress(),  # noqa: B008
     ):
         choices = style, strength, scale, steadiness, detail, deform
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not drawn"):
             made = await submit(platform, request, path, choices, progress)
         return made, *follow(made, request)
 
@@ -210,7 +213,10 @@ def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNam
     ).success(None, None, None, js=_TO_THE_JOB, api_visibility="private")
     page.timer.tick(follow, page.job, shown, **SETTINGS)
     settings = [page.style, page.strength, page.steadiness]
-    blocks.load(found_again, None, [page.job, *shown, *settings], **SETTINGS)
+    found = blocks.load(found_again, None, [page.job, *shown, *settings], **SETTINGS)
+    remembering.remember(platform, "video", page.clip, page.settings, found.then).then(
+        *page.has_deform, **SETTINGS
+    )
     tab.select(follow, page.job, shown, **SETTINGS)  # it may have been deleted in My work
     page.panel.act(pressed, None, shown, **SETTINGS)
 

@@ -37,7 +37,7 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
 
         Args:
             video: the video, as a file (MP4, MOV, MKV, WebM, AVI or GIF); no web address is fetched.
-            style: name of the style, for example "fsgan_pepper".
+            style: name of the style, for example "fsgan_comic".
             strength: from 0, the video as it is, to 1, the drawing alone.
             scale: size of the result, from 0.1 to 1, as a share of the video's own.
             steadiness: from 0 to 0.9; more means less flicker between frames.
@@ -49,7 +49,7 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
             the redrawn video as an MP4 file
         """
         choices = style, strength, scale, steadiness, detail, deform
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not drawn"):
             owner = visitor.owner_of(request)
             job = await submit(platform, request, video, choices, progress)
             async with contextlib.aclosing(_finished(platform, owner, job, progress)) as steps:
@@ -71,7 +71,7 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
 
         Args:
             video: the video, as a file (MP4, MOV, MKV, WebM, AVI or GIF); no web address is fetched.
-            style: name of the style, for example "fsgan_pepper".
+            style: name of the style, for example "fsgan_comic".
             strength: from 0, the video as it is, to 1, the drawing alone.
             scale: size of the result, from 0.1 to 1, as a share of the video's own.
             steadiness: from 0 to 0.9; more means less flicker between frames.
@@ -83,7 +83,7 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
             the job's id, for my_jobs, cancel_job and delete_job
         """
         choices = style, strength, scale, steadiness, detail, deform
-        with pictures.one_line_errors():
+        with pictures.one_line_errors("Not drawn"):
             return await submit(platform, request, video, choices, progress)
 
     gr.Button(visible=False).click(

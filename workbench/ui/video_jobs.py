@@ -41,7 +41,8 @@ def in_words(path: str, facts: dict[str, Any]) -> str:
     if facts["frames"]:
         parts.append(f"{facts['frames']:,} frames")
     parts.append("with sound, which is kept" if facts["audio"] else "no sound")
-    return f'<p class="fine"><strong>{html.escape(Path(path).name)}</strong>: {" · ".join(parts)}</p>'
+    name = html.escape(Path(path).name)
+    return f'<p class="fine"><strong translate="no">{name}</strong>: {" · ".join(parts)}</p>'
 
 
 def estimate(facts: dict[str, Any] | None, drawn: dict[str, Any]) -> str:

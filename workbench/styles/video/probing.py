@@ -40,7 +40,7 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 class Limits:
     """How much video one call may take on."""
 
-    pixels: int = 4096 * 2304  # of one frame, of the source and of the result
+    pixels: int = 8192 * 4320  # of one frame, of the source and of the result; H.264 knows no larger ones
     frames: int = 216_000  # two hours at 30 a second
     seconds: float = 2 * 3600.0
 
@@ -174,6 +174,8 @@ def video_stream(container: InputContainer, source: str | os.PathLike) -> VideoS
         raise VideoError(f"Expected a video stream in {name} but it holds {what}. Check the file.")
     default = [s for s in streams if s.disposition & Disposition.default]
     stream = (default or streams)[0]
+    if stream.frames == 1:  # an animated AVIF begins with a still of itself
+        stream = max(streams, key=lambda one: one.frames)
     if stream.codec_context is None:
         raise VideoError(f"{name} is coded in a way that FFmpeg cannot decode. Export it again, as H.264.")
     stream.thread_count = 1  # the generator wants the processor; frame threads would also hold frames back
@@ -234,7 +236,7 @@ def check_size(width: int, height: int, source: str | os.PathLike, limits: Limit
     if width * height > limits.pixels:
         raise VideoError(
             f"Expected at most {limits.pixels:,} pixels a frame but {shown(source)} has {width}×{height}. "
-            "Scale it down first."
+            "Export it with smaller frames."
         )
 
 

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _LOOK = 5  # of so many frames one is searched for faces, until there is one
 _AHEAD = 4  # frames that may wait between two stages
+_BATCH_PIXELS = 8 * 4096 * 2304  # of the frames of a pass, which wait in memory
 
 
 class Progress(NamedTuple):
@@ -112,6 +113,7 @@ def stylize_video(
     draw, missing = chosen.drawer(strength, runtime, device, detail=detail, deform=deform), chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
+        batch = max(1, min(batch, _BATCH_PIXELS // (layout.width * layout.height)))
         with Mp4(target, layout.time_base) as file:
             encoder = VideoEncoder(file, layout)
             if chunk is None:

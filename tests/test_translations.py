@@ -1,0 +1,195 @@
+"""The Chinese page: nothing that it writes after loading stays English, and no translation is out of use."""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+from browsing import chromium
+from PIL import Image
+
+import workbench
+from workbench.ui import launch, translations
+
+PACKAGE = Path(workbench.__file__).parent
+PATIENCE = 240_000  # milliseconds
+# Gradio's own names of things, which it does not translate
+GRADIO = set(
+    """common.upload|File upload|Upload file|Paste from clipboard|undo|Fullscreen|full-screen|Error|Warning
+number input for {}|range slider for {}|Gradio footer navigation|Remove Image|Remove this file|Adjust volume
+Click to upload or drop files|play-pause-replay-button|High volume|Use via API|Clear""".replace(
+        "\n", "|"
+    ).split("|")
+)
+# put together from several texts
+COMPOSED = {
+    "{} (Expected {} to be a picture but its content is not one that can be read)",
+    "One frame at {n} × {n} px takes {n} s; the file does not say how many it has.",
+    "The file ends early, after {n} of {n} s: {n} frames of the {n} that it announces could be read.",
+}
+# English on the page: three words in a row that are no name
+SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,}[ ,;:]+){2,}[a-z]{2,}")
+LEFT = """() => {
+  const texts = new Set(), skip = "[translate=no], script, style, pre, code, textarea";
+  const wanted = (node) =>
+    node.nodeType === 1 && node.matches(skip) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT;
+  const names = ["aria-label", "title", "alt"];
+  const kinds = NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT;
+  const walker = document.createTreeWalker(document.body, kinds, wanted);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const element = node.nodeType === 3 ? node.parentElement : node;
+    if (!element.checkVisibility()) continue;
+    const found = node.nodeType === 3 ? [node.data] : names.map((name) => node.getAttribute(name) ?? "");
+    found.forEach((text) => texts.add(text.replace(/\\s+/g, " ").trim()));
+  }
+  return [...texts];
+}"""
+
+
+def texts_of(tree: ast.AST):
+    """Every text in a Python file, with braces where a formatted one has a value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+
+
+def everything_written() -> str:
+    """All texts of the package, in lower case and with single blanks."""
+    parts = []
+    for path in PACKAGE.rglob("*.py"):
+        parts += texts_of(ast.parse(path.read_text(encoding="utf-8")))
+    parts += [path.read_text(encoding="utf-8") for path in (PACKAGE / "ui" / "assets").glob("*.js")]
+    parts += [path.read_text(encoding="utf-8") for path in (PACKAGE / "weights").glob("*.json")]
+    text = html.unescape("\n".join(parts)).replace("_", " ").replace("'", "")
+    return re.sub(r"\s+", " ", text + re.sub(r"<[^<>]*>", "", text)).casefold()
+
+
+def test_no_translation_is_of_a_text_that_is_gone():
+    written = everything_written()
+    gone = []
+    for english in sorted(set(translations.LATER) - GRADIO - COMPOSED):
+        pieces = re.split(r"\{n?\}|\d+(?:\.\d+)?", english.replace("'", "").replace("_", " ").casefold())
+        words = [re.sub(r"[^a-z&]+$|^[^a-z&]+", "", piece) for piece in pieces]
+        gone += [english] * any(word not in written for word in words)
+    assert [text for text in gone if "beats random maps" not in text] == []  # which has several endings
+
+
+def test_translations_use_what_they_are_given():
+    """Every place for a value in the Chinese is one in the English."""
+    for english, chinese in translations.LATER.items():
+        given, used = len(re.findall(r"\{n?\}", english)), set(re.findall(r"\{(\d+)\}", chinese))
+        assert {int(number) for number in used} <= set(range(1, given + 1)), english
+        assert "\n" not in chinese
+
+
+@pytest.fixture(scope="module")
+def page():
+    blocks = launch(port=None)
+    yield blocks
+    blocks.close()
+
+
+@pytest.fixture(scope="module")
+def tab(page):
+    with chromium() as browser, browser.new_context(locale="zh-CN") as context:
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(page.local_url)
+        tab.wait_for_selector("#redraw-tiles img")
+        yield tab
+
+
+def english_on(tab) -> list[str]:
+    credits = "Rachel Michetti"  # photographers have the names that they have
+    return [text for text in tab.evaluate(LEFT) if SENTENCE.search(text) and credits not in text]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_photo_its_warnings_and_its_folder_are_told_in_chinese(tab, tmp_path):
+    tab.get_by_label("例：艾琳·柯林斯").first.click()
+    tab.wait_for_selector("#redraw-tiles .as-link")
+    assert english_on(tab) == []
+    assert tab.inner_text("#redraw-tiles [data-style=drawn_portrait]") == "肖像"
+    bad, good = tmp_path / "bad.png", tmp_path / "good.png"
+    bad.write_bytes(b"nothing")
+    Image.new("RGB", (96, 64), "teal").save(good)
+    tab.click("#redraw [aria-label=移除图片]")
+    tab.set_input_files("#redraw .picture-input input[type=file]", bad)
+    tab.wait_for_selector(".toast-body")
+    assert "未绘制" in tab.inner_text(".toast-body")
+    assert english_on(tab) == []
+    tab.click("#redraw-many button")
+    tab.set_input_files("#stylize_pictures-files input[type=file]", [good, bad])
+    tab.wait_for_selector("#stylize_pictures-files .file-preview")
+    tab.click("#stylize_pictures-start")
+    tab.wait_for_selector("#stylize_pictures-job .pill.done")
+    assert tab.inner_text("#stylize_pictures-job .pill") == "完成"
+    assert tab.inner_text("#stylize_pictures-job .why").startswith("已绘制，但：")
+    assert english_on(tab) == []
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_reading_is_told_in_chinese(tab):
+    tab.click("#read-button")
+    tab.locator("#read-examples button").first.click()
+    tab.wait_for_selector("#read-compare .card")
+    assert english_on(tab) == []
+    assert tab.inner_text("#read-moods .top .name") == "生机"
+    assert tab.locator("#read-moods .zh").first.is_hidden()  # the same word again
+    assert re.fullmatch(r"通常的一层：lite0 第 \d 段（共 \d 段）", tab.input_value("#read-layer input"))
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_other_tabs_are_in_chinese(tab):
+    tab.click("#video-button")
+    tab.locator("#video-examples button").first.click()
+    tab.wait_for_selector("#video-preview img")
+    tab.wait_for_function("/约/.test(document.querySelector('#video-estimate').innerText)")
+    contents = {
+        "video": "#video-facts strong",
+        "explore": "#map_pictures-start",
+        "collect": ".study",
+        "work": "#work-jobs .job",
+        "about": "#about .card",
+    }
+    for name, there in contents.items():
+        tab.click(f"#{name}-button")
+        tab.wait_for_selector(there)
+        assert english_on(tab) == [], name
+    assert tab.inner_text("#video-facts strong", timeout=PATIENCE) == "coffee.mp4"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_names_of_files_are_nobodys_words(page, tmp_path):
+    """A file that is called like a button keeps its name."""
+    photo = tmp_path / "Delete.png"
+    Image.new("RGB", (96, 64), "teal").save(photo)
+    with chromium() as browser, browser.new_context(locale="zh-CN") as context:
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(page.local_url)
+        tab.wait_for_selector("#redraw-tiles img")
+        tab.click("#redraw-many button")
+        tab.set_input_files("#stylize_pictures-files input[type=file]", photo)
+        tab.wait_for_selector("#stylize_pictures-files .file-preview")
+        tab.click("#stylize_pictures-start")
+        tab.wait_for_selector("#stylize_pictures-job .pill.done")
+        assert tab.inner_text("#stylize_pictures-job h3") == "Delete.png"
+
+
+def test_the_words_are_a_table_of_text():
+    for name in ("zh.json", "zh_later.json"):
+        found = json.loads((PACKAGE / "ui" / "assets" / name).read_text(encoding="utf-8"))
+        assert found
+        assert all(isinstance(word, str) and word for pair in found.items() for word in pair)
