@@ -177,6 +177,39 @@ def novelty() -> Rows:
     return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
+def ablation() -> Rows:
+    """What further steps add to the mood classifier, with 95 % intervals of the paired differences."""
+    shown = ("accuracy", "balanced_accuracy", "log_loss_votes")
+    found: dict[str, list[str]] = {}
+    for row in rows_of("mood_ablation_summary.csv"):
+        if row["difference"] and row["metric"] in shown:
+            value, low, high = (float(row[f"difference{end}"]) for end in ("", "_low", "_high"))
+            found.setdefault(row["variant"], []).append(f"{value:+.3f} ({low:+.3f} to {high:+.3f})")
+    return [["", *(METRICS[m] for m in shown)], *([name, *cells] for name, cells in found.items())]
+
+
+SETS = {"chinese_mood": "Chinese paintings", "children_emotion": "children's drawings"}
+CHOSEN = (
+    ("keypoints", "20"),
+    ("keypoints", "40"),
+    ("keypoints", "100"),
+    ("cosine", "0.9"),
+    ("cosine", "0.96"),
+)
+
+
+def near_duplicates() -> Rows:
+    """Hits and false alarms of the detectors of near-duplicates."""
+    found = [["pictures", "pairs", "detector", "from", "found", "recall", "false alarms"]]
+    for row in rows_of("near_duplicates.csv"):
+        if (row["detector"], row["threshold"]) in CHOSEN:
+            recall = "{:.2f} ({:.2f} to {:.2f})".format(*(float(row[c]) for c in ("recall", "low", "high")))
+            hits, alarms = f"{row['found']} of {row['same']}", f"{row['false_alarms']} of {row['compared']}"
+            words = [SETS[row["collection"]], row["source"], row["detector"], row["threshold"]]
+            found.append([*words, hits, recall, alarms])
+    return found
+
+
 PLATFORM = {  # by the beginning or the end of a figure's name: its quantities and what they are
     "throughput": {
         "jobs_per_second": "jobs that do nothing, of 20 owners at once, a second",
@@ -255,6 +288,8 @@ TABLES = {
     "costs": lambda: costs(short=False),
     "all_moods": lambda: moods(tuple(METRICS)),
     "novelty": novelty,
+    "near_duplicates": near_duplicates,
+    "ablation": ablation,
     "platform": platform,
 }
 

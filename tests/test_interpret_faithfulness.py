@@ -103,7 +103,14 @@ def test_a_verdict_by_hand():
     ]
     assert verdict(rows, "grad_cam") == (
         "Grad-CAM beats random maps on 2 of 3 measures (deletion, insertion), and a mere edge detector on "
-        "none; without the trained weights its map is another (rank correlation 0.20)."
+        "none; the edge detector beats it on infidelity; without the trained weights its map is another "
+        "(rank correlation 0.20)."
+    )
+    missed = {**row("pointing", (-0.3, -0.1), (-0.4, -0.2)), "estimate": 0.0, "pictures": 30}
+    assert verdict([missed], "grad_cam") == (
+        "Grad-CAM beats random maps on 0 of 1 measures, and a mere edge detector on none; random maps beat "
+        "it on pointing game; the edge detector beats it on pointing game; it points at the true region in "
+        "none of 30 pictures."
     )
 
 

@@ -56,6 +56,10 @@ def test_numbers_by_hand(folder, tmp_path):
     assert value(table, "agreement", "raters who named a mood") == pytest.approx(31 / 32, abs=1e-5)
     assert value(table, "agreement", "pictures with a tie") == pytest.approx(1 / 8)
     assert value(table, "agreement", "pictures whose label has the most votes") == pytest.approx(7 / 8)
+    assert value(table, "contradictions", "pictures") == 1
+    assert value(table, "contradictions", "mean lead of the commonest vote") == pytest.approx(1 / 3)
+    assert value(table, "contradictions", "label a", "b") == 1
+    assert value(table, "contradictions", "label b", "a") == 0
     pairs = [1, 0.5, 0.5, 1 / 3, 1, 0.5, 1 / 3, 0.5]
     assert value(table, "agreement", "two raters agree") == pytest.approx(np.mean(pairs), abs=1e-5)
     at_label = [1, 0.75, 0.75, 1 / 3, 1, 0.75, 0.5, 0.75]

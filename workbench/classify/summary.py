@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.classify.validation import Tested, Variant, cross_validate
+from workbench.classify.validation import Fold, Tested, Validation, Variant, cross_validate
 from workbench.core.cells import guarded
 from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
@@ -25,6 +25,7 @@ from workbench.metrics.paired import holm, mcnemar
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 BIASED = ("ece",)  # biased upwards by noise: see Resamples.interval
+_LEAST = 1e-12  # probability that a table's 0 stands for, as in the log-loss
 
 
 def score_rows(name: str, validation: Tested, calibrated: bool = True, label: str = "model") -> list[dict]:
@@ -249,13 +250,57 @@ def write_tables(
     trainings = [{**row, **{k: v for k, v in (stamp or {}).items() if k not in row}} for row in trainings]
     _write(pd.DataFrame(trainings), Path(out) / f"{name}{suffix}.csv", "%.6g")
     _write(pd.DataFrame(predictions), Path(out) / f"{name}_predictions.csv", "%.9g")
-    _write(summary.assign(**(stamp or {})), Path(out) / f"{name}_summary.csv", "%.4f")
+    write_summary(summary.assign(**(stamp or {})), Path(out) / f"{name}_summary.csv")
     return summary
+
+
+def write_summary(summary: pd.DataFrame, path: Path) -> None:
+    """Write the comparison of a study, whole or not at all."""
+    _write(summary, path, "%.4f")
 
 
 def _write(table: pd.DataFrame, path: Path, float_format: str) -> None:
     text = table.map(guarded).to_csv(index=False, float_format=float_format, lineterminator="\n")
     write_whole(text.encode(), path)
+
+
+def read_predictions(path: str | os.PathLike, paintings: Paintings) -> tuple[str, dict[str, Validation]]:
+    """The heading of the names in a table of answers, and by name what was answered, with today's groups.
+
+    Args:
+        path: ``NAME_predictions.csv`` of a study of classes.
+        paintings: the pictures that were answered for; their groups need not be those of the folds.
+
+    Returns:
+        Validations whose uncalibrated probabilities are those of the table. Trainings' times and sizes, which
+        it has not, are 0.
+
+    Raises:
+        DatasetError: the table is none of answers, or is about other pictures, classes or labels.
+    """
+    table = pd.read_csv(path)
+    columns, label = [f"p_{name}" for name in paintings.classes], str(table.columns[0])
+    missing = [c for c in ("split_seed", "fold", "path", "label", *columns) if c not in table]
+    if missing:
+        raise DatasetError(f"Expected the column {missing[0]} in {Path(path).name} but it has none.")
+    where = {name: i for i, name in enumerate(paintings.paths)}
+    known = table["path"].map(where)
+    if (
+        known.isna().any()
+        or (table["label"] != known.map(lambda i: paintings.classes[paintings.labels[int(i)]])).any()
+    ):
+        raise DatasetError(
+            f"Expected {Path(path).name} to be about the pictures of {paintings.root} and their labels."
+        )
+    found = {}
+    for name, own in table.assign(row=known.astype(int)).groupby(label, sort=False):
+        folds = []
+        for (seed, fold), part in own.groupby(["split_seed", "fold"]):
+            rows = part["row"].to_numpy()
+            logits = np.log(np.maximum(part[columns].to_numpy(), _LEAST))
+            folds.append(Fold(int(seed), int(fold), rows, logits, paintings.truth[rows], 0.0, 0, {}))
+        found[str(name)] = Validation(paintings, tuple(folds))
+    return label, found
 
 
 def read_summary(table: str | os.PathLike) -> pd.DataFrame:

@@ -2,8 +2,13 @@
 
 Features of a whole picture miss a second reproduction with another crop, mount or colour: one painting that
 is in a collection of 396 Chinese paintings twice has a cosine of .77, below that of many different ones.
-SIFT keypoints that match both ways and move together are sure: that pair has 103, any other near pair at most
-15. Among 218 children's drawings one pair reaches the threshold, with 66: one drawing, photographed twice.
+SIFT keypoints that match both ways and move together are sure: that pair has 103, any other of 2,487 near
+pairs at most 15. Of 60 of the paintings that were reproduced once more (cropped, turned, smaller, in other
+colours, on a mount) the threshold finds 49 (70 to 89 %), and no wrong one; the cosine finds none. A drawing
+of few lines has few keypoints: among 218 children's drawings the threshold finds one of five pairs that show
+one drawing photographed twice, and 14 of 60 reproductions, again without a false alarm. The threshold was
+chosen on near pairs of the paintings (``workbench study near_duplicates``,
+``reports/results/near_duplicates.csv``).
 
 Sources: Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004; Arandjelović and
 Zisserman, "Three things everyone should know to improve object retrieval", CVPR 2012 (RootSIFT).

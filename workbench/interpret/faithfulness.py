@@ -278,19 +278,24 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
     """One line on how far ``method`` can be trusted, from the rows of :func:`summarise` (or of its CSV).
 
     A method passes a measure if the interval of its paired difference to random maps is entirely on the
-    better side; likewise for the edge detector.
+    better side, and fails if it is on the worse side; likewise for the edge detector.
     """
     title = METHODS[method].title if method in METHODS else method
     own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
     if not own:
         return f"{title}: not measured on this model. Compare several methods before you believe it."
     judged = [name for name in ("deletion", "insertion", "infidelity", "pointing", "mass") if name in own]
-    passed = [name for name in judged if _better(own[name], name, "random")]
+    passed = [name for name in judged if _side(own[name], name, "random") > 0]
     text = f"{title} beats random maps on {len(passed)} of {len(judged)} measures{_listed(passed)}"
-    compared = [name for name in judged if _known(own[name], "edges")]
-    if compared:
-        passed = [name for name in compared if _better(own[name], name, "edges")]
+    if any(_known(own[name], "edges") for name in judged):
+        passed = [name for name in judged if _side(own[name], name, "edges") > 0]
         text += f", and a mere edge detector on {len(passed) or 'none'}{_listed(passed)}"
+    for control, beat in (("random", "random maps beat"), ("edges", "the edge detector beats")):
+        failed = [name for name in judged if _side(own[name], name, control) < 0]
+        if failed:
+            text += f"; {beat} it on {_names(failed)}"
+    if "pointing" in own and not float(own["pointing"]["estimate"]):
+        text += f"; it points at the true region in none of {own['pointing']['pictures']} pictures"
     if "randomisation" in own:
         kept = float(own["randomisation"]["estimate"])
         much = "stays much the same" if kept > 0.5 else "is another"
@@ -299,15 +304,20 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f" ({', '.join(MEASURES[name].title for name in names)})" if names else ""
+    return f" ({_names(names)})" if names else ""
+
+
+def _names(measures: Sequence[str]) -> str:
+    return ", ".join(MEASURES[name].title for name in measures)
 
 
 def _known(row: Mapping, control: str) -> bool:
     return row.get(f"vs_{control}_low", "") != "" and not np.isnan(float(row[f"vs_{control}_low"]))
 
 
-def _better(row: Mapping, measure: str, control: str) -> bool:
+def _side(row: Mapping, measure: str, control: str) -> int:
+    """1 where the whole interval of the difference to a control is better, -1 where worse, else 0."""
     if not _known(row, control):
-        return False
-    low, high = float(row[f"vs_{control}_low"]), float(row[f"vs_{control}_high"])
-    return low > 0 if MEASURES[measure].better > 0 else high < 0
+        return 0
+    low, high = (MEASURES[measure].better * float(row[f"vs_{control}_{end}"]) for end in ("low", "high"))
+    return int(min(low, high) > 0) - int(max(low, high) < 0)

@@ -23,7 +23,7 @@ from workbench.metrics.checks import weighted_mean
 from workbench.studies.ratings import Ratings, read_ratings
 from workbench.studies.study import TableStudy, collection_name, register
 
-TOPICS = ("counts", "sizes", "agreement", "ceiling", "votes", "space")
+TOPICS = ("counts", "sizes", "agreement", "contradictions", "ceiling", "votes", "space")
 CLEAR = 0.5  # of the raters: a picture on which half of them name one mood
 
 
@@ -147,6 +147,22 @@ def agreement_of_raters(ratings: Ratings, rows: TopicRows) -> None:
         rows.interval("Fleiss kappa", agreement.fleiss_kappa, one, other=mood, of=two)
 
 
+def contradictions(ratings: Ratings, rows: TopicRows) -> None:
+    """Pictures for whose label fewer raters voted than for another mood, by label and commonest vote."""
+    data = ratings.data
+    if data.votes is None:
+        return
+    at_label = data.votes[np.arange(len(data)), data.labels]
+    lost, named = at_label < data.votes.max(1) - 1e-9, data.votes.argmax(1)
+    rows.number("pictures", lost.sum())
+    if lost.any():
+        rows.number("mean lead of the commonest vote", (data.votes.max(1) - at_label)[lost].mean())
+    for c, mood in enumerate(data.classes):
+        for k, other in enumerate(data.classes):
+            if c != k:
+                rows.number(f"label {mood}", (lost & (data.labels == c) & (named == k)).sum(), other)
+
+
 def ceiling(ratings: Ratings, rows: TopicRows) -> None:
     """Scores of guessing, of one more rater and of the best possible predictor against the labels."""
     data, n = ratings.data, ratings.counts
@@ -250,7 +266,9 @@ def _eta_squared(values: NDArray, labels: NDArray, weights: NDArray | None = Non
     return between / total
 
 
-_MEASURES = dict(zip(TOPICS, (counts, sizes, agreement_of_raters, ceiling, votes, space), strict=True))
+_MEASURES = dict(
+    zip(TOPICS, (counts, sizes, agreement_of_raters, contradictions, ceiling, votes, space), strict=True)
+)
 
 
 @register

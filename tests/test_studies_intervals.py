@@ -1,0 +1,76 @@
+"""Intervals of answers that are in a table already, over the painters of today."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hues import write_hues
+
+from workbench.classify.probes import MajorityClass
+from workbench.classify.summary import compare, read_predictions, read_summary
+from workbench.core.errors import DatasetError
+from workbench.data.paintings import read_paintings
+from workbench.studies.intervals import Intervals, trained_on
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "paintings").mkdir()
+    return write_hues(tmp_path / "paintings", count=8, painters=4, shape=(24, 30))
+
+
+@pytest.fixture
+def answers(folder, tmp_path):
+    """The tables of a study of two floors; returns the answers."""
+    variants = {"floor": MajorityClass(), "other": MajorityClass()}
+    compare(
+        "study", tmp_path / "done", read_paintings(folder), variants, "floor", folds=2, split_seeds=(0, 1),
+        samples=50,
+    )  # fmt: skip
+    return tmp_path / "done" / "study_predictions.csv"
+
+
+def test_the_same_painters_give_the_same_summary(folder, answers, tmp_path):
+    (written,) = Intervals(data=str(folder), answers=(str(answers),), samples=50).run(tmp_path / "anew")
+    before, after = read_summary(answers.with_name("study.csv")), pd.read_csv(written)
+    pd.testing.assert_frame_equal(after[before.columns], before)
+    assert set(after["groups"]) == set(after["groups_of_folds"]) == {8}
+    assert set(after["trained_on"]) == {0}
+
+
+def test_painters_brought_together_are_resampled_together(folder, answers, tmp_path):
+    table = pd.read_csv(folder / "ratings.csv")
+    names = sorted(set(table["painter"]))
+    table["painter"] = table["painter"].replace(names[1], names[0])
+    table.to_csv(folder / "ratings.csv", index=False)
+    (written,) = Intervals(data=str(folder), answers=(str(answers),), samples=50).run(tmp_path / "anew")
+    after = pd.read_csv(written)
+    assert set(after["groups"]) == {7}
+    assert set(after["groups_of_folds"]) == {8}
+
+
+def test_the_share_of_answers_about_painters_who_were_trained_on(folder, answers):
+    paintings = read_paintings(folder)
+    _, found = read_predictions(answers, paintings)
+    validation = found["floor"]
+    assert trained_on(validation) == 0
+    first = validation.folds[0].rows
+    groups = paintings.groups.copy()
+    groups[first[0]] = groups[validation.folds[1].rows[0]]  # one picture changes hands across the folds
+    moved = dataclasses.replace(validation, paintings=dataclasses.replace(paintings, groups=groups))
+    theirs = np.count_nonzero(groups == groups[first[0]])
+    one_split = moved.with_folds(moved.folds[:2])
+    assert trained_on(one_split) == pytest.approx(theirs / len(paintings))
+
+
+def test_answers_about_other_pictures_or_labels_are_refused(folder, answers):
+    table = pd.read_csv(answers)
+    table.assign(label=table["label"].iloc[::-1].to_numpy()).to_csv(answers, index=False)
+    with pytest.raises(DatasetError, match="labels"):
+        read_predictions(answers, read_paintings(folder))
+    table.drop(columns="fold").to_csv(answers, index=False)
+    with pytest.raises(DatasetError, match="fold"):
+        read_predictions(answers, read_paintings(folder))
+    with pytest.raises(DatasetError, match="a file NAME_predictions"):
+        Intervals(data=str(folder), answers=("study.csv",)).run(answers.parent)

@@ -1,0 +1,37 @@
+"""A task that a head on the frozen host cannot solve and a gate can."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from workbench import models
+from workbench.data.images import read_image
+from workbench.studies.mafr_control import NARROW, SIZE, copying_host, plant
+from workbench.studies.mafr_gates import CONFIG
+
+
+def test_blue_says_whether_red_or_green_is_the_label(tmp_path):
+    folder = plant(tmp_path, 200)
+    table = pd.read_csv(folder / "ratings.csv")
+    means = np.array([np.asarray(read_image(folder / path)).mean((0, 1)) for path in table["path"]])
+    red, green, blue = (means > 128).T
+    told = table["label"] == "yes"
+    assert (np.where(blue, red, green) == told).mean() > 0.99  # noise may carry a colour across the middle
+    assert (red == told).mean() == pytest.approx(0.75, abs=0.1)
+    assert (blue == told).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_host_is_linear_in_the_colours(tmp_path):
+    config = dataclasses.replace(CONFIG, model="mafr_resnet50", arguments=NARROW, size=SIZE)
+    host, _ = models.load(copying_host(tmp_path, config))
+    grey, red, green = torch.zeros(3), torch.tensor([0.5, 0, 0]), torch.tensor([0, -0.5, 0])
+    with torch.inference_mode():
+        seen = [
+            host.forward_features(colour[None, :, None, None].expand(1, 3, SIZE, SIZE)).mean((2, 3))
+            for colour in (grey, red, green, red + green)
+        ]
+    assert torch.allclose(seen[3] - seen[0], (seen[1] - seen[0]) + (seen[2] - seen[0]), rtol=1e-4)
+    assert (seen[1] - seen[0]).abs().max() > 0.1

@@ -1,0 +1,76 @@
+"""Study 06 b: what do pleasure and dominance as auxiliary targets, and larger views, add to the mood reader?
+
+Each is a second source beside the shipped mood reader (:mod:`workbench.classify.blended`). How much of it is
+mixed in is chosen within the training painters of every fold, so that it may be nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from workbench.classify.blended import BlendedProbe
+from workbench.classify.configs import StatisticsConfig
+from workbench.classify.estimators import Estimator
+from workbench.classify.features import StatisticsFeatures
+from workbench.classify.statistics import StatisticsEstimator
+from workbench.classify.summary import write_tables
+from workbench.classify.validation import cross_validate
+from workbench.data.atelier import open_dataset
+from workbench.studies.study import Study, register
+
+BASELINE = "mood_statistics"
+SCORES = ("accuracy", "balanced_accuracy", "log_loss", "log_loss_votes")
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class MoodAblation(Study):
+    """What do auxiliary targets and larger views add to the mood reader?"""
+
+    keys = ("variant", "split_seed", "fold")
+    sources = ("data",)
+
+    data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
+    auxiliary: tuple[str, ...] = ()  # columns of numbers in its ratings.csv, such as pleasure and dominance
+    # short side in pixels, and number, of crops closer than the reader's; a number of 0 leaves them out
+    crops: tuple[int, int] = (672, 4)
+    reader: StatisticsConfig = dataclasses.field(default_factory=StatisticsConfig)  # the shipped reader
+    split_seeds: tuple[int, ...] = (0, 1, 2)  # one grouped cross-validation each
+    folds: int = 5  # of each
+    samples: int = 2000  # of the bootstrap
+
+    def estimators(self) -> dict[str, Estimator]:
+        """The reader, and the reader with each second source."""
+        first, shared = self.reader.variants[:1], {"reader": self.reader}
+        found: dict[str, Estimator] = {BASELINE: StatisticsEstimator(self.reader)}
+        if self.auxiliary:
+            seen = StatisticsFeatures.of(self.reader, parts=(0,))
+            name = f"and {', '.join(self.auxiliary)}"
+            found[name] = BlendedProbe(features=seen, auxiliary=self.auxiliary, **shared)
+        if self.crops[1]:
+            near = StatisticsFeatures(variants=first, size=self.reader.size, crops=(self.crops,))
+            found[f"and crops at {self.crops[0]} px"] = BlendedProbe(features=near, **shared)
+        return found
+
+    def run(self, out: str | os.PathLike) -> Path:
+        """Cross-validate and write the three tables."""
+        paintings = open_dataset(self.data)
+        validations = {
+            name: cross_validate(
+                estimator,
+                paintings,
+                folds=self.folds,
+                split_seeds=self.split_seeds,
+                calibrate_to="votes",
+                out=Path(out) / "cache",
+                desc=name,
+            )
+            for name, estimator in self.estimators().items()
+        }
+        scores = SCORES if paintings.votes is not None else SCORES[:-1]
+        write_tables(
+            self.name, out, validations, BASELINE, scores=scores, samples=self.samples, label="variant"
+        )
+        return Path(out) / f"{self.name}.csv"
