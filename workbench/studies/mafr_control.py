@@ -102,7 +102,7 @@ def copying_host(out: Path, config: FinetuneConfig) -> Path:
                 module.weight[channels, channels % 3, centre, centre] = 0.0 if silent else 1.0
             elif isinstance(module, nn.BatchNorm2d):
                 module.weight.fill_(1.0)  # timm starts the last one of a branch at 0
-    network.bn1.bias.data.fill_(2.0)  # above 0, where rectifiers change nothing
+    network.get_parameter("bn1.bias").data.fill_(2.0)  # above 0, where rectifiers change nothing
     card = models.Card(
         name=HOST,
         kind="classifier",

@@ -43,15 +43,15 @@ class MoodAblation(Study):
 
     def estimators(self) -> dict[str, Estimator]:
         """The reader, and the reader with each second source."""
-        first, shared = self.reader.variants[:1], {"reader": self.reader}
+        first = self.reader.variants[:1]
         found: dict[str, Estimator] = {BASELINE: StatisticsEstimator(self.reader)}
         if self.auxiliary:
             seen = StatisticsFeatures.of(self.reader, parts=(0,))
             name = f"and {', '.join(self.auxiliary)}"
-            found[name] = BlendedProbe(features=seen, auxiliary=self.auxiliary, **shared)
+            found[name] = BlendedProbe(features=seen, auxiliary=self.auxiliary, reader=self.reader)
         if self.crops[1]:
             near = StatisticsFeatures(variants=first, size=self.reader.size, crops=(self.crops,))
-            found[f"and crops at {self.crops[0]} px"] = BlendedProbe(features=near, **shared)
+            found[f"and crops at {self.crops[0]} px"] = BlendedProbe(features=near, reader=self.reader)
         return found
 
     def run(self, out: str | os.PathLike) -> Path:
