@@ -105,6 +105,20 @@ def test_a_resumed_training_equals_an_uninterrupted_one(trainer, config, tmp_pat
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6, msg=name)
 
 
+def test_the_newest_weights_are_the_best_while_the_teacher_alone_teaches(config, tmp_path):
+    """Nearness to the anime faces, which a blurred photo may win, chooses nothing then."""
+    alone = dataclasses.replace(config, out=str(tmp_path), distil_steps=4, steps=4, validate_every=1)
+    trainer = Trainer(alone)
+    trainer.run()
+    with (tmp_path / "validation.csv").open() as handle:
+        kid = [float(row["kid"]) for row in csv.DictReader(handle)]
+    assert min(kid) < kid[-1]  # an earlier step is nearer to the style
+    weights, step = trainer.weights("best")
+    assert step == 4
+    for name, value in trainer.ema.state_dict().items():
+        torch.testing.assert_close(weights[name], value)
+
+
 def test_a_checkpoint_of_another_network_is_refused(trainer, config):
     other = dataclasses.replace(config, arguments=SMALL | {"blocks": 2})
     with pytest.raises(WorkbenchError, match="arguments was"):

@@ -243,7 +243,8 @@ class Trainer:
         log.info("step %d: %s", self.step, ", ".join(f"{k} {v:.4g}" for k, v in measures.items()))
         if self.recipe.keep_averages:
             self._save(self.ema.state_dict(), f"step_{self.step:06d}.pt")
-        if not self.best or row[self.recipe.criterion] < self.best[self.recipe.criterion]:
+        criterion = self.recipe.criterion
+        if not self.best or not criterion or row[criterion] < self.best[criterion]:
             self.best = row
             self._save(self.ema.state_dict(), "best.pt")
 

@@ -89,6 +89,8 @@ class AFGAN(Recipe):
         super().__init__(config, device, generator, data)
         self.composites: Composites  # made by `prepare`
         self._judge: StyleJudge | None = None
+        if config.distil_steps >= config.steps:  # the teacher alone teaches: nearness to the style is no aim
+            self.criterion = ""
         layers: list[tuple[np.ndarray, ...]] = [(p,) for p in data.style]
         self._style_crops = Crops(layers, config.face_pixels, (0.52, 0.68), config.seed + 1)
 

@@ -33,7 +33,8 @@ class Recipe(abc.ABC):
     phases: ClassVar[tuple[str, ...]] = ("distil", "adversarial")  # at most two
     betas: ClassVar[tuple[float, float]] = (0.5, 0.99)  # of Adam
     weight_decay: ClassVar[float] = 0.0
-    criterion: ClassVar[str] = "kid"  # measure of the validation that is lowest for the best weights
+    # measure of the validation that is lowest for the best weights; "": the newest are the best
+    criterion: str = "kid"
     subjects: ClassVar[str] = "photos"  # what is redrawn
     # whether the averaged weights of each validation are kept, as step_*.pt
     keep_averages: ClassVar[bool] = False
