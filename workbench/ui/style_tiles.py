@@ -55,7 +55,7 @@ def show(tiles: Tiles | None, chosen: str) -> str:
         buttons += (
             f'<button type="button" data-style="{name}" title="{html.escape(known[name].title)}" '
             f'aria-pressed="{str(name == chosen).lower()}">{look}'
-            f"<span>{html.escape(known[name].title.partition(',')[0])}</span></button>"
+            f"<span>{html.escape(known[name].title)}</span></button>"
         )
     hint = ""
     if tiles and tiles.face and PORTRAIT in known and chosen != PORTRAIT:
