@@ -11,10 +11,11 @@ they are measured at the size of the file: compare pictures of one size, or resi
 All values but ``fourier_slope`` agree within 0.1 % with the Aesthetics Toolbox on eight free pictures.
 ``fourier_slope`` differs from its "Slope Redies" by up to 3 %: the resampling is another. Not here, as the
 literature does not fix their numbers: edge density and edge-orientation entropies (which Gabor filters), PHOG
-self-similarity and anisotropy (which weights), balance, mirror symmetry and homogeneity (which pixels are
-figure), fractal dimensions (which threshold). :mod:`workbench.interpret.expression` measures orientation
-entropy, composition and balance by definitions of its own, under names of its own, and
-:mod:`workbench.interpret.network_properties` what takes a network, on the one that is there.
+self-similarity and anisotropy (which weights), Fourier sigma (which points), balance, mirror symmetry and
+homogeneity (which pixels are figure), fractal dimensions (which threshold).
+:mod:`workbench.interpret.expression` measures orientation entropy, composition and balance by definitions of
+its own, under names of its own, and :mod:`workbench.interpret.network_properties` what takes a network, on
+the one that is there.
 
 Source: Redies, Bartho, Koßmann, Spehar, Hübner, Wagemans and Hayn-Leichsenring, "A toolbox for calculating
 quantitative image properties in aesthetics research", Behavior Research Methods, 2025.
