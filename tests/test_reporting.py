@@ -22,6 +22,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from workbench.cli import app
+from workbench.core import distribution
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset, write_atelier
@@ -302,10 +303,12 @@ def test_a_wheel_carries_the_notebooks_and_they_are_found_in_it(tmp_path, monkey
     place = tmp_path / "share" / "notebooks"
     place.mkdir(parents=True)
     (place / "04_mafr.ipynb").write_bytes((ROOT / "notebooks" / "04_mafr.ipynb").read_bytes())
-    monkeypatch.setattr(notebooks.workbench, "__file__", str(tmp_path / "site" / "workbench" / "__init__.py"))
-    monkeypatch.setattr(notebooks.metadata, "files", lambda name: [Installed(place / "04_mafr.ipynb")])
+    monkeypatch.setattr(
+        distribution.workbench, "__file__", str(tmp_path / "site" / "workbench" / "__init__.py")
+    )
+    monkeypatch.setattr(distribution.metadata, "files", lambda name: [Installed(place / "04_mafr.ipynb")])
     assert notebooks.folder() == place.resolve()
-    monkeypatch.setattr(notebooks.metadata, "files", lambda name: [])
+    monkeypatch.setattr(distribution.metadata, "files", lambda name: [])
     with pytest.raises(WorkbenchError, match="from a checkout or from a wheel"):
         notebooks.folder()
 

@@ -96,7 +96,7 @@ def test_votes_without_a_number_of_raters_and_no_feelings(folder, tmp_path):
     found = study.read(study.DataAndMoods(str(folder), samples=20).run(tmp_path / "out"))
     assert value(found, "agreement", "share of the commonest mood") > 0.5
     assert "Fleiss kappa" not in set(found["name"])
-    assert set(found["topic"]) == {"counts", "sizes", "agreement", "ceiling", "votes"}
+    assert set(found["topic"]) == {"counts", "sizes", "agreement", "ceiling", "contradictions", "votes"}
 
 
 def test_a_picture_without_a_rating_is_left_out_and_not_a_zero(folder, tmp_path):

@@ -127,7 +127,7 @@ def test_what_is_said_of_a_method_was_measured_on_these_very_weights(tmp_path):
     said = reliance(sha, "occlusion")
     assert re.search(r"^Occlusion beats random maps on \d of 3 measures", said)
     assert "real paintings at" in said
-    assert "this one was not measured" in reliance(sha, "grad_cam", usual_layer=False)
+    assert "the chosen one was not measured" in reliance(sha, "grad_cam", usual_layer=False)
 
 
 def test_layers_in_words():
@@ -154,7 +154,7 @@ def test_methods_in_words():
         for layer in (classifier.default_layer, "lite1.stage3")
     )
     assert usual == explaining.trust_line(facts, "grad_cam")
-    assert "this one was not measured" in other
+    assert "the chosen one was not measured" in other
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.12345, "0.123"), (123.4, "123"), (-0.5, "-0.5")])
