@@ -21,7 +21,7 @@ def paintings(tmp_path_factory):
     folder = write_hues(tmp_path_factory.mktemp("hues"), count=10, painters=5, shape=(32, 32))
     table = pd.read_csv(folder / "ratings.csv")
     warm = table["label"] == table["label"].iloc[0]
-    painters = [f"painter {i % 5}" for i in range(len(table))]  # each paints both moods
+    painters = [f"painter {i % 10}" for i in range(len(table))]  # each paints both moods
     table.assign(pleasure=np.where(warm, 6.0, 2.0) + np.arange(len(table)) / 100, painter=painters).to_csv(
         folder / "ratings.csv", index=False
     )

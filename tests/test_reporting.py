@@ -300,13 +300,18 @@ def test_a_wheel_carries_the_notebooks_and_they_are_found_in_it(tmp_path, monkey
         def locate(self):
             return self.path
 
+        def __fspath__(self):
+            return str(self.path)
+
     place = tmp_path / "share" / "notebooks"
     place.mkdir(parents=True)
-    (place / "04_mafr.ipynb").write_bytes((ROOT / "notebooks" / "04_mafr.ipynb").read_bytes())
+    (place / "00_start_here.ipynb").write_bytes((ROOT / "notebooks" / "00_start_here.ipynb").read_bytes())
     monkeypatch.setattr(
         distribution.workbench, "__file__", str(tmp_path / "site" / "workbench" / "__init__.py")
     )
-    monkeypatch.setattr(distribution.metadata, "files", lambda name: [Installed(place / "04_mafr.ipynb")])
+    monkeypatch.setattr(
+        distribution.metadata, "files", lambda name: [Installed(place / "00_start_here.ipynb")]
+    )
     assert notebooks.folder() == place.resolve()
     monkeypatch.setattr(distribution.metadata, "files", lambda name: [])
     with pytest.raises(WorkbenchError, match="from a checkout or from a wheel"):

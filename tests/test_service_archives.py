@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -176,8 +177,9 @@ def test_unpacked_pictures_go_with_a_job_that_is_killed(tmp_path, monkeypatch):
         assert len(list(platform.store.job(owner, job).rglob("*.png"))) >= 300
         assert not list((tmp_path / "temporary").rglob("*.png"))
         for process in psutil.Process().children(recursive=True):
-            if "spawn_main" in " ".join(process.cmdline()):
-                process.kill()  # the attempt is made again
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if "spawn_main" in " ".join(process.cmdline()):
+                    process.kill()  # the attempt is made again
         while platform.job(owner, job).attempts < 2 and time.monotonic() < end:
             time.sleep(0.01)
         platform.cancel(owner, job)

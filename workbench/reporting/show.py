@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.classify.results import DEFAULT_CLASSIFIER
+from workbench.core.errors import UnknownNameError
 from workbench.interpret.descriptors import DESCRIPTORS
 from workbench.interpret.measuring import IMAGE_PROPERTIES, MEASURES
 from workbench.models.weights import card
@@ -434,7 +435,12 @@ def model_cards(report: Report) -> Block:
     asked = LEFT_OUT not in set(report.rows(kinds.Remark)["topic"])
     names = [*([reader] if reader.is_file() else []), *([DEFAULT_CLASSIFIER] if asked else [])]
     for name in [*names, *report.rows(kinds.Drawing)["style"].unique()]:
-        found = card(name)
+        try:
+            found = card(name)
+        except UnknownNameError:  # of an older report
+            gone = {"What it is": "Weights that have left the package since this was measured."}
+            shown += Block(f"<h4>{blocks.escape(name)}</h4>", name) + blocks.facts(gone)
+            continue
         values = {"What it is": found.description, "Architecture": found.architecture}
         if found.kind == "classifier":
             values["Trained on"] = (
