@@ -99,8 +99,14 @@ def page():
 
 
 @pytest.fixture(scope="module")
-def tab(page):
-    with chromium() as browser, browser.new_context(locale="zh-CN") as context:
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def tab(browser, page):
+    with browser.new_context(locale="zh-CN") as context:
         tab = context.new_page()
         tab.set_default_timeout(PATIENCE)
         tab.goto(page.local_url)
@@ -173,11 +179,11 @@ def test_the_other_tabs_are_in_chinese(tab):
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_names_of_files_are_nobodys_words(page, tmp_path):
+def test_names_of_files_are_nobodys_words(browser, page, tmp_path):
     """A file that is called like a button keeps its name."""
     photo = tmp_path / "Delete.png"
     Image.new("RGB", (96, 64), "teal").save(photo)
-    with chromium() as browser, browser.new_context(locale="zh-CN") as context:
+    with browser.new_context(locale="zh-CN") as context:
         tab = context.new_page()
         tab.set_default_timeout(PATIENCE)
         tab.goto(page.local_url)
