@@ -200,8 +200,9 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
     picks = [one.success(redraw, inputs, outputs, trigger_mode="always_last", **drawing) for one in picks]
     page.style.select(pick, [page.style, page.tried], chosen, **SETTINGS)
     page.pick = pick, [page.style, page.tried], chosen
-    for event in (drawn, *picks):  # also after an error
-        event.failure(lambda: _HIDDEN, None, page.stopper, **SETTINGS)
+    for event in (drawn, *picks):
+        remembering.forget_unreadable("redraw", page.photo, event.success, page.result)
+        event.failure(lambda: _HIDDEN, None, page.stopper, **SETTINGS)  # also after an error
     page.stopper.click(stop, None, [page.caption, page.stopper], **SETTINGS)
 
 
