@@ -27,8 +27,8 @@ _KEEP = """(file, ...chosen) => { if (!window.remembers?.includes("KEY")) return
 _FORGET = """(file, result) => { if (!file) return;
   const is_read = Boolean(result?.[0]);
   (window.unreadable ??= new Set())[is_read ? "delete" : "add"](file.path);
-  const kept = JSON.parse(sessionStorage.getItem("KEY"));
-  if (kept) sessionStorage.setItem("KEY", JSON.stringify([is_read ? file.path : null, ...kept.slice(1)])); }"""
+  const kept = JSON.parse(sessionStorage.getItem("KEY")), path = is_read ? file.path : null;
+  if (kept) sessionStorage.setItem("KEY", JSON.stringify([path, ...kept.slice(1)])); }"""
 _READ = """() => { (window.remembers ??= []).push("KEY"); return sessionStorage.getItem("KEY"); }"""
 
 
