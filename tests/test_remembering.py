@@ -139,3 +139,30 @@ def test_paintings_and_films_are_there_again(context, page):
     tab.wait_for_selector("#video-preview img")
     tab.click("#read-button")
     tab.wait_for_selector("#read-moods .bar")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["redraw", "read", "video"])
+def test_a_file_that_could_not_be_read_does_not_come_back(context, page, tmp_path, name):
+    bad = tmp_path / ("bad.mp4" if name == "video" else "bad.png")
+    bad.write_text("not a picture")
+    tab = context.new_page()
+    tab.goto(f"{page.local_url}#{name}")
+    kept = f"JSON.parse(sessionStorage.getItem('{name}'))"
+    tab.wait_for_function(f"window.remembers?.includes('{name}')")
+    box = f"#{name} :is(.picture-input, .video-input) >> nth=0"
+    tab.set_input_files(f"{box} >> input[type=file]", bad)
+    tab.locator(".toast-body").get_by_text(bad.name).wait_for()
+    tab.wait_for_function(f"{kept} && {kept}[0] === null")
+    if name != "read":
+        tab.focus(f"#{name} input[type=range] >> nth=0")
+        tab.keyboard.press("Home")
+        tab.wait_for_function(f"{kept}.includes(0)")  # a setting is kept, and the file is not
+        assert tab.evaluate(f"{kept}[0]") is None
+    tab.reload()
+    tab.wait_for_selector(f"{box} >> input[type=file]", state="attached")
+    tab.wait_for_function(f"window.remembers?.includes('{name}')")
+    tab.wait_for_timeout(1000)  # time in which it would come
+    assert not tab.locator(".toast-body").count()
+    assert tab.locator(f"{box} >> input[type=file]").count() == 1

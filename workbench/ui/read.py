@@ -276,6 +276,7 @@ def _painting_events(
         event.success(look, asked, page.overlay, **again).success(
             compare_all, rest, [page.values, page.numbers, page.together], **again
         )
+        remembering.forget_unreadable("read", page.painting, event.failure)
 
     and_so_on(page.painting.change(read, trigger_mode="always_last", **mood))
     and_so_on(page.button.click(read_on_click, **mood))

@@ -40,6 +40,10 @@ EXAMPLE = first_look.example()
 _TO_THE_RESULT = """(photo) => { if (photo && innerWidth < 700) document.getElementById("redraw-tiles")
   .scrollIntoView({behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth"}) }"""
 
+# What Gradio asks for again ("always_last") is the event with all that listens to it: drawing and tiles would
+# ask for each other without end. What follows on a step in the browser is asked for again alone.
+_ASKED = "() => {}"
+
 
 def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -> Preview:
     """Have a photo drawn; ``choices`` are those of the controls, in their order."""
@@ -169,15 +173,9 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
     drawing = {"show_progress_on": page.result, "concurrency_limit": None, "api_visibility": "private"}
     sliders = page.strength, page.colours, page.detail, page.deform
     changes = [page.style.select, page.runtime.select, *(slider.release for slider in sliders)]
-    drawn = gr.on(
-        [page.photo.change, page.button.click, *changes],
-        redraw,
-        inputs,
-        outputs,
-        trigger_mode="always_last",
-        **drawing,
-    )
-    page.photo.change(None, page.photo, None, js=_TO_THE_RESULT, api_visibility="private")
+    asked = gr.on([page.photo.change, page.button.click, *changes], None, None, None, js=_ASKED, **SETTINGS)
+    drawn = asked.then(redraw, inputs, outputs, trigger_mode="always_last", **drawing)
+    page.came = page.photo.change(None, page.photo, None, js=_TO_THE_RESULT, **SETTINGS)
     chosen = [page.style, page.about, page.runtime, page.tiles]
 
     def pick(name, tiles):
@@ -200,8 +198,9 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
     picks = [one.success(redraw, inputs, outputs, trigger_mode="always_last", **drawing) for one in picks]
     page.style.select(pick, [page.style, page.tried], chosen, **SETTINGS)
     page.pick = pick, [page.style, page.tried], chosen
-    for event in (drawn, *picks):  # also after an error
-        event.failure(lambda: _HIDDEN, None, page.stopper, **SETTINGS)
+    for event in (drawn, *picks):
+        remembering.forget_unreadable("redraw", page.photo, event.success, page.result)
+        event.failure(lambda: _HIDDEN, None, page.stopper, **SETTINGS)  # also after an error
     page.stopper.click(stop, None, [page.caption, page.stopper], **SETTINGS)
 
 
@@ -222,7 +221,7 @@ def _tile_events(platform: Platform, page: SimpleNamespace) -> None:
         tiles = style_tiles.read(folder) if folder else None
         yield tiles, style_tiles.show(tiles, style)
 
-    page.photo.change(
+    page.came.then(
         try_styles,
         [page.photo, page.style],
         [page.tried, page.tiles],
@@ -276,9 +275,11 @@ def _first_look(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) ->
     outputs = [page.result, page.png, page.jpeg, page.caption, page.stopper]
     titles = {name: style.title for name, style in styles().items()}
     back = remembering.remember(platform, "redraw", page.photo, page.settings, blocks.load, titles)
-    back.then(look, [page.photo, *page.settings], outputs, **quiet).then(
-        tiles_of_example, [page.photo, page.style], [page.tried, page.tiles], **quiet
-    )
+    looked = back.then(look, [page.photo, *page.settings], outputs, **quiet)
+    tried = looked.then(tiles_of_example, [page.photo, page.style], [page.tried, page.tiles], **quiet)
+    page.photo.change(
+        None, None, None, cancels=[looked, tried], **SETTINGS
+    )  # else it takes the photo's place
     back.then(*page.pick, **SETTINGS)
 
 

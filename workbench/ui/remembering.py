@@ -20,8 +20,15 @@ from workbench.ui import visitor
 from workbench.ui.controls import SETTINGS
 
 # Nothing is kept before what was kept is read: components also tell of their first values.
-_KEEP = """(file, ...chosen) => { if (window.remembers?.includes("KEY"))
-  sessionStorage.setItem("KEY", JSON.stringify([file?.path ?? null, ...chosen])); }"""
+_KEEP = """(file, ...chosen) => { if (!window.remembers?.includes("KEY")) return;
+  const path = window.unreadable?.has(file?.path) ? null : file?.path ?? null;
+  sessionStorage.setItem("KEY", JSON.stringify([path, ...chosen])); }"""
+# The change of a setting must not keep again what was forgotten.
+_FORGET = """(file, result) => { if (!file) return;
+  const is_read = Boolean(result?.[0]);
+  (window.unreadable ??= new Set())[is_read ? "delete" : "add"](file.path);
+  const kept = JSON.parse(sessionStorage.getItem("KEY")), path = is_read ? file.path : null;
+  if (kept) sessionStorage.setItem("KEY", JSON.stringify([path, ...kept.slice(1)])); }"""
 _READ = """() => { (window.remembers ??= []).push("KEY"); return sessionStorage.getItem("KEY"); }"""
 
 
@@ -63,6 +70,23 @@ def remember(
 
     gr.on([part.change for part in parts], None, parts, None, js=_KEEP.replace("KEY", key), **SETTINGS)
     return after(restore, kept, parts, js=_READ.replace("KEY", key), **SETTINGS)
+
+
+def forget_unreadable(
+    key: str,
+    box: gr.Image | gr.Video,
+    then: Callable[..., Dependency],
+    result: gr.components.Component | None = None,
+) -> None:
+    """Do not bring back a file that could not be read: it would only be refused again.
+
+    Args:
+        key: that of :func:`remember`.
+        box: that of :func:`remember`.
+        then: what follows on the reading that failed, such as ``event.failure``.
+        result: the component that is empty after a failure, if ``then`` follows on success, too.
+    """
+    then(None, [box] if result is None else [box, result], None, js=_FORGET.replace("KEY", key), **SETTINGS)
 
 
 def _is_ours(platform: Platform, path: str, request: gr.Request) -> bool:

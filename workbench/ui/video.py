@@ -146,9 +146,9 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
     looking = {"trigger_mode": "always_last", "show_progress_on": page.tried, "concurrency_limit": None}
     looking["api_visibility"] = "private"
     trying = [try_frame, [page.clip, page.at, *page.settings, page.facts], [page.tried, page.expected]]
-    page.clip.change(
-        opened, page.clip, [page.facts, page.facts_line, page.at, page.scale], **looking
-    ).success(*trying, **looking)
+    came = page.clip.change(opened, page.clip, [page.facts, page.facts_line, page.at, page.scale], **looking)
+    came.success(*trying, **looking)
+    remembering.forget_unreadable("video", page.clip, came.failure)
     choices = [page.style.select, page.scale.select]
     sliders = page.at, page.strength, page.steadiness, page.detail, page.deform
     gr.on([*choices, *(slider.release for slider in sliders)], *trying, **looking)
