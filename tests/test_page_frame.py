@@ -153,7 +153,10 @@ def test_the_page_speaks_the_language_of_the_browser(browser, page, locale):
         tab.goto(page.local_url)
         tab.wait_for_selector("#redraw-result img")
         tab.locator("#redraw-examples button").nth(2).click()
-        tab.wait_for_function("document.querySelector('#redraw-caption').innerText.startsWith('640 × 427 ')")
+        size = "640 × 427 像素" if locale == "zh-CN" else "640 × 427 px"
+        tab.wait_for_function(
+            "size => document.querySelector('#redraw-caption').innerText.startsWith(size)", arg=size
+        )
         shown = tab.inner_text(".gradio-container")
         for name in TABS:
             tab.click(f"#{name}-button")
