@@ -199,8 +199,9 @@ def test_redraw_a_video_in_the_browser(browser, page, platform, short, long, tmp
     assert 0 <= share < 1
     tab.get_by_role("button", name="Cancel: long.mp4").click()
     tab.wait_for_selector("#video-job .pill.cancelled")
+    tab.locator("#video-input").get_by_role("button", name="Clear").click()  # the long one came back, too
     tab.set_input_files("#video-input input[type=file]", str(short))
-    tab.wait_for_selector("#video-preview img")
+    tab.wait_for_selector("#video-facts:has-text('short.mp4')")
     tab.get_by_role("button", name="Draw the video").click()
     tab.wait_for_selector("#video-job video")
     tab.wait_for_function("document.querySelector('#video-job video').videoWidth === 64")  # it plays here
