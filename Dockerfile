@@ -4,10 +4,11 @@ FROM python:3.11-slim AS build
 ARG PIP_EXTRA_INDEX_URL
 WORKDIR /source
 RUN python -m venv /opt/workbench
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY constraints.txt pyproject.toml README.md LICENSE CHANGELOG.md CITATION.cff ./
+COPY docs docs
 COPY notebooks notebooks
 COPY workbench workbench
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip PIP_CACHE_DIR=/var/cache/pip \
     /opt/workbench/bin/pip install --constraint constraints.txt '.[app,postgresql]'
 
 FROM python:3.11-slim

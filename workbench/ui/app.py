@@ -193,6 +193,20 @@ def _too_few(needed: str, got: str) -> str:
     return f"Expected {what} but got {got}. {_INFO} names them."
 
 
+# what Gradio offers beside the page, and this page does not
+_CLOSED: dict[str, Any] = {
+    "allowed_paths": [],
+    "enable_monitoring": False,
+    "prevent_thread_lock": True,
+    "pwa": False,
+    "quiet": True,
+    "run_history": False,
+    "share": False,
+    "show_error": False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
+    "ssr_mode": False,
+}
+
+
 def launch(
     host: str = DEFAULT_HOST,
     port: int | None = DEFAULT_PORT,
@@ -247,10 +261,7 @@ def launch(
         blocks.launch(
             server_name=host,
             server_port=port,
-            prevent_thread_lock=True,
-            quiet=True,
             inbrowser=inbrowser,
-            share=False,
             app_kwargs={
                 "middleware": [
                     gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
@@ -263,15 +274,10 @@ def launch(
             js=page_script(),
             i18n=translations.I18N,
             footer_links=["api"],
-            allowed_paths=[],
             max_file_size=pictures.MAX_FILE_SIZE,
             max_threads=OPEN_CALLS,
-            show_error=False,  # texts of unexpected errors name paths; ours are gr.Error and always shown
-            run_history=False,
-            enable_monitoring=False,
             mcp_server=mcp_server,
-            ssr_mode=False,
-            pwa=False,
+            **_CLOSED,
         )
     blocks.app.uploaded_file_dir = OwnFolder(Path(os.environ[CACHE_VARIABLE]))
     platform.previews.prepare()  # now that the page answers, and before the first visitor needs it

@@ -86,20 +86,15 @@ def add(platform: Platform, clip: gr.Video, settings: list) -> None:
         with pictures.one_line_errors("Not drawn"):
             return await submit(platform, request, video, choices, progress)
 
-    gr.Button(visible=False).click(
-        stylize_video,
-        [clip, *settings],
-        gr.File(visible=False, label="MP4"),
-        api_name="stylize_video",
-        concurrency_limit=None,
-    )
-    gr.Button(visible=False).click(
-        submit_video,
-        [clip, *settings],
-        gr.Textbox(visible=False, label="Job id"),
-        api_name="submit_video",
-        concurrency_limit=None,
-    )
+    endpoints = {
+        "stylize_video": (stylize_video, "MP4", gr.File),
+        "submit_video": (submit_video, "Job id", gr.Textbox),
+    }
+    for name, (function, label, kind) in endpoints.items():
+        result = kind(visible=False, label=label)
+        gr.Button(visible=False).click(
+            function, [clip, *settings], result, api_name=name, concurrency_limit=None
+        )
 
 
 async def _finished(

@@ -118,8 +118,7 @@ def stylize_video(
             encoder = VideoEncoder(file, layout)
             if chunk is None:
                 file.add_sound(source, layout.origin)
-            start, end = time.perf_counter(), 0
-            done = unchanged = 0
+            start, end, done, unchanged = time.perf_counter(), 0, 0, 0
             with (
                 prefetch(iter(reader), max(_AHEAD, batch), "decode") as frames,
                 prefetch(_drawn(frames, draw, batch), _AHEAD, "draw") as pairs,
