@@ -38,8 +38,11 @@ class TemporalBlend:
         self._past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]] | None = None
 
     def __call__(self, photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The steadied drawing of the next frame; both (H, W, 3)."""
+        """The steadied drawing of the next frame; both (H, W, 3). A frame that is left as it was, stays so."""
         if self.weight == 0:
+            return drawing
+        if drawing is photo:
+            self._past = None
             return drawing
         grey, smooth = self._flow.grey(photo), cv2.GaussianBlur(photo, (0, 0), _BLUR)
         steady = drawing.astype(np.float32)
