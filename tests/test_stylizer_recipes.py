@@ -245,8 +245,9 @@ def test_a_share_of_the_photos_is_repeated_with_its_channels_in_another_order(fo
     plain = load_data(config(folders, tmp_path, "distil"))
     more = load_data(config(folders, tmp_path, "distil", recoloured=0.5))
     added = {name: p for name, p in more.training.items() if name not in plain.training}
-    assert len(plain.training) == 10 and len(added) == 5
-    assert more.validation.keys() == plain.validation.keys() and more.test.keys() == plain.test.keys()
+    assert (len(plain.training), len(added)) == (10, 5)
+    assert more.validation.keys() == plain.validation.keys()
+    assert more.test.keys() == plain.test.keys()
     for name, picture in added.items():
         photo = plain.training[name.partition(" in ")[0]]
         assert not np.array_equal(picture, photo)

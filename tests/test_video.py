@@ -445,7 +445,7 @@ def test_a_network_draws_a_clip(tmp_path, tiny, batch):
 
 
 def test_a_drawing_is_steadied_unless_told_otherwise_and_a_filter_is_left_alone(tmp_path, tiny):
-    """The noise of a still film changes what is drawn from frame to frame; a steadied drawing changes less."""
+    """The noise of a still film changes what is drawn in each frame; a steadied drawing changes less."""
     rng = np.random.default_rng(0)
     scene = np.kron(rng.integers(60, 200, (6, 8, 3)), np.ones((8, 8, 1)))
     noisy = [np.clip(scene + rng.normal(0, 6, scene.shape), 0, 255).astype(np.uint8) for _ in range(8)]
