@@ -38,7 +38,7 @@ class TemporalBlend:
         self._past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]] | None = None
 
     def __call__(self, photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The steadied drawing of the next frame; both (H, W, 3). A frame that is left as it was, stays so."""
+        """The steadied drawing of the next frame; both (H, W, 3). A frame that nothing was drawn on stays."""
         if self.weight == 0:
             return drawing
         if drawing is photo:
