@@ -21,7 +21,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.metrics.flicker import visible, warp
 from workbench.styles.optical_flow import Flow
 
-_TRUST = 20.0  # levels of 255: how far apart two photographs of one point may be before trust falls to 1/e
+_TRUST = 35.0  # levels of 255: how far apart two photographs of one point may be before trust falls to 1/e
 _BLUR = 1.0  # pixels, standard deviation: sensor noise is no reason for distrust
 
 
