@@ -24,8 +24,8 @@ from workbench.core.errors import UnknownNameError
 from workbench.metrics import flicker
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
-from workbench.styles import menu
 from workbench.styles.optical_flow import Flow
+from workbench.styles.stylize import get
 from workbench.styles.tiling import run_together
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.reading import reading
@@ -181,7 +181,7 @@ def heads(frames: Frames) -> list[NDArray[np.bool_]]:
 
 def _by(style: str) -> Callable[[Frames], Frames]:
     """What draws frames in a style; its weights are read by the first call."""
-    return lambda frames: menu.get(style).drawer()(frames)
+    return lambda frames: get(style).drawer()(frames)
 
 
 def _nearest(frames: Frames) -> Frames:
@@ -221,7 +221,7 @@ def _gram_stylizer():
     from workbench.styles.gram import GramStylizer
 
     coffee = cv2.resize(data.coffee(), SIZE, interpolation=cv2.INTER_AREA)
-    return GramStylizer(menu.get(STYLE).drawer()([coffee])[0], steps=25)
+    return GramStylizer(get(STYLE).drawer()([coffee])[0], steps=25)
 
 
 # What is compared. A further stylizer is one more entry: frames of one size in, as many drawings out.

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from workbench.core import options
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.drawing.faces import find_faces
-from workbench.styles.menu import get
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.options import VideoOptions
 from workbench.styles.style import Drawer, Style
+from workbench.styles.stylize import get
 from workbench.styles.video.chunks import Chunk
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.prefetch import prefetch
