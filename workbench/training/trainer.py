@@ -77,7 +77,7 @@ class Trainer:
 
     def _new_generator(self) -> nn.Module:
         network = models.create(self.config.architecture, **self.config.arguments)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     def stylize(self, photos: Iterable) -> list[Image.Image]:
         """Drawings by the averaged generator, of photos or portraits, depending on the recipe."""

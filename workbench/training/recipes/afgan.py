@@ -73,7 +73,7 @@ def faces(pictures: Tensor, center: Tensor, interocular: Tensor, side: float, pi
     theta[:, 1, 1] = side * interocular / size[1]
     middle = center + torch.stack([torch.zeros_like(interocular), 0.25 * interocular], 1)
     theta[:, :, 2] = 2 * middle / size - 1
-    grid = F.affine_grid(theta, (len(interocular), 3, pixels, pixels), align_corners=False)
+    grid = F.affine_grid(theta, [len(interocular), 3, pixels, pixels], align_corners=False)
     return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
@@ -198,7 +198,7 @@ class AFGAN(Recipe):
             return self.backbone(pictures + noise * torch.randn_like(pictures) if noise else pictures)
 
     def _train_discriminators(self, fake: Tensor, features: list[Tensor], style: Tensor) -> dict[str, Tensor]:
-        d = self.discriminators
+        d: Any = self.discriminators
         with torch.no_grad():
             style_features = self._features(style, self.config.noise)
         d["picture"].observe(style_features)
@@ -223,9 +223,9 @@ class AFGAN(Recipe):
     # -- validation and measures ---------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def stylize(self, network: nn.Module, portraits: Iterable[Portrait]) -> list[Image.Image]:
+    def stylize(self, network: nn.Module, photos: Iterable[Portrait]) -> list[Image.Image]:
         """A network's drawings of whole portraits, at the size that the style draws faces at."""
-        pictures = (network(to_tensor(at_scale(p), self.device)) for p in portraits)
+        pictures = (network(to_tensor(at_scale(p), self.device)) for p in photos)
         return [Image.fromarray(to_pixels(p)[0]) for p in pictures]
 
     def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:

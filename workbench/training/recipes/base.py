@@ -84,6 +84,10 @@ class Recipe(abc.ABC):
         """The pictures of step number ``step``; depends on the step and the seed only."""
 
     @abc.abstractmethod
+    def stylize(self, network: nn.Module, photos: Iterable) -> list[Image.Image]:
+        """Drawings by ``network`` of pictures as :meth:`load` decodes them."""
+
+    @abc.abstractmethod
     def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
         """Measures on the validation pictures, including :attr:`criterion`, and a contact sheet."""
 
@@ -125,7 +129,7 @@ class Recipe(abc.ABC):
 
     def place(self, network: Network) -> Network:
         """The network on the training's device."""
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     def update_generator(self, *outputs: Tensor, gradients: tuple[Tensor, ...] | None = None) -> None:
         """One clipped step down the gradient of the outputs' sum, or with given ``gradients`` at them."""

@@ -13,6 +13,8 @@ Departures: the discriminators are half as wide by default, for a processor's sa
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -56,7 +58,8 @@ class UGATITLight(SceneRecipe):
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
         s, photo, style = self.config, batch.photo, batch.style
         with self.autocast():
-            draw, back = self.generator.attend, self.partners["to_photo"].attend
+            to_photo: Any = self.partners["to_photo"]
+            draw, back = self.generator.attend, to_photo.attend
             drawing, seen_photo = draw(photo)
             scene, seen_style = back(style)
             judged = total(
