@@ -61,10 +61,6 @@ class VideoInfo:
     time_base: Fraction  # seconds a tick
     audio_codec: str | None  # of the sound that is kept; None without sound
 
-    @property
-    def has_audio(self) -> bool:
-        return self.audio_codec is not None
-
 
 def probe(source: str | os.PathLike, limits: Limits | None = None) -> VideoInfo:
     """Read the header and the first frame of a video.
