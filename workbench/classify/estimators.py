@@ -49,10 +49,10 @@ class Estimator(abc.ABC):
 
     @abc.abstractmethod
     def outputs(self, paintings: Any, rows: ArrayLike) -> NDArray[np.float64]:
-        """(len(rows), …) what a validation keeps of each picture."""
+        """(len(rows), …) the predictions that a validation keeps of each picture."""
 
     def measures(self, paintings: PictureList, rows: ArrayLike) -> Mapping[str, float]:
-        """What else is told of one training, on its test pictures ``rows``, as columns of its table."""
+        """Further measures of one fold, on its test pictures ``rows``, as columns of its table."""
         return {}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Estimator(abc.ABC):
 
 
 class ClassEstimator(Estimator):
-    """Tells classes; what a validation keeps are its logits."""
+    """Predicts classes; a validation keeps its logits."""
 
     @abc.abstractmethod
     def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:

@@ -151,7 +151,7 @@ class FinetuneEstimator(NetworkEstimator):
 
 
 class _Training:
-    """State of one training: network, optimiser and progress."""
+    """State of one training run: network, optimiser and progress."""
 
     def __init__(
         self, paintings: Paintings, pictures: Pictures, rows: NDArray, config: FinetuneConfig, seed: int

@@ -170,7 +170,9 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         partial.replace(target)
     except OSError as error:
         reason = error.strerror or error
-        raise WorkbenchError(f"{path} cannot be written ({reason}). Check path, rights and space.") from error
+        raise WorkbenchError(
+            f"{path} cannot be written ({reason}). Check the path, its permissions and the free space."
+        ) from error
     finally:
         with contextlib.suppress(OSError):  # it is gone if all went well
             partial.unlink()
@@ -211,4 +213,6 @@ def _digest_of(file: Identity) -> str:
         with open(file[0], "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise WorkbenchError(f"{file[0]} cannot be read ({error.strerror}). Check its rights.") from error
+        raise WorkbenchError(
+            f"{file[0]} cannot be read ({error.strerror}). Check its permissions."
+        ) from error

@@ -53,7 +53,7 @@ class Registry(Generic[Entry]):
         self.what, self.package, self.group = what, package, group
         self._check = check
         self._entries: dict[str, Entry] = {}
-        self._left_out: set[str] = set()  # names of other packages' entries that cannot be had
+        self._left_out: set[str] = set()  # names of other packages' entries that cannot be loaded
 
     def add(self, name: str, entry: Entry) -> Entry:
         """Register an entry under a name; a module that is loaded again replaces its own."""

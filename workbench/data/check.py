@@ -46,7 +46,7 @@ class Alike(NamedTuple):
 
     @property
     def is_same(self) -> bool:
-        """Whether both show one picture, and not only one hand and motif."""
+        """Whether both show one picture, not just the same maker and motif."""
         return self.keypoints > 0 or self.similarity >= duplicates.SAME
 
 
@@ -72,7 +72,7 @@ class DataCard:
     empty: tuple[str, ...]  # class folders without pictures
     equal: tuple[tuple[str, ...], ...]  # byte-identical files
     same: tuple[Alike, ...]  # one picture photographed twice, by cosine ≥ SAME or local features
-    alike: tuple[Alike, ...]  # same hand and motif (SAME > cosine ≥ SERIES)
+    alike: tuple[Alike, ...]  # same maker and motif (SAME > cosine ≥ SERIES)
     near_duplicates_checked: bool
     groups_if_joined: int  # number of groups if near-duplicates share one
     merged: tuple[painters.Merge, ...]  # names of painters and classes that were replaced, and why
@@ -84,7 +84,7 @@ class DataCard:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no problem that would spoil a training."""
+        """Whether there is no problem that would spoil training."""
         return not self.problems
 
     def to_dict(self) -> dict:
@@ -233,7 +233,7 @@ def _notes(card: DataCard) -> tuple[str, ...]:
     apart = [pair for pair in card.alike if not pair.same_group]
     if apart:
         notes.append(
-            f"{_count(apart, 'pair')} of one hand and motif in two groups "
+            f"{_count(apart, 'pair')} by one maker with one motif in two groups "
             f"({sum(not pair.same_class for pair in apart)} across classes); grouping by "
             f'"{NEAR_DUPLICATES}" leaves {card.groups_if_joined} of {card.groups} groups: {_pairs(apart)}'
         )

@@ -1,7 +1,7 @@
 """Who painted a picture, under one name: a painter under two names would lie on both sides of a split.
 
-Names are compared in one Unicode form, width, case and spacing. ``painters.csv`` says which names are one
-painter's, with the reason; where the painter is unknown, a name of that table in the title says who it was.
+Names are compared in one Unicode form, width, case and spacing. ``painters.csv`` lists the names of one
+painter, with the reason; where the painter is unknown, a name of that table in the title says who it was.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from workbench.core.runs import read_rows
 
 _TABLE = Path(__file__).with_name("painters.csv")
-_UNKNOWN = ("unknown", "anonymous")  # how the names of painters begin whom nobody knows
+_UNKNOWN = ("unknown", "anonymous")  # prefixes of unknown painters' names
 
 
 class Merge(NamedTuple):
@@ -80,7 +80,7 @@ def near_names(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def fold(name: str) -> str:
-    """What names have in common that differ in case, width, spaces and Unicode form only."""
+    """A form that names which differ only in case, width, spaces or Unicode form share."""
     return normalise(name).casefold()
 
 

@@ -35,7 +35,7 @@ _PARTS = frozenset(("train", "training", "val", "valid", "validation", "test", "
 
 
 class PictureList:
-    """N pictures of a folder, some of which belong together."""
+    """N pictures of a folder, in groups that no split divides."""
 
     root: Path  # folder the paths are relative to
     paths: tuple[str, ...]  # POSIX paths, N
@@ -50,12 +50,12 @@ class PictureList:
 
     @property
     def truth(self) -> NDArray:
-        """(N,) what an estimator learns to tell: classes or ratings."""
+        """(N,) what an estimator learns to predict: classes or ratings."""
         raise NotImplementedError
 
     @property
     def strata(self) -> NDArray[np.int64]:
-        """(N,) what folds should hold in equal shares."""
+        """(N,) the strata of stratified folds."""
         return np.zeros(len(self), dtype=np.int64)
 
     def contents(self) -> dict[str, object]:

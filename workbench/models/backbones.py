@@ -3,7 +3,7 @@
 A backbone is the ImageNet EfficientNet "lite0" or "lite1" (its weights come with the installation), trained
 weights with a card (a name such as "mood_statistics", or a ``.safetensors`` file), or any architecture of
 timm or of :mod:`workbench.models` with weights from a file or from its publisher. A stylizer is a backbone,
-too: what it puts out is the style of its deepest feature map.
+too: its embedding is the style of its deepest feature map.
 
 Sources: Kornblith, Shlens and Le, "Do Better ImageNet Models Transfer Better?", CVPR 2019 (a linear layer on
 frozen features); Huang and Belongie, "AdaIN", ICCV 2017 (mean and deviation of channels as style).
@@ -105,7 +105,7 @@ def headless(architecture: str, arguments: Mapping[str, Any], pretrained: bool =
 
 
 def weights_file(name: str, weights: str | os.PathLike | None = None) -> Path | None:
-    """The file whose contents decide what a backbone puts out; None if its weights come from elsewhere.
+    """The file whose contents determine a backbone's embeddings; None if its weights come from elsewhere.
 
     Raises:
         WeightsError: there is no such file.

@@ -70,8 +70,8 @@ def limits(report: Report) -> Block:
     ]
     if not folder.grouped_by:
         lines.append(
-            "No painters or series are known, so pictures by one hand may lie on both sides of a split: the "
-            "scores may be too good. Give a table with a painter column, or --group-by near-duplicates."
+            "No painters or series are known, so pictures by one painter may lie on both sides of a split: "
+            "the scores may be too good. Give a table with a painter column, or --group-by near-duplicates."
         )
     elif folder.groups < FEW_GROUPS:
         lines.append(

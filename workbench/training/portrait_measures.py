@@ -158,7 +158,7 @@ def measure(
         portraits: held-out ones by file name.
         scenes: photos that were not used as backgrounds in training.
         style: all anime faces.
-        config: of the training.
+        config: of the training run.
         teacher: how the drawn teacher draws.
     """
     everyone = list(portraits.values())

@@ -1,4 +1,4 @@
-"""Targets of a training, computed once and cached by the contents of their pictures."""
+"""Training targets, computed once and cached by the contents of their pictures."""
 
 from __future__ import annotations
 

@@ -176,7 +176,8 @@ class Mp4:
         except (OSError, av.FFmpegError) as error:
             reason = error.strerror or type(error).__name__
             raise VideoError(
-                f"{self.target} cannot be written ({reason}). Check path, rights and space."
+                f"{self.target} cannot be written ({reason}). "
+                "Check the path, its permissions and the free space."
             ) from error
 
 
