@@ -1,4 +1,4 @@
-"""Styles by name, and a picture redrawn in one of them or with a user's own weights."""
+"""Find a style by name or by its weights, and redraw a picture in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_STYLE", "RUNTIMES", "get", "network_of", "styles", "stylize"]
 
-_FORMER = {"afgan_portrait": "drawn_portrait", "portrait_and_scene": "drawn_portrait"}  # those that are gone
+_FORMER = {"afgan_portrait": "drawn_portrait", "portrait_and_scene": "drawn_portrait"}  # removed styles
 
 
 def _check(name: str, entry: object) -> None:
@@ -113,8 +113,8 @@ def stylize(
             16 draws every pixel. People that a portrait style draws are always drawn in crops of one size.
         deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
         runtime: "torch"; "onnx" for ONNX Runtime (a network is exported the first time, which compares the
-            two); or "torch-bf16", faster where the processor has bfloat16 instructions and not the same
-            picture to the last level. See :mod:`workbench.styles.runtimes`.
+            two); or "torch-bf16", faster where the processor has bfloat16 instructions and not bit-identical.
+            See :mod:`workbench.styles.runtimes`.
         device: "auto", "cpu", "cuda" ("cuda:1" …) or "mps"; by default ``WORKBENCH_DEVICE``, or "auto".
 
     Returns:
