@@ -67,7 +67,7 @@ def data_card(report: Report) -> Block:
         "Raters' votes": "yes" if folder.voted else "none",
     }
     shown = blocks.facts(values)
-    for topic, title in (("problem", "What would spoil a training"), ("note", "Worth knowing")):
+    for topic, title in (("problem", "What would spoil training"), ("note", "Worth knowing")):
         lines = [" ".join(text.split()) for text in remarks.loc[remarks["topic"] == topic, "text"]]
         if lines:
             shown += Block(f"<h4>{title}</h4>", title) + blocks.bullets(lines)
@@ -82,7 +82,7 @@ def class_counts(report: Report):
 
 
 def score_table(report: Report) -> Block:
-    """Scores of the reader and of what it is held against, with intervals."""
+    """Scores of the reader and of its baselines, with intervals."""
     rows, differences = report.rows(kinds.Score), report.rows(kinds.Gain)
     models = [m for m in NAMES if m in set(rows["model"])]
     body = []

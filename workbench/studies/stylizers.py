@@ -228,7 +228,7 @@ def _interval(
 
 
 def against_itself(evaluator: Evaluator, seed: int = 1) -> dict[str, float]:
-    """A random half of the style set compared with the other: the bound for all stylizers. Groups stay whole."""
+    """One half of the style set compared with the other: the bound for all stylizers. Groups stay whole."""
     names = np.unique(evaluator.style_groups)
     half = np.isin(evaluator.style_groups, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
     value = kid.kid(

@@ -83,7 +83,7 @@ class Style(abc.ABC):
 
     @property
     def halo(self) -> int | None:
-        """Radius in pixels of the region that a pixel of the drawing depends on; None if the whole picture."""
+        """Radius in pixels of the region that a pixel of the drawing depends on; None: the whole picture."""
         return None
 
     def check(self, runtime: str = "torch", device: str | None = None) -> torch.device:
