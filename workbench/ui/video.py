@@ -23,7 +23,6 @@ from workbench.ui.job_panel import in_hand, panel
 TASK = TASKS["stylize_video"]
 KIND = TASK.name
 OPTIONS = "style", "strength", "scale", "temporal", "detail", "deform"  # in the order of the controls
-STEADINESS = 0.5  # halves the flicker of still scenes and costs little sharpness
 EVERY = 1.0  # seconds between looks at a running job
 _START = 3.0  # seconds to open a file and a model
 _SIZES = {1.0: "As it is", 0.75: "Three quarters", 0.5: "Half", 0.25: "A quarter"}
@@ -87,7 +86,6 @@ def _controls(page: SimpleNamespace) -> None:
             FilmOptions,
             "temporal",
             "Steadiness",
-            value=STEADINESS,
             maximum=0.9,
             info="More means less flicker.",
             scale=3,
