@@ -38,7 +38,7 @@ class TemporalBlend:
         self._past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]] | None = None
 
     def __call__(self, photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The stabilised drawing of the next frame; both (H, W, 3). A frame that is not drawn stays as it is."""
+        """The stabilised drawing of the next frame; both (H, W, 3). An undrawn frame stays as it is."""
         if self.weight == 0:
             return drawing
         if drawing is photo:
