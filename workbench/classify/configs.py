@@ -159,9 +159,9 @@ class FinetuneConfig:
     @property
     def views(self) -> Views:
         """Evaluation views of the trained network."""
-        from workbench.models.registry import facts
+        from workbench.models.registry import architecture_info
 
-        known = facts(self.model)
+        known = architecture_info(self.model)
         return _views(self.size, self.eval_crops, mean=known.mean, std=known.std)
 
 

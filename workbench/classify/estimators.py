@@ -17,7 +17,7 @@ from workbench.core import options
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.paintings import Paintings, PictureList
-from workbench.models.registry import facts, names
+from workbench.models.registry import architecture_info, names
 
 _NOT_LEARNT_FROM = ("folds", "split_seeds", "calibrate_to")  # settings of the cross-validation, not the fit
 
@@ -156,7 +156,7 @@ def config_for(model: str, changes: Mapping[str, Any]) -> Config:
         raise UnknownNameError(f"setting of {model}", unknown[0], known - {"model"})
     if kind is not FinetuneConfig:
         return options.build(kind, changes)
-    can = facts(model)
+    can = architecture_info(model)
     own: dict[str, Any] = {"model": model}
     if not can.pretrained:
         if changes.get("pretrained"):

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 
 from workbench.core.errors import ImageError
-from workbench.data.colours import facts, to_srgb
+from workbench.data.colours import colour_info, to_srgb
 from workbench.data.kinds import HEAD, RAW, advice, is_heif, is_picture, kind_not_read
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
                     None, _reduced_size(size, max_pixels)
                 )  # JPEG is decoded small, others as they are
             image = _loaded(image, stream)
-            known = facts(image, header)
+            known = colour_info(image, header)
             picture = to_srgb(_within(_upright(image), max_pixels), known)
         except Exception as error:  # decoders raise exceptions of any type on malformed data
             raise ImageError(
@@ -133,7 +133,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
         )
     if type(image) is Image.Image and image.mode == "RGB" and not image.info:
         return image
-    known = facts(image)
+    known = colour_info(image)
     return to_srgb(_upright(image), known)
 
 

@@ -29,7 +29,7 @@ from workbench.core.errors import WeightsError
 from workbench.core.files import Identity, identity
 from workbench.models.features import imagenet_state
 from workbench.models.novelty import Novelty
-from workbench.models.registry import create, facts, names, register
+from workbench.models.registry import architecture_info, create, names, register
 from workbench.models.weights import load
 
 IMAGENET = ("lite0", "lite1")  # EfficientNets whose weights are installed
@@ -183,7 +183,7 @@ def _backbone(network: Any, architecture: str, arguments: Mapping[str, Any], sou
         half = (0.5, 0.5, 0.5)
         return Backbone(network, architecture, arguments, _GENERATOR_SIDE, half, half, source)
     config = timm.data.resolve_data_config({}, model=network)
-    ours = facts(architecture).defaults if architecture in names("classifier") else {}
+    ours = architecture_info(architecture).defaults if architecture in names("classifier") else {}
     return Backbone(
         network,
         architecture,

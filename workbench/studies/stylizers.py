@@ -301,7 +301,7 @@ class Stylizers(TableStudy):
     samples: int = 2000  # of the bootstrap
 
     @functools.cached_property
-    def prices(self) -> dict[str, dict[str, float]]:
+    def cost_columns(self) -> dict[str, dict[str, float]]:
         """Cost columns by network."""
         return costs_of(self.costs) if self.costs else {}
 
@@ -309,7 +309,7 @@ class Stylizers(TableStudy):
         """The photo, every stylizer, the style against itself, and networks that have costs only."""
         wanted = list(self.stylizers) or default_stylizers()
         check_stylizers(wanted)
-        return [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *self.prices])]
+        return [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *self.cost_columns])]
 
     def depends_on(self, **run: str) -> str | None:
         """The weights of the stylizer."""
@@ -325,16 +325,16 @@ class Stylizers(TableStudy):
         rule = {"split": split_of(self.photos, self.held_out, self.seed, self.roles)}
 
         def row(stylizer: str) -> dict:
-            price = self.prices.get(stylizer, {})
+            costs = self.cost_columns.get(stylizer, {})
             if stylizer == STYLE:
                 return against_itself(evaluator())
             if stylizer not in (PHOTO, *drawn):
-                return price
+                return costs
             few = slice(None, None, max(1, len(usable) // FEW) if stylizer == GRAM else 1)
             some = dict(list(usable.items())[few])
             masks = read_masks(self.masks, some) if self.masks else None
             found, each = stylizer_row(evaluator(), some, known[stylizer], masks, self.samples, self.seed)
             details.add({"stylizer": stylizer}, *each, seconds=0, stamp=False)
-            return found | price | rule
+            return found | costs | rule
 
         return row

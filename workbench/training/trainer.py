@@ -108,7 +108,7 @@ class Trainer:
         started, before = clock(), self.seconds
         recent: list[dict[str, float]] = []  # terms since the last row of the log
 
-        def spent() -> float:
+        def elapsed() -> float:
             """Share of the steps or of a time budget, whichever is the larger."""
             shares = [self.step / config.steps]
             for minutes, seconds in (
@@ -119,7 +119,7 @@ class Trainer:
             return max(shares)
 
         bar = tqdm(total=config.steps, initial=self.step, desc="training", mininterval=5)
-        progress = spent()
+        progress = elapsed()
         while progress < 1:
             torch.manual_seed(
                 1_000_003 * config.seed + self.step
@@ -136,7 +136,7 @@ class Trainer:
             bar.update()
             recent.append(terms)
             self.seconds = before + clock() - started
-            progress, switches = spent(), self.recipe.phase(self.step) != phase
+            progress, switches = elapsed(), self.recipe.phase(self.step) != phase
             if progress >= 1 or switches or _every(self.step, config.validate_every):
                 self._log_and_validate(phase, recent)
                 recent = []

@@ -50,8 +50,8 @@ class Batch:
 
 
 def at_scale(portrait: Portrait) -> np.ndarray:
-    """The photo with the eyes :data:`workbench.styles.portrait.UNIT` pixels apart."""
-    scale = portrait_style.UNIT / portrait.interocular_px
+    """The photo with the eyes :data:`workbench.styles.portrait.INTEROCULAR_PX` pixels apart."""
+    scale = portrait_style.INTEROCULAR_PX / portrait.interocular_px
     return resized(portrait.photo, [round(scale * side) for side in portrait.photo.shape[1::-1]])
 
 
@@ -263,5 +263,9 @@ class AFGAN(Recipe):
 
     @property
     def card(self) -> dict[str, Any]:
-        preprocessing = {"range": [-1, 1], "channels": "RGB", "pixels_between_eyes": portrait_style.UNIT}
+        preprocessing = {
+            "range": [-1, 1],
+            "channels": "RGB",
+            "pixels_between_eyes": portrait_style.INTEROCULAR_PX,
+        }
         return {"kind": KIND, "preprocessing": preprocessing}
