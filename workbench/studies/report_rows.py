@@ -193,7 +193,7 @@ class Place(NamedTuple):
 
 
 class HeatMap(NamedTuple):
-    """A picture with a heat map of what spoke for the answer."""
+    """A picture with a heat map of the evidence for the answer."""
 
     path: str
     label: str
