@@ -190,7 +190,7 @@ def shipped(report: Report) -> Block:
     if MAY_KNOW in remarks:
         shown += blocks.note(
             "These pictures have the same counts as those that the shipped model was trained on. If they are "
-            "the same, its column here shows memory, not skill; its own card has the cross-validated numbers.",
+            "the same ones, its column here shows memory, not skill; its card has cross-validated numbers.",
             warning=True,
         )
     return shown
