@@ -1,10 +1,10 @@
-"""AFGAN, for portraits: distil the drawn teacher, then go adversarial against anime faces.
+"""AFGAN, for portraits: distillation from the drawn teacher, then adversarial training with anime faces.
 
-Phase 1 teaches the generator to draw a face anew (weighted L1, edges and frozen features against
-:mod:`workbench.drawing.portrait`) and to know the person's mask, which composition on scenes makes
-exact. Phase 2 moves the drawn face to the style: a discriminator on frozen features and one on patches,
-weighed by class-activation attention, look at the face only, while the teacher holds. The background never
-sees an adversarial gradient.
+Phase 1 teaches the generator to draw a face (weighted L1, edges and frozen features of the teacher,
+:mod:`workbench.drawing.portrait`) and the person's mask, which is exact because portraits are composited on
+scenes. Phase 2 moves the drawn face towards the style: a discriminator on frozen features and one on patches,
+weighted by class-activation attention, see only the face, while the terms of the teacher stay. The background
+gets no adversarial gradient.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ class AFGAN(Recipe):
         super().__init__(config, device, generator, data)
         self.composites: Composites  # made by `prepare`
         self._judge: StyleJudge | None = None
-        if config.distil_steps >= config.steps:  # the teacher alone teaches: nearness to the style is no aim
+        if (
+            config.distil_steps >= config.steps
+        ):  # only the teacher is imitated: distance to the style is no criterion
             self.criterion = ""
         layers: list[tuple[np.ndarray, ...]] = [(p,) for p in data.style]
         self._style_crops = Crops(layers, config.face_pixels, (0.52, 0.68), config.seed + 1)
@@ -107,7 +109,7 @@ class AFGAN(Recipe):
 
     @property
     def cache(self) -> Cache:
-        """Where the targets are kept."""
+        """Cache of the targets."""
         return Cache(f"{self.config.out}/targets")
 
     def prepare(self) -> Cost:
@@ -232,7 +234,7 @@ class AFGAN(Recipe):
         """KID-lite0 × 1000 of the validation portraits to a part of the style, mask and background."""
         config, portraits = self.config, list(self.data.validation.values())
         photos = [at_scale(p) for p in portraits]
-        if self._judge is None:  # made late, of every fifth style picture: the features take their time
+        if self._judge is None:  # on first use, of every fifth style picture: the features take long
             self._judge = StyleJudge(self.data.style[::5] or self.data.style, self.device, cache=self.cache)
             self._kid_photo = self._judge.kid(map(Image.fromarray, photos)).mean
         drawings = self.stylize(network, portraits)

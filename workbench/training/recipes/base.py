@@ -149,7 +149,9 @@ class Recipe(abc.ABC):
 
     @contextlib.contextmanager
     def frozen_discriminators(self) -> Iterator[nn.ModuleDict]:
-        """The discriminators, which collect no gradients within; these pass through to what is judged."""
+        """The discriminators, whose parameters get no gradients within; gradients pass through to their
+        inputs.
+        """
         self.discriminators.requires_grad_(False)
         try:
             yield self.discriminators
