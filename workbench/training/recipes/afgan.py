@@ -89,9 +89,7 @@ class AFGAN(Recipe):
         super().__init__(config, device, generator, data)
         self.composites: Composites  # made by `prepare`
         self._judge: StyleJudge | None = None
-        if (
-            config.distil_steps >= config.steps
-        ):  # only the teacher is imitated: distance to the style is no criterion
+        if config.distil_steps >= config.steps:  # only the teacher is imitated: KID is no criterion
             self.criterion = ""
         layers: list[tuple[np.ndarray, ...]] = [(p,) for p in data.style]
         self._style_crops = Crops(layers, config.face_pixels, (0.52, 0.68), config.seed + 1)
