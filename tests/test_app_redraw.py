@@ -248,7 +248,7 @@ def test_each_message_is_headed_by_what_happened(context, page, tmp_path):
         tab.set_input_files("#read .picture-input input[type=file]", tmp_path / name)
         tab.locator(".toast-body").get_by_text(name).wait_for()
         tab.click("#read [aria-label='Remove Image'], #read [aria-label='Clear']")
-    headings = tab.locator(".toast-message-text strong").all_inner_texts()
+    headings = tab.locator(".toast-message-text strong >> visible=true").all_inner_texts()
     assert headings == ["Not read", "Not read"]
     shown = tab.locator(".toast-wrap").inner_text()
     assert not re.search(r"Error|Warning|\(2\)", shown)

@@ -90,7 +90,7 @@ CSS = """
 .dark button[role=tab][aria-selected=true] { color: var(--primary-400) !important; }
 .toast-body .toast-header { position: absolute; inset: .55rem .6rem auto auto; padding: 0; cursor: default; }
 .toast-body .toast-header > :not(.toast-close) { display: none; }
-.toast-body .toast-messages { padding-right: 1.6rem; }
+.toast-body .toast-messages { padding-block: .5rem; padding-right: 1.6rem; }
 .toast-message-text strong { display: block; }
 .lead p { max-width: 46rem; color: var(--body-text-color); margin: 0 0 .2rem; }
 .fine, .fine p { color: var(--body-text-color-subdued); font-size: .82rem; line-height: 1.45; margin: 0; }
