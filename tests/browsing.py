@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from urllib.parse import urlsplit
 
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 180_000  # milliseconds
+DESKTOP, PHONE = (1280, 900), (390, 844)  # width, height in pixels
 
 
 @contextlib.contextmanager
@@ -24,13 +27,34 @@ def chromium(**options):
         browser.close()
 
 
-def hold_next(tab, page, function: str):
-    """Keep back the tab's next call of ``function`` that follows on another call.
+@contextlib.contextmanager
+def visitor(browser, size=DESKTOP, **options):
+    """A visitor with cookies of their own. Afterwards: no outside request, no error of a script, nothing that
+    the content policy refused, nothing too wide.
+    """
+    width, height = size
+    with browser.new_context(viewport={"width": width, "height": height}, **options) as context:
+        context.set_default_timeout(PATIENCE)
+        hosts, faults = set(), []
+        context.on("request", lambda r: r.url.startswith("http") and hosts.add(urlsplit(r.url).hostname))
+        context.on("weberror", lambda fault: faults.append(str(fault.error)))
+        context.on("console", lambda m: "Content Security Policy" in m.text and faults.append(m.text))
+        yield context
+        for tab in context.pages:
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert hosts <= {"127.0.0.1"}
+    assert not faults
+
+
+def hold_next(tab, page, function: str, follows: bool = True):
+    """Keep back the tab's next call of ``function``: of the event that follows on another, or of the first.
 
     Returns:
         (wait until it is kept back, let it go).
     """
-    index = next(i for i, f in page.fns.items() if f.name == function and f.trigger_after is not None)
+    index = next(
+        i for i, f in page.fns.items() if f.name == function and (f.trigger_after is not None) == follows
+    )
     held = []
 
     def keep(route):

@@ -8,23 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from browsing import chromium
 
 from workbench.reporting.page import problems_of
-from workbench.service.limits import Limits
-from workbench.service.platform import Platform
-from workbench.ui import launch
 from workbench.ui.examples import examples, paintings
-
-PATIENCE = 180_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    with Platform(tmp_path_factory.mktemp("data"), limits=Limits(free_bytes=0)) as platform:
-        blocks = launch(port=None, platform=platform)
-        yield blocks
-        blocks.close()
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +24,6 @@ def collection(tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
-def tab(request, served):
-    """The page at two widths. Afterwards: no script error, nothing refused by a policy, nothing too wide."""
-    width, height = request.param
-    with chromium() as browser:
-        tab = browser.new_page(viewport={"width": width, "height": height})
-        tab.set_default_timeout(PATIENCE)
-        errors = []
-        tab.on("pageerror", lambda e: errors.append(str(e)))
-        tab.on("console", lambda m: errors.append(m.text) if "Content Security Policy" in m.text else None)
-        yield tab
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert not errors
-
-
 def hand_in(tab, kind, *paths):
     tab.set_input_files(f"#{kind}-files input[type=file]", [str(path) for path in paths])
     tab.wait_for_selector(f"#{kind}-files [aria-label='Remove this file'], #{kind}-files .file")
@@ -62,8 +33,8 @@ def hand_in(tab, kind, *paths):
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_several_photos_come_back_as_one_zip(tab, served, tmp_path):
-    tab.goto(served.local_url)
+def test_several_photos_come_back_as_one_zip(tab, page, tmp_path):
+    tab.goto(page.local_url)
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
     tab.get_by_role("button", name="Many photos at once").click()
@@ -82,8 +53,8 @@ def test_several_photos_come_back_as_one_zip(tab, served, tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_folder_is_a_table_to_sort_and_to_compare(tab, served, collection):
-    tab.goto(f"{served.local_url}#read")
+def test_a_folder_is_a_table_to_sort_and_to_compare(tab, page, collection):
+    tab.goto(f"{page.local_url}#read")
     tab.get_by_role("button", name="Read a folder").click()
     hand_in(tab, "read_pictures", collection)
     assert "notes.txt" in tab.inner_text("#read_pictures-job .why")
@@ -113,8 +84,8 @@ def test_a_folder_is_a_table_to_sort_and_to_compare(tab, served, collection):
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_collection_is_a_map_that_is_found_again(tab, served, collection):
-    tab.goto(f"{served.local_url}#explore")
+def test_a_collection_is_a_map_that_is_found_again(tab, page, collection):
+    tab.goto(f"{page.local_url}#explore")
     hand_in(tab, "map_pictures", collection)
     for _ in range(2):
         frame = tab.frame_locator("iframe.map-frame")
@@ -122,7 +93,7 @@ def test_a_collection_is_a_map_that_is_found_again(tab, served, collection):
         frame.locator("canvas, .main-svg").first.wait_for()
         tab.reload()  # loses nothing
     src = tab.get_attribute("iframe.map-frame", "src")
-    answer = tab.request.get(served.local_url.rstrip("/") + src)
+    answer = tab.request.get(page.local_url.rstrip("/") + src)
     assert "sandbox allow-scripts" in answer.headers["content-security-policy"]
     assert "allow-same-origin" not in answer.headers["content-security-policy"]
     with tab.expect_download() as download:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
-from browsing import chromium
+from browsing import DESKTOP, hold_next
 from PIL import Image
 
 from workbench.data.images import read_image
@@ -15,7 +16,7 @@ from workbench.service.engines.worker import Context
 from workbench.service.picture_tasks import try_styles
 from workbench.service.tasks import TASKS, TilesOptions
 from workbench.styles.stylize import styles, stylize
-from workbench.ui import first_look, launch, style_tiles
+from workbench.ui import first_look, style_tiles
 from workbench.ui.examples import examples
 
 FILTER = "colormatrix_sepia"
@@ -78,26 +79,11 @@ def test_tiles_of_unknown_styles_are_refused():
         TilesOptions(styles=("../../secret",))
 
 
-@pytest.fixture(scope="module")
-def page():
-    blocks = launch(port=None)
-    yield blocks
-    blocks.close()
-
-
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
-def tab(request, page):
-    width, height = request.param
-    with chromium() as browser:
-        tab = browser.new_page(viewport={"width": width, "height": height})
-        tab.set_default_timeout(180_000)
-        errors = []
-        tab.on("pageerror", lambda e: errors.append(str(e)))
-        tab.goto(page.local_url)
-        tab.wait_for_selector("#redraw-tiles img")
-        yield tab
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert not errors
+@pytest.fixture
+def tab(tab, page):
+    tab.goto(page.local_url)
+    tab.wait_for_selector("#redraw-tiles img")
+    return tab
 
 
 def changed(tab, before, caption=""):
@@ -163,3 +149,106 @@ def test_photos_of_phones_come_by_the_upload_icon_one_after_the_other(tab, tmp_p
         assert download.value.suggested_filename == f"{colour}-{first_look.STYLE}.png"
         with Image.open(download.value.path()) as image:
             assert image.size == SIZE
+
+
+def calls_of(tab, page, *functions) -> dict[str, int]:
+    """How often the page asks for each of these functions from now on; filled as it asks."""
+    counts = dict.fromkeys(functions, 0)
+
+    def count(request):
+        if request.url.partition("?")[0].endswith("/queue/join"):
+            name = page.fns[request.post_data_json["fn_index"]].name
+            counts[name] = counts.get(name, 0) + 1
+
+    tab.on("request", count)
+    return counts
+
+
+def slow_down(tab, latency):
+    """Let every request of a tab wait so many milliseconds; the session in which it does."""
+    session = tab.context.new_cdp_session(tab)
+    session.send("Network.enable")
+    speed = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    session.send("Network.emulateNetworkConditions", {"latency": latency, **speed})
+    return session
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("tab", [DESKTOP], indirect=True)
+def test_a_slow_browser_draws_each_photo_once(tab, page, tmp_path):
+    """What is asked for while something else is on its way must not be asked for again with it."""
+    src = changed(tab, None)
+    slow_down(tab, latency=300).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    counts = calls_of(tab, page, "redraw", "try_styles")
+    for number, colour in enumerate(("red", "blue"), 1):
+        path = tmp_path / f"{colour}.png"
+        Image.new("RGB", SIZE, colour).save(path)
+        if number > 1:
+            tab.click("#redraw [aria-label='Remove Image'], #redraw [aria-label='Clear']")
+            src = changed(tab, src, "An example")
+        before = tab.get_attribute("#redraw-tiles img >> nth=0", "src")
+        tab.set_input_files("#redraw .picture-input input[type=file]", path)
+        src = changed(tab, src, "96 × 64 px")
+        tab.wait_for_function(
+            "src => ![src, undefined].includes(document.querySelector('#redraw-tiles img')?.src)", arg=before
+        )
+    # a photo, the example in its place, another photo
+    assert {name: counts[name] for name in ("redraw", "try_styles")} == {"redraw": 3, "try_styles": 3}
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_late_first_look_does_not_take_the_place_of_a_photo(context, page, tmp_path):
+    tab = context.new_page()
+    until_held, let_go = hold_next(tab, page, "look")
+    tab.goto(page.local_url)
+    until_held()
+    path = tmp_path / "mine.png"
+    Image.new("RGB", SIZE, "red").save(path)
+    tab.set_input_files("#redraw .picture-input input[type=file]", path)
+    src = changed(tab, None, "96 × 64 px")
+    with tab.expect_response("**/queue/join**"):
+        let_go()
+    tab.click("#read-button")  # what is asked for after the first look comes after it
+    tab.locator("#read-examples button").first.click()
+    tab.wait_for_selector("#read-moods .bar")
+    tab.click("#redraw-button")
+    assert tab.inner_text("#redraw-caption").startswith("96 × 64 px")
+    assert tab.evaluate(RESULT) == src
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("tab", [DESKTOP], indirect=True)
+def test_the_example_does_not_flash_up_between_two_photos(tab):
+    src = changed(tab, None)
+    tab.evaluate(DROP, [".picture-input", [["red.png", "image/png", png("red")]]])
+    src = changed(tab, src, "96 × 64 px")
+    tab.evaluate(
+        """() => { window.captions = [];
+        new MutationObserver(() => captions.push(document.querySelector("#redraw-caption").innerText))
+          .observe(document.querySelector("#redraw-caption"),
+            {subtree: true, childList: true, characterData: true});
+        }"""
+    )
+    slow_down(tab, latency=1000)
+    tab.evaluate(DROP, ["#redraw-result", [["blue.png", "image/png", png("blue")]]])
+    changed(tab, src, "96 × 64 px")
+    assert not [words for words in tab.evaluate("captions") if words.startswith("An example")]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_each_message_is_headed_by_what_happened(context, page, tmp_path):
+    tab = context.new_page()
+    tab.goto(f"{page.local_url}#read")
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).write_text("not a picture")
+        tab.set_input_files("#read .picture-input input[type=file]", tmp_path / name)
+        tab.locator(".toast-body").get_by_text(name).wait_for()
+        tab.click("#read [aria-label='Remove Image'], #read [aria-label='Clear']")
+    headings = tab.locator(".toast-message-text strong >> visible=true").all_inner_texts()
+    assert headings == ["Not read", "Not read"]
+    shown = tab.locator(".toast-wrap").inner_text()
+    assert not re.search(r"Error|Warning|\(2\)", shown)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -25,6 +28,15 @@ def test_every_link_of_the_page_leads_to_a_document(client):
         answer = client.get(f"/{address}")
         assert answer.status_code == 200, address
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_the_source_is_the_package_without_its_weights(client):
+    assert "documents/source.zip" in documents.links()
+    with zipfile.ZipFile(io.BytesIO(client.get("/documents/source.zip").content)) as archive:
+        names = archive.namelist()
+        assert archive.read("workbench/ui/documents.py") == Path(documents.__file__).read_bytes()
+    assert "workbench/ui/assets/page.js" in names
+    assert not [name for name in names if name.endswith((".safetensors", ".pyc"))]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 import workbench as wb
 from workbench.cli import main
-from workbench.core.errors import WeightsError
+from workbench.core.errors import DatasetError, WeightsError
 from workbench.core.tables import read_table
 from workbench.data.neighbours import alike_pairs, nearest, outlier_scores
 from workbench.interpret.embedding import embed
@@ -57,6 +57,12 @@ def test_the_odd_one_out():
     x = np.tile([1.0, 0.0], (20, 1)) + np.random.default_rng(0).normal(0, 0.01, (20, 2))
     x[7] = (-1, 0.1)
     assert outlier_scores(x, 3).argmax() == 7
+
+
+def test_a_folder_without_a_readable_picture_is_refused_with_a_reason(tmp_path):
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(DatasetError, match=r"none of 1 can\. The first: Expected a\.png to be a picture"):
+        embed(tmp_path)
 
 
 def test_one_picture_has_no_neighbours():

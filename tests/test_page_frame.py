@@ -5,36 +5,19 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import chromium
+from browsing import visitor
 
-from workbench.ui import document, launch, translations
+from workbench.ui import document, translations
 
 httpx = pytest.importorskip("httpx")
 
-PATIENCE = 120_000  # milliseconds
 FIRST_SIGHT = 1_000_000  # bytes before the first picture is there
 TABS = ("redraw", "video", "read", "explore", "work", "about")
 
 
-@pytest.fixture(scope="module")
-def page():
-    blocks = launch(port=None)
-    yield blocks
-    blocks.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def tab(browser):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        tab = context.new_page()
-        tab.set_default_timeout(PATIENCE)
-        yield tab
+def tab(context):
+    return context.new_page()
 
 
 def chosen(tab, name):
@@ -48,9 +31,8 @@ def chosen(tab, name):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_tab(browser, page, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    with browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}) as context:
+    with visitor(browser, color_scheme=scheme) as context:
         tab = context.new_page()
-        tab.set_default_timeout(PATIENCE)
         tab.goto(page.local_url)
         tab.wait_for_selector("#redraw-result img")
         for name in TABS:
@@ -147,9 +129,8 @@ def test_the_first_picture_comes_after_less_than_a_megabyte(tab, page):
 @pytest.mark.slow
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US", "de"])
 def test_the_page_speaks_the_language_of_the_browser(browser, page, locale):
-    with browser.new_context(locale=locale) as context:
+    with visitor(browser, locale=locale) as context:
         tab = context.new_page()
-        tab.set_default_timeout(PATIENCE)
         tab.goto(page.local_url)
         tab.wait_for_selector("#redraw-result img")
         tab.locator("#redraw-examples button").nth(2).click()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import chromium, hold_next
+from browsing import DESKTOP, hold_next
 from PIL import Image
 
 from workbench import models
@@ -17,32 +17,10 @@ from workbench.reporting.page import problems_of
 from workbench.service import picture_tasks
 from workbench.service.engines.worker import Context
 from workbench.service.tasks import ReadOptions
-from workbench.ui import launch, read
-from workbench.ui.examples import examples
+from workbench.ui import read
 
 gradio_client = pytest.importorskip("gradio_client")
 SMALL = "mood_lite0"  # the quicker of the two shipped models
-
-
-@pytest.fixture(scope="module")
-def page():
-    blocks = launch(port=None)
-    yield blocks
-    blocks.close()
-
-
-@pytest.fixture(scope="module")
-def client(page, tmp_path_factory):
-    return gradio_client.Client(
-        page.local_url, verbose=False, download_files=str(tmp_path_factory.mktemp("results"))
-    )
-
-
-@pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "photo.png"
-    read_image(examples()[3].path).resize((96, 64)).save(path)
-    return path
 
 
 def explain(client, photo, *choices):
@@ -106,19 +84,10 @@ def test_a_tiny_picture_has_a_mood_but_no_numbers(tmp_path):
     assert "side by side" in read.side_by_side(readings, SMALL)
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
-def tab(request, page):
-    """The tab at two widths. Afterwards: no script error, nothing too wide."""
-    width, height = request.param
-    with chromium() as browser:
-        tab = browser.new_page(viewport={"width": width, "height": height})
-        tab.set_default_timeout(60_000)
-        errors = []
-        tab.on("pageerror", lambda e: errors.append(str(e)))
-        tab.goto(f"{page.local_url}#read")
-        yield tab
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert not errors
+@pytest.fixture
+def tab(tab, page):
+    tab.goto(f"{page.local_url}#read")
+    return tab
 
 
 def choose(tab, box, words):
@@ -180,7 +149,7 @@ def names_of(links):
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("tab", [(1280, 900)], indirect=True)
+@pytest.mark.parametrize("tab", [DESKTOP], indirect=True)
 @pytest.mark.parametrize("slow", ["look", "compare_all"])
 def test_what_is_still_to_come_of_one_painting_keeps_nothing_from_the_next(tab, page, photo, slow, tmp_path):
     until_held, let_go = hold_next(tab, page, slow)

@@ -6,38 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from browsing import chromium
+from browsing import visitor
 from PIL import Image
 
-from workbench.service.platform import Platform
 from workbench.styles.stylize import styles
-from workbench.ui import launch
 
-PATIENCE = 120_000  # milliseconds
 CAPTION = "document.querySelector('#redraw-caption')?.innerText"
 MENU = "document.querySelector('#redraw-menu input')?.value"
 KEPT = "sessionStorage.getItem('redraw')"
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    with Platform(tmp_path_factory.mktemp("data")) as platform:  # every browser is another visitor's
-        blocks = launch(port=None, platform=platform)
-        yield blocks
-        blocks.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def context(browser):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.set_default_timeout(PATIENCE)
-        yield context
 
 
 @pytest.fixture
@@ -112,8 +88,7 @@ def test_what_is_not_ones_own_or_not_on_offer_does_not_come_back(browser, contex
     kept = json.loads(tab.evaluate(KEPT))
     assert Path(kept[0]).is_file()
     made_up = [kept[0], "no_such_style", *kept[2:]], ["/etc/hostname", *kept[1:]], kept, "nonsense", [1]
-    with browser.new_context() as stranger:
-        stranger.set_default_timeout(PATIENCE)
+    with visitor(browser) as stranger:
         other = opened(stranger, page)
         for value in made_up:
             other.evaluate("value => sessionStorage.setItem('redraw', value)", json.dumps(value))

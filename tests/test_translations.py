@@ -9,14 +9,13 @@ import re
 from pathlib import Path
 
 import pytest
-from browsing import chromium
+from browsing import visitor
 from PIL import Image
 
 import workbench
-from workbench.ui import launch, translations
+from workbench.ui import translations
 
 PACKAGE = Path(workbench.__file__).parent
-PATIENCE = 240_000  # milliseconds
 # Gradio's own names of things, which it does not translate
 GRADIO = set(
     """common.upload|File upload|Upload file|Paste from clipboard|undo|Fullscreen|full-screen|Error|Warning
@@ -92,23 +91,9 @@ def test_translations_use_what_they_are_given():
 
 
 @pytest.fixture(scope="module")
-def page():
-    blocks = launch(port=None)
-    yield blocks
-    blocks.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def tab(browser, page):
-    with browser.new_context(locale="zh-CN") as context:
+    with visitor(browser, locale="zh-CN") as context:
         tab = context.new_page()
-        tab.set_default_timeout(PATIENCE)
         tab.goto(page.local_url)
         tab.wait_for_selector("#redraw-tiles img")
         yield tab
@@ -174,7 +159,7 @@ def test_the_other_tabs_are_in_chinese(tab):
         tab.click(f"#{name}-button")
         tab.wait_for_selector(there)
         assert english_on(tab) == [], name
-    assert tab.inner_text("#video-facts strong", timeout=PATIENCE) == "coffee.mp4"
+    assert tab.inner_text("#video-facts strong") == "coffee.mp4"
 
 
 @pytest.mark.browser
@@ -183,9 +168,8 @@ def test_names_of_files_are_nobodys_words(browser, page, tmp_path):
     """A file that is called like a button keeps its name."""
     photo = tmp_path / "Delete.png"
     Image.new("RGB", (96, 64), "teal").save(photo)
-    with browser.new_context(locale="zh-CN") as context:
+    with visitor(browser, locale="zh-CN") as context:
         tab = context.new_page()
-        tab.set_default_timeout(PATIENCE)
         tab.goto(page.local_url)
         tab.wait_for_selector("#redraw-tiles img")
         tab.click("#redraw-many button")

@@ -62,6 +62,8 @@ def video(
     from workbench.core.files import free_name
     from workbench.styles.video import Progress, stylize_video
 
+    if source.is_dir():
+        raise WorkbenchError(f"Expected a video but {source} is a folder. Draw its films one by one.")
     if target.is_dir():
         target = free_name(target / f"{source.stem}.mp4")
     with tqdm(desc=source.name, unit="frame", disable=None, leave=False) as bar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -41,15 +42,20 @@ def agreement(
 
     rows = [reliability(column, samples) for column in read_ratings(table).values()]
     shown = ("column", "pictures", "raters", "alpha", "alpha_low", "alpha_high", "split_half", "ceiling")
-    cells = [
-        tuple(f"{v:.3f}" if isinstance(v, float) else str(v) for v in (r[n] for n in shown)) for r in rows
-    ]
+    cells = [tuple(_cell(row[name]) for name in shown) for row in rows]
     typer.echo(aligned([shown, *cells]))
     for row in rows:
         if row["note"]:
             typer.echo(f"{row['column']}: {row['note']}")
     if out is not None:
         write_rows(rows, out)
+
+
+def _cell(value: object) -> str:
+    """A value of the report; a dash for what is not known."""
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.3f}"
+    return str(value)
 
 
 @ratings.command()

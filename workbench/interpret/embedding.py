@@ -76,7 +76,10 @@ def embed(
         paths, backbone, weights=weights, cache=kept, device=device, progress=progress
     )
     if not found:
-        raise DatasetError(f"Expected pictures that can be read in {root} but none of {len(paths)} can.")
+        first = next(iter(skipped.values()))
+        raise DatasetError(
+            f"Expected pictures that can be read in {root} but none of {len(paths)} can. The first: {first}"
+        )
     return Embeddings(
         tuple(path.relative_to(root).as_posix() for path in found),
         np.stack(list(found.values())),

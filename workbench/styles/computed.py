@@ -28,6 +28,10 @@ class DrawnStyle(Style):
 
     look: str
     kind = "drawing"
+    limits = (
+        "It runs on the processor alone and takes longer than a network.",
+        "It knows no objects: lines follow edges of lightness and colour, wherever they are.",
+    )
     grows = True
 
     def load(self, runtime: str, device: Any) -> Draw:

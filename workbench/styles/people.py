@@ -67,6 +67,10 @@ class DrawnPeopleStyle(Style):
     kind = "portrait"
     stateful = True  # faces are followed from frame to frame
     shows = "a face"
+    limits = (
+        "It runs on the processor alone and takes longer than a network.",
+        "A face that is not found, as it is small, turned away or covered, is drawn as part of the scene.",
+    )
 
     def load(self, runtime: str, device: torch.device) -> Draw:
         """See :meth:`Style.load`."""

@@ -42,6 +42,7 @@ class Style(abc.ABC):
     kind: ClassVar[str] = "style"  # "network", "portrait" or "filter"
     needs: ClassVar[str] = ""  # what a picture must show to be drawn at all, e.g. "a face"
     shows: ClassVar[str] = ""  # what it is meant for; a film without it is reported
+    limits: ClassVar[tuple[str, ...]] = ()  # what not to expect; of trained styles, their cards say it
     runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
     stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
     flickers: ClassVar[bool] = True  # whether a film's noise changes the drawing, which is then steadied

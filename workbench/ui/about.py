@@ -219,7 +219,7 @@ def overview(cards: Sequence[models.Card]) -> str:
         for card in cards
     ]
     rows += [
-        (style.title, style.description, style.licence, "Nothing trained: no weights, no data", ())
+        (style.title, style.description, style.licence, "Nothing trained: no weights, no data", style.limits)
         for style in styles().values()
         if style.kind not in ("network", "filter") and style.name not in {card.name for card in cards}
     ]

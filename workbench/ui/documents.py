@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import html
+import io
 import itertools
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,9 +16,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+import workbench
 from workbench.core import distribution
 
 _ADDRESS = "documents"
+_SOURCE = "source.zip"  # made here, as an installed program may be nowhere on the web
+_CODE = (".py", ".js", ".json", ".typed")
 _SHOWN = ("README.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "docs/*", "reports/*", "reports/results/*")
 _FORMS = {  # and as what they are sent
     "": "text/plain", ".cff": "text/plain", ".csv": "text/csv", ".html": "text/html", ".svg": "image/svg+xml",
@@ -58,7 +64,8 @@ def links() -> str:
         return ""
     found = {name: title for name, title in _LINKS.items() if (root / name).is_file()}
     reports = {f"reports/{path.name}": _title(path) for path in sorted((root / "reports").glob("*.html"))}
-    text = f'<p class="fine">Read on: {" · ".join(_list(found))}</p>' if found else ""
+    found[_SOURCE] = "The program’s source"
+    text = f'<p class="fine">Read on: {" · ".join(_list(found))}</p>'
     if reports:
         items = "".join(f"<li>{link}</li>" for link in _list(reports))
         items = f'<ul lang="en" translate="no">{items}</ul>'
@@ -87,12 +94,25 @@ def route() -> Route:
 
 def _answer(request: Request) -> Response:
     name, root = request.path_params["name"], folder()
+    if name == _SOURCE and root is not None:
+        return Response(_source(), media_type="application/zip", headers=_HEADERS)
     path = None if root is None else (root / name).resolve()
     if root is None or path is None or not _is_shown(path, root.resolve()):
         return PlainTextResponse("There is no such document here.", 404)
     if path.suffix != ".md":
         return FileResponse(path, media_type=_FORMS[path.suffix], headers=_HEADERS)
     return HTMLResponse(page(path.read_text(encoding="utf-8")), headers=_HEADERS)
+
+
+@functools.cache
+def _source() -> bytes:
+    """The package's own code as a ZIP, without trained weights."""
+    package, made = Path(workbench.__file__).resolve().parent, io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(package.rglob("*")):
+            if path.suffix in _CODE and path.is_file():
+                archive.write(path, path.relative_to(package.parent).as_posix())
+    return made.getvalue()
 
 
 def _is_shown(path: Path, root: Path) -> bool:

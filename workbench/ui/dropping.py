@@ -23,14 +23,20 @@ _SCRIPT = """() => {
   };
   const put = async (box, chosen) => {
     const full = () => !box.querySelector("input[type=file]");
+    const waits = async (time, until) => {
+      for (let i = 0; i < time / 50 && !until(); i++) await new Promise((done) => setTimeout(done, 50));
+    };
+    window.replacing = full();
     if (full()) box.querySelector("button:is(BUTTONS)")?.click();
-    for (let i = 0; i < 100 && full(); i++) await new Promise((done) => setTimeout(done, 50));
+    await waits(5000, () => !full());
     const input = box.querySelector("input[type=file]");
-    if (!input) return;
+    if (!input) { window.replacing = false; return; }
     const list = new DataTransfer();
     chosen.map(typed).forEach((file) => list.items.add(file));
     input.files = list.files;
     input.dispatchEvent(new Event("change", {bubbles: true}));
+    await waits(60000, () => full() || document.querySelector(".toast-body"));  // the upload, or its failure
+    window.replacing = false;
   };
   addEventListener("click", ({target}) => {
     const icon = target.closest?.("[data-testid=source-select] button"), box = icon?.closest(boxes);
@@ -65,4 +71,6 @@ _SCRIPT = """() => {
     if (event.target.matches?.(".picture-input img")) event.target.alt = words;
   }, true);
 }"""
+# In the browser, the first input of a function: whether its box is empty only because another file is coming.
+IS_REPLACING = "(flag, ...rest) => [Boolean(window.replacing), ...rest]"
 SCRIPT = _SCRIPT.replace("BUTTONS", _BUTTONS)

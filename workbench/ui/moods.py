@@ -94,8 +94,9 @@ def trust(card: models.Card) -> str:
         "<p>The model estimates the mood that <em>people who look at the painting</em> would name. That is a "
         "trace of the painter’s hand and mind, not a diagnosis of the painter, nor of anyone else.</p>"
         f"{headline}<p>{html.escape(card.limitations)}</p>"
+        "<details><summary>What it learnt from, and how often it is right</summary>"
         f"<h3>What it learnt from</h3>{about.facts(trained_on)}"
         f"<h3>How often it is right</h3>{about.facts(scores)}"
         + (f"<h3>Calibration</h3>{about.facts(card.calibration.items())}" if card.calibration else "")
-        + "</section>"
+        + "</details></section>"
     )

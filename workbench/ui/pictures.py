@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import copy
 import functools
 import html
 import re
@@ -34,7 +35,20 @@ def one_line_errors(title: str = "Not done") -> Iterator[None]:
     try:
         yield
     except WorkbenchError as error:
-        raise gr.Error(in_one_line(error), duration=None, title=title, print_exception=False) from error
+        raise failure(title, in_one_line(error)) from error
+
+
+def failure(title: str, words: str) -> gr.Error:
+    """A message that stays until it is closed, headed by what has not happened."""
+    return gr.Error(headed(title, words), duration=None, print_exception=False)
+
+
+def headed(title: str, words: str) -> str:
+    """A message as the page's script shows it: what stands before the colon as its heading.
+
+    Gradio heads messages by their kind alone ("Error", "Warning (2)"), whatever title they are given.
+    """
+    return f"{title}: {words}"
 
 
 def in_one_line(error: WorkbenchError) -> str:
@@ -68,11 +82,8 @@ def uploads_only(base: Any, what: str) -> type:
 
     async def uploaded_only(self, path):
         if str(path).startswith(("http://", "https://")):
-            raise gr.Error(
-                f"Expected an uploaded {what} but got a web address. Download the {what} and upload it.",
-                title="Not taken",
-                print_exception=False,
-            )
+            words = f"Expected an uploaded {what} but got a web address. Download the {what} and upload it."
+            raise failure("Not taken", words)
         return await base.async_move_resource_to_block_cache(self, path)
 
     def path_of(self, payload) -> Any:
@@ -81,19 +92,29 @@ def uploads_only(base: Any, what: str) -> type:
         path = getattr(payload, "path", None)
         # gradio checks only paths that come with its own mark, which a client may leave out
         if path is not None and not is_in_or_equal(path, get_upload_folder()):
-            raise gr.Error(
-                f"Expected an uploaded {what} but got another file. Upload it.",
-                title="Not taken",
-                print_exception=False,
-            )
+            raise failure("Not taken", f"Expected an uploaded {what} but got another file. Upload it.")
         return path
 
     def postprocess(self, value: Any) -> Any:
         """An upload that is given back is not opened either."""
         return value if isinstance(value, GradioModel) else base.postprocess(self, value)
 
+    def api_info(self) -> dict[str, Any]:
+        """Gradio's own schema speaks of web addresses."""
+        schema = copy.deepcopy(base.api_info(self))
+        schema["additional_description"] = f"An uploaded {what}. No web address is fetched."
+        schema.get("properties", {}).get("url", {}).pop("description", None)
+        return schema
+
+    def example_payload(self) -> dict[str, Any]:
+        """What the panel's examples send; Gradio's own is an address."""
+        name = f"your_{what}.{'mp4' if what == 'video' else 'jpg'}"
+        return {"path": name, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+
     return _subclass(
         base,
+        api_info=api_info,
+        example_payload=example_payload,
         async_move_resource_to_block_cache=uploaded_only,
         preprocess=path_of,
         postprocess=postprocess,

@@ -24,6 +24,7 @@ from workbench.ui import (
     explaining,
     expression,
     folder_table,
+    inputs,
     pictures,
     remembering,
     report,
@@ -336,12 +337,9 @@ def _choice_events(
 def _api(platform: Platform, page: SimpleNamespace) -> None:
     """The same for programs: data out, nothing of the page."""
 
-    async def classify_file(image, model, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+    @inputs.takes("image", "model")
+    async def classify_file(image, model, request, progress):
         """Estimate the mood that people would see in a painting. It is no diagnosis of the painter or others.
-
-        Args:
-            image: the painting, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
-            model: name of the classifier, for example "mood_statistics" for Chinese paintings.
 
         Returns:
             the moods with their probabilities, the likeliest, and whether the probabilities are calibrated
@@ -351,29 +349,15 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
             preview = visitor.ask(platform, request, TASKS["classify_picture"], image, options)
             return visitor.read_facts(await visitor.result(preview, progress), "reading.json")
 
-    async def explain_file(
-        image,
-        model,
-        class_name,
-        method,
-        layer,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
-    ):
+    @inputs.takes("image", "model", "class_name", "method", "layer")
+    async def explain_file(image, *rest):
         """Show which parts of a painting spoke for a mood, as a heat map over the painting.
-
-        Args:
-            image: the painting, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
-            model: name of the classifier, for example "mood_statistics" for Chinese paintings.
-            class_name: the mood to explain; empty for the likeliest.
-            method: name of the method of explanation; empty for Grad-CAM.
-            layer: layer that Grad-CAM and guided Grad-CAM look at; empty for their usual one.
 
         Returns:
             a PNG: the painting under the heat map, the brighter the more it spoke for the mood
         """
         with pictures.one_line_errors("Not explained"):
-            choices = model, class_name, method, layer
+            *choices, request, progress = rest
             preview = ask_to_explain(platform, request, image, *choices, reduce=False)
             folder = await visitor.result(preview, progress)
         made = visitor.read_facts(folder)["class"]

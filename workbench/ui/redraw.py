@@ -20,6 +20,7 @@ from workbench.ui import (
     controls,
     dropping,
     first_look,
+    inputs,
     pictures,
     redraw_desk,
     remembering,
@@ -47,8 +48,7 @@ _ASKED = "() => {}"
 
 def ask(platform: Platform, request: gr.Request, path, choices, compare: bool) -> Preview:
     """Have a photo drawn; ``choices`` are those of the controls, in their order."""
-    names = ("style", "strength", "preserve_color", "runtime", "detail", "deform")
-    options = dict(zip(names, choices, strict=True))
+    options = dict(zip(inputs.DRAWING, choices, strict=True))
     runtimes = visitor.style_of(options["style"]).runtimes
     if compare and len(runtimes) == 1:  # nor has the page a choice then
         options["runtime"] = runtimes[0]
@@ -140,25 +140,19 @@ async def _redrawn(platform: Platform, request: gr.Request, progress, path, choi
         yield *(gr.skip() for _ in range(3)), str(error), _HIDDEN
     except WorkbenchError as error:
         message = pictures.in_one_line(error)
-        gr.Warning(f"Not drawn: {message}", title="Not drawn")  # the words stay in the caption
+        gr.Warning(pictures.headed("Not drawn", message))  # the words stay in the caption
         yield *nothing, message, _HIDDEN
 
 
 def _events(platform: Platform, page: SimpleNamespace) -> None:
     """What happens when a photo comes, and when something is chosen or pressed."""
 
-    async def redraw(
-        path,
-        style,
-        strength,
-        preserve_color,
-        runtime,
-        detail,
-        deform,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
-    ):
-        choices = style, strength, preserve_color, runtime, detail, deform
+    @inputs.takes("replacing", "path", *inputs.DRAWING)
+    async def redraw(replacing, path, *rest):
+        *choices, request, progress = rest
+        if replacing and path is None:  # else the example would flash up between two photos
+            yield [gr.skip()] * len(outputs)
+            return
         async with contextlib.aclosing(_redrawn(platform, request, progress, path, choices)) as steps:
             async for step in steps:
                 yield step
@@ -168,13 +162,15 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         platform.previews.stop_page(visitor.owner_of(request), request.session_hash)
         return "Stopped, as you asked.", _HIDDEN
 
-    inputs = [page.photo, *page.settings]
+    page.replacing = gr.Checkbox(False, visible=False)
+    given = [page.replacing, page.photo, *page.settings]
     outputs = [page.result, page.png, page.jpeg, page.caption, page.stopper]
     drawing = {"show_progress_on": page.result, "concurrency_limit": None, "api_visibility": "private"}
+    drawing |= {"trigger_mode": "always_last", "js": dropping.IS_REPLACING}
     sliders = page.strength, page.colours, page.detail, page.deform
     changes = [page.style.select, page.runtime.select, *(slider.release for slider in sliders)]
     asked = gr.on([page.photo.change, page.button.click, *changes], None, None, None, js=_ASKED, **SETTINGS)
-    drawn = asked.then(redraw, inputs, outputs, trigger_mode="always_last", **drawing)
+    drawn = asked.then(redraw, given, outputs, **drawing)
     page.came = page.photo.change(None, page.photo, None, js=_TO_THE_RESULT, **SETTINGS)
     chosen = [page.style, page.about, page.runtime, page.tiles]
 
@@ -195,7 +191,7 @@ def _events(platform: Platform, page: SimpleNamespace) -> None:
         page.tiles.pick(pick_tile, page.tried, chosen, **SETTINGS),
         page.filter.input(pick, [page.filter, page.tried], chosen, **SETTINGS),
     ]
-    picks = [one.success(redraw, inputs, outputs, trigger_mode="always_last", **drawing) for one in picks]
+    picks = [one.success(redraw, given, outputs, **drawing) for one in picks]
     page.style.select(pick, [page.style, page.tried], chosen, **SETTINGS)
     page.pick = pick, [page.style, page.tried], chosen
     for event in (drawn, *picks):
@@ -208,8 +204,12 @@ def _tile_events(platform: Platform, page: SimpleNamespace) -> None:
     """A photo comes: four styles are tried on it, small. When it goes, those of the example come back."""
     of_example = first_look.Shared(platform, style_tiles.TASK, style_tiles.options())
 
-    async def try_styles(path, style, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+    @inputs.takes("replacing", "path", "style")
+    async def try_styles(replacing, path, style, request, progress):
         """(what was tried, the tiles)"""
+        if replacing and path is None:
+            yield gr.skip(), gr.skip()
+            return
         yield None, style_tiles.show(None, style)
         folder = None
         with contextlib.suppress(WorkbenchError):  # what is wrong with the photo is told by its drawing
@@ -223,9 +223,10 @@ def _tile_events(platform: Platform, page: SimpleNamespace) -> None:
 
     page.came.then(
         try_styles,
-        [page.photo, page.style],
+        [page.replacing, page.photo, page.style],
         [page.tried, page.tiles],
         trigger_mode="always_last",
+        js=dropping.IS_REPLACING,
         show_progress="hidden",
         concurrency_limit=None,
         api_visibility="private",
@@ -238,33 +239,24 @@ def _first_look(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) ->
     drawing = first_look.Shared(platform, TASK, {"style": page.style.value, "compare": True})
     usual = [setting.value for setting in page.settings]
 
-    async def look(
-        path,
-        style,
-        strength,
-        preserve_color,
-        runtime,
-        detail,
-        deform,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
-    ):
-        """The example, unless a photo came back, which draws itself."""
-        choices = style, strength, preserve_color, runtime, detail, deform
-        if path is not None:
+    @inputs.takes("has_own", "path", *inputs.DRAWING)
+    async def look(has_own, path, *rest):
+        """The example, unless a photo came back or was given meanwhile, which draws itself."""
+        *choices, request, progress = rest
+        if has_own or path is not None:
             yield [gr.skip()] * 5
-        elif list(choices) != usual:
+        elif choices != usual:
             async with contextlib.aclosing(_redrawn(platform, request, progress, None, choices)) as steps:
                 async for step in steps:
                     yield step
         else:
             yield *_of_example(await drawing.folder()), _HIDDEN
 
-    async def tiles_of_example(path, style, request: gr.Request):
-        if path is not None:
+    async def tiles_of_example(has_own, path, style, request: gr.Request):
+        if has_own or path is not None:
             yield [gr.skip()] * 2
         else:
-            async for step in page.try_styles(None, style, request):
+            async for step in page.try_styles(False, None, style, request, None):
                 yield step
 
     quiet: dict[str, Any] = {
@@ -275,11 +267,12 @@ def _first_look(platform: Platform, blocks: gr.Blocks, page: SimpleNamespace) ->
     outputs = [page.result, page.png, page.jpeg, page.caption, page.stopper]
     titles = {name: style.title for name, style in styles().items()}
     back = remembering.remember(platform, "redraw", page.photo, page.settings, blocks.load, titles)
-    looked = back.then(look, [page.photo, *page.settings], outputs, **quiet)
-    tried = looked.then(tiles_of_example, [page.photo, page.style], [page.tried, page.tiles], **quiet)
-    page.photo.change(
-        None, None, None, cancels=[looked, tried], **SETTINGS
-    )  # else it takes the photo's place
+    has_own = gr.State(False)  # what the server reads as a call begins, and not what the browser sent with it
+    looked = back.then(look, [has_own, page.photo, *page.settings], outputs, **quiet)
+    tiles = [has_own, page.photo, page.style], [page.tried, page.tiles]
+    tried = looked.then(tiles_of_example, *tiles, **quiet)
+    # else the first look takes the photo's place
+    page.photo.change(lambda: True, None, has_own, cancels=[looked, tried], **SETTINGS)
     back.then(*page.pick, **SETTINGS)
 
 
@@ -294,38 +287,18 @@ def _of_example(folder: Path | None) -> tuple:
 def _api(platform: Platform, page: SimpleNamespace) -> None:
     """The same for programs: one file out, nothing of the page."""
 
-    async def stylize_file(
-        image,
-        style,
-        strength,
-        preserve_color,
-        runtime,
-        detail,
-        deform,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
-    ):
+    @inputs.takes("image", *inputs.DRAWING)
+    async def stylize_file(image, *rest):
         """Redraw a photograph in a style: as a drawing with clear lines and flat colour, or through a filter.
-
-        Args:
-            image: the photograph, as a file (JPEG, PNG, WebP, TIFF, BMP or GIF); no web address is fetched.
-            style: name of the style, for example "fsgan_comic".
-            strength: from 0, the photograph as it is, to 1, the drawing alone.
-            preserve_color: from 0, the drawing's own colours, to 1, the photograph's in the drawing's light.
-            runtime: what runs the network: "torch"; "torch-bf16", which rounds a little and is quick where
-                the processor has bfloat16 instructions; or "onnx". Portraits and filters take "torch" only.
-            detail: of pictures with a short side of more than 512 pixels: 2 draws lines half as wide and
-                regions half as large, and 16 every pixel.
-            deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
 
         Returns:
             the redrawn picture as a PNG file of the same size
         """
-        choices = style, strength, preserve_color, runtime, detail, deform
+        *choices, request, progress = rest
         with pictures.one_line_errors("Not drawn"):
             preview = ask(platform, request, image, choices, compare=False)
             folder = await visitor.result(preview, progress)
-        return pictures.named(folder / "picture.png", pictures.stem_of(image), style)
+        return pictures.named(folder / "picture.png", pictures.stem_of(image), choices[0])
 
     any_style = controls.style_menu(PhotoOptions, visible=False)  # with the filters, and the usual default
     gr.Button(visible=False).click(

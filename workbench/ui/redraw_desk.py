@@ -59,7 +59,7 @@ def _result(page: SimpleNamespace) -> None:
                 interactive=False,
                 size="md",
                 scale=0,
-                min_width=140,
+                min_width=150,
                 elem_id=f"redraw-{kind.lower()}",
             )
             for kind in ("PNG", "JPEG")

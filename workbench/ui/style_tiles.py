@@ -76,6 +76,7 @@ element.addEventListener("click", (event) => {
 
 CSS = """
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; }
+.tiles button { display: flex; flex-direction: column; text-align: center; }
 .tiles button { margin: 0 !important; padding: 0; border: 2px solid transparent; border-radius: .5rem;
   overflow: hidden; background: var(--block-background-fill); color: var(--body-text-color);
   cursor: pointer; min-width: 0; }
@@ -87,7 +88,7 @@ CSS = """
 .tiles :is(img, i) { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: cover;
   background: var(--neutral-200); margin: 0; }
 .dark .tiles i { background: var(--neutral-700); }
-.tiles span { display: block; padding: .2rem .3rem .3rem; font-size: .82rem; line-height: 1.25;
+.tiles span { display: block; width: 100%; padding: .2rem .3rem .3rem; font-size: .82rem; line-height: 1.25;
   overflow-wrap: anywhere; }
 @media (max-width: 700px) { .tiles span { font-size: .74rem; } }
 .tiles + .fine { margin-top: .4rem !important; }

@@ -88,6 +88,10 @@ CSS = """
   outline: 3px solid var(--primary-500) !important; outline-offset: 2px; border-radius: .3rem; }
 [data-testid=slider].outer:focus-visible .icon-wrap { outline: 3px solid var(--primary-500); outline-offset: 3px; }
 .dark button[role=tab][aria-selected=true] { color: var(--primary-400) !important; }
+.toast-body .toast-header { position: absolute; inset: .55rem .6rem auto auto; padding: 0; cursor: default; }
+.toast-body .toast-header > :not(.toast-close) { display: none; }
+.toast-body .toast-messages { padding-block: .5rem; padding-right: 1.6rem; }
+.toast-message-text strong { display: block; }
 .lead p { max-width: 46rem; color: var(--body-text-color); margin: 0 0 .2rem; }
 .fine, .fine p { color: var(--body-text-color-subdued); font-size: .82rem; line-height: 1.45; margin: 0; }
 .fine.lead-in { margin-bottom: .8rem; }
@@ -108,6 +112,7 @@ CSS = """
 #redraw-choices { grid-area: choices; gap: .6rem; }
 #redraw-result:has(.empty), #redraw-result .empty { min-height: 340px; }
 .under-result, .controls { align-items: center; }
+.under-result > :is(button, a) { white-space: nowrap; font-size: var(--text-md); padding-inline: .5rem; }
 .controls > button { max-height: 3.4rem; }
 footer .divider { display: none; }
 .fine + .lead-in { margin-top: .5rem !important; }
@@ -173,13 +178,16 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
   .under-result > :first-child { flex-basis: 100% !important; }
   .under-result > button, .under-result > a { flex: 1 1 0 !important; min-width: 0 !important; white-space: nowrap; }
   .controls:has(#video-estimate) > button { width: 100%; }
-  [role=tablist] > [role=tab] { padding-inline: .55rem; }
+  [role=tablist] > [role=tab] { padding-inline: .45rem; font-size: .88rem; }
+  #redraw-yours .picture-input:not(:has(img)) { height: 150px !important; min-height: 0 !important; }
   .rows th[scope=row] { white-space: normal; min-width: 7rem; }
 }
 @media (max-width: 640px) {
-  .masthead h1 { font-size: 1.25rem; }
-  .masthead p { font-size: .88rem; }
-  .masthead svg { width: 2.4rem; height: 2.4rem; }
+  .masthead { padding: 0; gap: .6rem; }
+  .masthead h1 { font-size: 1.08rem; }
+  .masthead p { font-size: .8rem; line-height: 1.3; }
+  .masthead svg { width: 2.2rem; height: 2.2rem; }
+  .lead p { font-size: .88rem; line-height: 1.4; }
   .card { padding: .9rem; }
   .facts, .facts tbody, .facts tr, .facts th, .facts td { display: block; width: auto; }
   .facts { padding: 0 !important; }

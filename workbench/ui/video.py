@@ -15,7 +15,7 @@ from workbench.core.errors import VideoError
 from workbench.service.platform import Platform
 from workbench.service.tasks import TASKS, FilmOptions, FrameOptions
 from workbench.styles.stylize import styles
-from workbench.ui import controls, job_card, pictures, remembering, video_api, visitor
+from workbench.ui import controls, inputs, job_card, pictures, remembering, video_api, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import clips
 from workbench.ui.job_panel import in_hand, panel
@@ -126,23 +126,12 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
         line = _in_words(path, found)
         return found, line, gr.Slider(maximum=last, value=0, interactive=True), gr.Dropdown(choices=sizes)
 
-    async def try_frame(
-        path,
-        at,
-        style,
-        strength,
-        scale,
-        steadiness,
-        detail,
-        deform,
-        facts,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
-    ):
+    @inputs.takes("path", "at", *inputs.FILMING, "facts")
+    async def try_frame(path, at, *rest):
         """(before and after, estimate)"""
         if path is None:
             return None, _HINT
-        choices = style, strength, scale, steadiness, detail, deform
+        *choices, facts, request, progress = rest
         options = dict(zip(OPTIONS, choices, strict=True)) | {"at": at}
         with pictures.one_line_errors("Not drawn"):
             preview = visitor.ask(platform, request, TASKS["preview_video"], path, options)
@@ -170,18 +159,9 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
 def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNamespace) -> None:
     """The whole is drawn as a job, which the panel follows."""
 
-    async def draw_all(
-        path,
-        style,
-        strength,
-        scale,
-        steadiness,
-        detail,
-        deform,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
-    ):
-        choices = style, strength, scale, steadiness, detail, deform
+    @inputs.takes("path", *inputs.FILMING)
+    async def draw_all(path, *rest):
+        *choices, request, progress = rest
         with pictures.one_line_errors("Not drawn"):
             made = await submit(platform, request, path, choices, progress)
         return made, *follow(made, request)

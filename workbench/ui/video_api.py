@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service import schema
 from workbench.service.platform import Platform
-from workbench.ui import job_card, pictures, visitor
+from workbench.ui import inputs, job_card, pictures, visitor
 
 _EVERY = 0.5  # seconds between looks at a running job
 
@@ -23,33 +23,14 @@ def add(platform: Platform, clip: gr.Video, settings: list, submit: Callable[...
     a video in and gives the job's id.
     """
 
-    async def stylize_video(
-        video,
-        style,
-        strength,
-        scale,
-        steadiness,
-        detail,
-        deform,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
-    ):
+    @inputs.takes("video", *inputs.FILMING)
+    async def stylize_video(video, *rest):
         """Redraw a video frame by frame and wait for it. Cancelling the call stops the work.
-
-        Args:
-            video: the video, as a file (MP4, MOV, MKV, WebM, AVI or GIF); no web address is fetched.
-            style: name of the style, for example "fsgan_comic".
-            strength: from 0, the video as it is, to 1, the drawing alone.
-            scale: size of the result, from 0.1 to 1, as a share of the video's own.
-            steadiness: from 0 to 0.9; more means less flicker between frames.
-            detail: of frames with a short side of more than 512 pixels: 2 draws lines half as wide and
-                regions half as large, and 16 every pixel.
-            deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
 
         Returns:
             the redrawn video as an MP4 file
         """
-        choices = style, strength, scale, steadiness, detail, deform
+        *choices, request, progress = rest
         with pictures.one_line_errors("Not drawn"):
             owner = visitor.owner_of(request)
             job = await submit(platform, request, video, choices, progress)
@@ -57,33 +38,14 @@ def add(platform: Platform, clip: gr.Video, settings: list, submit: Callable[...
                 async for step in steps:
                     yield step
 
-    async def submit_video(
-        video,
-        style,
-        strength,
-        scale,
-        steadiness,
-        detail,
-        deform,
-        request: gr.Request,
-        progress=gr.Progress(),  # noqa: B008
-    ):
+    @inputs.takes("video", *inputs.FILMING)
+    async def submit_video(video, *rest):
         """Hand in a video to be redrawn and do not wait.
-
-        Args:
-            video: the video, as a file (MP4, MOV, MKV, WebM, AVI or GIF); no web address is fetched.
-            style: name of the style, for example "fsgan_comic".
-            strength: from 0, the video as it is, to 1, the drawing alone.
-            scale: size of the result, from 0.1 to 1, as a share of the video's own.
-            steadiness: from 0 to 0.9; more means less flicker between frames.
-            detail: of frames with a short side of more than 512 pixels: 2 draws lines half as wide and
-                regions half as large, and 16 every pixel.
-            deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
 
         Returns:
             the job's id, for my_jobs, cancel_job and delete_job
         """
-        choices = style, strength, scale, steadiness, detail, deform
+        *choices, request, progress = rest
         with pictures.one_line_errors("Not drawn"):
             return await submit(platform, request, video, choices, progress)
 

@@ -71,6 +71,22 @@
     tabs().forEach((tab) => set(tab, {tabindex: tab.ariaSelected === "true" ? 0 : -1}));
   };
 
+  // Gradio heads its messages by their kind ("Error", "Warning (2)"). Ours say what happened before a colon, and
+  // what is said already is not said again.
+  const head = () => document.querySelectorAll(".toast-message-text:not(:has(strong))").forEach((place) => {
+    const text = [...place.childNodes].find((node) => node.nodeType === 3);
+    const title = /^[^.:。：]{2,40}(?=[:：])/.exec(text?.data.trimStart());
+    if (!title) return;
+    const heading = document.createElement("strong");
+    heading.textContent = title[0];
+    text.data = text.data.trimStart().slice(title[0].length + 1).trimStart();
+    text.before(heading);
+    const said = [...document.querySelectorAll(".toast-message-text")].map((one) => one.textContent);
+    if (said.indexOf(place.textContent) < said.lastIndexOf(place.textContent)) {
+      place.closest(".toast-message-item").style.display = "none";
+    }
+  });
+
   // What is wrong with an upload, the server says in words; the player's "Video not playable" says less, and is
   // wrong of clips that can be redrawn but not played here.
   document.addEventListener("error", (event) => {
@@ -93,7 +109,7 @@
     return answer;
   };
 
-  const look = () => { label(); describe(); load(); };
+  const look = () => { label(); describe(); load(); head(); };
   new MutationObserver(look).observe(document.body, {childList: true, subtree: true, attributes: true,
     attributeFilter: ["aria-selected", "style"]});
   look();
