@@ -6,7 +6,6 @@ Source: OWASP Authentication and Password Storage cheat sheets; NIST SP 800-63B 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 import threading
 import time
@@ -22,6 +21,7 @@ from workbench.service import audit
 from workbench.service.database import Database
 from workbench.service.errors import AccountError, LoginError
 from workbench.service.identity import DAYS
+from workbench.service.limits import network
 from workbench.service.schema import Attempt, EndedSession, User
 from workbench.service.storage import new_id
 
@@ -243,17 +243,6 @@ def _keys(name: str, address: str) -> dict[str, str]:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:40]
-
-
-def network(address: str) -> str:
-    """An address as limits see it: of IPv6 the 64 bits that one customer has."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4:
-        return address
-    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def _checked_name(name: str) -> str:

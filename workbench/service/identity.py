@@ -49,8 +49,8 @@ class Tokens:
     """Signs and checks tokens: HMAC-SHA-256 over owner, epoch, time and a random number.
 
     Attributes:
-        cookie: name of the cookie that carries them. Browsers keep one jar for all ports of a host, so two
-            servers need two names.
+        cookie: name of the cookie that carries them over HTTP. Browsers keep one jar for all ports of a host,
+            so two servers need two names.
     """
 
     def __init__(self, secret: bytes):
@@ -72,9 +72,18 @@ class Tokens:
         """A token for a visitor without an account, with an id of its own."""
         return self.issue(new_id("a"))
 
-    def find(self, cookies: Mapping[str, str]) -> tuple[str, str, int] | None:
+    def names(self, is_secure: bool) -> tuple[str, ...]:
+        """Names of the cookies that are read, the first of which is set.
+
+        By HTTPS it is one that browsers take from this very host by HTTPS only: neither another name of the
+        domain nor whoever sits on a line without encryption can plant it.
+        Source: RFC 6265bis, section 4.1.3.2.
+        """
+        return (f"__Host-{self.cookie}",) if is_secure else (self.cookie, COOKIE)
+
+    def find(self, cookies: Mapping[str, str], is_secure: bool = False) -> tuple[str, str, int] | None:
         """(token, owner, epoch) of the first good token among a request's cookies, else None."""
-        for name in (self.cookie, COOKIE):
+        for name in self.names(is_secure):
             read = self.read(cookies.get(name))
             if read is not None:
                 return (cookies[name], *read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import ipaddress
 import threading
 import time
 
@@ -71,3 +72,14 @@ class Rate:
                     f"Expected at most {self.most} requests in {self.seconds:g} s. Wait {wait:.0f} s."
                 )
             events.append(now)
+
+
+def network(address: str) -> str:
+    """An address as limits see it: of IPv6 the 64 bits that one customer has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

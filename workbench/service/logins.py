@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from workbench.service.accounts import Accounts, network
+from workbench.service.accounts import Accounts
 from workbench.service.errors import LimitError
+from workbench.service.limits import network
 
 AT_A_TIME, WAITING = 2, 40
 WAITING_AT_ONE_ADDRESS = 10  # or one visitor keeps everybody out

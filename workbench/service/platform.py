@@ -27,13 +27,13 @@ from sqlalchemy.exc import DBAPIError
 
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit, jobs, schema
-from workbench.service.accounts import Accounts, network
+from workbench.service.accounts import Accounts
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
 from workbench.service.folder import DATABASE, SECRET, lock, tie
 from workbench.service.identity import Tokens, read_secret
-from workbench.service.limits import Limits, Rate
+from workbench.service.limits import Limits, Rate, network
 from workbench.service.previews import PreviewRunner
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id

@@ -10,6 +10,9 @@ import collections
 import threading
 from collections.abc import Callable
 
+from workbench.service.limits import network
+
+NOBODY = ""  # owner of what came without a cookie; whoever knows its name may use it
 MOST, MOST_OF_ONE = 4000, 200
 
 
@@ -17,8 +20,9 @@ class Bound:
     """Names and the owners that they are bound to, in bounded memory.
 
     Args:
-        most: names of all owners; then the one that was used longest ago is forgotten.
-        most_of_one: names of one owner; then the oldest of that owner is forgotten.
+        most: names of all owners; then the address that has most of them loses the one that it used longest
+            ago: who takes many cookies pushes out nobody but himself.
+        most_of_one: names of one owner at one address; then the one that was used longest ago is forgotten.
         forgotten: told of every name that is forgotten.
     """
 
@@ -29,41 +33,40 @@ class Bound:
         forgotten: Callable[[str], None] = lambda name: None,
     ):
         self._most, self._most_of_one, self._forgotten = most, most_of_one, forgotten
-        self._owners: collections.OrderedDict[str, str] = collections.OrderedDict()
-        self._of: dict[str, collections.OrderedDict[str, None]] = {}
+        self._holders: collections.OrderedDict[str, tuple[str, str]] = collections.OrderedDict()
+        self._counts: collections.Counter[str | tuple[str, str]] = collections.Counter()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._owners)
+        return len(self._holders)
 
-    def take(self, name: str, owner: str) -> bool:
-        """Bind ``name`` to ``owner`` if it is free; whether it is the owner's."""
-        gone = []
+    def take(self, name: str, owner: str, address: str = "") -> bool:
+        """Bind ``name`` to ``owner`` if it is free or nobody's; whether it is the owner's, then."""
+        holder, gone = (owner, network(address)), None
         with self._lock:
-            holder = self._owners.setdefault(name, owner)
-            if holder != owner:
+            if self._holders.get(name, holder)[0] not in (owner, NOBODY):
                 return False
-            self._owners.move_to_end(name)
-            names = self._of.setdefault(owner, collections.OrderedDict())
-            names[name] = None
-            names.move_to_end(name)
-            if len(names) > self._most_of_one:
-                gone.append(self._drop(next(iter(names))))
-            if len(self._owners) > self._most:
-                gone.append(self._drop(next(iter(self._owners))))
-        for old in gone:
-            self._forgotten(old)
+            self._drop(name)
+            self._holders[name] = holder
+            self._counts.update((holder, holder[1]))
+            if self._counts[holder] > self._most_of_one:
+                gone = next(old for old, theirs in self._holders.items() if theirs == holder)
+            elif len(self._holders) > self._most:
+                gone = max(self._holders, key=lambda old: self._counts[self._holders[old][1]])
+            if gone is not None:
+                self._drop(gone)
+        if gone is not None:
+            self._forgotten(gone)
         return True
 
     def is_free_or_of(self, name: str, owner: str) -> bool:
         """Whether ``name`` is bound to nobody else."""
         with self._lock:
-            return self._owners.get(name, owner) == owner
+            return self._holders.get(name, (owner,))[0] in (owner, NOBODY)
 
-    def _drop(self, name: str) -> str:
-        owner = self._owners.pop(name)
-        names = self._of[owner]
-        del names[name]
-        if not names:
-            del self._of[owner]
-        return name
+    def _drop(self, name: str) -> None:
+        holder = self._holders.pop(name, None)
+        for key in (holder, holder[1]) if holder is not None else ():
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]

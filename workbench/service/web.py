@@ -28,7 +28,7 @@ from workbench.service.answers import Answer, in_words
 from workbench.service.bodies import BodyError, again, bounded, read
 from workbench.service.errors import AccountError, LoginError
 from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
-from workbench.service.identity import COOKIE, DAYS
+from workbench.service.identity import DAYS
 from workbench.service.logins import LoginDesk
 from workbench.service.metrics import HEALTH, METRICS, Watch
 from workbench.service.origin import refusal
@@ -58,7 +58,8 @@ _CALLS = frozenset(
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
 _FORM_WORDS, _JSON_WORDS = "Expected a filled form.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
-SESSIONS, SESSIONS_OF_ONE = 300, 20  # of the page, each of which costs it 0.2 MB
+SESSIONS = 300  # of the page, each of which costs it 0.2 MB
+KEPT, KEPT_OF_ONE = 240, 20  # and of those its gate: the page may see one again that was just forgotten
 # what a job wrote may run its own scripts, but as a stranger: without cookies, calls and other hosts
 _RESULT = {
     ".html": "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' "
@@ -66,12 +67,17 @@ _RESULT = {
 }
 
 
-def identify(platform: Platform, cookies: Mapping[str, str]) -> str | None:
+def identify(platform: Platform, cookies: Mapping[str, str], is_secure: bool = False) -> str | None:
     """The owner whom the cookies prove, else the platform's local one, else None.
 
     No token, a forged one, one that is too old, and one of an account that is gone prove nobody.
+
+    Args:
+        platform: who knows the owners.
+        cookies: of the request.
+        is_secure: whether it came by HTTPS.
     """
-    found = platform.tokens.find(cookies)
+    found = platform.tokens.find(cookies, is_secure)
     if found is None:
         return platform.local_owner
     token, owner, epoch = found
@@ -116,7 +122,7 @@ class Gate:
         self._app, self._platform, self._is_shared = app, platform, is_shared
         self._packed = GZipMiddleware(app)
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
-        self._sessions = Bound(SESSIONS, SESSIONS_OF_ONE, forget)
+        self._sessions = Bound(KEPT, KEPT_OF_ONE, forget)
         self._events = Bound()
         self._logins, self._watch = LoginDesk(platform.accounts), Watch(platform)
 
@@ -155,16 +161,17 @@ class Gate:
             await found(scope, receive, answer)
             return
         sent = cookie_parser(headers.get("cookie", ""))
-        owner = await run_in_threadpool(identify, self._platform, sent)
+        is_secure = scope["scheme"] in ("https", "wss")
+        owner = await run_in_threadpool(identify, self._platform, sent, is_secure)
         tokens, fresh, renewed = self._platform.tokens, None, None
         if owner is None and not self._platform.named_only:
             fresh = tokens.anonymous()
             owner = tokens.read(fresh)[0]
-        elif tokens.cookie not in sent and (found := tokens.find(sent)):
+        elif tokens.names(is_secure)[0] not in sent and (found := tokens.find(sent, is_secure)):
             renewed = found[0]  # under the name that this server's cookies have now
         scope.setdefault("state", {})["owner"] = owner
         if fresh or renewed:
-            answer.cookie = self._cookie(fresh or renewed, scope["scheme"] in ("https", "wss"))
+            answer.cookie = self._cookie(fresh or renewed, is_secure)
         if scope["type"] == "websocket":
             if owner is None:
                 await answer({"type": "websocket.close", "code": 1008})
@@ -190,7 +197,7 @@ class Gate:
         if path == ADMINISTRATION:
             return await run_in_threadpool(self._administration, owner)
         if path == LOGOUT:
-            return await run_in_threadpool(self._logout, owner, sent)
+            return await run_in_threadpool(self._logout, owner, sent, scope["scheme"] == "https")
         is_reading = scope["method"] in ("GET", "HEAD")
         if owner is None and path not in _OPEN:
             wants_page = "text/html" in Headers(scope=scope).get("accept", "*/*") or path == "/"
@@ -230,14 +237,15 @@ class Gate:
                 await run_in_threadpool(self._platform.uploads.check_disk)  # results need room too
             elif name == "mcp":  # the tools keep the pictures that they are given
                 await run_in_threadpool(self._platform.uploads.room, NOBODY, _address(scope))
-        if not await run_in_threadpool(self._is_owners, owner, called, scope["query_string"], body):
+        asker = owner, _address(scope)
+        if not await run_in_threadpool(self._is_owners, *asker, called, scope["query_string"], body):
             await PlainTextResponse("There is no such session.", 404)(scope, receive, answer)
             return
         if called.startswith(_RUNS):
-            answer.seen = functools.partial(self._note, owner)
+            answer.seen = functools.partial(self._note, *asker, called.startswith("call/"))
         await self._app(scope, receive, answer)
 
-    def _is_owners(self, owner: str, called: str, query: bytes, body: bytes) -> bool:
+    def _is_owners(self, owner: str, address: str, called: str, query: bytes, body: bytes) -> bool:
         """Whether the session, the event and the files that a call names are the owner's."""
         try:
             said = json.loads(body) if body else {}
@@ -257,17 +265,25 @@ class Gate:
         sessions = [text for text in sessions if isinstance(text, str) and text]
         if any(map(self._is_shared, sessions)):  # of the server itself, whose name nobody else knows
             return True
-        bind = self._sessions.is_free_or_of if owner == NOBODY else self._sessions.take
         return (
-            all(bind(text, owner) for text in sessions)
+            all(self._sessions.take(text, owner, address) for text in sessions)
             and all(self._events.is_free_or_of(text, owner) for text in events if isinstance(text, str))
             and all(self._platform.uploads.may_see(owner, path) for path in _paths(said))
         )
 
-    def _note(self, owner: str, body: bytes) -> None:
-        """Bind the events that an answer of the page names to whom it was given."""
-        for event in _EVENT.findall(body) if owner != NOBODY else ():
-            self._events.take(event.decode(), owner)
+    def _note(self, owner: str, address: str, is_session: bool, body: bytes) -> None:
+        """Bind the events that an answer of the page names to whom it was given.
+
+        Args:
+            owner: who asked.
+            address: from where.
+            is_session: whether the page makes a session of an event, for it was asked for without one.
+            body: of the answer.
+        """
+        for event in map(bytes.decode, _EVENT.findall(body)):
+            self._events.take(event, owner, address)
+            if is_session:
+                self._sessions.take(event, owner, address)
 
     async def _upload(self, scope: Scope, receive: Receive, answer: Answer, owner: str) -> None:
         """Let the page take an upload into a folder of its own, within what the owner may have."""
@@ -319,14 +335,14 @@ class Gate:
             return PlainTextResponse("There is no such page.", 404)
         return administration(self._platform)
 
-    def _logout(self, owner: str | None, sent: Mapping[str, str]) -> Response:
+    def _logout(self, owner: str | None, sent: Mapping[str, str], is_secure: bool) -> Response:
         """End an account's session. A visitor without an account is known by the cookie alone: it stays."""
         response = RedirectResponse(LOGIN if self._platform.named_only else "/", 303)
         if owner is None or owner[0] == "u":
-            for name in (self._platform.tokens.cookie, COOKIE):
+            for name in self._platform.tokens.names(is_secure):
                 if owner is not None and name in sent:
                     self._platform.accounts.end_session(owner, sent[name])
-                response.delete_cookie(name)
+                response.delete_cookie(name, secure=is_secure)
         return response
 
     def _work(self, owner: str, path: str, method: str) -> Response:
@@ -343,10 +359,10 @@ class Gate:
             file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": policy}
         )
 
-    def _cookie(self, token: str, secure: bool) -> str:
-        name = self._platform.tokens.cookie
+    def _cookie(self, token: str, is_secure: bool) -> str:
+        name = self._platform.tokens.names(is_secure)[0]
         cookie = f"{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={DAYS * 86400}"
-        return cookie + ("; Secure" if secure else "")
+        return cookie + ("; Secure" if is_secure else "")
 
 
 class _Dropped(Exception):
