@@ -382,6 +382,49 @@ def test_a_cookie_of_the_old_name_is_good_and_gets_the_new_name(platform):
     assert platform.tokens.read(answer.cookies[platform.tokens.cookie]) == (owner, 0)
 
 
+def test_by_https_a_cookie_that_others_of_the_domain_can_plant_is_nobodys(platform):
+    """Browsers take a name with ``__Host-`` from this very host by HTTPS only, and without a domain."""
+    attackers, name = new_id("a"), platform.tokens.cookie
+    planted = f"{name}={platform.tokens.issue(attackers)}; {COOKIE}={platform.tokens.issue(attackers)}"
+    victim = client(platform, base_url="https://localhost", headers={"cookie": planted})
+    answer = victim.get("/")
+    assert answer.json()["owner"] != attackers
+    made = answer.headers["set-cookie"]
+    assert made.startswith(f"__Host-{name}=")
+    assert {"Path=/", "Secure"} <= {part.strip() for part in made.split(";")}
+    assert "domain" not in made.casefold()
+    own = {"cookie": f"{planted}; {made.partition(';')[0]}"}
+    again = client(platform, base_url="https://localhost", headers=own).get("/")
+    assert again.json() == answer.json()
+    assert "set-cookie" not in again.headers
+
+
+def test_a_login_begins_a_new_session_whatever_cookie_was_there(platform):
+    """A session that an attacker planted before is not the one that the account's owner goes on in."""
+    platform.accounts.add("eve", GOOD)
+    ann = platform.accounts.add("ann.of.the.cookies", GOOD).owner
+    eve = platform.tokens.issue(*platform.accounts.login("eve", GOOD))
+    victim = client(platform, headers={"cookie": f"{platform.tokens.cookie}={eve}"})
+    answer = victim.post("/login", data={"name": "ann.of.the.cookies", "password": GOOD})
+    token = answer.cookies[platform.tokens.cookie]
+    assert token != eve
+    assert platform.tokens.read(token)[0] == ann
+
+
+def test_by_https_logging_out_ends_the_session(tmp_path):
+    with Platform(
+        tmp_path, kinds=platform_tasks.KINDS, accounts=True, limits=Limits(free_bytes=0)
+    ) as platform:
+        platform.accounts.add("ann", GOOD)
+        visitor = client(platform, base_url="https://localhost")
+        visitor.post("/login", data={"name": "ann", "password": GOOD})
+        kept = visitor.cookies[f"__Host-{platform.tokens.cookie}"]
+        gone = visitor.get("/logout").headers["set-cookie"]
+        assert "Max-Age=0" in gone
+        assert "Secure" in gone  # else browsers do not let it go
+        assert identify(platform, {f"__Host-{platform.tokens.cookie}": kept}, is_secure=True) is None
+
+
 def test_logging_out_without_an_account_loses_nothing(platform):
     visitor = client(platform)
     owner = visitor.get("/").json()

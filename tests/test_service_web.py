@@ -271,7 +271,9 @@ def test_an_owner_has_a_quota_of_uploads(visit):
     assert 30 < number < 60
 
 
-@pytest.mark.parametrize("addresses", [["10.0.0.1"] * 3, [f"2001:db8::{n}" for n in range(3)]], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize(
+    "addresses", [["10.0.0.1"] * 3, [f"2001:db8::{n}" for n in range(3)]], ids=["IPv4", "IPv6"]
+)
 def test_new_cookies_get_no_more_room_at_one_address(tmp_path, addresses):
     """Of IPv6 one customer has a whole network."""
     limits = Limits(free_bytes=0, upload_bytes=2_000_000, upload_bytes_an_address=3_000_000)
@@ -401,7 +403,9 @@ def test_new_cookies_push_nobody_elses_session_out(small_page, flood):
 
     with (
         httpx.Client(
-            transport=httpx.HTTPTransport(local_address="127.0.0.2"), base_url=small_page.local_url, timeout=60
+            transport=httpx.HTTPTransport(local_address="127.0.0.2"),
+            base_url=small_page.local_url,
+            timeout=60,
         ) as bob,
         httpx.Client(base_url=small_page.local_url, timeout=60) as attacker,
     ):

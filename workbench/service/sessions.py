@@ -7,8 +7,11 @@ the owner who was first to use them, and are nobody else's until they are forgot
 from __future__ import annotations
 
 import collections
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 from workbench.service.limits import network
 
@@ -70,3 +73,51 @@ class Bound:
             self._counts[key] -= 1
             if not self._counts[key]:
                 del self._counts[key]
+
+
+class Named(NamedTuple):
+    """What a call of the page names."""
+
+    sessions: list[str]
+    events: list[str]
+    paths: list[str]
+
+
+def named(called: str, query: bytes, body: bytes) -> Named:
+    """Every session, event and file that a call names.
+
+    Args:
+        called: its address, below that of all calls.
+        query: of the address.
+        body: of the request; one that cannot be read names nothing, and the page will say so.
+    """
+    try:
+        said = json.loads(body) if body else {}
+    except (ValueError, RecursionError):
+        said = {}
+    said = said if isinstance(said, dict) else {}
+    name, _, rest = called.partition("/")
+    sessions = [said.get("session_hash"), *parse_qs(query.decode("latin-1")).get("session_hash", [])]
+    events = [said.get("event_id")]
+    if name == "heartbeat":
+        sessions.append(rest)
+    elif name == "call":
+        events.append(rest.rpartition("/")[2])
+    elif name == "stream":
+        sessions.append(rest.partition("/")[0])
+        events.append(rest.partition("/")[0])
+    texts = ([one for one in some if isinstance(one, str) and one] for some in (sessions, events))
+    return Named(*texts, list(_paths(said)))
+
+
+def _paths(data: Any) -> Iterator[str]:
+    """Every file that a call's data names."""
+    waiting = [data]
+    while waiting:
+        match waiting.pop():
+            case dict() as found:
+                if isinstance(found.get("path"), str):
+                    yield found["path"]
+                waiting.extend(found.values())
+            case list() as found:
+                waiting.extend(found)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
@@ -20,21 +18,21 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request, cookie_parser
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbench.core.errors import WorkbenchError
-from workbench.service.answers import Answer, in_words
+from workbench.service.answers import Answer, in_words, language_of, line
 from workbench.service.bodies import BodyError, again, bounded, read
-from workbench.service.errors import AccountError, LoginError
+from workbench.service.errors import AccountError, LimitError, LoginError
 from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
 from workbench.service.identity import DAYS
 from workbench.service.logins import LoginDesk
 from workbench.service.metrics import HEALTH, METRICS, Watch
 from workbench.service.origin import refusal
 from workbench.service.platform import Platform
-from workbench.service.sessions import Bound
-from workbench.service.uploads import NOBODY, new_request
+from workbench.service.sessions import NOBODY, Bound, named
+from workbench.service.uploads import new_request
 
 WORK = "/jobs/"
 LINK_PICTURE = "/link-picture.jpg"  # that other sites show beside a link to the page
@@ -139,7 +137,7 @@ class Gate:
             if words is None or scope["type"] != "http":
                 raise
             if not dressed.begun:
-                await PlainTextResponse(words[1], words[0])(scope, receive, dressed)
+                await line(scope, words[1], words[0])(scope, receive, dressed)
         finally:
             self._watch.count(dressed.status or 500)
 
@@ -151,7 +149,7 @@ class Gate:
             if scope["type"] == "websocket":
                 await answer({"type": "websocket.close", "code": 1008})
             else:
-                await PlainTextResponse(refused[1], refused[0])(scope, receive, answer)
+                await line(scope, refused[1], refused[0])(scope, receive, answer)
             return
         if path == HEALTH:
             await (await run_in_threadpool(self._watch.health))(scope, receive, answer)
@@ -192,10 +190,10 @@ class Gate:
         if path in (LOGIN, PASSWORD):
             request = Request(scope, bounded(receive, _FORM_BYTES, _FORM_WORDS))
             if request.method not in ("GET", "HEAD", "POST"):
-                return PlainTextResponse("Expected GET or POST.", 405)
+                return line(scope, "Expected GET or POST.", 405)
             return await (self._login(request) if path == LOGIN else self._password(owner, request))
         if path == ADMINISTRATION:
-            return await run_in_threadpool(self._administration, owner)
+            return await run_in_threadpool(self._administration, scope, owner)
         if path == LOGOUT:
             return await run_in_threadpool(self._logout, owner, sent, scope["scheme"] == "https")
         is_reading = scope["method"] in ("GET", "HEAD")
@@ -203,9 +201,9 @@ class Gate:
             wants_page = "text/html" in Headers(scope=scope).get("accept", "*/*") or path == "/"
             if is_reading and wants_page:
                 return RedirectResponse(LOGIN, 303)
-            return PlainTextResponse("Log in first.", 401)
+            return line(scope, "Log in first.", 401)
         if path.startswith(WORK):
-            return await run_in_threadpool(self._work, owner, path, scope["method"])
+            return await run_in_threadpool(self._work, scope, owner, path)
         return None
 
     async def _pass_on(
@@ -220,14 +218,14 @@ class Gate:
         called = path.removeprefix(API)
         name = re.split("[/=]", called, maxsplit=1)[0]
         if name not in _CALLS:
-            await PlainTextResponse("There is no such call.", 404)(scope, receive, answer)
+            await line(scope, "There is no such call.", 404)(scope, receive, answer)
             return
         if called == "upload" and scope["method"] == "POST":
             await self._upload(scope, receive, answer, owner)
             return
         may_see, is_file = self._platform.uploads.may_see, called.startswith(("file=", "file/"))
         if is_file and not await run_in_threadpool(may_see, owner, called[5:]):
-            await PlainTextResponse("There is no such file.", 404)(scope, receive, answer)
+            await line(scope, "There is no such file.", 404)(scope, receive, answer)
             return
         body = b""
         if scope["method"] == "POST":
@@ -239,7 +237,7 @@ class Gate:
                 await run_in_threadpool(self._platform.uploads.room, NOBODY, _address(scope))
         asker = owner, _address(scope)
         if not await run_in_threadpool(self._is_owners, *asker, called, scope["query_string"], body):
-            await PlainTextResponse("There is no such session.", 404)(scope, receive, answer)
+            await line(scope, "There is no such session.", 404)(scope, receive, answer)
             return
         if called.startswith(_RUNS):
             answer.seen = functools.partial(self._note, *asker, called.startswith("call/"))
@@ -247,28 +245,13 @@ class Gate:
 
     def _is_owners(self, owner: str, address: str, called: str, query: bytes, body: bytes) -> bool:
         """Whether the session, the event and the files that a call names are the owner's."""
-        try:
-            said = json.loads(body) if body else {}
-        except (ValueError, RecursionError):
-            said = {}  # the page will say that it cannot read it
-        said = said if isinstance(said, dict) else {}
-        name, _, rest = called.partition("/")
-        sessions = [said.get("session_hash"), *parse_qs(query.decode("latin-1")).get("session_hash", [])]
-        events = [said.get("event_id")]
-        if name == "heartbeat":
-            sessions.append(rest)
-        elif name == "call":
-            events.append(rest.rpartition("/")[2])
-        elif name == "stream":
-            sessions.append(rest.partition("/")[0])
-            events.append(rest.partition("/")[0])
-        sessions = [text for text in sessions if isinstance(text, str) and text]
+        sessions, events, paths = named(called, query, body)
         if any(map(self._is_shared, sessions)):  # of the server itself, whose name nobody else knows
             return True
         return (
             all(self._sessions.take(text, owner, address) for text in sessions)
-            and all(self._events.is_free_or_of(text, owner) for text in events if isinstance(text, str))
-            and all(self._platform.uploads.may_see(owner, path) for path in _paths(said))
+            and all(self._events.is_free_or_of(text, owner) for text in events)
+            and all(self._platform.uploads.may_see(owner, path) for path in paths)
         )
 
     def _note(self, owner: str, address: str, is_session: bool, body: bytes) -> None:
@@ -301,26 +284,26 @@ class Gate:
 
     async def _login(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD"):
-            return form(LOGIN)
+            return form(LOGIN, language_of(request.scope))
         name, password, address = await _filled(request, "name", "password")
         try:
             return self._welcome(request, await self._logins.login(name, password, address))
-        except LoginError as error:
-            return form(LOGIN, str(error), 401)
+        except (LoginError, LimitError) as error:
+            return _again(LOGIN, request, error)
 
     async def _password(self, owner: str | None, request: Request) -> Response:
         """An account's own password, changed by who knows it."""
         if owner is None or owner[0] != "u":
             return RedirectResponse(LOGIN, 303)
         if request.method in ("GET", "HEAD"):
-            return form(PASSWORD)
+            return form(PASSWORD, language_of(request.scope))
         password, new, again, address = await _filled(request, "password", "new", "again")
         try:
             if new != again:
                 raise AccountError("Expected the new password twice but the two differ.")
             return self._welcome(request, await self._logins.change(owner, password, new, address))
-        except (AccountError, LoginError) as error:
-            return form(PASSWORD, str(error), 401)
+        except (AccountError, LoginError, LimitError) as error:
+            return _again(PASSWORD, request, error)
 
     def _welcome(self, request: Request, found: tuple[str, int]) -> Response:
         """To the page, with a session of one's own."""
@@ -329,11 +312,11 @@ class Gate:
         response.headers.append("set-cookie", self._cookie(token, request.url.scheme == "https"))
         return response
 
-    def _administration(self, owner: str | None) -> Response:
+    def _administration(self, scope: Scope, owner: str | None) -> Response:
         """Who is no administrator is told what they would be of a page that is not."""
         if not self._platform.accounts.is_administrator(owner):
-            return PlainTextResponse("There is no such page.", 404)
-        return administration(self._platform)
+            return line(scope, "There is no such page.", 404)
+        return administration(self._platform, language_of(scope))
 
     def _logout(self, owner: str | None, sent: Mapping[str, str], is_secure: bool) -> Response:
         """End an account's session. A visitor without an account is known by the cookie alone: it stays."""
@@ -345,15 +328,15 @@ class Gate:
                 response.delete_cookie(name, secure=is_secure)
         return response
 
-    def _work(self, owner: str, path: str, method: str) -> Response:
+    def _work(self, scope: Scope, owner: str, path: str) -> Response:
         """A result file, to its owner; everybody else is told what they would be of a file that is not."""
-        if method not in ("GET", "HEAD"):
-            return PlainTextResponse("Expected GET.", 405)
+        if scope["method"] not in ("GET", "HEAD"):
+            return line(scope, "Expected GET.", 405)
         job, _, name = path.removeprefix(WORK).partition("/")
         try:
             file = self._platform.result(owner, job, name)
         except WorkbenchError:
-            return PlainTextResponse("There is no such file.", 404)
+            return line(scope, "There is no such file.", 404)
         policy = _RESULT.get(file.suffix, "sandbox")
         return FileResponse(
             file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": policy}
@@ -369,23 +352,16 @@ class _Dropped(Exception):
     """The page did not take an upload."""
 
 
+def _again(action: str, request: Request, error: WorkbenchError) -> Response:
+    """The form once more, with what was wrong."""
+    status = 429 if isinstance(error, LimitError) else 401
+    return form(action, language_of(request.scope), str(error), status)
+
+
 async def _filled(request: Request, *names: str) -> list[str]:
     """What was typed into a form, and the client's address."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
     return [*(fields.get(name, [""])[0] for name in names), _address(request.scope)]
-
-
-def _paths(data: Any) -> Iterator[str]:
-    """Every file that a call's data names."""
-    waiting = [data]
-    while waiting:
-        match waiting.pop():
-            case dict() as found:
-                if isinstance(found.get("path"), str):
-                    yield found["path"]
-                waiting.extend(found.values())
-            case list() as found:
-                waiting.extend(found)
 
 
 def _address(scope: Scope) -> str:
