@@ -206,9 +206,11 @@ def test_limits_of_an_owner(tmp_path):
             platform.submit(third, "who", [], address="10.0.0.1")
 
 
-def test_many_cookies_at_one_address_neither_fill_the_queue_nor_hold_others_up(tmp_path):
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_many_cookies_at_one_address_neither_fill_the_queue_nor_hold_others_up(tmp_path, database, request):
     limits = Limits(free_bytes=0, active_jobs_an_address=6, active_jobs=2)
-    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=limits) as platform:
+    url = request.getfixturevalue("postgres") if database == "postgresql" else None
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=limits, database=url) as platform:
         many, owners = "2001:db8::1", [new_id("a") for _ in range(6)]  # and others of this customer's
         blocking = platform.submit(owners[0], "count", [], {"seconds": 600}, address=many)
         theirs = [

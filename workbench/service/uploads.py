@@ -150,10 +150,7 @@ class Uploads:
         Raises:
             StorageError: none, for the disk is nearly full.
         """
-        free = shutil.disk_usage(self.run).free - self._limits.free_bytes
-        if free <= 0:
-            raise StorageError("The server's disk is nearly full. Come back later.")
-        return free
+        return self._limits.check_disk(self.run)
 
     def serve_from(self, cache: Path) -> None:
         """Keep uploads below ``cache`` instead, the folder of whatever else the page keeps."""
