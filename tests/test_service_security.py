@@ -275,6 +275,32 @@ def test_a_clock_that_is_set_far_ahead_erases_nothing(tmp_path, monkeypatch):
     assert left == []
 
 
+def test_a_clock_that_is_set_wrong_makes_nobody_a_new_visitor_and_no_ended_session_good(
+    tmp_path, monkeypatch
+):
+    real = time.time
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(free_bytes=0)) as platform:
+        visitor, ann = client(platform), client(platform)
+        owner = visitor.get("/").json()
+        platform.accounts.add("ann", GOOD)
+        platform.accounts.add("bob", GOOD)
+        ann.post("/login", data={"name": "ann", "password": GOOD})
+        token = ann.cookies[platform.tokens.cookie]
+        ann.get("/logout")
+        for days in (40, -40, 0):
+            monkeypatch.setattr(time, "time", lambda days=days: real() + days * 86400)
+            other = client(platform)
+            other.post("/login", data={"name": "bob", "password": GOOD})
+            other.get("/logout")
+            assert visitor.get("/").json() == owner, days
+        assert identify(platform, {platform.tokens.cookie: token}) is None
+    monkeypatch.setattr(time, "time", lambda: real() + 40 * 86400)
+    Platform(tmp_path, kinds=platform_tasks.KINDS).close()
+    monkeypatch.setattr(time, "time", real)
+    with Platform(tmp_path, kinds=platform_tasks.KINDS) as platform:
+        assert identify(platform, {platform.tokens.cookie: token}) is None
+
+
 def test_the_jobs_of_a_removed_account_are_stopped(tmp_path, monkeypatch):
     """By another process, as `workbench users remove` does it."""
     monkeypatch.setattr(jobs, "_SEARCH", 0.2)

@@ -539,6 +539,22 @@ def test_a_flood_of_logins_keeps_nobody_else_out(tmp_path):
     assert codes.count(429) > 50
 
 
+def test_a_browser_that_logged_in_is_not_locked_out_by_others_at_its_address(tmp_path):
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
+        for name in ("ann", "eve"):
+            platform.accounts.add(name, GOOD)
+        anns, eves = gated(platform), gated(platform)
+        for browser, name in ((anns, "ann"), (eves, "eve")):
+            assert browser.post("/login", data={"name": name, "password": GOOD}).status_code == 303
+        wrong = {"name": "ann", "password": "wrong password"}
+        said = [eves.post("/login", data=wrong).text for _ in range(6)]
+        assert ["Too many failed logins" in text for text in said] == [False] * 5 + [True]
+        assert anns.get("/logout").status_code == 303
+        good = {"name": "ann", "password": GOOD}
+        assert gated(platform).post("/login", data=good).status_code == 401
+        assert anns.post("/login", data=good).status_code == 303
+
+
 @pytest.fixture
 def served(monkeypatch):
     """A page of its own with short deadlines and few connections; gives (host, port) and the page."""

@@ -21,7 +21,7 @@ import pykka
 from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.core.errors import WorkbenchError
-from workbench.service import audit
+from workbench.service import accounts, audit
 from workbench.service.board import Board, Live
 from workbench.service.database import Database
 from workbench.service.engines import Ended, Engine, Progress, Work
@@ -332,7 +332,8 @@ def clean(parts: Parts) -> None:
     if jumped:
         log.warning("the clock was set by more than a day: what is old is kept for a day more")
     else:
-        audit.prune(parts.database)
+        audit.prune(parts.database, now)
+        accounts.prune(parts.database, now)
 
 
 def recover(parts: Parts) -> None:

@@ -26,7 +26,7 @@ from workbench.service.answers import Answer, in_words, language_of, line
 from workbench.service.bodies import BodyError, again, bounded, read
 from workbench.service.errors import AccountError, LimitError, LoginError
 from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
-from workbench.service.identity import DAYS
+from workbench.service.identity import DAYS, MARK_DAYS
 from workbench.service.logins import LoginDesk
 from workbench.service.metrics import HEALTH, METRICS, Watch
 from workbench.service.origin import refusal
@@ -169,7 +169,7 @@ class Gate:
             renewed = found[0]  # under the name that this server's cookies have now
         scope.setdefault("state", {})["owner"] = owner
         if fresh or renewed:
-            answer.cookie = self._cookie(fresh or renewed, is_secure)
+            answer.cookie = _cookie(tokens.names(is_secure)[0], fresh or renewed, is_secure)
         if scope["type"] == "websocket":
             if owner is None:
                 await answer({"type": "websocket.close", "code": 1008})
@@ -285,11 +285,17 @@ class Gate:
     async def _login(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD"):
             return form(LOGIN, language_of(request.scope))
-        name, password, address = await _filled(request, "name", "password")
+        tokens, is_secure = self._platform.tokens, request.url.scheme == "https"
+        mark = f"{tokens.names(is_secure)[0]}-browser"
+        name, password = await _filled(request, "name", "password")
+        known = tokens.read_mark(cookie_parser(request.headers.get("cookie", "")).get(mark))
         try:
-            return self._welcome(request, await self._logins.login(name, password, address))
+            found = await self._logins.login(name, password, _address(request.scope), known)
         except (LoginError, LimitError) as error:
             return _again(LOGIN, request, error)
+        response = self._welcome(request, found)
+        response.headers.append("set-cookie", _cookie(mark, tokens.mark(*found), is_secure, MARK_DAYS))
+        return response
 
     async def _password(self, owner: str | None, request: Request) -> Response:
         """An account's own password, changed by who knows it."""
@@ -297,19 +303,20 @@ class Gate:
             return RedirectResponse(LOGIN, 303)
         if request.method in ("GET", "HEAD"):
             return form(PASSWORD, language_of(request.scope))
-        password, new, again, address = await _filled(request, "password", "new", "again")
+        password, new, again = await _filled(request, "password", "new", "again")
         try:
             if new != again:
                 raise AccountError("Expected the new password twice but the two differ.")
-            return self._welcome(request, await self._logins.change(owner, password, new, address))
+            return self._welcome(request, await self._logins.change(owner, password, new))
         except (AccountError, LoginError, LimitError) as error:
             return _again(PASSWORD, request, error)
 
     def _welcome(self, request: Request, found: tuple[str, int]) -> Response:
         """To the page, with a session of one's own."""
         response = RedirectResponse("/", 303)
-        token = self._platform.tokens.issue(*found)
-        response.headers.append("set-cookie", self._cookie(token, request.url.scheme == "https"))
+        tokens, is_secure = self._platform.tokens, request.url.scheme == "https"
+        cookie = _cookie(tokens.names(is_secure)[0], tokens.issue(*found), is_secure)
+        response.headers.append("set-cookie", cookie)
         return response
 
     def _administration(self, scope: Scope, owner: str | None) -> Response:
@@ -342,14 +349,14 @@ class Gate:
             file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": policy}
         )
 
-    def _cookie(self, token: str, is_secure: bool) -> str:
-        name = self._platform.tokens.names(is_secure)[0]
-        cookie = f"{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={DAYS * 86400}"
-        return cookie + ("; Secure" if is_secure else "")
-
 
 class _Dropped(Exception):
     """The page did not take an upload."""
+
+
+def _cookie(name: str, value: str, is_secure: bool, days: int = DAYS) -> str:
+    cookie = f"{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={days * 86400}"
+    return cookie + ("; Secure" if is_secure else "")
 
 
 def _again(action: str, request: Request, error: WorkbenchError) -> Response:
@@ -359,9 +366,9 @@ def _again(action: str, request: Request, error: WorkbenchError) -> Response:
 
 
 async def _filled(request: Request, *names: str) -> list[str]:
-    """What was typed into a form, and the client's address."""
+    """What was typed into a form."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
-    return [*(fields.get(name, [""])[0] for name in names), _address(request.scope)]
+    return [fields.get(name, [""])[0] for name in names]
 
 
 def _address(scope: Scope) -> str:
