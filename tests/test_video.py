@@ -421,8 +421,7 @@ def tiny(tmp_path):
 
 def test_a_network_draws_batches_as_it_draws_pictures(tmp_path, tiny):
     from workbench.styles import tiling
-    from workbench.styles.menu import get
-    from workbench.styles.stylize import network_of
+    from workbench.styles.stylize import get, network_of
 
     frames = [np.random.default_rng(i).integers(0, 256, (37, 50, 3), np.uint8) for i in range(5)]
     network = network_of(tiny)
@@ -444,12 +443,32 @@ def test_a_network_draws_a_clip(tmp_path, tiny, batch):
     assert np.abs(np.int16(before[3]) - after[3]).mean() > 5
 
 
+def test_a_drawing_is_steadied_unless_told_otherwise_and_a_filter_is_left_alone(tmp_path, tiny):
+    """The noise of a still film changes what is drawn in each frame; a steadied drawing changes less."""
+    rng = np.random.default_rng(0)
+    scene = np.kron(rng.integers(60, 200, (6, 8, 3)), np.ones((8, 8, 1)))
+    noisy = [np.clip(scene + rng.normal(0, 6, scene.shape), 0, 255).astype(np.uint8) for _ in range(8)]
+    source = make(
+        tmp_path / "a.mkv", len(noisy), codec="ffv1", pix_fmt="bgr0", picture=lambda i, *_: noisy[i]
+    )
+
+    def frames(style, **options):
+        result = stylize_video(source, tmp_path / "out.mp4", style, **options)
+        return np.stack(decode(result.path)[1]).astype(float)
+
+    def change(drawn):
+        return np.abs(np.diff(drawn, axis=0))[3:].mean()  # once there is a past to lean on
+
+    assert change(frames(tiny)) < 0.6 * change(frames(tiny, temporal=0))
+    for same in ({"style": NEGATIVE}, {"style": tiny, "strength": 0}):  # but for the encoder's rounding
+        assert np.abs(frames(**same) - frames(**same, temporal=0)).mean() < 0.1
+
+
 @pytest.mark.slow
 def test_onnx_agrees_with_torch(tiny):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    from workbench.styles.menu import get
-    from workbench.styles.stylize import network_of
+    from workbench.styles.stylize import get, network_of
 
     for size in ((40, 56), (31, 45)):
         frames = [np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8) for i in range(3)]

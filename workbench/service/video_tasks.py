@@ -24,10 +24,11 @@ from workbench.service.picture_tasks import (
 )
 from workbench.service.tasks import THUMBNAIL, FilmOptions, FrameOptions, NoOptions
 from workbench.styles import video
-from workbench.styles.menu import get
+from workbench.styles.stylize import get
 from workbench.styles.video import probing
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.reading import reading, scaled
+from workbench.styles.video.stylizing import Progress, stylize_video
 
 FILM = "video.mp4"
 CHUNK_FRAMES = 240  # of a film, for one node at a time
@@ -79,7 +80,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
         start = time.perf_counter()
         draw([pixels])
         seconds = time.perf_counter() - start
-    if options.temporal:
+    if options.temporal and style.flickers:
         blend = TemporalBlend(options.temporal)
         blend(pixels, drawing)
         start = time.perf_counter()
@@ -98,11 +99,11 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
     chunk = video.Chunk(*options._chunk) if options._chunk else None
     context.progress(0.0, "Opening the video")
 
-    def tell(done: video.Progress) -> None:
+    def tell(done: Progress) -> None:
         share = done.done / done.total if done.total else 0.0
         context.progress(0.98 * share, f"{done.done} of {done.total or '?'} frames")
 
-    result = video.stylize_video(
+    result = stylize_video(
         inputs[0],
         context.out / FILM,
         options.style,
@@ -129,7 +130,8 @@ def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
     """The options of each piece, in order. What looks at the frames before, blending along time and portrait
     styles, takes one piece.
     """
-    if options.temporal > 0 or get(options.style).stateful:
+    style = get(options.style)
+    if style.stateful or (style.flickers and options.temporal > 0):
         return [options]
     pieces = video.split(inputs[0], CHUNK_FRAMES)
     if len(pieces) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError
 from workbench.core.pixels import region_labels
-from workbench.data.scenes import load_pictures, three_ways
+from workbench.data.scenes import load_pictures, split_three_ways
 from workbench.drawing.teachers import Teacher
 from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
@@ -49,17 +50,33 @@ def load_data(config: StylizerConfig) -> SceneData:
     seed = config.seed if config.split_seed is None else config.split_seed
     train, choose, report = sorted(photos), sorted(apart)[::2], sorted(apart)[1::2]
     if not apart:
-        train, choose, report = three_ways(train, config.held_out, seed)
+        train, choose, report = split_three_ways(train, config.held_out, seed)
         apart = photos
     held_out = len(choose) + len(report)
     log.info("%d photos to train on, %d held out, %d style pictures", len(train), held_out, len(style))
+    training = {name: photos[name] for name in train}
     return SceneData(
-        {name: photos[name] for name in train},
+        training | recoloured(training, config.recoloured, config.seed),
         {name: apart[name] for name in choose},
         {name: apart[name] for name in report},
         list(style.values()),
         Path(config.out) / "targets",
     )
+
+
+def recoloured(photos: Mapping[str, NDArray], share: float, seed: int) -> dict[str, NDArray]:
+    """A share of the photos, drawn at random, with their colour channels in another order.
+
+    Skies become red and leaves blue: hues that few photos have, on shapes and noise that are real.
+    """
+    random = np.random.default_rng(seed)
+    orders = list(itertools.permutations(range(3)))[1:]  # without the photo's own
+    chosen = random.permutation(sorted(photos))[: round(share * len(photos))]
+    picked = random.integers(len(orders), size=len(chosen))
+    return {
+        f"{name} in the channel order {orders[k]}": np.ascontiguousarray(photos[name][..., orders[k]])
+        for name, k in zip(chosen.tolist(), picked, strict=True)
+    }
 
 
 def drawings(
