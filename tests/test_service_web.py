@@ -541,11 +541,11 @@ def test_a_flood_of_logins_keeps_nobody_else_out(tmp_path):
 
 def test_a_browser_that_logged_in_is_not_locked_out_by_others_at_its_address(tmp_path):
     with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
-        for name in ("ann", "eve"):
-            platform.accounts.add(name, GOOD)
+        owners = [platform.accounts.add(name, GOOD).owner for name in ("ann", "eve")]
         anns, eves = gated(platform), gated(platform)
         for browser, name in ((anns, "ann"), (eves, "eve")):
             assert browser.post("/login", data={"name": name, "password": GOOD}).status_code == 303
+        assert [browser.get("/x").json()["owner"] for browser in (anns, eves)] == owners
         wrong = {"name": "ann", "password": "wrong password"}
         said = [eves.post("/login", data=wrong).text for _ in range(6)]
         assert ["Too many failed logins" in text for text in said] == [False] * 5 + [True]

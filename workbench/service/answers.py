@@ -68,7 +68,9 @@ class Answer:
                 headers.setdefault(name, value)
             if self.lasts and self.status == 200:
                 headers["Cache-Control"] = _FOR_EVER
-            if self.cookie is not None:
+            name = f"{self.cookie}".partition("=")[0]
+            is_said = any(said.startswith(f"{name}=") for said in headers.getlist("set-cookie"))
+            if self.cookie is not None and not is_said:  # a login has made another one
                 headers.append("set-cookie", self.cookie)
         elif self.seen is not None and message["type"] == "http.response.body":
             self.seen(message.get("body", b""))
