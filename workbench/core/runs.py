@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from tqdm import tqdm
 
@@ -149,7 +150,8 @@ def csv_text(rows: Iterable[Mapping], columns: Iterable[str] | None = None) -> s
         list(dict.fromkeys(column for row in rows for column in row)) if columns is None else list(columns)
     )
     lines: list[str] = []  # csv quotes only those line ends that it writes itself: it writes "\r\n"
-    writer = csv.DictWriter(SimpleNamespace(write=lines.append), names, restval="", lineterminator="\r\n")
+    file: Any = SimpleNamespace(write=lines.append)
+    writer = csv.DictWriter(file, names, restval="", lineterminator="\r\n")
     writer.writerow({name: guarded(str(name)) for name in names})
     writer.writerows({k: guarded(str(value)) for k, value in row.items()} for row in rows)
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
