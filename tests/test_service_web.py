@@ -382,9 +382,9 @@ def test_new_sessions_cost_no_more_memory_than_some(visit, page):
 
 @pytest.fixture(scope="module")
 def small_page(tmp_path_factory):
-    """A page that keeps ten sessions."""
+    """A page that keeps fourteen sessions."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, most in (("SESSIONS", 10), ("KEPT", 8), ("KEPT_OF_ONE", 2)):
+        for name, most in (("SESSIONS", 14), ("KEPT", 8), ("CALLS", 4), ("KEPT_OF_ONE", 2)):
             patch.setattr(web, name, most)
         with Platform(tmp_path_factory.mktemp("small"), kinds=platform_tasks.KINDS) as platform:
             blocks = launch(port=None, platform=platform)

@@ -56,8 +56,10 @@ _CALLS = frozenset(
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
 _FORM_WORDS, _JSON_WORDS = "Expected a filled form.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
-SESSIONS = 300  # of the page, each of which costs it 0.2 MB
-KEPT, KEPT_OF_ONE = 240, 20  # and of those its gate: the page may see one again that was just forgotten
+# sessions of the page, each of which costs it 0.2 MB; its gate keeps fewer, as one may come once more that was
+# just forgotten
+SESSIONS = 300
+KEPT, CALLS, KEPT_OF_ONE = 160, 100, 20  # of pages, of calls that name none, and of one owner of each
 # what a job wrote may run its own scripts, but as a stranger: without cookies, calls and other hosts
 _RESULT = {
     ".html": "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' "
@@ -120,7 +122,7 @@ class Gate:
         self._app, self._platform, self._is_shared = app, platform, is_shared
         self._packed = GZipMiddleware(app)
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
-        self._sessions = Bound(KEPT, KEPT_OF_ONE, forget)
+        self._sessions, self._calls = Bound(KEPT, KEPT_OF_ONE, forget), Bound(CALLS, KEPT_OF_ONE, forget)
         self._events = Bound()
         self._logins, self._watch = LoginDesk(platform.accounts), Watch(platform)
 
@@ -266,7 +268,7 @@ class Gate:
         for event in map(bytes.decode, _EVENT.findall(body)):
             self._events.take(event, owner, address)
             if is_session:
-                self._sessions.take(event, owner, address)
+                self._calls.take(event, owner, address)
 
     async def _upload(self, scope: Scope, receive: Receive, answer: Answer, owner: str) -> None:
         """Let the page take an upload into a folder of its own, within what the owner may have."""
