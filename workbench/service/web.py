@@ -56,8 +56,8 @@ _CALLS = frozenset(
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
 _FORM_WORDS, _JSON_WORDS = "Expected a filled form.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
-# sessions of the page, each of which costs it 0.2 MB; its gate keeps fewer, as one may come once more that was
-# just forgotten
+# sessions of the page, each of which costs it 0.2 MB; its gate keeps fewer, for one that was just forgotten
+# may come once more
 SESSIONS = 300
 KEPT, CALLS, KEPT_OF_ONE = 160, 100, 20  # of pages, of calls that name none, and of one owner of each
 # what a job wrote may run its own scripts, but as a stranger: without cookies, calls and other hosts
