@@ -396,7 +396,7 @@ def small_page(tmp_path_factory):
 def test_new_cookies_push_nobody_elses_session_out(small_page, flood):
     """Sessions are shared between addresses, whether one takes many cookies, shows none, or names none."""
     kept, job = small_page.app.state_holder, {"data": [], "fn_index": 0}
-    queue, names = small_page._queue, []
+    names = []
 
     def join(client, session):
         assert client.post("/gradio_api/queue/join", json=job | {"session_hash": session}).is_success
@@ -423,11 +423,10 @@ def test_new_cookies_push_nobody_elses_session_out(small_page, flood):
                 attacker.get("/")
             join(attacker, names[-1])
         end = time.monotonic() + 60
-        while queue.event_ids_to_events and time.monotonic() < end:
+        while names[-1] not in kept and time.monotonic() < end:
             time.sleep(0.05)
     assert flood in kept
-    assert sum(name in kept for name in names) <= 8
-    assert sum(name in queue.pending_messages_per_session for name in names) <= 8
+    assert 0 < sum(name in kept for name in names) <= 8
 
 
 @pytest.fixture
