@@ -67,7 +67,7 @@ def test_a_file_name_cannot_run_in_the_page(folder):
 @pytest.mark.slow
 def test_the_page_works_without_any_request(folder, tmp_path):
     lightness = [float(i) for i in range(12)]
-    page = map_collection(folder, vectors(folder), {"lightness": lightness, "note": [None, "=1+1"] * 6})
+    page = map_collection(folder, vectors(folder), {"lightness": lightness, "note": [None, "a;=1+1"] * 6})
     file = page.save(tmp_path / "map.html")
     requests, errors = [], []
     with chromium() as browser:
@@ -103,7 +103,7 @@ def test_the_page_works_without_any_request(folder, tmp_path):
         download.value.save_as(tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
-    assert [(r["lightness"], r["note"]) for r in rows] == [("1", "'=1+1"), ("4", "")]
+    assert [(r["lightness"], r["note"]) for r in rows] == [("1", "a;'=1+1"), ("4", "")]
     assert rows[0]["path"] == vectors(folder).paths[1]
     assert not requests
     assert not errors

@@ -41,7 +41,7 @@ def test_each_promise_of_the_platform_names_tests_that_exist():
     assert "reports/results/platform.csv" in figures
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")]
     existing = set(re.findall(r"(?m)^(?:async )?def (test_\w+)", "\n".join(sources)))
-    leads_on = ("For programs, with `gradio_client`", "[SECURITY.md]", "Where `~/.ray/auth_token`")
+    leads_on = ("For programs, with `gradio_client`", "[SECURITY.md]", "If `~/.ray/auth_token`")
     points = [block for block in blocks(promises) if not block.startswith(leads_on)]
     assert len(points) > 25
     for point in points:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -258,6 +259,35 @@ def test_kill_the_server_and_every_acknowledged_answer_is_there(tmp_path):
         server.wait()
     collection = Collection(load(path), tmp_path / "study_answers")
     assert [(r["rater"], r["calm"]) for r in collection.ratings()] == [("r001", 62.5)] * 2
+
+
+def test_who_says_nothing_is_given_up(collection, monkeypatch):
+    """With the platform's deadlines."""
+    import uvicorn
+
+    from workbench.rating import serve
+    from workbench.service import connections
+
+    servers, addresses = [], []
+
+    class Server(uvicorn.Server):
+        def __init__(self, config):
+            super().__init__(config)
+            servers.append(self)
+
+    monkeypatch.setattr(uvicorn, "Server", Server)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
+    thread = threading.Thread(target=serve, args=(collection,), kwargs={"port": 0, "ready": addresses.append})
+    thread.start()
+    try:
+        while not (servers and servers[0].started):
+            time.sleep(0.02)
+        with socket.create_connection(("127.0.0.1", int(addresses[0].rpartition(":")[2])), 30) as silent:
+            silent.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+            assert silent.recv(100) == b""
+    finally:
+        servers[0].should_exit = True
+        thread.join()
 
 
 def test_a_taken_port_is_one_line(collection, address):

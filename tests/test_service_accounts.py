@@ -141,6 +141,27 @@ def test_a_stranger_cannot_lock_somebody_out(accounts):
     assert accounts.login("ann", GOOD, "10.2.0.1") == (owner, 0)
 
 
+def test_who_shares_an_address_cannot_lock_a_browser_out_in_which_somebody_logged_in(accounts):
+    """A school, or all behind a proxy that was not named. A new password makes it a strange browser again."""
+    owner = accounts.add("ann", GOOD).owner
+    browser = (*accounts.login("ann", GOOD, "10.0.0.1"), "one")
+    for number in range(module.FAILURES["address"]):
+        with pytest.raises(LoginError):
+            accounts.login(f"name{number}", "wrong password", "10.0.0.1")
+    for strange in (None, ("u" + 32 * "0", 0, "of another")):
+        with pytest.raises(LoginError, match="Too many"):
+            accounts.login("ann", GOOD, "10.0.0.1", strange)
+    assert accounts.login("ann", GOOD, "10.0.0.1", browser) == (owner, 0)
+    for _ in range(module.FAILURES["both"]):
+        with pytest.raises(LoginError, match="do not belong"):
+            accounts.login("ann", "wrong password", "10.0.0.1", browser)
+    with pytest.raises(LoginError, match="Too many"):
+        accounts.login("ann", GOOD, "10.0.0.1", browser)
+    accounts.set_password("ann", "four green herons")
+    with pytest.raises(LoginError, match="Too many"):
+        accounts.login("ann", "four green herons", "10.0.0.1", (owner, 0, "two"))
+
+
 def test_one_customers_addresses_count_as_one(accounts):
     """Who has an IPv6 address has two to the 64 of them."""
     for number in range(module.FAILURES["both"]):
@@ -183,6 +204,7 @@ def test_logging_out_ends_the_session_wherever_its_token_was_copied_to(accounts,
     assert accounts.holds(owner, 0, "another token")
     clock.now += 31 * 86400
     accounts.end_session(owner, "another token")
+    module.prune(database, clock.now)
     with database.read() as session:
         assert len(session.scalars(sql.select(EndedSession)).all()) == 1  # the old one is forgotten
 

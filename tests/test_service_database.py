@@ -3,6 +3,7 @@
 import io
 import shutil
 import sqlite3
+import time
 
 import platform_tasks
 import pytest
@@ -13,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from workbench import cli
+from workbench.service import jobs
 from workbench.service.database import Database
 from workbench.service.errors import StorageError
 from workbench.service.limits import Limits
@@ -161,3 +163,34 @@ def test_names_that_a_database_cannot_hold_are_wrong_names(url):
         with pytest.raises(LoginError, match="do not belong together"):
             Accounts(database).login(name, "a password")
     database.close()
+
+
+def test_a_lost_connection_loses_neither_work_nor_the_reservation(postgres, tmp_path, monkeypatch):
+    """A PostgreSQL that is started anew: jobs end as they would have, and no second server gets in."""
+    monkeypatch.setattr(jobs, "_SEARCH", 0.5)
+    name = sql.make_url(postgres).database
+    admin = sql.create_engine(sql.make_url(postgres).set(database="postgres"), isolation_level="AUTOCOMMIT")
+
+    def take_away(is_away):
+        with admin.connect() as connection:
+            connection.execute(sql.text(f"alter database {name} allow_connections {not is_away}"))
+            others = "select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"
+            connection.execute(sql.text(others), {"name": name} if is_away else {"name": ""})
+
+    options = {"kinds": platform_tasks.KINDS, "limits": Limits(free_bytes=0), "database": postgres}
+    with Platform(tmp_path / "data", **options) as platform:
+        shutil.copytree(tmp_path / "data", tmp_path / "copy")
+        owner, end = new_id("a"), time.monotonic() + 300
+        running = platform.submit(owner, "count", [], {"seconds": 3})
+        waiting = platform.submit(owner, "who", [])
+        while platform.job(owner, running).share == 0 and time.monotonic() < end:
+            time.sleep(0.05)
+        take_away(True)
+        time.sleep(5.0)  # the first one ends meanwhile
+        take_away(False)
+        for job in (running, waiting):
+            view = platform.wait(owner, job, 300)
+            assert (view.state, view.attempts) == ("done", 1)
+        with pytest.raises(StorageError, match="is in use by another server"):
+            Platform(tmp_path / "copy", **options)
+    admin.dispose()

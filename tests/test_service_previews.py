@@ -135,7 +135,9 @@ def test_the_address_counts_before_the_owner(start):
     assert not any(preview.ended for preview in many)
 
 
-def test_nobody_waits_for_more_than_his_share(tmp_path):
+@pytest.mark.parametrize("first", ["1.1.1.1", "2001:db8::1"])
+def test_nobody_waits_for_more_than_his_share(tmp_path, first):
+    second = first.replace("db8::1", "db8::2")  # the same customer's
     runner = PreviewRunner(no_folder, Limits(previews=2, previews_an_address=3, previews_of_all=4), threads=1)
     try:
 
@@ -144,12 +146,12 @@ def test_nobody_waits_for_more_than_his_share(tmp_path):
             out.mkdir()
             return runner.start(TASK["hang"], (), None, out, owner, address)
 
-        mine = [ask("a", "1"), ask("a", "1")]
+        mine = [ask("a", first), ask("a", second)]
         with pytest.raises(LimitError, match="You wait for 2 pictures, which is the most"):
             ask("a", "2")
-        ask("b", "1")
+        ask("b", second)
         with pytest.raises(LimitError, match="Too many people are waiting"):
-            ask("c", "1")
+            ask("c", first)
         ask("c", "2")
         with pytest.raises(LimitError, match="Too many people are waiting"):
             ask("d", "3")

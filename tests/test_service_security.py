@@ -206,9 +206,11 @@ def test_limits_of_an_owner(tmp_path):
             platform.submit(third, "who", [], address="10.0.0.1")
 
 
-def test_many_cookies_at_one_address_neither_fill_the_queue_nor_hold_others_up(tmp_path):
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_many_cookies_at_one_address_neither_fill_the_queue_nor_hold_others_up(tmp_path, database, request):
     limits = Limits(free_bytes=0, active_jobs_an_address=6, active_jobs=2)
-    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=limits) as platform:
+    url = request.getfixturevalue("postgres") if database == "postgresql" else None
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=limits, database=url) as platform:
         many, owners = "2001:db8::1", [new_id("a") for _ in range(6)]  # and others of this customer's
         blocking = platform.submit(owners[0], "count", [], {"seconds": 600}, address=many)
         theirs = [
@@ -271,6 +273,32 @@ def test_a_clock_that_is_set_far_ahead_erases_nothing(tmp_path, monkeypatch):
         with Platform(tmp_path, kinds=platform_tasks.KINDS) as platform:
             left = [view.id for view in platform.jobs(owner)]
     assert left == []
+
+
+def test_a_clock_that_is_set_wrong_makes_nobody_a_new_visitor_and_no_ended_session_good(
+    tmp_path, monkeypatch
+):
+    real = time.time
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(free_bytes=0)) as platform:
+        made, ann = client(platform).get("/"), client(platform)
+        visitor = client(platform, headers={"cookie": made.headers["set-cookie"].partition(";")[0]})
+        platform.accounts.add("ann", GOOD)
+        platform.accounts.add("bob", GOOD)
+        ann.post("/login", data={"name": "ann", "password": GOOD})
+        token = ann.cookies[platform.tokens.cookie]
+        ann.get("/logout")
+        for days in (40, -40, 0):
+            monkeypatch.setattr(time, "time", lambda days=days: real() + days * 86400)
+            other = client(platform)
+            other.post("/login", data={"name": "bob", "password": GOOD})
+            other.get("/logout")
+            assert visitor.get("/").json() == made.json(), days
+        assert identify(platform, {platform.tokens.cookie: token}) is None
+    monkeypatch.setattr(time, "time", lambda: real() + 40 * 86400)
+    Platform(tmp_path, kinds=platform_tasks.KINDS).close()
+    monkeypatch.setattr(time, "time", real)
+    with Platform(tmp_path, kinds=platform_tasks.KINDS) as platform:
+        assert identify(platform, {platform.tokens.cookie: token}) is None
 
 
 def test_the_jobs_of_a_removed_account_are_stopped(tmp_path, monkeypatch):
@@ -380,6 +408,49 @@ def test_a_cookie_of_the_old_name_is_good_and_gets_the_new_name(platform):
     answer = visitor.get("/")
     assert answer.json() == {"owner": owner}
     assert platform.tokens.read(answer.cookies[platform.tokens.cookie]) == (owner, 0)
+
+
+def test_by_https_a_cookie_that_others_of_the_domain_can_plant_is_nobodys(platform):
+    """Browsers take a name with ``__Host-`` from this very host by HTTPS only, and without a domain."""
+    attackers, name = new_id("a"), platform.tokens.cookie
+    planted = f"{name}={platform.tokens.issue(attackers)}; {COOKIE}={platform.tokens.issue(attackers)}"
+    victim = client(platform, base_url="https://localhost", headers={"cookie": planted})
+    answer = victim.get("/")
+    assert answer.json()["owner"] != attackers
+    made = answer.headers["set-cookie"]
+    assert made.startswith(f"__Host-{name}=")
+    assert {"Path=/", "Secure"} <= {part.strip() for part in made.split(";")}
+    assert "domain" not in made.casefold()
+    own = {"cookie": f"{planted}; {made.partition(';')[0]}"}
+    again = client(platform, base_url="https://localhost", headers=own).get("/")
+    assert again.json() == answer.json()
+    assert "set-cookie" not in again.headers
+
+
+def test_a_login_begins_a_new_session_whatever_cookie_was_there(platform):
+    """A session that an attacker planted before is not the one that the account's owner goes on in."""
+    platform.accounts.add("eve", GOOD)
+    ann = platform.accounts.add("ann.of.the.cookies", GOOD).owner
+    eve = platform.tokens.issue(*platform.accounts.login("eve", GOOD))
+    victim = client(platform, headers={"cookie": f"{platform.tokens.cookie}={eve}"})
+    answer = victim.post("/login", data={"name": "ann.of.the.cookies", "password": GOOD})
+    token = answer.cookies[platform.tokens.cookie]
+    assert token != eve
+    assert platform.tokens.read(token)[0] == ann
+
+
+def test_by_https_logging_out_ends_the_session(tmp_path):
+    with Platform(
+        tmp_path, kinds=platform_tasks.KINDS, accounts=True, limits=Limits(free_bytes=0)
+    ) as platform:
+        platform.accounts.add("ann", GOOD)
+        visitor = client(platform, base_url="https://localhost")
+        visitor.post("/login", data={"name": "ann", "password": GOOD})
+        kept = visitor.cookies[f"__Host-{platform.tokens.cookie}"]
+        gone = visitor.get("/logout").headers["set-cookie"]
+        assert "Max-Age=0" in gone
+        assert "Secure" in gone  # else browsers do not let it go
+        assert identify(platform, {f"__Host-{platform.tokens.cookie}": kept}, is_secure=True) is None
 
 
 def test_logging_out_without_an_account_loses_nothing(platform):

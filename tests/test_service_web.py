@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from workbench.service import bodies, connections
+from workbench.service import bodies, connections, web
 from workbench.service.errors import LimitError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
@@ -271,20 +271,24 @@ def test_an_owner_has_a_quota_of_uploads(visit):
     assert 30 < number < 60
 
 
-def test_new_cookies_get_no_more_room_at_one_address(tmp_path):
+@pytest.mark.parametrize(
+    "addresses", [["10.0.0.1"] * 3, [f"2001:db8::{n}" for n in range(3)]], ids=["IPv4", "IPv6"]
+)
+def test_new_cookies_get_no_more_room_at_one_address(tmp_path, addresses):
+    """Of IPv6 one customer has a whole network."""
     limits = Limits(free_bytes=0, upload_bytes=2_000_000, upload_bytes_an_address=3_000_000)
     uploads = Uploads(tmp_path, b"secret", limits)
-    for owner in ("first", "second"):
-        with uploads.coming(owner, 0, "10.0.0.1") as folder:
+    for owner, address in zip(("first", "second"), addresses, strict=False):
+        with uploads.coming(owner, 0, address) as folder:
             (folder / "photo.png").write_bytes(bytes(1_500_000))
     with pytest.raises(LimitError, match="Too many uploads wait"):
-        uploads.room("third", "10.0.0.1")
+        uploads.room("third", addresses[2])
     assert uploads.room("third", "10.0.0.2") == 2_000_000
     with uploads.coming("fourth", 2_500_000, "10.0.0.3"):  # announced, and never sent
         assert uploads.room("fifth", "10.0.0.3") == 500_000
     assert uploads.room("fifth", "10.0.0.3") == 2_000_000
     uploads.sweep(time.time() + KEEP_SECONDS + 60)
-    assert uploads.room("third", "10.0.0.1") == 2_000_000
+    assert uploads.room("third", addresses[2]) == 2_000_000
 
 
 def test_results_of_one_visitor_do_not_fill_the_disk(tmp_path):
@@ -374,6 +378,55 @@ def test_new_sessions_cost_no_more_memory_than_some(visit, page):
     kept = [name for name in page.app.state_holder.session_data if name.startswith("made-up-")]
     assert 0 < len(kept) <= 20
     assert page.app.state_holder.capacity <= 300
+
+
+@pytest.fixture(scope="module")
+def small_page(tmp_path_factory):
+    """A page that keeps fourteen sessions."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, most in (("SESSIONS", 14), ("KEPT", 8), ("CALLS", 4), ("KEPT_OF_ONE", 2)):
+            patch.setattr(web, name, most)
+        with Platform(tmp_path_factory.mktemp("small"), kinds=platform_tasks.KINDS) as platform:
+            blocks = launch(port=None, platform=platform)
+            yield blocks
+            blocks.close()
+
+
+@pytest.mark.parametrize("flood", ["cookies", "no cookie", "no session"])
+def test_new_cookies_push_nobody_elses_session_out(small_page, flood):
+    """Sessions are shared between addresses, whether one takes many cookies, shows none, or names none."""
+    kept, job = small_page.app.state_holder, {"data": [], "fn_index": 0}
+    names = []
+
+    def join(client, session):
+        assert client.post("/gradio_api/queue/join", json=job | {"session_hash": session}).is_success
+
+    with (
+        httpx.Client(
+            transport=httpx.HTTPTransport(local_address="127.0.0.2"),
+            base_url=small_page.local_url,
+            timeout=60,
+        ) as bob,
+        httpx.Client(base_url=small_page.local_url, timeout=60) as attacker,
+    ):
+        for client in (bob, attacker):
+            client.get("/")
+        join(bob, flood)
+        for number in range(12):
+            if flood == "no session":
+                names.append(call(attacker).json()["event_id"])
+                continue
+            names.append(f"{flood} {number}")
+            if number % 2 == 0 or flood == "no cookie":
+                attacker.cookies.clear()
+            if flood == "cookies" and number % 2 == 0:
+                attacker.get("/")
+            join(attacker, names[-1])
+        end = time.monotonic() + 60
+        while names[-1] not in kept and time.monotonic() < end:
+            time.sleep(0.05)
+    assert flood in kept
+    assert 0 < sum(name in kept for name in names) <= 8
 
 
 @pytest.fixture
@@ -483,6 +536,22 @@ def test_a_flood_of_logins_keeps_nobody_else_out(tmp_path):
     codes = [answer.status_code for answer in flood]
     assert set(codes) == {401, 429}
     assert codes.count(429) > 50
+
+
+def test_a_browser_that_logged_in_is_not_locked_out_by_others_at_its_address(tmp_path):
+    with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
+        owners = [platform.accounts.add(name, GOOD).owner for name in ("ann", "eve")]
+        anns, eves = gated(platform), gated(platform)
+        for browser, name in ((anns, "ann"), (eves, "eve")):
+            assert browser.post("/login", data={"name": name, "password": GOOD}).status_code == 303
+        assert [browser.get("/x").json()["owner"] for browser in (anns, eves)] == owners
+        wrong = {"name": "ann", "password": "wrong password"}
+        said = [eves.post("/login", data=wrong).text for _ in range(6)]
+        assert ["Too many failed logins" in text for text in said] == [False] * 5 + [True]
+        assert anns.get("/logout").status_code == 303
+        good = {"name": "ann", "password": GOOD}
+        assert gated(platform).post("/login", data=good).status_code == 401
+        assert anns.post("/login", data=good).status_code == 303
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ runs are finished, so an interrupted study resumes. With a content key
 from __future__ import annotations
 
 import csv
-import io
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from tqdm import tqdm
 
@@ -130,7 +131,9 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8-sig", newline="") as file:
-        return [{k: unguarded(text or "") for k, text in row.items()} for row in csv.DictReader(file)]
+        return [
+            {unguarded(k): unguarded(text or "") for k, text in row.items()} for row in csv.DictReader(file)
+        ]
 
 
 def write_rows(rows: Iterable[Mapping], path: Path, columns: Iterable[str] | None = None) -> Path:
@@ -146,11 +149,12 @@ def csv_text(rows: Iterable[Mapping], columns: Iterable[str] | None = None) -> s
     names = (
         list(dict.fromkeys(column for row in rows for column in row)) if columns is None else list(columns)
     )
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=names, restval="", lineterminator="\n")
-    writer.writeheader()
+    lines: list[str] = []  # csv quotes only those line ends that it writes itself: it writes "\r\n"
+    file: Any = SimpleNamespace(write=lines.append)
+    writer = csv.DictWriter(file, names, restval="", lineterminator="\r\n")
+    writer.writerow({name: guarded(str(name)) for name in names})
     writer.writerows({k: guarded(str(value)) for k, value in row.items()} for row in rows)
-    return text.getvalue()
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
 
 
 def set_aside(path: Path) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import itertools
 import json
 import math
 import os
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from workbench.core.cells import guarded
 from workbench.core.errors import DatasetError
 from workbench.core.extras import require
 from workbench.core.files import write_whole
@@ -111,6 +113,12 @@ def map_collection(
     except ValueError as error:
         raise DatasetError(str(error)) from error
     places = layout(embeddings.vectors, seed)
+    columns = {name: [_plain(v) for v in values] for name, values in columns.items()}
+    texts = {
+        text
+        for text in (*embeddings.paths, *columns, *itertools.chain(*columns.values()))
+        if isinstance(text, str)
+    }
     data = {
         "title": title,
         "paths": list(embeddings.paths),
@@ -118,7 +126,8 @@ def map_collection(
         "y": places[:, 1].round(5).tolist(),
         "thumbnails": [_thumbnail(read_image(Path(folder) / path)) for path in embeddings.paths],
         "neighbours": near.tolist(),
-        "columns": {name: [_plain(v) for v in values] for name, values in columns.items()},
+        "columns": columns,
+        "guarded": {text: guarded(text) for text in sorted(texts) if guarded(text) != text},
     }
     return CollectionMap(_page(data), places)
 

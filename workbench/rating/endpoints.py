@@ -19,7 +19,7 @@ from workbench.core.runs import csv_text
 from workbench.rating import manikins
 from workbench.rating.collection import TABLES, Collection, Rater
 from workbench.service.errors import LimitError
-from workbench.service.limits import Rate
+from workbench.service.limits import Rate, network
 
 _DAYS = 60  # for which a browser remembers its rater
 _WRONG_CODES = 10  # per address and minute
@@ -257,4 +257,4 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return network(request.client.host) if request.client else ""

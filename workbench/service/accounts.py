@@ -6,7 +6,6 @@ Source: OWASP Authentication and Password Storage cheat sheets; NIST SP 800-63B 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 import threading
 import time
@@ -22,6 +21,7 @@ from workbench.service import audit
 from workbench.service.database import Database
 from workbench.service.errors import AccountError, LoginError
 from workbench.service.identity import DAYS
+from workbench.service.limits import network
 from workbench.service.schema import Attempt, EndedSession, User
 from workbench.service.storage import new_id
 
@@ -114,20 +114,31 @@ class Accounts:
             users = session.scalars(sql.select(User).order_by(User.name))
             return [Account(user.name, user.owner, user.created, user.is_administrator) for user in users]
 
-    def login(self, name: str, password: str, address: str = "") -> tuple[str, int]:
+    def login(
+        self, name: str, password: str, address: str = "", browser: tuple[str, int, str] | None = None
+    ) -> tuple[str, int]:
         """(owner, epoch) of the account that ``name`` and ``password`` open.
+
+        Args:
+            name: of the account.
+            password: of the account.
+            address: from which they come; failures are counted there.
+            browser: owner, epoch and a number, of a browser in which somebody has logged in before. Failures
+                for that account are counted there instead, as others may share the address.
+                Source: OWASP, Slow Down Online Guessing Attacks with Device Cookies.
 
         Raises:
             LoginError: they open none, in the same words and time whether the name exists or not; or there
                 were too many failures.
         """
         name, password = name.strip().casefold()[:64], password[: MAX_PASSWORD + 1]
-        keys = _keys(name, address)
         with self._database.write() as session:  # counted before it is tried: guesses at once count too
+            user = _find(session, name) if _NAME.fullmatch(name) else None
+            is_known = browser is not None and user is not None and browser[:2] == (user.owner, user.epoch)
+            keys = _keys(name, f"browser {browser[2]}" if is_known else address)
             self._refuse_locked(session, keys)
             for key in keys.values():
                 self._count(session, key)
-            user = _find(session, name) if _NAME.fullmatch(name) else None
         with self._hashing:
             good = self._verify(user.password if user else self._nobody, password) and user is not None
             renewed = good and self._hasher.check_needs_rehash(user.password)
@@ -156,7 +167,6 @@ class Accounts:
         """Log out: ``token`` is good no more, wherever it has been copied to."""
         now = self._clock()
         with self._database.write() as session:
-            session.execute(sql.delete(EndedSession).where(EndedSession.until < now))
             session.merge(EndedSession(key=_digest(token), until=now + DAYS * 86400))
             audit.note(session, owner, "logout")
 
@@ -216,6 +226,12 @@ class Accounts:
             row.failures, row.since = row.failures + 1, now
 
 
+def prune(database: Database, now: float) -> None:
+    """Forget ended sessions that would have ended by themselves."""
+    with database.write() as session:
+        session.execute(sql.delete(EndedSession).where(EndedSession.until < now))
+
+
 def check_password(password: str, name: str = "") -> None:
     """Raise :class:`AccountError` on a password that is short, common, repetitive or the name."""
     problem = None
@@ -243,17 +259,6 @@ def _keys(name: str, address: str) -> dict[str, str]:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:40]
-
-
-def network(address: str) -> str:
-    """An address as limits see it: of IPv6 the 64 bits that one customer has."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if found.version == 4:
-        return address
-    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def _checked_name(name: str) -> str:

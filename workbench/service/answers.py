@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
-from starlette.datastructures import MutableHeaders
-from starlette.types import Message, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Scope, Send
 
 from workbench.service.bodies import BodyError
 from workbench.service.errors import LimitError, StorageError
+from workbench.service.languages import preferred, told
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +68,23 @@ class Answer:
                 headers.setdefault(name, value)
             if self.lasts and self.status == 200:
                 headers["Cache-Control"] = _FOR_EVER
-            if self.cookie is not None:
+            name = f"{self.cookie}".partition("=")[0]
+            is_said = any(said.startswith(f"{name}=") for said in headers.getlist("set-cookie"))
+            if self.cookie is not None and not is_said:  # a login has made another one
                 headers.append("set-cookie", self.cookie)
         elif self.seen is not None and message["type"] == "http.response.body":
             self.seen(message.get("body", b""))
         await self._send(message)
+
+
+def language_of(scope: Scope) -> str:
+    """The visitor's, as the browser says."""
+    return preferred(Headers(scope=scope).get("accept-language", ""))
+
+
+def line(scope: Scope, text: str, status: int) -> PlainTextResponse:
+    """One line of text in the visitor's language."""
+    return PlainTextResponse(told(text, language_of(scope)), status)
 
 
 def in_words(error: Exception) -> tuple[int, str] | None:

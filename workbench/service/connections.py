@@ -14,6 +14,8 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from workbench.service.limits import network
+
 HEADER_SECONDS = 15.0  # for the headers of a request, and between requests
 MOST, MOST_OF_ONE = 800, 200  # connections of all addresses, and of one that is not this computer's
 HEADER_BYTES = 32_768
@@ -73,8 +75,9 @@ class BoundedProtocol(H11Protocol):
         proxies = self.config.forwarded_allow_ips or ()
         if self.client is None or self.client[0] in proxies or _is_local(self.client[0]):
             return 0  # a proxy speaks for many, and may be on this computer
+        mine = network(self.client[0])
         return sum(
-            other.client is not None and other.client[0] == self.client[0] for other in self.connections
+            other.client is not None and network(other.client[0]) == mine for other in self.connections
         )
 
 

@@ -131,19 +131,28 @@ class Database:
             StorageError: another server works on it.
         """
         if self._is_sqlite:
-            file = filelock.FileLock(f"{self._engine.url.database}.lock", thread_local=False)
-            self._reserved.callback(file.release)
+            self._file = filelock.FileLock(f"{self._engine.url.database}.lock", thread_local=False)
+            self._reserved.callback(self._file.release)
             with contextlib.suppress(filelock.Timeout):
-                file.acquire(timeout=0)
-            is_ours = file.is_locked
+                self._file.acquire(timeout=0)
         else:
-            held = self._reserved.enter_context(self._engine.connect())
-            held = held.execution_options(isolation_level="AUTOCOMMIT")  # no transaction without an end
-            is_ours = bool(held.scalar(sql.text("SELECT pg_try_advisory_lock(7108)")))
-        if not is_ours:
+            self._held = self._reserved.enter_context(self._engine.connect())
+        if not self.is_reserved():
             raise StorageError(
                 f"The database {self.name} is in use by another server. Stop that, or take another."
             )
+
+    def is_reserved(self) -> bool:
+        """Whether it is still this server's alone.
+
+        A connection that was lost has lost the reservation with it: the next call asks for it again.
+        """
+        if self._is_sqlite:
+            return self._file.is_locked
+        try:
+            return bool(self._held.scalar(sql.text("SELECT pg_try_advisory_lock(7108)")))
+        finally:
+            self._held.rollback()  # no transaction without an end; the lock is the connection's
 
     def close(self) -> None:
         """Give back every connection."""

@@ -1,16 +1,18 @@
 """The server's own pages, beside Gradio's: log in, change the password, and what an administrator sees.
 
-Plain HTML without scripts, under a policy that allows none.
+Plain HTML without scripts, under a policy that allows none, in the language that the browser asks for.
 """
 
 from __future__ import annotations
 
 import datetime
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
+
+from workbench.service.languages import told
 
 if TYPE_CHECKING:
     from workbench.service.platform import Platform
@@ -21,12 +23,13 @@ _HEADERS = {
     "frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<title>{title} · Painter Psychology Workbench</title>
+_PAGE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8">
+<title>{title} · {product}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <style>
-body{{font:16px/1.5 system-ui,sans-serif;background:#faf8f4;color:#2b2825;display:grid;place-items:center;
+body{{font:16px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC",sans-serif;background:#faf8f4;
+color:#2b2825;display:grid;place-items:center;
 min-height:100vh;margin:0}}main{{background:#fff;padding:2rem;border-radius:8px;box-sizing:border-box;
 margin:1rem;max-width:calc(100vw - 2rem)}}form{{width:min(20rem,80vw)}}h1{{font-size:1.2rem;margin:0 0 1rem}}
 h2{{font-size:1rem;margin:1.4rem 0 .4rem}}label{{display:block;margin:.7rem 0 .2rem}}
@@ -40,75 +43,101 @@ a,[role=alert]{{color:#eb9c88}}input{{background:#2b2825;color:inherit}}}}
 _FIELD = '<label for="{name}">{words}</label><input id="{name}" name="{name}" {attributes} required>'
 _CURRENT = 'type="password" autocomplete="current-password"'
 _NEW = 'type="password" autocomplete="new-password"'
-_FIELDS = {
-    LOGIN: (("name", "Name", 'autocomplete="username" autofocus'), ("password", "Password", _CURRENT)),
+_FORMS = {  # title, button, and fields: name, label, attributes
+    LOGIN: (
+        *("Log in", "Log in"),
+        (("name", "Name", 'autocomplete="username" autofocus'), ("password", "Password", _CURRENT)),
+    ),
     PASSWORD: (
-        ("password", "Your password now", f"{_CURRENT} autofocus"),
-        ("new", "New password", _NEW),
-        ("again", "New password again", _NEW),
+        *("Change your password", "Change"),
+        (
+            ("password", "Your password now", f"{_CURRENT} autofocus"),
+            ("new", "New password", _NEW),
+            ("again", "New password again", _NEW),
+        ),
     ),
 }
 
 
-def form(action: str, message: str = "", status: int = 200) -> HTMLResponse:
+def form(action: str, language: str, message: str = "", status: int = 200) -> HTMLResponse:
     """The form of an address, with what was wrong at the last attempt.
 
     Args:
         action: :data:`LOGIN` or :data:`PASSWORD`.
-        message: what was wrong; escaped here.
+        language: of the visitor.
+        message: what was wrong, in English.
         status: of the answer.
     """
-    said = f'<p role="alert">{html.escape(message)}</p>' if message else ""
-    fields = "".join(
-        _FIELD.format(name=name, words=words, attributes=attributes)
-        for name, words, attributes in _FIELDS[action]
+    say = _say(language)
+    said, described = "", ""
+    if message:
+        said, described = f'<p role="alert" id="wrong">{say(message)}</p>', ' aria-describedby="wrong"'
+    title, button, fields = _FORMS[action]
+    made = "".join(
+        _FIELD.format(name=name, words=say(words), attributes=attributes + described)
+        for name, words, attributes in fields
     )
-    title, button = ("Log in", "Log in") if action == LOGIN else ("Change your password", "Change")
-    back = "" if action == LOGIN else '<p><a href="/#work">Back</a></p>'
+    back = "" if action == LOGIN else f'<p><a href="/#work">{say("Back")}</a></p>'
     return page(
         title,
-        f'<form method="post" action="{action}">{said}{fields}<button>{button}</button>{back}</form>',
+        f'<form method="post" action="{action}">{said}{made}<button>{say(button)}</button>{back}</form>',
+        language,
         status,
     )
 
 
-def page(title: str, body: str, status: int = 200) -> HTMLResponse:
-    """A page of the server's own around ``body``, which is HTML."""
-    return HTMLResponse(_PAGE.format(title=html.escape(title), body=body), status, _HEADERS)
+def page(title: str, body: str, language: str, status: int = 200) -> HTMLResponse:
+    """A page of the server's own around ``body``, which is HTML in the ``language``."""
+    say = _say(language)
+    text = _PAGE.format(
+        language=language, title=say(title), product=say("Painter Psychology Workbench"), body=body
+    )
+    return HTMLResponse(text, status, _HEADERS)
 
 
-def administration(platform: Platform) -> HTMLResponse:
+def _say(language: str) -> Callable[[object], str]:
+    """What puts a text into a language, and into HTML."""
+    return lambda text: html.escape(told(str(text), language))
+
+
+def administration(platform: Platform, language: str) -> HTMLResponse:
     """Who has an account, what they use, how many jobs there are, and how full the disk is."""
+    say = _say(language)
     counts, oldest = platform.counts()
     people = []
     for account in platform.accounts.list():
         usage = platform.usage(account.owner)
-        role = "administrator" if account.is_administrator else ""
-        people.append((account.name, role, _day(account.created), usage.active, _megabytes(usage.bytes)))
-    waits = [("waiting since", _day(oldest))] if oldest is not None else []
+        role = say("administrator") if account.is_administrator else ""
+        name = html.escape(account.name)  # whatever it means in a language
+        people.append((name, role, _day(account.created), usage.active, _megabytes(usage.bytes)))
+    states: list[tuple[str, object]] = [(say(state), count) for state, count in counts.items()]
+    waits = [(say("waiting since"), _day(oldest))] if oldest is not None else []
     disk = [
-        ("free", _megabytes(platform.store.free())),
-        ("kept free", _megabytes(platform.limits.free_bytes)),
+        (say("free"), _megabytes(platform.store.free())),
+        (say("kept free"), _megabytes(platform.limits.free_bytes)),
     ]
+    how = say("Accounts are made and removed with `workbench users`.").replace(
+        "`workbench users`", "<code>workbench users</code>"
+    )
     body = (
-        "<h2>Accounts</h2>"
-        + _table(("Name", "Role", "Since", "Jobs at work", "Space used"), people)
-        + "<h2>Jobs</h2>"
-        + _table(("State", "Jobs"), [*counts.items(), *waits])
-        + "<h2>Disk</h2>"
-        + _table(("", "Space"), disk)
-        + '<p>Accounts are made and removed with <code>workbench users</code>. <a href="/#work">Back</a></p>'
+        _table(say, "Accounts", ("Name", "Role", "Since", "Jobs at work", "Space used"), people)
+        + _table(say, "Jobs", ("State", "Jobs"), [*states, *waits])
+        + _table(say, "Disk", ("Disk", "Space"), disk)
+        + f'<p>{how} <a href="/#work">{say("Back")}</a></p>'
     )
-    return page("Administration", body)
+    return page("Administration", body, language)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+def _table(
+    say: Callable[[object], str], title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> str:
+    """A heading and a table; its cells are HTML already."""
+    head = "".join(f'<th scope="col">{say(column)}</th>' for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<h2 id="{title}">{say(title)}</h2><div class="scroll" tabindex="0" role="region" '
+        f'aria-labelledby="{title}"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _day(seconds: float) -> str:

@@ -19,7 +19,8 @@ from workbench.service.errors import LoginError, StorageError
 from workbench.service.storage import is_id, new_id
 
 COOKIE = "workbench"  # before names depended on the secret; still read
-DAYS = 30  # that a token is good for
+DAYS = 30  # that an account's token is good for, and browsers keep a visitor's
+MARK_DAYS = 365  # that a browser is known for in which somebody logged in
 
 
 def read_secret(path: Path) -> bytes:
@@ -49,16 +50,17 @@ class Tokens:
     """Signs and checks tokens: HMAC-SHA-256 over owner, epoch, time and a random number.
 
     Attributes:
-        cookie: name of the cookie that carries them. Browsers keep one jar for all ports of a host, so two
-            servers need two names.
+        cookie: name of the cookie that carries them over HTTP. Browsers keep one jar for all ports of a host,
+            so two servers need two names.
     """
 
     def __init__(self, secret: bytes):
         self.cookie = f"{COOKIE}-{hashlib.sha256(b'cookie' + secret).hexdigest()[:12]}"
-        self._serializer = URLSafeTimedSerializer(
-            secret,
-            salt="workbench.owner",
-            signer_kwargs={"digest_method": "sha256", "key_derivation": "hmac"},
+        self._serializer, self._marks = (
+            URLSafeTimedSerializer(
+                secret, salt=salt, signer_kwargs={"digest_method": "sha256", "key_derivation": "hmac"}
+            )
+            for salt in ("workbench.owner", "workbench.browser")
         )
 
     def issue(self, owner: str, epoch: int = 0) -> str:
@@ -72,20 +74,47 @@ class Tokens:
         """A token for a visitor without an account, with an id of its own."""
         return self.issue(new_id("a"))
 
-    def find(self, cookies: Mapping[str, str]) -> tuple[str, str, int] | None:
+    def names(self, is_secure: bool) -> tuple[str, ...]:
+        """Names of the cookies that are read, the first of which is set.
+
+        By HTTPS it is one that browsers take from this very host by HTTPS only: neither another name of the
+        domain nor whoever sits on a line without encryption can plant it.
+        Source: RFC 6265bis, section 4.1.3.2.
+        """
+        return (f"__Host-{self.cookie}",) if is_secure else (self.cookie, COOKIE)
+
+    def find(self, cookies: Mapping[str, str], is_secure: bool = False) -> tuple[str, str, int] | None:
         """(token, owner, epoch) of the first good token among a request's cookies, else None."""
-        for name in (self.cookie, COOKIE):
+        for name in self.names(is_secure):
             read = self.read(cookies.get(name))
             if read is not None:
                 return (cookies[name], *read)
         return None
 
     def read(self, token: str | None) -> tuple[str, int] | None:
-        """(owner, epoch) if the token was made here and is not too old, else None."""
+        """(owner, epoch) if the token was made here and is not too old, else None.
+
+        A visitor's without an account is never too old: while a clock is set wrong, it would be replaced, and
+        what belongs to it lost for good.
+        """
         if not token or len(token) > 500:
             return None
         try:
-            owner, epoch, *_ = self._serializer.loads(token, max_age=DAYS * 86400)
+            owner, epoch, *_ = self._serializer.loads(token)
+            if is_id(owner, "u"):
+                self._serializer.loads(token, max_age=DAYS * 86400)
         except (BadData, ValueError, TypeError):
             return None
         return (owner, epoch) if is_id(owner, "au") and isinstance(epoch, int) else None
+
+    def mark(self, owner: str, epoch: int) -> str:
+        """What a browser keeps in which somebody has logged in to an account."""
+        return self._marks.dumps([owner, epoch, secrets.token_hex(8)])
+
+    def read_mark(self, mark: str | None) -> tuple[str, int, str] | None:
+        """(owner, epoch, a number of the browser's own) if the mark was made here, else None."""
+        try:
+            owner, epoch, number = self._marks.loads((mark or "")[:500], max_age=MARK_DAYS * 86400)
+        except (BadData, ValueError, TypeError):
+            return None
+        return owner, epoch, number

@@ -13,16 +13,16 @@ import dataclasses
 import logging
 import math
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pykka
 from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.core.errors import WorkbenchError
-from workbench.service import audit
+from workbench.service import accounts, audit
+from workbench.service.board import Board, Live
 from workbench.service.database import Database
 from workbench.service.engines import Ended, Engine, Progress, Work
 from workbench.service.errors import StorageError
@@ -39,61 +39,6 @@ _WEIGH = 2.0  # seconds between looks at what an attempt has written
 _SEARCH, _HOUSEKEEPING = 10.0, 600.0  # seconds between looks for lost jobs, and for old ones
 _DEAF = 30.0  # seconds that an engine has to say that what we killed has ended
 _NOT_OFFERED = "The server no longer offers this kind of work."
-
-
-@dataclasses.dataclass(frozen=True)
-class Live:
-    """How far a running job is."""
-
-    share: float  # in [0, 1]
-    note: str
-    since: float  # monotonic time of the attempt's start
-
-
-class Board:
-    """What running jobs said last, and a bell for each of those who wait for news of one job."""
-
-    def __init__(self) -> None:
-        self._live: dict[str, Live] = {}
-        self._bells: dict[str, list[threading.Event]] = {}
-        self._lock = threading.Lock()
-
-    def put(self, job: str, live: Live) -> None:
-        """A word of progress."""
-        with self._lock:
-            self._live[job] = live
-        self.ring(job)
-
-    def drop(self, job: str) -> None:
-        """The job no longer runs."""
-        with self._lock:
-            self._live.pop(job, None)
-        self.ring(job)
-
-    def get(self, job: str) -> Live | None:
-        """How far a running job is."""
-        with self._lock:
-            return self._live.get(job)
-
-    def ring(self, job: str) -> None:
-        """Something about the job has changed."""
-        with self._lock:
-            for bell in self._bells.get(job, ()):
-                bell.set()
-
-    @contextlib.contextmanager
-    def listening(self, job: str) -> Iterator[threading.Event]:
-        """An event that is set whenever the job changes; the listener clears it before it looks."""
-        bell = threading.Event()
-        with self._lock:
-            self._bells.setdefault(job, []).append(bell)
-        try:
-            yield bell
-        finally:
-            with self._lock:
-                self._bells[job].remove(bell)
-                if not self._bells[job]:
-                    del self._bells[job]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,8 +175,11 @@ class JobActor(pykka.ThreadingActor):
         )
 
     def _no_disk(self) -> str:
-        is_low = self._parts.store.free() < self._parts.limits.free_bytes
-        return "The server's disk is nearly full. Come back later." if is_low else ""
+        try:
+            self._parts.limits.check_disk(self._parts.store.root)
+        except StorageError as error:
+            return str(error)
+        return ""
 
     def ended(self, ended: Ended) -> None:
         parts, job = self._parts, self._job
@@ -284,6 +232,7 @@ class JobManager(pykka.ThreadingActor):
         self._parts = parts
         self._live: dict[str, tuple[pykka.ActorRef, Job, str]] = {}
         self._cleaned = self._searched = time.monotonic()
+        self._is_reserved = True
 
     def on_receive(self, message: Any) -> None:
         try:
@@ -312,8 +261,12 @@ class JobManager(pykka.ThreadingActor):
                 if self._live.pop(row.id, None):
                     self._bury(row, attempt, "died")
         now = time.monotonic()
-        if now - self._searched > _SEARCH:
-            self._searched = now
+        if now - self._searched > _SEARCH or not self._is_reserved:
+            self._searched, self._is_reserved = now, False  # until we know
+            self._is_reserved = self._parts.database.is_reserved()
+            if not self._is_reserved:
+                log.error("another server works on the database: no more jobs are begun here")
+                return
             for row in self._parts.records.running():
                 if row.id not in self._live:  # a full disk, say, kept us from writing what became of it
                     after_crash(self._parts, row, "its supervisor was lost", 0.0)
@@ -328,7 +281,8 @@ class JobManager(pykka.ThreadingActor):
 
     def _claim(self) -> None:
         parts = self._parts
-        while len(self._live) < parts.engine.capacity and (job := parts.records.claim()):
+        most = parts.engine.capacity if self._is_reserved else 0
+        while len(self._live) < most and (job := parts.records.claim()):
             if job.kind not in parts.kinds:
                 parts.records.finish(job.id, FAILED, _NOT_OFFERED, 0.0)
                 continue
@@ -378,7 +332,8 @@ def clean(parts: Parts) -> None:
     if jumped:
         log.warning("the clock was set by more than a day: what is old is kept for a day more")
     else:
-        audit.prune(parts.database)
+        audit.prune(parts.database, now)
+        accounts.prune(parts.database, now)
 
 
 def recover(parts: Parts) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import ipaddress
+import shutil
 import threading
 import time
+from pathlib import Path
 
-from workbench.service.errors import LimitError
+from workbench.service.errors import LimitError, StorageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +37,17 @@ class Limits:
     attempts: int = 3  # of a job whose worker dies
     stall_seconds: float = 300.0  # without any progress, before an attempt is stopped
     cancel_seconds: float = 5.0  # between asking a task to stop and stopping its worker
+
+    def check_disk(self, folder: Path) -> int:
+        """Bytes that may be written below ``folder``.
+
+        Raises:
+            StorageError: none, for the disk is nearly full.
+        """
+        free = shutil.disk_usage(folder).free - self.free_bytes
+        if free <= 0:
+            raise StorageError("The server's disk is nearly full. Come back later.")
+        return free
 
 
 class Rate:
@@ -71,3 +85,14 @@ class Rate:
                     f"Expected at most {self.most} requests in {self.seconds:g} s. Wait {wait:.0f} s."
                 )
             events.append(now)
+
+
+def network(address: str) -> str:
+    """An address as limits see it: of IPv6 the 64 bits that one customer has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

@@ -27,13 +27,14 @@ from sqlalchemy.exc import DBAPIError
 
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit, jobs, schema
-from workbench.service.accounts import Accounts, network
+from workbench.service.accounts import Accounts
+from workbench.service.board import Board
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
 from workbench.service.folder import DATABASE, SECRET, lock, tie
 from workbench.service.identity import Tokens, read_secret
-from workbench.service.limits import Limits, Rate
+from workbench.service.limits import Limits, Rate, network
 from workbench.service.previews import PreviewRunner
 from workbench.service.records import Records, Usage, new_job
 from workbench.service.storage import Made, Store, is_id, new_id
@@ -135,7 +136,7 @@ class Platform:
         self.accounts = Accounts(self.database)
         self.local_owner = _local_owner(self.database) if local and not accounts else None
         self._records = Records(self.database, self.limits)
-        self._board = jobs.Board()
+        self._board = Board()
         self._by_owner = Rate(self.limits.jobs_a_minute)
         self._by_address = Rate(self.limits.jobs_a_minute_an_address)
         self._denials, self._denials_of_all = Rate(60), Rate(200)
@@ -197,8 +198,7 @@ class Platform:
             self._by_address.take(place)
         self._by_owner.take(owner)
         usage = self._records.check(owner, address=place)
-        if self.store.free() < self.limits.free_bytes:
-            raise StorageError("The server's disk is nearly full. Come back later.")
+        self.limits.check_disk(self.store.root)
         job = new_id("j")
         room = self.limits.owner_bytes - usage.bytes
         names, size = self.store.accept(owner, job, inputs, offered.input_bytes, room)

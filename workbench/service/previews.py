@@ -28,7 +28,7 @@ from typing import Any
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service.engines import BACKGROUND, Ended, Engine, Progress, Work
 from workbench.service.errors import LimitError
-from workbench.service.limits import Limits
+from workbench.service.limits import Limits, network
 from workbench.service.tasks import WARM_UP, Task
 
 log = logging.getLogger(__name__)
@@ -206,9 +206,10 @@ class PreviewRunner:
         if any(path.stat().st_size > task.input_bytes for path in paths):
             raise LimitError(f"Expected a file of at most {task.input_bytes / 1e6:g} MB. Save it smaller.")
         work = Work(f"preview-{secrets.token_hex(8)}", task.run, paths, chosen, out, quick=True)
-        preview = Preview(self, work, task, owner, address, page)
+        place = network(address)
+        preview = Preview(self, work, task, owner, place, page)
         with self._lock:
-            self._check(owner, address)
+            self._check(owner, place)
             self._open.add(preview)
             self._lanes[QUICK].waiting.append(preview)
         self._next(QUICK)

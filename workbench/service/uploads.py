@@ -21,12 +21,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from workbench.service.errors import LimitError, StorageError
-from workbench.service.limits import Limits
+from workbench.service.limits import Limits, network
+from workbench.service.sessions import NOBODY
 
 CACHE, UPLOADS, RESULTS = "cache", "uploads", "results"
 CACHE_VARIABLE = "GRADIO_TEMP_DIR"
 KEEP_SECONDS = 6 * 3600.0
-NOBODY = ""  # owner of what came without a cookie; whoever knows its name may see it
 _RUN = re.compile(r"[0-9a-f]{32}")
 _BLOCK = 4096  # bytes that even an empty file takes
 _folder: contextvars.ContextVar[Path | None] = contextvars.ContextVar("upload folder", default=None)
@@ -123,7 +123,7 @@ class Uploads:
             LimitError: none, for too much of the owner's, the address's or everybody's waits to be submitted.
             StorageError: none, for the disk is nearly full.
         """
-        mine, limits = self.folder(owner), self._limits
+        mine, limits, address = self.folder(owner), self._limits, network(address)
         left_to_owner = limits.upload_bytes - _size(mine) - self._promised(mine.name)
         left_to_all = limits.upload_bytes_of_all - _size(mine.parent) - self._promised()
         free = self.check_disk() - self._promised()
@@ -150,10 +150,7 @@ class Uploads:
         Raises:
             StorageError: none, for the disk is nearly full.
         """
-        free = shutil.disk_usage(self.run).free - self._limits.free_bytes
-        if free <= 0:
-            raise StorageError("The server's disk is nearly full. Come back later.")
-        return free
+        return self._limits.check_disk(self.run)
 
     def serve_from(self, cache: Path) -> None:
         """Keep uploads below ``cache`` instead, the folder of whatever else the page keeps."""
@@ -169,7 +166,7 @@ class Uploads:
         """
         folder = self.folder(owner) / secrets.token_hex(16)
         self._coming[folder.name] = (folder.parent.name, size)
-        self._senders[folder] = address
+        self._senders[folder] = network(address)
         token = _folder.set(folder)
         try:
             folder.mkdir(parents=True, mode=0o700)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
@@ -20,21 +18,21 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request, cookie_parser
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbench.core.errors import WorkbenchError
-from workbench.service.answers import Answer, in_words
+from workbench.service.answers import Answer, in_words, language_of, line
 from workbench.service.bodies import BodyError, again, bounded, read
-from workbench.service.errors import AccountError, LoginError
+from workbench.service.errors import AccountError, LimitError, LoginError
 from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
-from workbench.service.identity import COOKIE, DAYS
+from workbench.service.identity import DAYS, MARK_DAYS
 from workbench.service.logins import LoginDesk
 from workbench.service.metrics import HEALTH, METRICS, Watch
 from workbench.service.origin import refusal
 from workbench.service.platform import Platform
-from workbench.service.sessions import Bound
-from workbench.service.uploads import NOBODY, new_request
+from workbench.service.sessions import NOBODY, Bound, named
+from workbench.service.uploads import new_request
 
 WORK = "/jobs/"
 LINK_PICTURE = "/link-picture.jpg"  # that other sites show beside a link to the page
@@ -58,7 +56,10 @@ _CALLS = frozenset(
 _FORM_BYTES, _JSON_BYTES = 4096, 16_000_000
 _FORM_WORDS, _JSON_WORDS = "Expected a filled form.", "Expected a request of at most 16 MB."
 _EVENT = re.compile(rb'"event_id"\s*:\s*"([0-9a-f-]{32,36})"')
-SESSIONS, SESSIONS_OF_ONE = 300, 20  # of the page, each of which costs it 0.2 MB
+# sessions of the page, each of which costs it 0.2 MB; its gate keeps fewer, for one that was just forgotten
+# may come once more
+SESSIONS = 300
+KEPT, CALLS, KEPT_OF_ONE = 160, 100, 20  # of pages, of calls that name none, and of one owner of each
 # what a job wrote may run its own scripts, but as a stranger: without cookies, calls and other hosts
 _RESULT = {
     ".html": "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' "
@@ -66,12 +67,17 @@ _RESULT = {
 }
 
 
-def identify(platform: Platform, cookies: Mapping[str, str]) -> str | None:
+def identify(platform: Platform, cookies: Mapping[str, str], is_secure: bool = False) -> str | None:
     """The owner whom the cookies prove, else the platform's local one, else None.
 
     No token, a forged one, one that is too old, and one of an account that is gone prove nobody.
+
+    Args:
+        platform: who knows the owners.
+        cookies: of the request.
+        is_secure: whether it came by HTTPS.
     """
-    found = platform.tokens.find(cookies)
+    found = platform.tokens.find(cookies, is_secure)
     if found is None:
         return platform.local_owner
     token, owner, epoch = found
@@ -116,7 +122,7 @@ class Gate:
         self._app, self._platform, self._is_shared = app, platform, is_shared
         self._packed = GZipMiddleware(app)
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
-        self._sessions = Bound(SESSIONS, SESSIONS_OF_ONE, forget)
+        self._sessions, self._calls = Bound(KEPT, KEPT_OF_ONE, forget), Bound(CALLS, KEPT_OF_ONE, forget)
         self._events = Bound()
         self._logins, self._watch = LoginDesk(platform.accounts), Watch(platform)
 
@@ -133,7 +139,7 @@ class Gate:
             if words is None or scope["type"] != "http":
                 raise
             if not dressed.begun:
-                await PlainTextResponse(words[1], words[0])(scope, receive, dressed)
+                await line(scope, words[1], words[0])(scope, receive, dressed)
         finally:
             self._watch.count(dressed.status or 500)
 
@@ -145,7 +151,7 @@ class Gate:
             if scope["type"] == "websocket":
                 await answer({"type": "websocket.close", "code": 1008})
             else:
-                await PlainTextResponse(refused[1], refused[0])(scope, receive, answer)
+                await line(scope, refused[1], refused[0])(scope, receive, answer)
             return
         if path == HEALTH:
             await (await run_in_threadpool(self._watch.health))(scope, receive, answer)
@@ -155,16 +161,17 @@ class Gate:
             await found(scope, receive, answer)
             return
         sent = cookie_parser(headers.get("cookie", ""))
-        owner = await run_in_threadpool(identify, self._platform, sent)
+        is_secure = scope["scheme"] in ("https", "wss")
+        owner = await run_in_threadpool(identify, self._platform, sent, is_secure)
         tokens, fresh, renewed = self._platform.tokens, None, None
         if owner is None and not self._platform.named_only:
             fresh = tokens.anonymous()
             owner = tokens.read(fresh)[0]
-        elif tokens.cookie not in sent and (found := tokens.find(sent)):
+        elif tokens.names(is_secure)[0] not in sent and (found := tokens.find(sent, is_secure)):
             renewed = found[0]  # under the name that this server's cookies have now
         scope.setdefault("state", {})["owner"] = owner
         if fresh or renewed:
-            answer.cookie = self._cookie(fresh or renewed, scope["scheme"] in ("https", "wss"))
+            answer.cookie = _cookie(tokens.names(is_secure)[0], fresh or renewed, is_secure)
         if scope["type"] == "websocket":
             if owner is None:
                 await answer({"type": "websocket.close", "code": 1008})
@@ -185,20 +192,20 @@ class Gate:
         if path in (LOGIN, PASSWORD):
             request = Request(scope, bounded(receive, _FORM_BYTES, _FORM_WORDS))
             if request.method not in ("GET", "HEAD", "POST"):
-                return PlainTextResponse("Expected GET or POST.", 405)
+                return line(scope, "Expected GET or POST.", 405)
             return await (self._login(request) if path == LOGIN else self._password(owner, request))
         if path == ADMINISTRATION:
-            return await run_in_threadpool(self._administration, owner)
+            return await run_in_threadpool(self._administration, scope, owner)
         if path == LOGOUT:
-            return await run_in_threadpool(self._logout, owner, sent)
+            return await run_in_threadpool(self._logout, owner, sent, scope["scheme"] == "https")
         is_reading = scope["method"] in ("GET", "HEAD")
         if owner is None and path not in _OPEN:
             wants_page = "text/html" in Headers(scope=scope).get("accept", "*/*") or path == "/"
             if is_reading and wants_page:
                 return RedirectResponse(LOGIN, 303)
-            return PlainTextResponse("Log in first.", 401)
+            return line(scope, "Log in first.", 401)
         if path.startswith(WORK):
-            return await run_in_threadpool(self._work, owner, path, scope["method"])
+            return await run_in_threadpool(self._work, scope, owner, path)
         return None
 
     async def _pass_on(
@@ -213,14 +220,14 @@ class Gate:
         called = path.removeprefix(API)
         name = re.split("[/=]", called, maxsplit=1)[0]
         if name not in _CALLS:
-            await PlainTextResponse("There is no such call.", 404)(scope, receive, answer)
+            await line(scope, "There is no such call.", 404)(scope, receive, answer)
             return
         if called == "upload" and scope["method"] == "POST":
             await self._upload(scope, receive, answer, owner)
             return
         may_see, is_file = self._platform.uploads.may_see, called.startswith(("file=", "file/"))
         if is_file and not await run_in_threadpool(may_see, owner, called[5:]):
-            await PlainTextResponse("There is no such file.", 404)(scope, receive, answer)
+            await line(scope, "There is no such file.", 404)(scope, receive, answer)
             return
         body = b""
         if scope["method"] == "POST":
@@ -230,44 +237,38 @@ class Gate:
                 await run_in_threadpool(self._platform.uploads.check_disk)  # results need room too
             elif name == "mcp":  # the tools keep the pictures that they are given
                 await run_in_threadpool(self._platform.uploads.room, NOBODY, _address(scope))
-        if not await run_in_threadpool(self._is_owners, owner, called, scope["query_string"], body):
-            await PlainTextResponse("There is no such session.", 404)(scope, receive, answer)
+        asker = owner, _address(scope)
+        if not await run_in_threadpool(self._is_owners, *asker, called, scope["query_string"], body):
+            await line(scope, "There is no such session.", 404)(scope, receive, answer)
             return
         if called.startswith(_RUNS):
-            answer.seen = functools.partial(self._note, owner)
+            answer.seen = functools.partial(self._note, *asker, called.startswith("call/"))
         await self._app(scope, receive, answer)
 
-    def _is_owners(self, owner: str, called: str, query: bytes, body: bytes) -> bool:
+    def _is_owners(self, owner: str, address: str, called: str, query: bytes, body: bytes) -> bool:
         """Whether the session, the event and the files that a call names are the owner's."""
-        try:
-            said = json.loads(body) if body else {}
-        except (ValueError, RecursionError):
-            said = {}  # the page will say that it cannot read it
-        said = said if isinstance(said, dict) else {}
-        name, _, rest = called.partition("/")
-        sessions = [said.get("session_hash"), *parse_qs(query.decode("latin-1")).get("session_hash", [])]
-        events = [said.get("event_id")]
-        if name == "heartbeat":
-            sessions.append(rest)
-        elif name == "call":
-            events.append(rest.rpartition("/")[2])
-        elif name == "stream":
-            sessions.append(rest.partition("/")[0])
-            events.append(rest.partition("/")[0])
-        sessions = [text for text in sessions if isinstance(text, str) and text]
+        sessions, events, paths = named(called, query, body)
         if any(map(self._is_shared, sessions)):  # of the server itself, whose name nobody else knows
             return True
-        bind = self._sessions.is_free_or_of if owner == NOBODY else self._sessions.take
         return (
-            all(bind(text, owner) for text in sessions)
-            and all(self._events.is_free_or_of(text, owner) for text in events if isinstance(text, str))
-            and all(self._platform.uploads.may_see(owner, path) for path in _paths(said))
+            all(self._sessions.take(text, owner, address) for text in sessions)
+            and all(self._events.is_free_or_of(text, owner) for text in events)
+            and all(self._platform.uploads.may_see(owner, path) for path in paths)
         )
 
-    def _note(self, owner: str, body: bytes) -> None:
-        """Bind the events that an answer of the page names to whom it was given."""
-        for event in _EVENT.findall(body) if owner != NOBODY else ():
-            self._events.take(event.decode(), owner)
+    def _note(self, owner: str, address: str, is_session: bool, body: bytes) -> None:
+        """Bind the events that an answer of the page names to whom it was given.
+
+        Args:
+            owner: who asked.
+            address: from where.
+            is_session: whether the page makes a session of an event, for it was asked for without one.
+            body: of the answer.
+        """
+        for event in map(bytes.decode, _EVENT.findall(body)):
+            self._events.take(event, owner, address)
+            if is_session:
+                self._calls.take(event, owner, address)
 
     async def _upload(self, scope: Scope, receive: Receive, answer: Answer, owner: str) -> None:
         """Let the page take an upload into a folder of its own, within what the owner may have."""
@@ -285,91 +286,91 @@ class Gate:
 
     async def _login(self, request: Request) -> Response:
         if request.method in ("GET", "HEAD"):
-            return form(LOGIN)
-        name, password, address = await _filled(request, "name", "password")
+            return form(LOGIN, language_of(request.scope))
+        tokens, is_secure = self._platform.tokens, request.url.scheme == "https"
+        mark = f"{tokens.names(is_secure)[0]}-browser"
+        name, password = await _filled(request, "name", "password")
+        known = tokens.read_mark(cookie_parser(request.headers.get("cookie", "")).get(mark))
         try:
-            return self._welcome(request, await self._logins.login(name, password, address))
-        except LoginError as error:
-            return form(LOGIN, str(error), 401)
+            found = await self._logins.login(name, password, _address(request.scope), known)
+        except (LoginError, LimitError) as error:
+            return _again(LOGIN, request, error)
+        response = self._welcome(request, found)
+        response.headers.append("set-cookie", _cookie(mark, tokens.mark(*found), is_secure, MARK_DAYS))
+        return response
 
     async def _password(self, owner: str | None, request: Request) -> Response:
         """An account's own password, changed by who knows it."""
         if owner is None or owner[0] != "u":
             return RedirectResponse(LOGIN, 303)
         if request.method in ("GET", "HEAD"):
-            return form(PASSWORD)
-        password, new, again, address = await _filled(request, "password", "new", "again")
+            return form(PASSWORD, language_of(request.scope))
+        password, new, again = await _filled(request, "password", "new", "again")
         try:
             if new != again:
                 raise AccountError("Expected the new password twice but the two differ.")
-            return self._welcome(request, await self._logins.change(owner, password, new, address))
-        except (AccountError, LoginError) as error:
-            return form(PASSWORD, str(error), 401)
+            return self._welcome(request, await self._logins.change(owner, password, new))
+        except (AccountError, LoginError, LimitError) as error:
+            return _again(PASSWORD, request, error)
 
     def _welcome(self, request: Request, found: tuple[str, int]) -> Response:
         """To the page, with a session of one's own."""
         response = RedirectResponse("/", 303)
-        token = self._platform.tokens.issue(*found)
-        response.headers.append("set-cookie", self._cookie(token, request.url.scheme == "https"))
+        tokens, is_secure = self._platform.tokens, request.url.scheme == "https"
+        cookie = _cookie(tokens.names(is_secure)[0], tokens.issue(*found), is_secure)
+        response.headers.append("set-cookie", cookie)
         return response
 
-    def _administration(self, owner: str | None) -> Response:
+    def _administration(self, scope: Scope, owner: str | None) -> Response:
         """Who is no administrator is told what they would be of a page that is not."""
         if not self._platform.accounts.is_administrator(owner):
-            return PlainTextResponse("There is no such page.", 404)
-        return administration(self._platform)
+            return line(scope, "There is no such page.", 404)
+        return administration(self._platform, language_of(scope))
 
-    def _logout(self, owner: str | None, sent: Mapping[str, str]) -> Response:
+    def _logout(self, owner: str | None, sent: Mapping[str, str], is_secure: bool) -> Response:
         """End an account's session. A visitor without an account is known by the cookie alone: it stays."""
         response = RedirectResponse(LOGIN if self._platform.named_only else "/", 303)
         if owner is None or owner[0] == "u":
-            for name in (self._platform.tokens.cookie, COOKIE):
+            for name in self._platform.tokens.names(is_secure):
                 if owner is not None and name in sent:
                     self._platform.accounts.end_session(owner, sent[name])
-                response.delete_cookie(name)
+                response.delete_cookie(name, secure=is_secure)
         return response
 
-    def _work(self, owner: str, path: str, method: str) -> Response:
+    def _work(self, scope: Scope, owner: str, path: str) -> Response:
         """A result file, to its owner; everybody else is told what they would be of a file that is not."""
-        if method not in ("GET", "HEAD"):
-            return PlainTextResponse("Expected GET.", 405)
+        if scope["method"] not in ("GET", "HEAD"):
+            return line(scope, "Expected GET.", 405)
         job, _, name = path.removeprefix(WORK).partition("/")
         try:
             file = self._platform.result(owner, job, name)
         except WorkbenchError:
-            return PlainTextResponse("There is no such file.", 404)
+            return line(scope, "There is no such file.", 404)
         policy = _RESULT.get(file.suffix, "sandbox")
         return FileResponse(
             file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": policy}
         )
-
-    def _cookie(self, token: str, secure: bool) -> str:
-        name = self._platform.tokens.cookie
-        cookie = f"{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={DAYS * 86400}"
-        return cookie + ("; Secure" if secure else "")
 
 
 class _Dropped(Exception):
     """The page did not take an upload."""
 
 
+def _cookie(name: str, value: str, is_secure: bool, days: int = DAYS) -> str:
+    cookie = f"{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={days * 86400}"
+    return cookie + ("; Secure" if is_secure else "")
+
+
+def _again(action: str, request: Request, error: WorkbenchError) -> Response:
+    """The form once more, with what was wrong."""
+    status = 429 if isinstance(error, LimitError) else 401
+    return form(action, language_of(request.scope), str(error), status)
+
+
 async def _filled(request: Request, *names: str) -> list[str]:
-    """What was typed into a form, and the client's address."""
+    """What was typed into a form."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
-    return [*(fields.get(name, [""])[0] for name in names), _address(request.scope)]
-
-
-def _paths(data: Any) -> Iterator[str]:
-    """Every file that a call's data names."""
-    waiting = [data]
-    while waiting:
-        match waiting.pop():
-            case dict() as found:
-                if isinstance(found.get("path"), str):
-                    yield found["path"]
-                waiting.extend(found.values())
-            case list() as found:
-                waiting.extend(found)
+    return [fields.get(name, [""])[0] for name in names]
 
 
 def _address(scope: Scope) -> str:

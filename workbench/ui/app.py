@@ -256,7 +256,13 @@ def launch(
     _after_closing(blocks, own.close)
 
     def forget(session: str) -> None:
+        """Give back what the page keeps of a session, and messages in it that nobody has fetched."""
         blocks.app.state_holder.session_data.pop(session, None)
+        blocks.app.state_holder.time_last_used.pop(session, None)
+        queue = blocks._queue
+        if all(event.session_hash != session for event in list(queue.event_ids_to_events.values())):
+            queue.pending_messages_per_session.pop(session, None)
+            queue.pending_event_ids_session.pop(session, None)
 
     with _bounded_server(trusted_proxies):
         blocks.launch(

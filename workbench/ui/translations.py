@@ -4,7 +4,7 @@ The code speaks English. ``assets/zh.json`` has the Chinese for what stands stil
 buttons, menus and texts. They are marked on their way to the browser, so that programs, which read the same
 descriptions, find the English words. ``assets/zh_later.json`` has it for what is written later: results,
 states, warnings. ``assets/chinese.js`` puts it in their place; its comment says what stands for numbers and
-names in them.
+names in them. What the server says itself, without the page, is in ``workbench/service/zh.json``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.service import languages
 from workbench.ui.examples import ASSETS
 
 
@@ -22,7 +23,7 @@ def _read(name: str) -> dict[str, str]:
 
 
 CHINESE = _read("zh.json")
-LATER = _read("zh_later.json")
+LATER = languages.WORDS | _read("zh_later.json")
 _ENGLISH = {
     "common.complete": "Done",
     "common.upload": "Upload",
@@ -30,7 +31,7 @@ _ENGLISH = {
 _WORDS = ("label", "info", "placeholder", "value")  # properties of components that people read
 
 _ALL = LATER | CHINESE
-I18N = gr.I18n(en=_ENGLISH, **{"zh-CN": _ALL})
+I18N = gr.I18n(en=_ENGLISH, **{languages.CHINESE: _ALL})
 
 
 def composed(text: str, *parts: str) -> str:

@@ -1,0 +1,66 @@
+"""English and Chinese: which of them a browser asks for, and the Chinese for what the server itself writes.
+
+The code speaks English. ``zh.json`` has its Chinese, sentence by sentence; the page uses the same table, and
+``ui/assets/chinese.js`` reads it by the same rules: a "{}" is any text within a sentence, which is translated
+in its turn, and a "{n}" a number.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from importlib.resources import files
+
+ENGLISH, CHINESE = "en", "zh-CN"
+WORDS: dict[str, str] = json.loads(files(__package__).joinpath("zh.json").read_text(encoding="utf-8"))
+_VALUES = {r"\{n\}": r"(-?[\d.,]+)", r"\{\}": r"((?:(?![.!?] ).)+?)"}
+
+
+def preferred(accept: str) -> str:
+    """The first of the two languages in an ``Accept-Language`` header; English if it has neither.
+
+    >>> preferred("de, zh-TW;q=0.8, en;q=0.5"), preferred("en-GB, zh;q=0.9")
+    ('zh-CN', 'en')
+    """
+    found = re.findall(
+        r"(?:^|,)\s*(en|zh)\b[\w-]*\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*(?=,|$)", accept[:500].lower()
+    )
+    wanted = [
+        (-float(share or 1), place, name)
+        for place, (name, share) in enumerate(found)
+        if float(share or 1) > 0
+    ]
+    return CHINESE if wanted and min(wanted)[2] == "zh" else ENGLISH
+
+
+def told(text: str, language: str) -> str:
+    """``text`` in a language; what is not in the table stays as it is.
+
+    >>> told("There is no such page.", "zh-CN")
+    '没有这个页面。'
+    """
+    if language != CHINESE:
+        return text
+    if text in WORDS:
+        return WORDS[text]
+    for pattern, chinese in _patterns():
+        if found := pattern.fullmatch(text):
+            return re.sub(r"\{(\d)\}", lambda place: told(found[int(place[1])], language), chinese)
+    first, _, rest = text.partition(". ")
+    if not rest:
+        return text
+    first = told(f"{first}.", language)
+    return first + " " * (not first.endswith("。")) + told(rest, language)
+
+
+@functools.cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The table's entries with values in them, the longest first."""
+    found = []
+    for english in sorted(filter(lambda text: "{" in text, WORDS), key=len, reverse=True):
+        pattern = re.escape(english)
+        for place, value in _VALUES.items():
+            pattern = pattern.replace(place, value)
+        found.append((re.compile(pattern), WORDS[english]))
+    return tuple(found)
