@@ -91,27 +91,28 @@ def three_ways(names: list[str], held_out: int, seed: int) -> tuple[list[str], l
     return train, apart[::2], apart[1::2]
 
 
-def reported(roles: str | Path, names: Iterable[str]) -> list[str]:
+def reported(roles: str | Path, names: Iterable[str], role: str = "report") -> list[str]:
     """Those of ``names`` that a table of roles lets report: they trained and chose nothing.
 
     Args:
         roles: CSV of the columns photo and role ("train", "choose" or "report").
         names: relative paths of photos; those that the table does not have are left out.
+        role: another one, such as "train", to have its photos.
 
     Raises:
-        DatasetError: no such table, or none of the photos may report.
+        DatasetError: no such table, or none of the photos has this role.
     """
     path = Path(roles)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            role = {row["photo"]: row["role"] for row in csv.DictReader(file)}
+            known = {row["photo"]: row["role"] for row in csv.DictReader(file)}
     except (OSError, KeyError) as error:
         raise DatasetError(
             f"Expected a CSV of the columns photo and role at {path} but got {error!r}. Check the file."
         ) from None
-    found = [name for name in names if role.get(name) == "report"]
+    found = [name for name in names if known.get(name) == role]
     if not found:
-        raise DatasetError(f'Expected photos whose role in {path.name} is "report" but none is.')
+        raise DatasetError(f'Expected photos whose role in {path.name} is "{role}" but none is.')
     return found
 
 
