@@ -3,8 +3,10 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from workbench.metrics import kid
 from workbench.studies import loss_shares as study
@@ -80,3 +82,29 @@ def test_a_verdict_follows_the_margin_that_was_stated_first():
     ]
     assert said == ["no difference", "nearer", "farther", "open", "no difference"]
     assert study.verdicts([row(-9, -1, "edge_f1")]) == []
+
+
+@pytest.mark.slow
+def test_from_folders_to_the_summary(tmp_path):
+    rng = np.random.default_rng(0)
+    for folder, count in (("photos", 14), ("style", 10)):
+        (tmp_path / folder).mkdir()
+        for i in range(count):
+            coarse = Image.fromarray(rng.integers(0, 255, (6, 7, 3), dtype=np.uint8))
+            coarse.resize((272, 256), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{i:02d}.png")
+    roles = [f"{i:02d}.png,{'train' if i < 10 else 'report'}" for i in range(14)]
+    (tmp_path / "roles.csv").write_text("\n".join(["photo,role", *roles]))
+    asked = study.LossShares(
+        *(str(tmp_path / name) for name in ("photos", "style", "roles.csv")), steps=2, batch=1, crop=64,
+        shares=(1.0,), seeds=(0,), samples=50,
+    )  # fmt: skip
+    table = pd.read_csv(asked.run(tmp_path / "out"))
+    assert table[["term", "share"]].values.tolist() == [["none", 0], *([term, 1] for term in study.TERMS)]
+    assert set(table["photos"]) == {4}
+    assert set(table["steps"]) == {2}
+    summary = pd.read_csv(tmp_path / "out" / "loss_shares_summary.csv").set_index(["term", "metric"])
+    without, block = (table.set_index("term")["edge_f1"][term] for term in ("none", "block"))
+    assert summary["difference"]["block", "edge_f1"] == pytest.approx(block - without)
+    assert block != without
+    again = dataclasses.replace(asked, seeds=())  # measured before: the summary alone is made anew
+    assert len(pd.read_csv(again.run(tmp_path / "out"))) == 4
