@@ -52,6 +52,7 @@ def test_differences_are_those_of_the_same_seed_and_their_mean_stands_in_its_int
     }
     sets = {(study.NONE, 0.0, seed): drawn(0.0, 0.1, seed) for seed in range(3)}
     sets |= {("block", 1.0, seed): drawn(0.5, 0.1, seed + 10) for seed in range(2)}
+    sets["block", 1.0, 0]["content"][0] = np.nan  # a photo without a value counts for no mean
     rows = {(r["term"], r["metric"]): r for r in study.compared(study.resampled(sets, style, 300))}
     edges = rows["block", "edge_f1"]
     each = [
@@ -62,6 +63,8 @@ def test_differences_are_those_of_the_same_seed_and_their_mean_stands_in_its_int
     assert (edges["least"], edges["most"]) == (pytest.approx(min(each)), pytest.approx(max(each)))
     assert edges["difference_low"] < np.mean(each) < edges["difference_high"]
     assert rows["block", "spectral_distance"]["difference"] == pytest.approx(-0.5)
+    contents = [np.nanmean(sets["block", 1.0, s]["content"]) for s in (0, 1)]
+    assert rows["block", "content"]["estimate"] == pytest.approx(np.mean(contents))
     near, far = (
         np.mean([kid.kid(sets[*run, s]["features"], style["features"]).mean for s in (0, 1)])
         for run in (("block", 1.0), (study.NONE, 0.0))
@@ -91,7 +94,8 @@ def test_from_folders_to_the_summary(tmp_path):
         (tmp_path / folder).mkdir()
         for i in range(count):
             coarse = Image.fromarray(rng.integers(0, 255, (6, 7, 3), dtype=np.uint8))
-            coarse.resize((272, 256), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{i:02d}.png")
+            blocks = coarse.resize((272, 256), Image.Resampling.NEAREST)  # with edges between them
+            blocks.save(tmp_path / folder / f"{i:02d}.png")
     roles = [f"{i:02d}.png,{'train' if i < 10 else 'report'}" for i in range(14)]
     (tmp_path / "roles.csv").write_text("\n".join(["photo,role", *roles]))
     asked = study.LossShares(

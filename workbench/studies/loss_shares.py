@@ -201,7 +201,7 @@ class LossShares(TableStudy):
                 "steps": trainer.step,
                 "minutes": trainer.seconds / 60,
                 "photos": len(photos),
-                **{m: estimates[m].estimate[0] for m in MEASURES},
+                **{measure: estimates[measure].estimate[0] for measure in MEASURES},
             }
 
         return row
@@ -253,7 +253,13 @@ def resampled(
         )
 
     found["spectral_distance"] = gather(lambda a: np.abs(times @ a["profiles"] - target).mean(1))
-    return found | {m: gather(lambda a, m=m: times @ a[m]) for m in OF_PHOTOS}
+    return found | {m: gather(lambda a, m=m: _means(a[m], times)) for m in OF_PHOTOS}
+
+
+def _means(values: NDArray, times: NDArray) -> NDArray[np.float64]:
+    """(S,) weighted means of values (N,) with weights (S, N); a photo without a value (nan) has no weight."""
+    known = ~np.isnan(values)
+    return times[:, known] @ values[known] / times[:, known].sum(1)
 
 
 def compared(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
