@@ -35,3 +35,20 @@ def test_an_untrained_network_hardens_the_photo():
     with torch.inference_mode():
         drawn = models.create("fsgan_small", steepness=2.0).eval()(photo)
     assert torch.allclose(drawn, harden(photo, 2.0), atol=1e-6)
+
+
+def test_no_colour_of_the_photo_makes_a_drawing_more_colourful_than_it_may_be():
+    red = torch.tensor([0.8, -0.6, -0.6])[:, None, None].expand(1, 3, 8, 8)
+    with torch.inference_mode():
+        drawn = models.create("fsgan_small", chroma=0.25).eval()(red)[0, :, 4, 4]
+    # luma .299 × .8 − .701 × .6 = −.1814; a quarter of each channel's difference from it is kept
+    assert drawn.tolist() == pytest.approx([0.06395, -0.28605, -0.28605], abs=1e-5)
+    with torch.inference_mode():
+        gray = models.create("fsgan_small", chroma=0.0).eval()(red)[0, :, 4, 4]
+    assert gray.tolist() == pytest.approx([-0.1814] * 3, abs=1e-5)
+
+
+@pytest.mark.parametrize("chroma", [-0.1, 1.5])
+def test_a_share_of_chroma_that_is_none_is_refused(chroma):
+    with pytest.raises(ValueError, match="chroma"):
+        models.create("fsgan_small", chroma=chroma)

@@ -12,6 +12,7 @@ from workbench import models
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.training.configs import RECIPES, StylizerConfig, config_for
 from workbench.training.recipes.base import weigh
+from workbench.training.scene_data import load_data
 from workbench.training.trainer import Trainer
 
 TINY_FSGAN = {"architecture": "fsgan_small", "arguments": {"stem": 4, "middle": 4, "trunk": 8, "blocks": 1}}
@@ -238,3 +239,16 @@ def test_the_learning_rate_rises_and_falls_as_it_is_told(folders, tmp_path):
     ).recipe
     assert [fsgan.learning_rate(step, 0.0) for step in (0, 8, 9)] == pytest.approx([1e-3, 1e-3, 0.5e-3])
     assert fsgan.learning_rate(10, 0.0) == fsgan.config.lr
+
+
+def test_a_share_of_the_photos_is_repeated_with_its_channels_in_another_order(folders, tmp_path):
+    plain = load_data(config(folders, tmp_path, "distil"))
+    more = load_data(config(folders, tmp_path, "distil", recoloured=0.5))
+    added = {name: p for name, p in more.training.items() if name not in plain.training}
+    assert (len(plain.training), len(added)) == (10, 5)
+    assert more.validation.keys() == plain.validation.keys()
+    assert more.test.keys() == plain.test.keys()
+    for name, picture in added.items():
+        photo = plain.training[name.partition(" in ")[0]]
+        assert not np.array_equal(picture, photo)
+        assert np.array_equal(np.sort(picture, axis=-1), np.sort(photo, axis=-1))  # the same values per pixel

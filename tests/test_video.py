@@ -444,6 +444,27 @@ def test_a_network_draws_a_clip(tmp_path, tiny, batch):
     assert np.abs(np.int16(before[3]) - after[3]).mean() > 5
 
 
+def test_a_drawing_is_steadied_unless_told_otherwise_and_a_filter_is_left_alone(tmp_path, tiny):
+    """The noise of a still film changes what is drawn in each frame; a steadied drawing changes less."""
+    rng = np.random.default_rng(0)
+    scene = np.kron(rng.integers(60, 200, (6, 8, 3)), np.ones((8, 8, 1)))
+    noisy = [np.clip(scene + rng.normal(0, 6, scene.shape), 0, 255).astype(np.uint8) for _ in range(8)]
+    source = make(
+        tmp_path / "a.mkv", len(noisy), codec="ffv1", pix_fmt="bgr0", picture=lambda i, *_: noisy[i]
+    )
+
+    def frames(style, **options):
+        result = stylize_video(source, tmp_path / "out.mp4", style, **options)
+        return np.stack(decode(result.path)[1]).astype(float)
+
+    def change(drawn):
+        return np.abs(np.diff(drawn, axis=0))[3:].mean()  # once there is a past to lean on
+
+    assert change(frames(tiny)) < 0.6 * change(frames(tiny, temporal=0))
+    for same in ({"style": NEGATIVE}, {"style": tiny, "strength": 0}):  # but for the encoder's rounding
+        assert np.abs(frames(**same) - frames(**same, temporal=0)).mean() < 0.1
+
+
 @pytest.mark.slow
 def test_onnx_agrees_with_torch(tiny):
     pytest.importorskip("onnxruntime")

@@ -70,6 +70,12 @@ class Channels:
         hsv = np.asarray(cv2.cvtColor(self.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2HSV), np.float32)
         return np.divide(hsv, np.array([360, 1, 1], np.float32), dtype=np.float32)
 
+    @cached_property
+    def hue_vector(self) -> complex:
+        """Mean of the unit vectors whose angles are the hues."""
+        angle = self.hsv[..., 0] * np.float32(2 * np.pi)
+        return complex(np.cos(angle).mean(dtype=np.float64), np.sin(angle).mean(dtype=np.float64))
+
 
 def _property(unit: str, source: str, low: float, high: float, name: str, text: str = ""):
     """Register a function of :class:`Channels`; its docstring, or ``text``, is the definition."""
@@ -160,8 +166,9 @@ def _complexity(channels: Channels) -> float:
     """Mean strength of the gradient of CIELAB in 8 bits a channel (2.55 L*, a* + 128, b* + 128), of which the
     greatest horizontal and the greatest vertical component of the three channels count."""
     eight_bit = np.round(channels.lab * (2.55, 1, 1) + (0, 128, 128)).clip(0, 255)
-    down, across = np.gradient(eight_bit, axis=(0, 1))
-    return float(np.hypot(np.abs(across).max(2), np.abs(down).max(2)).mean())
+    planes = np.ascontiguousarray(np.moveaxis(eight_bit, 2, 0), np.float32)  # (3, H, W): halves are exact
+    down, across = np.gradient(planes, axis=(1, 2))
+    return float(np.hypot(np.abs(across).max(0), np.abs(down).max(0)).mean(dtype=np.float64))
 
 
 @_property(
@@ -226,18 +233,14 @@ _channel("hsv", 2, "V", "1", 0, 1)
 _CIRCULAR = "Mardia and Jupp, Directional Statistics, 2000"
 
 
-def _resultant(channels: Channels) -> complex:
-    return complex(np.exp(2j * np.pi * channels.hsv[..., 0]).mean())
-
-
 @_property("turns", _CIRCULAR, 0, 1, "mean_H")
 def _mean_hue(channels: Channels) -> float:
     """Circular mean of hue (HSV); 0 and 1 are red."""
-    return float(np.angle(_resultant(channels)) / (2 * np.pi)) % 1.0
+    return float(np.angle(channels.hue_vector) / (2 * np.pi)) % 1.0
 
 
 @_property("turns", _CIRCULAR, 0, INFINITY, "std_H")
 def _std_hue(channels: Channels) -> float:
     """Circular standard deviation of hue (HSV): sqrt(-2 ln R), R the length of the mean of unit vectors."""
-    length = min(abs(_resultant(channels)), 1.0)
+    length = min(abs(channels.hue_vector), 1.0)
     return float(np.sqrt(-2 * np.log(max(length, 1e-12))) / (2 * np.pi)) + 0.0

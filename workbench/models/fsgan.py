@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from workbench.core.pixels import LUMA
 from workbench.models.convolutions import initialise, padded
 from workbench.models.registry import register
 
@@ -73,6 +74,8 @@ class FSGANGenerator(nn.Module):
         blocks: residual blocks in the trunk.
         upsampling: "bilinear" or "nearest".
         steepness: of the borders and lines of the output, see :func:`harden`; 1 leaves them.
+        chroma: share of the output's chroma that is kept, 0 to 1: below 1 no colour of a photo can make a
+            look of ink or pencil colourful.
 
     Shapes:
         input (B, 3, H, W) in [-1, 1], any H and W ≥ 1; output the same, in [-1, 1] in eval mode. In training
@@ -89,13 +92,16 @@ class FSGANGenerator(nn.Module):
         blocks: int = 4,
         upsampling: str = "bilinear",
         steepness: float = 1.0,
+        chroma: float = 1.0,
     ):
         super().__init__()
         if upsampling not in ("bilinear", "nearest"):
             raise ValueError(f"Expected `upsampling` to be 'bilinear' or 'nearest' but got {upsampling!r}.")
         if steepness < 1:
             raise ValueError(f"Expected a `steepness` of at least 1 but got {steepness}.")
-        self.upsampling, self.steepness = upsampling, steepness
+        if not 0 <= chroma <= 1:
+            raise ValueError(f"Expected a `chroma` between 0 and 1 but got {chroma}.")
+        self.upsampling, self.steepness, self.chroma = upsampling, steepness, chroma
         self.stem = nn.Conv2d(3, stem, 3, padding=1)
         self.down1 = nn.Conv2d(stem, middle, 3, stride=2, padding=1)
         self.down2 = nn.Conv2d(middle, trunk, 3, stride=2, padding=1)
@@ -130,6 +136,9 @@ class FSGANGenerator(nn.Module):
         y = _activate(self.up2(self._up(y)).add_(full))
         del full
         y = (x + self.out(y).to(x.dtype))[..., :height, :width]  # the photo is never rounded to bfloat16
+        if self.chroma < 1:
+            luma = sum(share * y[:, c : c + 1] for c, share in enumerate(LUMA))
+            y = luma + self.chroma * (y - luma)
         if self.steepness > 1:
             y = harden(y, self.steepness)
         return y if self.training else y.clamp(-1, 1)

@@ -79,7 +79,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
         start = time.perf_counter()
         draw([pixels])
         seconds = time.perf_counter() - start
-    if options.temporal:
+    if options.temporal and style.flickers:
         blend = TemporalBlend(options.temporal)
         blend(pixels, drawing)
         start = time.perf_counter()
@@ -129,7 +129,8 @@ def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
     """The options of each piece, in order. What looks at the frames before, blending along time and portrait
     styles, takes one piece.
     """
-    if options.temporal > 0 or get(options.style).stateful:
+    style = get(options.style)
+    if style.stateful or (style.flickers and options.temporal > 0):
         return [options]
     pieces = video.split(inputs[0], CHUNK_FRAMES)
     if len(pieces) == 1:

@@ -23,6 +23,7 @@ class FilterStyle(Style):
 
     filter: filters.Filter
     kind = "filter"
+    flickers = False
 
     def load(self, runtime: str, device: Any) -> Draw:
         """See :meth:`Style.load`."""

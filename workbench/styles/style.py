@@ -44,6 +44,7 @@ class Style(abc.ABC):
     shows: ClassVar[str] = ""  # what it is meant for, and a film without is worth a word
     runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
     stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
+    flickers: ClassVar[bool] = True  # whether a film's noise changes the drawing, which is then steadied
     grows: ClassVar[bool] = False  # whether large pictures are drawn small and the drawing enlarged
 
     @abc.abstractmethod

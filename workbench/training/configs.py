@@ -194,6 +194,9 @@ class StylizerConfig(TrainingConfig):
     photos: str  # folder of photos of what is to be redrawn
     held_out_photos: str = ""  # folder of photos to hold out; by default HELD_OUT of PHOTOS are
     scales: tuple[float, ...] = (0.75, 1.15)  # range of random resizing of crops; 1 1 keeps every pixel
+    # share of the training photos that are repeated with their colour channels in another order, so that hues
+    # that are rare among them are learnt
+    recoloured: Share = 0.0
     photo_side: Positive = 288  # photos are shrunk to this short side in pixels
     style_side: Positive = 288  # style pictures likewise: strokes and details must have comparable size
     held_out: Count = 80  # held-out photos: half to choose the weights, half to measure the chosen ones

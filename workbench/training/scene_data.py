@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,13 +54,29 @@ def load_data(config: StylizerConfig) -> SceneData:
         apart = photos
     held_out = len(choose) + len(report)
     log.info("%d photos to train on, %d held out, %d style pictures", len(train), held_out, len(style))
+    training = {name: photos[name] for name in train}
     return SceneData(
-        {name: photos[name] for name in train},
+        training | recoloured(training, config.recoloured, config.seed),
         {name: apart[name] for name in choose},
         {name: apart[name] for name in report},
         list(style.values()),
         Path(config.out) / "targets",
     )
+
+
+def recoloured(photos: Mapping[str, NDArray], share: float, seed: int) -> dict[str, NDArray]:
+    """A share of the photos, drawn at random, with their colour channels in another order.
+
+    Skies become red and leaves blue: hues that few photos have, on shapes and noise that are real.
+    """
+    random = np.random.default_rng(seed)
+    orders = list(itertools.permutations(range(3)))[1:]  # without the photo's own
+    chosen = random.permutation(sorted(photos))[: round(share * len(photos))]
+    picked = random.integers(len(orders), size=len(chosen))
+    return {
+        f"{name} in the channel order {orders[k]}": np.ascontiguousarray(photos[name][..., orders[k]])
+        for name, k in zip(chosen.tolist(), picked, strict=True)
+    }
 
 
 def drawings(

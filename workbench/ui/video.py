@@ -16,7 +16,6 @@ from workbench.ui.job_panel import in_hand, panel
 from workbench.ui.video_jobs import OPTIONS, TASK, estimate, facts_of, in_words, submit
 
 KIND = TASK.name
-STEADINESS = 0.5  # halves the flicker of still scenes and costs little sharpness
 EVERY = 1.0  # seconds between looks at a running job
 _SIZES = {1.0: "As it is", 0.75: "Three quarters", 0.5: "Half", 0.25: "A quarter"}
 _TO_THE_JOB = """() => document.getElementById("video-job").scrollIntoView({
@@ -78,7 +77,6 @@ def _controls(page: SimpleNamespace) -> None:
             FilmOptions,
             "temporal",
             "Steadiness",
-            value=STEADINESS,
             maximum=0.9,
             info="More means less flicker.",
             scale=3,

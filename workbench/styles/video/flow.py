@@ -21,7 +21,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.metrics.flicker import visible, warp
 from workbench.styles.optical_flow import Flow
 
-_TRUST = 20.0  # levels of 255: how far apart two photographs of one point may be before trust falls to 1/e
+_TRUST = 35.0  # levels of 255: how far apart two photographs of one point may be before trust falls to 1/e
 _BLUR = 1.0  # pixels, standard deviation: sensor noise is no reason for distrust
 
 
@@ -38,8 +38,11 @@ class TemporalBlend:
         self._past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]] | None = None
 
     def __call__(self, photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The steadied drawing of the next frame; both (H, W, 3)."""
+        """The steadied drawing of the next frame; both (H, W, 3). A frame that nothing was drawn on stays."""
         if self.weight == 0:
+            return drawing
+        if drawing is photo:
+            self._past = None
             return drawing
         grey, smooth = self._flow.grey(photo), cv2.GaussianBlur(photo, (0, 0), _BLUR)
         steady = drawing.astype(np.float32)

@@ -67,7 +67,7 @@ def stylize_video(
     strength: float = 1.0,
     scale: float = 1.0,
     runtime: str = "torch",
-    temporal: float = 0.0,
+    temporal: float = VideoOptions.temporal,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     batch: int = 8,
@@ -88,7 +88,8 @@ def stylize_video(
         style, strength, device, detail, deform: as in :func:`workbench.styles.stylize.stylize`.
         scale: of the sides, in (0, 4]; the style is drawn at the new size.
         runtime: "torch", "torch-bf16" or "onnx" (needs the extra ``export``).
-        temporal: share in [0, 1) of the drawing before where flow finds its points again, against flicker.
+        temporal: share in [0, 1) of the drawing before where flow finds its points again, against flicker;
+            styles that do not flicker are left as they are.
         progress: called after each frame; an exception that it raises stops the work.
         cancelled: asked before each frame; True stops the work.
         batch: most frames drawn in one pass; small frames gain from it, large ones go one by one anyway.
@@ -107,9 +108,9 @@ def stylize_video(
     options.build(VideoOptions, numbers)
     if batch < 1:
         raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
-    blend = TemporalBlend(temporal)
     check_target(target, source)
     chosen = get(style)
+    blend = TemporalBlend(temporal if chosen.flickers else 0)
     draw, missing = chosen.drawer(strength, runtime, device, detail=detail, deform=deform), chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
