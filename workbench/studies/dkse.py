@@ -8,8 +8,8 @@ From scratch at 64 pixels and with 17 variants little can be seen. The fair test
 styles), 96 pixels or more, five splits, and :data:`PLANNED` as its only variants, one contrast for
 augmentation and one for the double kernel, so that Holm's correction is for two:
 
-    workbench study dkse --data PAINTINGS --source WESTERN --config '{"size": 96}'
-        --variants augmentation=none --variants kernels=3,3 --split-seeds 0 … --split-seeds 4
+    workbench study dkse --data PAINTINGS --source WESTERN --size 96 --variants augmentation=none
+        --variants kernels=3,3 --split-seeds 0 --split-seeds 1 --split-seeds 2 --split-seeds 3 --split-seeds 4
 """
 
 from __future__ import annotations
@@ -68,21 +68,24 @@ class Dkse(ComparisonStudy):
     split_seeds: tuple[int, ...] = (0,)  # one grouped cross-validation each
     samples: int = 2000  # of the bootstrap
     source: str = ""  # labelled pictures that every architecture learns first, or atelier:N
+    size: int = 0  # pixels of the networks' pictures; 0 keeps the training's
 
     def estimators(self, out: Path) -> dict[str, FinetuneEstimator]:
         """The base with one thing changed each."""
-        labels = dict.fromkeys([BASELINE, *self.variants])
+        labels, base = dict.fromkeys([BASELINE, *self.variants]), self.config
+        if self.size:
+            base = dataclasses.replace(base, size=self.size)
         return {
-            label: FinetuneEstimator(self.config, **VARIANTS[label], **self._start(label, out))
+            label: FinetuneEstimator(base, **VARIANTS[label], **self._start(base, label, out))
             for label in labels
         }
 
-    def _start(self, label: str, out: Path) -> dict[str, str]:
+    def _start(self, base: FinetuneConfig, label: str, out: Path) -> dict[str, str]:
         """Where a variant starts from; variants of one architecture share it, trained as the base is."""
         if not self.source:
             return {}
-        arguments = {**self.config.arguments, **VARIANTS[label].get("arguments", {})}
-        config = dataclasses.replace(self.config, arguments=arguments)
+        arguments = {**base.arguments, **VARIANTS[label].get("arguments", {})}
+        config = dataclasses.replace(base, arguments=arguments)
         name = f"source_{digest(arguments)[:8]}"
         return {"initial": str(pretrain(open_dataset(self.source), out, name, config))}
 
