@@ -1,5 +1,4 @@
-"""Study 03: what the light double-kernel classifier gains from each kind of augmentation, and from its own
-parts.
+"""Study 03: the gain of the light double-kernel classifier from each augmentation and each of its parts.
 
 Every variant differs from the base in one thing: the augmentation policy, the kernel pair, the reduction or
 the number of modules. All start from random weights, or from what their architecture learnt on ``source``.
@@ -63,8 +62,8 @@ class Dkse(ComparisonStudy):
     sources = ("data", "source")
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
-    config: FinetuneConfig = CONFIG  # the training that the variants differ from
-    variants: tuple[str, ...] = tuple(VARIANTS)  # which are compared
+    config: FinetuneConfig = CONFIG  # settings that all variants start from
+    variants: tuple[str, ...] = tuple(VARIANTS)  # names of the variants that are compared
     split_seeds: tuple[int, ...] = (0,)  # one grouped cross-validation each
     samples: int = 2000  # of the bootstrap
     source: str = ""  # labelled pictures that every architecture learns first, or atelier:N
@@ -90,5 +89,5 @@ class Dkse(ComparisonStudy):
         return {"initial": str(pretrain(open_dataset(self.source), out, name, config))}
 
     def folds_per_split(self) -> int:
-        """As the training says."""
+        """As the config says."""
         return self.config.folds

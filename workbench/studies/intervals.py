@@ -1,11 +1,11 @@
-"""Which intervals do answers have that are in a table already, with painters as they are known today?
+"""Which intervals do stored answers have, with painters as they are known today?
 
 A study leaves every network's answer for every picture. When painters are found to be one under two names,
-or an interval is computed better, trainings need not be done again: their answers are resampled anew, over
-today's painters and over the trainings. What cannot be mended so is said beside it: how many groups kept the
-folds apart, and which share of the answers is about a painter who was trained on, under another name. With
-``apart`` the pictures of those answers are left out: what remains was answered by trainings that knew no
-other picture by its painter, as if the folds had been parted by today's painters, on fewer pictures.
+or an interval is computed better, no network is trained again: the stored answers are resampled over today's
+painters and over the training runs. What this cannot correct is reported beside it: how many groups kept the
+folds apart, and which share of the answers is about a painter who was trained on, under another name.
+With ``apart`` the pictures of those answers are left out: no training run knew another picture by a painter
+of those that remain, as if today's painters had parted the folds, on fewer pictures.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ APART = "painters_apart.csv"
 @register
 @dataclasses.dataclass(frozen=True)
 class Intervals(Study):
-    """Which intervals do answers have that are in a table already, with painters as they are known today?
+    """Which intervals do stored answers have, with painters as they are known today?
 
     Writes ``NAME_summary.csv``, as the study did, for each ``NAME_predictions.csv``, with three columns more:
-    groups (today's), groups_of_folds (that the trainings kept apart, if the table says so), and
+    groups (today's), groups_of_folds (that training kept apart, if the table says so), and
     trained_on, the share of answers about a painter of whom another picture was trained on. With ``apart`` it
     writes one table, :data:`APART`, with the columns table, pictures and left_out (a share) besides.
     """
@@ -46,10 +46,10 @@ class Intervals(Study):
 
     data: str = "atelier:60"  # folder of the labelled paintings that were answered for, or atelier:N
     answers: tuple[str, ...] = ()  # tables of answers, NAME_predictions.csv
-    baseline: str = ""  # that the others are held against; by default that of the summary beside the answers
+    baseline: str = ""  # that the others are compared with; by default that of the summary beside the answers
     scores: tuple[str, ...] = SCORES  # of the summary
     samples: int = 2000  # of the bootstrap
-    # leave out pictures that any training answered for which knew their painter, under another name
+    # leave out pictures whose painter any training run that answered for them knew, under another name
     apart: bool = False
 
     def run(self, out: str | os.PathLike) -> list[Path]:  # type: ignore[override]

@@ -33,7 +33,7 @@ from torch import Tensor
 from workbench import models
 from workbench.core.cache import Cache
 from workbench.core.runs import read_rows, write_rows
-from workbench.data.scenes import load_pictures, picture_names, reported
+from workbench.data.scenes import load_pictures, names_of_role, picture_names
 from workbench.metrics import kid
 from workbench.metrics.bootstrap import Difference, Resamples, draw_counts, percentiles, two_sided_p
 from workbench.metrics.paired import holm
@@ -168,7 +168,7 @@ class LossShares(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., dict]:
         """Photos and style are read; the style is measured."""
-        names = reported(self.roles, picture_names(self.photos), "train")
+        names = names_of_role(self.roles, picture_names(self.photos), "train")
         names = sorted(np.random.default_rng(0).permutation(names)[: self.trained].tolist())
         training = load_pictures(self.photos, SHORT_SIDE, names=names)
         photos = read_photos(self.photos, self.held_out, 0, self.roles)
