@@ -71,20 +71,14 @@ def test_differences_are_those_of_the_same_seed_and_their_mean_stands_in_its_int
     )
     assert rows["block", "kid_lite0"]["difference"] == pytest.approx(near - far)
     assert "p_holm" in rows["block", "kid_lite0"]
+    said = study.verdict(*(rows["block", "kid_lite0"][f"difference_{side}"] for side in ("low", "high")))
+    assert rows["block", "kid_lite0"]["verdict"] == said
     assert "p_holm" not in edges  # the contrasts that were planned are of KID
 
 
 def test_a_verdict_follows_the_margin_that_was_stated_first():
-    def row(low, high, metric="kid_lite0"):
-        return {
-            "term": "block", "share": 0.1, "metric": metric, "difference_low": low, "difference_high": high
-        }  # fmt: skip
-
-    said = [
-        study.verdicts([row(*bounds)])[0][2] for bounds in ((-2.9, 2.9), (-9, -1), (1, 9), (-4, 1), (-2, -1))
-    ]
+    said = [study.verdict(*bounds) for bounds in ((-2.9, 2.9), (-9, -1), (1, 9), (-4, 1), (-2, -1))]
     assert said == ["no difference", "nearer", "farther", "open", "no difference"]
-    assert study.verdicts([row(-9, -1, "edge_f1")]) == []
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ discriminator in all trainings, also without the boundary loss.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -280,6 +280,7 @@ def compared(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
     corrected = holm({(row["term"], row["share"]): row["p"] for row in planned})
     for row in planned:
         row |= {"p_holm": corrected[row["term"], row["share"]], "margin": MARGIN}
+        row["verdict"] = verdict(row["difference_low"], row["difference_high"])
     return rows
 
 
@@ -305,14 +306,8 @@ def over_trainings(found: Resamples, pairs: Sequence[tuple[Any, Any]], seed: int
     }
 
 
-def verdicts(summary: Iterable[Mapping]) -> list[tuple[str, float, str]]:
-    """Term, share and what its planned contrast says: "nearer", "farther", "no difference" or "open"."""
-    said = []
-    for row in summary:
-        if row["metric"] != "kid_lite0" or row["term"] == NONE:
-            continue
-        low, high = float(row["difference_low"]), float(row["difference_high"])
-        within = max(-low, high) <= MARGIN
-        sided = "nearer" if high < 0 else "farther" if low > 0 else "open"
-        said.append((str(row["term"]), float(row["share"]), "no difference" if within else sided))
-    return said
+def verdict(low: float, high: float) -> str:
+    """What an interval of a planned contrast says: "nearer", "farther", "no difference" or "open"."""
+    if max(-low, high) <= MARGIN:
+        return "no difference"
+    return "nearer" if high < 0 else "farther" if low > 0 else "open"
