@@ -85,6 +85,23 @@ def missing(measured: str, verdict: str) -> str:
     return ""
 
 
+def splits(row):
+    """The most splits that trainings in a table of the row have; 0 if no table has any."""
+    found = [0]
+    for path in (PAGE.parent / t for t in links(row) if t.endswith(".csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            found.append(len({r["split_seed"] for r in csv.DictReader(file) if "split_seed" in r}))
+    return max(found)
+
+
+def test_no_difference_is_said_of_three_splits_or_more():
+    rows = [row for row in ROWS if "**no difference**" in row.rpartition(" | ")[2]]
+    assert rows
+    for row in rows:
+        assert splits(row) >= 3, row[:70]
+    assert splits("[a table](../reports/results/dkse.csv) of one split") == 1
+
+
 def test_every_claim_has_a_verdict_and_its_row_what_the_verdict_needs():
     claims = TEXT.split("## Claims")[1].split("\n## ")[0]
     rows = [line for line in claims.splitlines() if line.startswith("| ")][1:]

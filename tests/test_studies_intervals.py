@@ -11,7 +11,7 @@ from workbench.classify.probes import MajorityClass
 from workbench.classify.summary import compare, read_predictions, read_summary
 from workbench.core.errors import DatasetError
 from workbench.data.paintings import read_paintings
-from workbench.studies.intervals import Intervals, trained_on
+from workbench.studies.intervals import APART, Intervals, trained_on, unmet
 
 
 @pytest.fixture
@@ -62,6 +62,38 @@ def test_the_share_of_answers_about_painters_who_were_trained_on(folder, answers
     theirs = np.count_nonzero(groups == groups[first[0]])
     one_split = moved.with_folds(moved.folds[:2])
     assert trained_on(one_split) == pytest.approx(theirs / len(paintings))
+
+
+def test_without_the_pictures_whose_painters_were_known_no_answer_is_about_one(folder, answers, tmp_path):
+    before = read_paintings(folder)
+    folds = read_predictions(answers, before)[1]["floor"].folds  # the first two part the first split
+    first, other = (before.groups[fold.rows[0]] for fold in folds[:2])
+    table = pd.read_csv(folder / "ratings.csv")
+    table["painter"] = table["painter"].replace(other, first)
+    table.to_csv(folder / "ratings.csv", index=False)
+    paintings = read_paintings(folder)
+    _, found = read_predictions(answers, paintings)
+    known = [  # pictures of which a training knew another one by the same painter, counted one by one
+        row
+        for fold in found["floor"].folds
+        for row in fold.rows
+        if any(
+            paintings.groups[row] == paintings.groups[other]
+            for other in range(len(paintings))
+            if other not in fold.rows
+        )
+    ]
+    kept = unmet(found["floor"])
+    assert known
+    assert trained_on(kept) == 0
+    assert set(kept.paintings.paths) == set(paintings.paths) - {paintings.paths[row] for row in known}
+    asked = Intervals(data=str(folder), answers=(str(answers),), samples=50, apart=True)
+    (written,) = asked.run(tmp_path / "anew")
+    rows = pd.read_csv(written)
+    assert written.name == APART
+    assert set(rows["table"]) == {"study"}
+    assert set(rows["pictures"]) == {len(kept.paintings)}
+    assert rows["left_out"].iloc[0] == pytest.approx(len(set(known)) / len(paintings), abs=1e-4)
 
 
 def test_answers_about_other_pictures_or_labels_are_refused(folder, answers):

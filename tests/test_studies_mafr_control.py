@@ -10,7 +10,7 @@ import torch
 from workbench import models
 from workbench.data.images import read_image
 from workbench.studies.mafr_control import NARROW, SIZE, copying_host, plant
-from workbench.studies.mafr_gates import CONFIG
+from workbench.studies.mafr_gates import CONFIG, MafrGates
 
 
 def test_blue_says_whether_red_or_green_is_the_label(tmp_path):
@@ -35,3 +35,18 @@ def test_the_host_is_linear_in_the_colours(tmp_path):
         ]
     assert torch.allclose(seen[3] - seen[0], (seen[1] - seen[0]) + (seen[2] - seen[0]), rtol=1e-4)
     assert (seen[1] - seen[0]).abs().max() > 0.1
+
+
+@pytest.mark.slow
+def test_a_host_may_learn_another_domain_first_and_is_then_the_same_for_every_count(tmp_path):
+    config = dataclasses.replace(CONFIG, size=32)
+    asked = MafrGates(
+        "atelier:10", (0, 3), config=config, host="mafr_resnet50", source="atelier:10", source_epochs=1
+    )
+    found = asked.estimators(tmp_path)
+    assert {estimator.config.model for estimator in found.values()} == {"mafr_resnet50"}
+    (start,) = {estimator.config.initial for estimator in found.values()}
+    card = models.card(start)
+    assert (card.architecture, card.arguments["aggregated"]) == ("mafr_resnet50", 0)
+    assert card.training["config"]["epochs"] == 1
+    assert not card.training["config"]["pretrained"]

@@ -92,26 +92,32 @@ def split_three_ways(names: list[str], held_out: int, seed: int) -> tuple[list[s
 
 
 def names_to_report(roles: str | Path, names: Iterable[str]) -> list[str]:
-    """Those of ``names`` whose role is "report": they trained and chose nothing.
+    """Those of ``names`` whose role is "report" (:func:`names_of_role`): they trained and chose nothing."""
+    return names_of_role(roles, names, "report")
+
+
+def names_of_role(roles: str | Path, names: Iterable[str], role: str) -> list[str]:
+    """Those of ``names`` that have a role.
 
     Args:
         roles: CSV of the columns photo and role ("train", "choose" or "report").
         names: relative paths of photos; those that the table does not have are left out.
+        role: one of these.
 
     Raises:
-        DatasetError: no such table, or none of the photos has the role "report".
+        DatasetError: no such table, or none of the photos has this role.
     """
     path = Path(roles)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            role = {row["photo"]: row["role"] for row in csv.DictReader(file)}
+            known = {row["photo"]: row["role"] for row in csv.DictReader(file)}
     except (OSError, KeyError) as error:
         raise DatasetError(
             f"Expected a CSV of the columns photo and role at {path} but got {error!r}. Check the file."
         ) from None
-    found = [name for name in names if role.get(name) == "report"]
+    found = [name for name in names if known.get(name) == role]
     if not found:
-        raise DatasetError(f'Expected photos whose role in {path.name} is "report" but none is.')
+        raise DatasetError(f'Expected photos whose role in {path.name} is "{role}" but none is.')
     return found
 
 

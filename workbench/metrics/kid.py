@@ -48,7 +48,7 @@ def kid(
     Raises:
         ValueError: dimensions differ, or a set has fewer than two pictures.
     """
-    found = _resampled({"kid": pictures}, style, style_groups, samples, seed)
+    found = resampled({"kid": pictures}, style, style_groups, samples, seed)
     return KID(found.estimate["kid"], float(np.nanstd(found.draws["kid"])), *found.interval("kid")[1:])
 
 
@@ -67,7 +67,7 @@ def kid_difference(
     """
     if len(first) != len(second):
         raise ValueError(f"Expected drawings of the same photos but got {len(first)} and {len(second)}.")
-    resamples = _resampled({1: first, 2: second}, style, style_groups, samples, seed)
+    resamples = resampled({1: first, 2: second}, style, style_groups, samples, seed)
     return resamples.difference(1, 2)
 
 
@@ -79,7 +79,7 @@ def polynomial_mmd(x: NDArray, y: NDArray) -> float:
     return float(value)
 
 
-def _resampled(
+def resampled(
     sets: dict, style: NDArray, style_groups: ArrayLike | None, samples: int, seed: int
 ) -> Resamples:
     """KID of every set, on all pictures and on resamples that the sets share."""

@@ -4,6 +4,8 @@ A study leaves every network's answer for every picture. When painters are found
 or an interval is computed better, no network is trained again: the stored answers are resampled over today's
 painters and over the training runs. What this cannot correct is reported beside it: how many groups kept the
 folds apart, and which share of the answers is about a painter who was trained on, under another name.
+With ``apart`` the pictures of those answers are left out: no training run knew another picture by a painter
+of those that remain, as if today's painters had parted the folds, on fewer pictures.
 """
 
 from __future__ import annotations
@@ -14,15 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from workbench.classify.summary import SCORES, read_predictions, summarise, write_summary
-from workbench.classify.validation import Validation
+from workbench.classify.validation import Fold, Validation
 from workbench.core.errors import DatasetError
 from workbench.core.provenance import provenance
 from workbench.data.atelier import open_dataset
+from workbench.data.paintings import Paintings
 from workbench.studies.study import Study, register
 
 _ENDING = "_predictions.csv"
+APART = "painters_apart.csv"
 
 
 @register
@@ -32,7 +37,8 @@ class Intervals(Study):
 
     Writes ``NAME_summary.csv``, as the study did, for each ``NAME_predictions.csv``, with three columns more:
     groups (today's), groups_of_folds (that training kept apart, if the table says so), and
-    trained_on, the share of answers about a painter of whom another picture was trained on.
+    trained_on, the share of answers about a painter of whom another picture was trained on. With ``apart`` it
+    writes one table, :data:`APART`, with the columns table, pictures and left_out (a share) besides.
     """
 
     keys = ("table",)
@@ -43,28 +49,46 @@ class Intervals(Study):
     baseline: str = ""  # that the others are compared with; by default that of the summary beside the answers
     scores: tuple[str, ...] = SCORES  # of the summary
     samples: int = 2000  # of the bootstrap
+    # leave out pictures whose painter any training run that answered for them knew, under another name
+    apart: bool = False
 
     def run(self, out: str | os.PathLike) -> list[Path]:  # type: ignore[override]
         """The summaries."""
-        paintings, written = open_dataset(self.data), []
+        paintings, written, without = open_dataset(self.data), [], []
         for table in map(Path, self.answers):
             if not table.name.endswith(_ENDING):
                 raise DatasetError(f"Expected answers in a file NAME{_ENDING} but got {table.name}.")
             name = table.name.removesuffix(_ENDING)
             label, found = read_predictions(table, paintings)
             beside = table.with_name(f"{name}_summary.csv")
-            baseline = self.baseline or baseline_of(pd.read_csv(beside))
-            summary = summarise(found, baseline, self.scores, self.samples, calibrated=False, label=label)
-            first = next(iter(found.values()))
+            baseline = self.baseline or (baseline_of(pd.read_csv(beside)) if beside.is_file() else "")
+            baseline = baseline or next(iter(found))
             columns = pd.read_csv(table, nrows=0).columns
-            apart = pd.read_csv(table, usecols=["group"])["group"].nunique() if "group" in columns else ""
+            parted = pd.read_csv(table, usecols=["group"])["group"].nunique() if "group" in columns else ""
             facts = {
                 "groups": len(np.unique(paintings.groups)),
-                "groups_of_folds": apart,
-                "trained_on": trained_on(first),
+                "groups_of_folds": parted,
+                "trained_on": trained_on(next(iter(found.values()))),
             }
-            written.append(Path(out) / beside.name)
-            write_summary(summary.assign(**facts, **provenance()), written[-1])
+            if self.apart:
+                found = {variant: unmet(validation) for variant, validation in found.items()}
+                kept = next(iter(found.values())).paintings
+                facts |= {
+                    "groups": len(np.unique(kept.groups)),
+                    "pictures": len(kept),
+                    "left_out": 1 - len(kept) / len(paintings),
+                }
+            summary = summarise(found, baseline, self.scores, self.samples, calibrated=False, label=label)
+            summary = summary.assign(**facts, **provenance())
+            if self.apart:
+                without.append(summary.rename(columns={label: "variant"}).assign(table=name))
+            else:
+                written.append(Path(out) / beside.name)
+                write_summary(summary, written[-1])
+        if without:
+            whole = pd.concat(without)
+            written.append(Path(out) / APART)
+            write_summary(whole[["table", *(c for c in whole.columns if c != "table")]], written[-1])
         return written
 
 
@@ -79,9 +103,32 @@ def baseline_of(summary: pd.DataFrame) -> str:
 
 def trained_on(validation: Validation) -> float:
     """Share of answers about a picture in whose group there is another that was trained on."""
-    groups = validation.paintings.groups
-    leaked = [
-        np.isin(groups[fold.rows], groups[np.setdiff1d(np.arange(len(groups)), fold.rows)])
-        for fold in validation.folds
-    ]
-    return float(np.concatenate(leaked).mean())
+    return float(np.concatenate([_met(fold, validation.paintings) for fold in validation.folds]).mean())
+
+
+def unmet(validation: Validation) -> Validation:
+    """Without the pictures of which in any split another one of their group was trained on."""
+    data, folds = validation.paintings, validation.folds
+    kept = np.ones(len(data), dtype=bool)
+    for fold in folds:
+        kept[fold.rows[_met(fold, data)]] = False
+    place = np.cumsum(kept) - 1
+    return dataclasses.replace(
+        validation,
+        paintings=data.subset(np.flatnonzero(kept)),
+        folds=tuple(
+            dataclasses.replace(
+                fold,
+                rows=place[fold.rows[kept[fold.rows]]],
+                outputs=fold.outputs[kept[fold.rows]],
+                truth=fold.truth[kept[fold.rows]],
+            )
+            for fold in folds
+        ),
+    )
+
+
+def _met(fold: Fold, paintings: Paintings) -> NDArray[np.bool_]:
+    """Of each tested picture, whether the training of its fold knew another one of its group."""
+    others = np.setdiff1d(np.arange(len(paintings)), fold.rows)
+    return np.isin(paintings.groups[fold.rows], paintings.groups[others])

@@ -4,6 +4,10 @@ Fine-tuned end to end for a few epochs (study 04), the gates of MAFR stay within
 network with 16 of them equals one without, up to noise. Here the host keeps its ImageNet weights and only
 gates and head are trained, at 224 pixels, until the loss on held-out painters stops falling, and the table
 gives the distance of the gates from 1 after training (``gate_shift``, the mean of |scale - 1|).
+
+The paper's host is ResNet-50. ``--host mafr_resnet50`` takes its ImageNet weights, which are fetched once;
+with ``--source`` it first learns labelled pictures (western styles) from random weights instead, which needs
+no network.
 """
 
 from __future__ import annotations
@@ -17,8 +21,10 @@ from numpy.typing import ArrayLike
 
 from workbench.classify.configs import FinetuneConfig
 from workbench.classify.finetune import FinetuneEstimator, predict
+from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings, PictureList
 from workbench.models.mafr import AggregatedRescaling
+from workbench.studies import transfer
 from workbench.studies.study import ComparisonStudy, register
 
 COUNTS = (0, 3, 7, 13)  # 16 takes twice as long as 13: its first blocks see the largest maps
@@ -60,7 +66,7 @@ class MafrGates(ComparisonStudy):
     """Does accuracy rise with the number of aggregated blocks, where only gates and head are trained?"""
 
     baseline = "n=0"
-    sources = ("data",)
+    sources = ("data", "source")
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     counts: tuple[int, ...] = COUNTS  # numbers of aggregated blocks, from the deep end
@@ -68,13 +74,29 @@ class MafrGates(ComparisonStudy):
     config: FinetuneConfig = CONFIG  # settings of training, the same for all
     split_seeds: tuple[int, ...] = (0, 1, 2)  # one grouped cross-validation, and other noise, each
     samples: int = 2000  # of the bootstrap
+    host: str = ""  # architecture whose blocks are aggregated; "" keeps the training's
+    source: str = ""  # labelled pictures that the host learns first, from random weights, or atelier:N
+    source_epochs: int = 10  # passes over them
 
     def estimators(self, out: Path) -> dict[str, GatedEstimator]:
         """The host with each number of aggregated blocks."""
+        config = dataclasses.replace(self.config, model=self.host or self.config.model)
+        if self.source:
+            learning = dataclasses.replace(
+                transfer.CONFIG,
+                model=config.model,
+                pretrained=False,
+                layer_decay=1.0,
+                size=config.size,
+                epochs=self.source_epochs,
+                mixed_precision=config.mixed_precision,
+            )
+            domain, name = open_dataset(self.source), f"source_{config.model}"
+            config = dataclasses.replace(config, initial=str(transfer.pretrain(domain, out, name, learning)))
         return {
             f"n={n}": GatedEstimator(
-                self.config,
-                arguments={**self.config.arguments, "aggregated": n, **({"start": self.start} if n else {})},
+                config,
+                arguments={**config.arguments, "aggregated": n, **({"start": self.start} if n else {})},
             )
             for n in self.counts
         }

@@ -1,0 +1,313 @@
+"""Study 14 b: what do the spectral, boundary and colour-block losses do once they have weight?
+
+In study 14 these losses had 3 to 6 % of the gradient of the other terms, so that leaving them out could not
+change much. Here one of them at a time is added to the recipe without all three, and in every step its
+gradient at the drawing is scaled to a fixed share of the others' (10, 30 and 100 %). All trainings start from
+the same shipped weights, see the same crops in the same order with the same noise, and none of their
+crops is resized, nor shrunk before its spectrum is taken.
+
+Stated before any training: the nine planned contrasts are KID-lite0 × 1000 with a loss less that without,
+corrected by Holm. :data:`MARGIN` is 3 % of the way from the photos to the style (115.0 to 7.7 in
+``stylizers.csv``): an interval within it says "no difference", one on one side of 0 a better or worse picture
+by this measure, and any other one nothing. Each loss's own measure (distance of spectra, edges of the photo
+that are kept, variance inside its regions) says whether the loss did its work.
+
+The spectral loss departs from the paper's equation: least squares instead of cross entropy, log power of
+windowed luma, standardised frequency by frequency, and an L1 anchor to the radial profile; raw spectra make
+it explode (:mod:`workbench.losses.spectral`). Edge-smoothed pictures of the style stay fakes of the gray
+discriminator in all trainings, also without the boundary loss.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from workbench import models
+from workbench.core.cache import Cache
+from workbench.core.runs import read_rows, write_rows
+from workbench.data.scenes import load_pictures, names_of_role, picture_names
+from workbench.metrics import kid
+from workbench.metrics.bootstrap import Difference, Resamples, draw_counts, percentiles, two_sided_p
+from workbench.metrics.paired import holm
+from workbench.studies.study import TableStudy, register
+from workbench.studies.stylizer_pictures import SHORT_SIDE, episodes, read_photos, read_style
+from workbench.studies.stylizers import Evaluator, weights_of
+from workbench.training.configs import DistilledConfig, FSGANConfig
+from workbench.training.recipes.base import total
+from workbench.training.recipes.fsgan import FSGAN
+from workbench.training.scene_data import SceneData
+from workbench.training.trainer import Trainer
+
+NONE = "none"
+TERMS: dict[str, dict[str, float]] = {  # that one training may have, and the weight that switches it on
+    "spectral": {"w_spectral": 1e4},  # always above its cap, which is the share
+    "boundary": {"w_boundary": 1.0},
+    "block": {"w_block": 1.0},
+}
+MARGIN = 3.0  # of KID-lite0 × 1000
+OF_PHOTOS = ("edge_f1", "region_variance", "content", "color_drift")  # measured photo by photo
+MEASURES = ("kid_lite0", "spectral_distance", *OF_PHOTOS)
+_OFF = {"w_spectral": 0.0, "w_boundary": 0.0, "w_block": 0.0}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShareConfig(FSGANConfig):
+    """FSGAN's recipe without its three losses, or with one of them at a fixed share of the gradient."""
+
+    trained_by: ClassVar[str] = f"{__name__}:SharedGradient"
+
+    term: str = NONE  # the loss that is scaled
+    share: float = 0.0  # of the other terms' gradient norm at the drawing
+
+    def __post_init__(self):
+        DistilledConfig.__post_init__(self)  # spectra are of whole crops here, which FSGAN's check refuses
+
+
+class SharedGradient(FSGAN):
+    """FSGAN in which one term's gradient at the drawing has a fixed norm, relative to all the others'."""
+
+    config: ShareConfig
+
+    def _terms(
+        self, batch: Any, drawing: Tensor, of_drawing: list[Tensor] | None, of_photo: list[Tensor] | None
+    ) -> dict[str, Tensor]:
+        terms, name = super()._terms(batch, drawing, of_drawing, of_photo), self.config.term
+        if name in terms:
+            terms[name] = scaled(terms.pop(name), terms, drawing, self.config.share)
+        return terms
+
+
+def scaled(term: Tensor, others: Mapping[str, Tensor], drawing: Tensor, share: float) -> Tensor:
+    """``term`` times the number that gives its gradient at the drawing ``share`` times the norm of the sum of
+    the others'."""
+    own, rest = (
+        torch.autograd.grad(value, drawing, retain_graph=True)[0].norm()
+        for value in (term, total(others.values()))
+    )
+    return term * (share * rest / own.clamp_min(1e-12)).item()
+
+
+@register
+@dataclasses.dataclass(frozen=True)
+class LossShares(TableStudy):
+    """What do the spectral, boundary and colour-block losses do at 10, 30 and 100 % of the others' gradient?
+
+    Rows have term, share and seed, and the means of :data:`MEASURES` over photos. Beside the table lies
+    ``…_summary.csv``: of every loss and share the mean over the seeds, and its difference from the
+    training without the three losses, paired over photos, with a 95 % interval over photos, the style's
+    episodes (KID) and trainings.
+    """
+
+    keys = ("term", "share", "seed")
+    sources = ("photos", "data", "roles")
+    selection = ("shares", "seeds", "samples")
+
+    photos: str  # folder of photos
+    data: str  # folder of pictures in the style
+    roles: str  # CSV of photo and role: photos that "train" are trained on, photos that "report" measured
+    start: str = "fsgan_comic"  # weights that all trainings start from
+    trained: int = 48  # photos to train on
+    held_out: int = 40  # photos to measure on
+    steps: int = 60  # of each training
+    batch: int = 4  # crops a step
+    crop: int = 96  # side of the crops in pixels
+    learning_rate: float = 4e-4  # four times the recipe's, as there are few steps
+    shares: tuple[float, ...] = (1.0, 0.3, 0.1)  # of the other terms' gradient
+    seeds: tuple[int, ...] = (0, 1, 2)  # of the crops and the noise
+    samples: int = 2000  # of the bootstrap
+
+    def plan(self) -> list[dict]:
+        """Without the losses, then every loss, the largest share first."""
+        wanted = [(NONE, 0.0), *((term, share) for share in self.shares for term in TERMS)]
+        return [{"term": t, "share": s, "seed": seed} for t, s in wanted for seed in self.seeds]
+
+    def depends_on(self, **run: str) -> str | None:
+        """The weights of the start."""
+        return weights_of(self.start)
+
+    def config(self, out: Path, term: str, share: float, seed: int) -> ShareConfig:
+        """The settings of one training."""
+        card = models.card(self.start)
+        return ShareConfig(
+            photos=self.photos,
+            style=self.data,
+            out=str(out / f"{term}_{share:g}_{seed}"),
+            start=self.start,
+            arguments=dict(card.arguments),
+            teacher="comic",
+            drawing=card.training["settings"].get("drawing", {}),
+            term=term,
+            share=share,
+            spectral_cap=share,
+            spectrum_size=self.crop,
+            crop=self.crop,
+            batch=self.batch,
+            scales=(1.0, 1.0),
+            photo_side=SHORT_SIDE,
+            style_side=SHORT_SIDE,
+            steps=self.steps,
+            distil_steps=0,
+            seed=seed,
+            lr=self.learning_rate,
+            lr_discriminator=self.learning_rate,
+            ema=0.9,
+            validate_every=0,
+            mixed_precision="bf16",
+            threads=1,
+            clock="processor",
+            **_OFF | TERMS.get(term, {}),
+        )
+
+    def prepare(self, out: Path) -> Callable[..., dict]:
+        """Photos and style are read; the style is measured."""
+        names = names_of_role(self.roles, picture_names(self.photos), "train")
+        names = sorted(np.random.default_rng(0).permutation(names)[: self.trained].tolist())
+        training = load_pictures(self.photos, SHORT_SIDE, names=names)
+        photos = read_photos(self.photos, self.held_out, 0, self.roles)
+        style = read_style(self.data)
+        data = SceneData(training, {}, photos, list(style.values()), out / "targets")
+        evaluator = Evaluator(data.style, episodes(style))
+        found = Cache(out / "measured")
+        found.arrays(
+            _name(self),
+            lambda: {
+                "features": evaluator.style_features,
+                "profiles": evaluator.style_profiles,
+                "groups": np.asarray(evaluator.style_groups),
+            },
+        )
+
+        def row(term: str, share: float, seed: int) -> dict:
+            trainer = Trainer(self.config(out, term, share, seed), data)
+            trainer.run()
+            drawings = [np.asarray(drawing) for drawing in trainer.stylize(photos.values())]
+            pairs = [evaluator.pair(p, d) for p, d in zip(photos.values(), drawings, strict=True)]
+            measured = {
+                "features": evaluator.features(drawings),
+                "profiles": evaluator.profiles(drawings),
+                **{m: np.array([pair[m] for pair in pairs]) for m in OF_PHOTOS},
+            }
+            found.arrays(_name(self, term, share, seed), lambda: measured)
+            estimates = resampled({0: measured}, found.arrays(_name(self), dict), 1)
+            return {
+                "steps": trainer.step,
+                "minutes": trainer.seconds / 60,
+                "photos": len(photos),
+                **{measure: estimates[measure].estimate[0] for measure in MEASURES},
+            }
+
+        return row
+
+    def summarise(self, out: Path) -> None:
+        """Write the comparison of what is there; of a term or share without a training nothing is said."""
+        found = Cache(out / "measured")
+        done = [
+            (r["term"], float(r["share"]), int(r["seed"]))
+            for r in read_rows(out / f"{self.name}.csv")
+            if _name(self, r["term"], float(r["share"]), int(r["seed"])) + ".npz" in found
+        ]
+        sets = {run: found.arrays(_name(self, *run), dict) for run in done}
+        if any(term == NONE for term, *_ in sets):
+            values = resampled(sets, found.arrays(_name(self), dict), self.samples)
+            write_rows(compared(values), out / f"{self.name}_summary.csv")
+
+
+def _name(study: LossShares, *run: Any) -> str:
+    """Name of the arrays of a training, or of the style."""
+    parts = (f"{part:g}" if isinstance(part, float) else str(part) for part in run)
+    return "_".join([study.content_key, *parts])
+
+
+def resampled(
+    sets: Mapping[Any, Mapping[str, NDArray]], style: Mapping[str, NDArray], samples: int, seed: int = 0
+) -> dict[str, Resamples]:
+    """Every measure of every set of drawings of the same photos, on resamples that the sets share.
+
+    Args:
+        sets: features (N, views, D), profiles (N, bins), and (N,) of every measure of single photos.
+        style: features, profiles and groups of the style's pictures.
+        samples: of the bootstrap over photos and, for KID, groups of the style.
+        seed: of the bootstrap.
+
+    Returns:
+        By measure; names are those of ``sets``.
+    """
+    count = len(next(iter(sets.values()))["profiles"])
+    times = np.concatenate([np.ones((1, count)), draw_counts(count, samples, seed)]) / count
+    target = style["profiles"].mean(0)
+    features = {name: values["features"] for name, values in sets.items()}
+    found = {"kid_lite0": kid.resampled(features, style["features"], style["groups"], samples, seed)}
+
+    def gather(one: Callable[[Mapping[str, NDArray]], NDArray]) -> Resamples:
+        values = {name: one(arrays) for name, arrays in sets.items()}
+        return Resamples(
+            {k: float(v[0]) for k, v in values.items()}, {k: v[1:] for k, v in values.items()}, count
+        )
+
+    found["spectral_distance"] = gather(lambda a: np.abs(times @ a["profiles"] - target).mean(1))
+    return found | {m: gather(lambda a, m=m: _means(a[m], times)) for m in OF_PHOTOS}
+
+
+def _means(values: NDArray, times: NDArray) -> NDArray[np.float64]:
+    """(S,) weighted means of values (N,) with weights (S, N); a photo without a value (nan) has no weight."""
+    known = ~np.isnan(values)
+    return times[:, known] @ values[known] / times[:, known].sum(1)
+
+
+def compared(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
+    """Rows of the summary from :func:`resampled`, whose names are (term, share, seed)."""
+    runs = list(values["kid_lite0"].estimate)
+    rows: list[dict] = []
+    for term, share in dict.fromkeys(run[:2] for run in runs):
+        seeds = [s for t, a, s in runs if (t, a) == (term, share) and (NONE, 0.0, s) in runs]
+        for measure, found in values.items():
+            if not seeds:
+                continue
+            row = {"term": term, "share": share, "metric": measure, "seeds": len(seeds)}
+            row["estimate"] = float(np.mean([found.estimate[term, share, s] for s in seeds]))
+            if term != NONE:
+                row |= over_trainings(found, [((term, share, s), (NONE, 0.0, s)) for s in seeds], seed)
+            rows.append(row)
+    planned = [row for row in rows if row["metric"] == "kid_lite0" and "p" in row]
+    corrected = holm({(row["term"], row["share"]): row["p"] for row in planned})
+    for row in planned:
+        row |= {"p_holm": corrected[row["term"], row["share"]], "margin": MARGIN}
+        row["verdict"] = verdict(row["difference_low"], row["difference_high"])
+    return rows
+
+
+def over_trainings(found: Resamples, pairs: Sequence[tuple[Any, Any]], seed: int = 0) -> dict[str, float]:
+    """Mean difference of pairs of trainings, which are drawn anew with every resample; ``least`` and ``most``
+    are the differences of single pairs."""
+    each = [found.difference(*pair) for pair in pairs]
+    draws = np.stack([found.draws[a] - found.draws[b] for a, b in pairs], 1)  # (S, pairs)
+    times = draw_counts(len(pairs), len(draws), seed + 2) / len(pairs)
+    mean = (draws * times).sum(1)
+    whole = Difference(
+        float(np.mean([d.estimate for d in each])),
+        *percentiles(mean, groups=found.groups),
+        two_sided_p(mean, found.groups),
+    )
+    return {
+        "difference": whole.estimate,
+        "difference_low": whole.low,
+        "difference_high": whole.high,
+        "least": min(d.estimate for d in each),
+        "most": max(d.estimate for d in each),
+        "p": whole.p,
+    }
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval of a planned contrast says: "nearer", "farther", "no difference" or "open"."""
+    if max(-low, high) <= MARGIN:
+        return "no difference"
+    return "nearer" if high < 0 else "farther" if low > 0 else "open"
