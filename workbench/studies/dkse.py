@@ -60,7 +60,3 @@ class Dkse(ComparisonStudy):
         """The base with one thing changed each."""
         labels = dict.fromkeys([BASELINE, *self.variants])
         return {label: FinetuneEstimator(self.config, **VARIANTS[label]) for label in labels}
-
-    def folds_per_split(self) -> int:
-        """As the config says."""
-        return self.config.folds
