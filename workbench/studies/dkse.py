@@ -87,7 +87,3 @@ class Dkse(ComparisonStudy):
         config = dataclasses.replace(base, arguments=arguments)
         name = f"source_{digest(arguments)[:8]}"
         return {"initial": str(pretrain(open_dataset(self.source), out, name, config))}
-
-    def folds_per_split(self) -> int:
-        """As the config says."""
-        return self.config.folds

@@ -46,7 +46,3 @@ class Mafr(ComparisonStudy):
             label: FinetuneEstimator(self.config, arguments={**self.config.arguments, **arguments})
             for label, arguments in variants.items()
         }
-
-    def folds_per_split(self) -> int:
-        """As the config says."""
-        return self.config.folds

@@ -100,7 +100,3 @@ class MafrGates(ComparisonStudy):
             )
             for n in self.counts
         }
-
-    def folds_per_split(self) -> int:
-        """As the config says."""
-        return self.config.folds

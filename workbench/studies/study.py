@@ -115,7 +115,7 @@ class TableStudy(Study):
 class ComparisonStudy(Study):
     """A study that cross-validates several estimators on the same folds.
 
-    It writes one row per training, the predictions for every picture, and the comparison
+    It writes one row per fold, the predictions for every picture, and the comparison
     (:func:`workbench.classify.summary.compare`). Subclasses have the options ``data``, ``split_seeds`` and
     ``samples``.
     """
@@ -124,14 +124,15 @@ class ComparisonStudy(Study):
     data: Any  # a folder of labelled pictures or atelier:N, or several
     split_seeds: tuple[int, ...]
     samples: int
+    config: Any
 
     @abc.abstractmethod
     def estimators(self, out: Path) -> Mapping[str, Variant]:
         """The estimators by label."""
 
-    @abc.abstractmethod
     def folds_per_split(self) -> int:
-        """Number of folds of each cross-validation."""
+        """Number of folds of each cross-validation; by default that of the option ``config``."""
+        return self.config.folds
 
     def run(self, out: str | os.PathLike) -> Path:
         """Cross-validate and write the tables; tables of other data or settings are renamed and kept."""

@@ -122,7 +122,3 @@ class Transfer(ComparisonStudy):
                 "imagenet, western, full": dataclasses.replace(self.config, initial=chained),
             }
         return {label: FinetuneEstimator(variant) for label, variant in variants.items()}
-
-    def folds_per_split(self) -> int:
-        """As the config says."""
-        return self.config.folds
