@@ -14,7 +14,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.service.storage import new_id
 from workbench.service.tasks import TASKS
 from workbench.styles.stylize import DEFAULT_STYLE
-from workbench.ui import job_panel, video_jobs
+from workbench.ui import job_panel, video
 
 gradio_client = pytest.importorskip("gradio_client")
 httpx = pytest.importorskip("httpx")
@@ -122,9 +122,9 @@ def wait_for_end(client, number=0):
 def test_the_estimate_is_in_words():
     facts = {"frames": 1000}
     drawn = {"seconds_a_frame": 0.25, "width": 640, "height": 360}
-    assert video_jobs.estimate(facts, drawn) == "About **4 min 13 s** for 1,000 frames at 640 × 360 px."
-    assert "choose a smaller size" in video_jobs.estimate({"frames": 100_000}, drawn)
-    assert "does not say how many" in video_jobs.estimate({"frames": None}, drawn)
+    assert video.estimate(facts, drawn) == "About **4 min 13 s** for 1,000 frames at 640 × 360 px."
+    assert "choose a smaller size" in video.estimate({"frames": 100_000}, drawn)
+    assert "does not say how many" in video.estimate({"frames": None}, drawn)
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from workbench.data.atelier import (
     write_atelier,
 )
 from workbench.data.atelier.brush import Box, Brush
-from workbench.data.atelier.factors import MEANS, draw_factors, hand, posterior, votes
+from workbench.data.atelier.factors import MEANS, draw_factors, painter_of, posterior, votes
 from workbench.data.atelier.strokes import ACCENT, INK, Layer, fbm
 from workbench.data.moods import MOODS as WORDS
 from workbench.data.paintings import read_paintings
@@ -143,15 +143,15 @@ def test_the_posterior_is_bayes_rule():
 def test_moods_overlap_and_painters_differ():
     rng = np.random.default_rng(0)
     truth = np.arange(2000) % 5
-    drawn = [draw_factors(MOODS[i], hand(j % 24, 8).shift, rng) for j, i in enumerate(truth)]
+    drawn = [draw_factors(MOODS[i], painter_of(j % 24, 8).shift, rng) for j, i in enumerate(truth)]
     ideal = np.mean([posterior(f).argmax() == i for f, i in zip(drawn, truth, strict=True)])
     assert 0.85 < ideal < 0.98  # learnable, not trivial
     shares = np.array([votes(f, rng) for f in drawn])
     assert 0.45 < shares.max(1).mean() < 0.65  # real raters' mean top share is 0.55
     assert 0.7 < (shares.argmax(1) == truth).mean() < 0.95
-    shifts = np.stack([hand(p, 8).shift for p in range(24)])
+    shifts = np.stack([painter_of(p, 8).shift for p in range(24)])
     assert shifts.std(0).mean() == pytest.approx(0.11, rel=0.2)
-    assert (hand(3, 8).shift == hand(3, 8).shift).all()
+    assert (painter_of(3, 8).shift == painter_of(3, 8).shift).all()
 
 
 # --- painting
@@ -369,7 +369,7 @@ def test_the_motif_tells_less_of_the_mood_than_the_expression():
     moods, motifs, factors, painters = [], [], [], []
     for i in range(400):
         rng = np.random.default_rng([5, i])
-        who = hand(i % 24, len(MOTIFS))
+        who = painter_of(i % 24, len(MOTIFS))
         moods.append(MOODS[i % 5])
         factors.append(list(draw_factors(moods[-1], who.shift, rng).values()))
         motifs.append([choose_motif(moods[-1], who, rng)])
@@ -377,9 +377,9 @@ def test_the_motif_tells_less_of_the_mood_than_the_expression():
     folds = GroupKFold(5)
     onehot = OneHotEncoder(sparse_output=False).fit_transform(motifs)
     by_motif = cross_val_score(LinearDiscriminantAnalysis(), onehot, moods, groups=painters, cv=folds).mean()
-    by_hand = cross_val_score(LinearDiscriminantAnalysis(), factors, moods, groups=painters, cv=folds).mean()
+    accuracy = cross_val_score(LinearDiscriminantAnalysis(), factors, moods, groups=painters, cv=folds).mean()
     assert by_motif < 0.38
-    assert by_hand > 0.8
+    assert accuracy > 0.8
 
 
 def test_the_command(tmp_path):

@@ -160,7 +160,7 @@ def test_a_name_as_long_as_the_file_system_allows_can_be_written(tmp_path):
 
 def test_what_cannot_be_written_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(WorkbenchError, match=r"cannot be written .*Check path, rights and space"):
+    with pytest.raises(WorkbenchError, match=r"cannot be written .*Check the path, its permissions"):
         write_whole(b"", tmp_path / "file" / "table.csv")
 
 

@@ -48,7 +48,6 @@ def space_table():
     return pd.DataFrame(rows, columns=["mood", "dimension", "estimate", "low", "high", "sd"])
 
 
-CURVES = {"vitality": (np.array([0, 0.2, 1]), np.array([0, 0.7, 1]), 0.75)}
 EVERY = {
     "metric_intervals": lambda: plots.metric_intervals(SCORES, references={"accuracy": {"ceiling": 0.76}}),
     "score_against": lambda: plots.score_against(
@@ -56,8 +55,6 @@ EVERY = {
     ),
     "confusion": lambda: plots.confusion([[3, 1], [0, 0]], MOODS),
     "reliability": lambda: plots.reliability([0, 0.5, 1], [0, 4], [np.nan, 0.8], [np.nan, 0.5]),
-    "roc": lambda: plots.roc(CURVES),
-    "precision_recall": lambda: plots.precision_recall(CURVES),
     "per_class": lambda: plots.per_class(
         [{"class": c, "metric": m, "estimate": 0.5} for c in MOODS for m in ("recall", "f1")]
     ),
@@ -125,13 +122,6 @@ def test_a_reliability_diagram_shows_bins_that_hold_pictures():
     assert [bar.get_height() for bar in below.patches] == [0, 4]
 
 
-def test_curves_carry_their_areas():
-    axes = plots.roc(CURVES).axes[0]
-    assert axes.lines[0].get_xydata().tolist() == [[0, 0], [0.2, 0.7], [1, 1]]
-    assert axes.lines[0].get_label() == "vitality (AUC 0.75)"
-    assert plots.precision_recall(CURVES).axes[0].lines[0].get_label() == "vitality (AP 0.75)"
-
-
 def test_bars_have_the_heights_of_the_table():
     values = (("a", "recall", 0.4), ("a", "f1", 0.5), ("b", "recall", 0.6), ("b", "f1", 0.7))
     table = pd.DataFrame(values, columns=["class", "metric", "estimate"])
@@ -177,7 +167,6 @@ def test_series_differ_in_gray_and_in_form():
         lambda: plots.metric_intervals(SCORES.drop(columns="low")),
         lambda: plots.confusion([[1, 2]], MOODS),
         lambda: plots.reliability([0, 1], [1, 2], [0.5], [0.5]),
-        lambda: plots.roc({}),
         lambda: moods.votes_heat_map([[1.0]], MOODS, MOODS),
         lambda: moods.mood_space(space_table(), across="pleasure"),
     ],

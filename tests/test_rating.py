@@ -21,7 +21,7 @@ from workbench.rating.collection import StudyChangedError
 from workbench.rating.manikins import DIMENSIONS, FIGURES, figure
 from workbench.rating.orders import williams
 from workbench.rating.words import CHINESE, Words, blanks
-from workbench.styles.menu import styles
+from workbench.styles.stylize import styles
 
 
 def run(*arguments):

@@ -1,4 +1,4 @@
-"""The study of trainings: what its plan keeps equal, and a tiny run from folders to its table."""
+"""The study of training runs: what its plan keeps equal, and a tiny run from folders to its table."""
 
 import csv
 import dataclasses
@@ -32,7 +32,7 @@ def differences(a, b):
 def test_ablations_differ_in_one_choice_only():
     runs = {
         (r.variant, r.seed): r
-        for r in study.trainings(study.StylizerTraining("p", "s"), "o")
+        for r in study.training_runs(study.StylizerTraining("p", "s"), "o")
         if r.group == "ablation"
     }
     assert set(runs) == {(v, s) for v in study.ABLATIONS for s in (0, 1)}
@@ -51,7 +51,9 @@ def test_ablations_differ_in_one_choice_only():
 
 def test_baselines_share_data_crops_and_minutes():
     runs = [
-        r for r in study.trainings(study.StylizerTraining("p", "s", minutes=3), "o") if r.group == "baseline"
+        r
+        for r in study.training_runs(study.StylizerTraining("p", "s", minutes=3), "o")
+        if r.group == "baseline"
     ]
     assert [r.config.recipe for r in runs] == list(study.BASELINES)
     shared = {(r.config.total_minutes, r.config.clock, r.config.crop, r.config.split_seed) for r in runs}
@@ -67,7 +69,7 @@ def test_baselines_share_data_crops_and_minutes():
 
 def test_every_start_is_trained_before_it_is_used():
     written = set()
-    for run in study.trainings(study.StylizerTraining("p", "s"), "o"):
+    for run in study.training_runs(study.StylizerTraining("p", "s"), "o"):
         assert not run.config.start or run.config.start in written
         written.add(f"{run.config.out}/weights.pt")
 

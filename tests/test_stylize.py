@@ -18,7 +18,6 @@ from workbench import drawing, models
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.drawing.filters import FILTERS
 from workbench.models import weights
-from workbench.styles import menu
 from workbench.styles.stylize import DEFAULT_STYLE, get, network_of, styles, stylize
 from workbench.styles.tiling import run_tiled, run_together
 
@@ -248,7 +247,7 @@ def test_a_style_says_what_it_is(folder):
     assert "onnx" in network.runtimes
     with pytest.raises(WorkbenchError, match=r"the runtime torch but got onnx: affine_tilt is a filter"):
         filter_.check("onnx")
-    assert menu.get(network) is network
+    assert get(network) is network
     with pytest.raises(WorkbenchError, match="Expected a device of auto"):
         stylize(picture(), "another", device="tpu")
 

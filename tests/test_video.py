@@ -421,8 +421,7 @@ def tiny(tmp_path):
 
 def test_a_network_draws_batches_as_it_draws_pictures(tmp_path, tiny):
     from workbench.styles import tiling
-    from workbench.styles.menu import get
-    from workbench.styles.stylize import network_of
+    from workbench.styles.stylize import get, network_of
 
     frames = [np.random.default_rng(i).integers(0, 256, (37, 50, 3), np.uint8) for i in range(5)]
     network = network_of(tiny)
@@ -469,8 +468,7 @@ def test_a_drawing_is_steadied_unless_told_otherwise_and_a_filter_is_left_alone(
 def test_onnx_agrees_with_torch(tiny):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    from workbench.styles.menu import get
-    from workbench.styles.stylize import network_of
+    from workbench.styles.stylize import get, network_of
 
     for size in ((40, 56), (31, 45)):
         frames = [np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8) for i in range(3)]

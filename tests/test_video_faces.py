@@ -89,7 +89,7 @@ def test_frames_are_drawn_where_the_tracker_says(monkeypatch, tmp_path):
     """A frame in which the tracker sees nobody comes back itself, also with half the strength."""
     from workbench.core.errors import ImageError
     from workbench.styles import portrait
-    from workbench.styles.menu import get
+    from workbench.styles.stylize import get
 
     given = []
 

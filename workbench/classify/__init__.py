@@ -31,7 +31,7 @@ folds are cached under a key of everything they depend on (see :mod:`workbench.c
 **One calibration**, :mod:`~workbench.classify.calibration`: the temperature of a fold is fitted on the other
 folds; the temperature of the published model on all.
 
-**One summary**, :mod:`~workbench.classify.summary`: ``score_rows`` (one row per training),
+**One summary**, :mod:`~workbench.classify.summary`: ``score_rows`` (one row per fold),
 ``prediction_rows`` (one per picture), ``summarise`` (scores with intervals over painters, paired differences,
 corrected p), and ``compare``, which does all of this for several estimators and writes a study's three
 tables.

@@ -1,7 +1,7 @@
-"""A second source beside the mood reader, mixed in as far as it helped within the training pictures.
+"""A second source of logits beside the mood reader, weighted by its benefit within the training pictures.
 
 The share of the second source is chosen by a painter-grouped cross-validation of the training pictures
-alone: it may come out as 0, and what is said of the test pictures is fair whatever was chosen.
+alone: it may be 0, and scores on the test pictures are unbiased whatever was chosen.
 
 Sources: Caruana, "Multitask Learning", Machine Learning 1997 (auxiliary targets); Wolpert, "Stacked
 Generalization", Neural Networks 1992.
@@ -34,12 +34,12 @@ from workbench.metrics.calibration import apply_temperature, fit_temperature
 from workbench.metrics.proper_scores import log_loss
 
 _INNER = 4  # folds within the training pictures
-_FEW = 1e-3  # penalty of the second source where it reads a few predicted ratings only
+_FEW = 1e-3  # penalty of the second source where its inputs are a few predicted ratings
 
 
 @dataclasses.dataclass(frozen=True)
 class BlendedConfig:
-    """The reader, the second source, and how much of it is tried."""
+    """The reader, the second source, and the shares of it that are tried."""
 
     reader: StatisticsConfig = dataclasses.field(default_factory=StatisticsConfig)  # the first source
     features: Features = dataclasses.field(default_factory=StatisticsFeatures)  # of the second source

@@ -69,7 +69,7 @@ class StatisticsConfig:
     variants: tuple[str, ...] = ("lite0", "lite1")  # the frozen networks
     size: int = 224  # pixels of a view's side
     eval_crops: tuple[Crop, ...] = ((224, 3), (336, 3))  # (short side, count) at native scale
-    novelty_components: int = 32  # of the score that tells pictures unlike the training ones; 0 is none
+    novelty_components: int = 32  # components of the novelty score; 0 is none
     covariance_stage: int = 5  # of the first network: its channels' covariances are read as well; 0 is none
     hard_share: float = 0.25  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.0  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
@@ -92,7 +92,7 @@ class EmbeddingConfig:
     # lite0, lite1, trained weights with a card (a name or a .safetensors file), or any architecture of timm
     backbone: str = "lite0"
     weights: str = ""  # file of the architecture's weights; without it they are downloaded
-    novelty_components: int = 32  # of the score that tells pictures unlike the training ones; 0 is none
+    novelty_components: int = 32  # components of the novelty score; 0 is none
     hard_share: float = 0.25  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.0  # weight of a class = frequency ** -power; 0 is none, 1 balances fully
     calibrate_to: Calibration = (
@@ -124,7 +124,7 @@ class FinetuneConfig:
     partial_share: float = 0.34  # of the layer groups, from the deep end, that "partial" trains
     layer_decay: float = 0.8  # of the learning rate from one layer group to the next shallower; 1 is none
     size: int = 224  # pixels of a view's side
-    # how training views are varied
+    # augmentation policy of the training views
     augmentation: Literal["none", "flip", "crop", "colour", "rotate", "cutout", "brush", "strong"] = "brush"
     epochs: int = 8  # passes over the pictures
     batch_size: int = 32  # pictures per step
@@ -159,9 +159,9 @@ class FinetuneConfig:
     @property
     def views(self) -> Views:
         """Evaluation views of the trained network."""
-        from workbench.models.registry import facts
+        from workbench.models.registry import architecture_info
 
-        known = facts(self.model)
+        known = architecture_info(self.model)
         return _views(self.size, self.eval_crops, mean=known.mean, std=known.std)
 
 

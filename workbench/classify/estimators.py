@@ -17,7 +17,7 @@ from workbench.core import options
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.paintings import Paintings, PictureList
-from workbench.models.registry import facts, names
+from workbench.models.registry import architecture_info, names
 
 _NOT_LEARNT_FROM = ("folds", "split_seeds", "calibrate_to")  # settings of the cross-validation, not the fit
 
@@ -49,10 +49,10 @@ class Estimator(abc.ABC):
 
     @abc.abstractmethod
     def outputs(self, paintings: Any, rows: ArrayLike) -> NDArray[np.float64]:
-        """(len(rows), …) what a validation keeps of each picture."""
+        """(len(rows), …) the predictions that a validation keeps of each picture."""
 
     def measures(self, paintings: PictureList, rows: ArrayLike) -> Mapping[str, float]:
-        """What else is told of one training, on its test pictures ``rows``, as columns of its table."""
+        """Further measures of one fold, on its test pictures ``rows``, as columns of its table."""
         return {}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Estimator(abc.ABC):
 
 
 class ClassEstimator(Estimator):
-    """Tells classes; what a validation keeps are its logits."""
+    """Predicts classes; a validation keeps its logits."""
 
     @abc.abstractmethod
     def predict_logits(self, paintings: Paintings, rows: ArrayLike) -> NDArray[np.float64]:
@@ -156,7 +156,7 @@ def config_for(model: str, changes: Mapping[str, Any]) -> Config:
         raise UnknownNameError(f"setting of {model}", unknown[0], known - {"model"})
     if kind is not FinetuneConfig:
         return options.build(kind, changes)
-    can = facts(model)
+    can = architecture_info(model)
     own: dict[str, Any] = {"model": model}
     if not can.pretrained:
         if changes.get("pretrained"):

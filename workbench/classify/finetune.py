@@ -44,7 +44,7 @@ from workbench.data.paintings import Paintings
 from workbench.data.splits import check_no_leak
 from workbench.data.transforms import shrink
 from workbench.models.averaging import average
-from workbench.models.registry import facts
+from workbench.models.registry import architecture_info
 
 
 class Pictures:
@@ -82,7 +82,7 @@ class FinetuneEstimator(NetworkEstimator):
 
     def arguments(self, num_classes: int) -> dict[str, Any]:
         new_network(self.config, num_classes)  # raises for bad arguments before any long work
-        own = {"size": self.config.size} if "size" in facts(self.config.model).defaults else {}
+        own = {"size": self.config.size} if "size" in architecture_info(self.config.model).defaults else {}
         return {"num_classes": num_classes, **own, **self.config.arguments}
 
     @property
@@ -125,12 +125,12 @@ class FinetuneEstimator(NetworkEstimator):
             data = {"rows": rows, "seed": seed, **paintings.contents()}
             checkpoint = self.cache.path(key("finetune", 1, self.identity, **data), ".pt")
         training = _Training(paintings, self.pictures(paintings), rows, self.config, seed)
-        training.restore(checkpoint)
+        training.resume(checkpoint)
         while not training.finished:
             loss = training.epoch()
             if progress is not None:
                 progress(training.epochs_done, loss)
-            training.keep(checkpoint)
+            training.save(checkpoint)
         self._network = training.result()
         self.parameters_ = sum(p.numel() for p in self._network.parameters())
         if checkpoint is not None:
@@ -151,7 +151,7 @@ class FinetuneEstimator(NetworkEstimator):
 
 
 class _Training:
-    """State of one training: network, optimiser and progress."""
+    """State of one training run: network, optimiser and progress."""
 
     def __init__(
         self, paintings: Paintings, pictures: Pictures, rows: NDArray, config: FinetuneConfig, seed: int
@@ -217,7 +217,7 @@ class _Training:
         self.epochs_done += 1
         if self.config.patience:
             network = self.averaged or self.network
-            logits = mean_logits(network, self.look, self.stop)
+            logits = mean_logits(network, self.views_of, self.stop)
             log_p = F.log_softmax(logits.float(), 1)
             loss = -(self.targets[self.stop] * log_p).sum(1).mean().item()
             if loss < self.best[0]:
@@ -230,7 +230,7 @@ class _Training:
         if self.stem is None:
             x = self.views.normalise([self.draw(self.pictures[i], rng) for i in batch]).to(self.device)
         else:
-            x = torch.cat([self.look(i) for i in batch])
+            x = torch.cat([self.views_of(i) for i in batch])
         x = _channels_last(x)
         t = (self.targets[batch] * self.weights[batch, None]).to(self.device)
         if config.mixup > 0:
@@ -249,7 +249,7 @@ class _Training:
         return float(loss.detach())
 
     @torch.no_grad()
-    def look(self, index: int) -> Tensor:
+    def views_of(self, index: int) -> Tensor:
         """The evaluation views of a picture, as the trained layers get them."""
         if index in self._passed:
             return self._passed[index]
@@ -258,7 +258,7 @@ class _Training:
             x = self._passed[index] = self.stem(x)
         return x
 
-    def keep(self, checkpoint: Path | None) -> None:
+    def save(self, checkpoint: Path | None) -> None:
         """Save the state of the last epoch, to resume from."""
         if checkpoint is not None:
             state = {name: part.state_dict() for name, part in self._parts().items()}
@@ -266,8 +266,8 @@ class _Training:
             with replacing(checkpoint) as partial:
                 torch.save({**state, **progress}, partial)
 
-    def restore(self, checkpoint: Path | None) -> None:
-        """Resume from the state that :meth:`keep` saved, if any."""
+    def resume(self, checkpoint: Path | None) -> None:
+        """Resume from the state that :meth:`save` saved, if any."""
         if checkpoint is not None and checkpoint.is_file():
             stored = torch.load(checkpoint, map_location=self.device, weights_only=True)
             for name, part in self._parts().items():
@@ -300,10 +300,10 @@ def predict(
 
 
 @torch.inference_mode()
-def mean_logits(network: nn.Module, look: Callable[[int], Tensor], rows: NDArray) -> Tensor:
-    """(len(rows), C) means over the views that ``look`` gives of a picture."""
+def mean_logits(network: nn.Module, views_of: Callable[[int], Tensor], rows: NDArray) -> Tensor:
+    """(len(rows), C) means over the views that ``views_of`` gives of a picture."""
     network.eval()
-    views = (_channels_last(look(i)) for i in rows)
+    views = (_channels_last(views_of(i)) for i in rows)
     return torch.stack([network(x).cpu().double().mean(0) for x in views])
 
 

@@ -32,7 +32,7 @@ _LEAST = -30.0  # logit of a class without training pictures
 class LinearProbeConfig:
     """Features and regularisation of a linear probe."""
 
-    features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # what is known of a picture
+    features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # source of the features
     strength: float = STRENGTH  # scikit-learn's C; smaller shrinks more
 
 
@@ -71,7 +71,7 @@ def linear_probe(strength: float = STRENGTH) -> Pipeline:
 class SoftProbeConfig:
     """Features, targets and regularisation of a soft probe."""
 
-    features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # what is known of a picture
+    features: Features = dataclasses.field(default_factory=SqueezedFeatures)  # source of the features
     hard_share: float = 0.5  # of the target that is the label; the rest is the raters' votes, if any
     class_weight_power: float = 0.5  # weight of a class = frequency ** -power
     penalty: float = 0.3  # squared norm of the weights on standardised features
@@ -125,7 +125,7 @@ class SoftProbe(ClassEstimator):
 
 
 class PublishedProbe(SoftProbe):
-    """A soft probe that becomes the last layer of a network, which may tell how new a picture is to it.
+    """A soft probe that becomes the last layer of a network, which may have a novelty score.
 
     The network has the layer as ``classifier``, and as ``novelty`` a
     :class:`~workbench.models.novelty.Novelty` or None.

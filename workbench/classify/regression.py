@@ -3,7 +3,7 @@
     rated = read_rated("paintings", "pleasure")
     validation = cross_validate(RatingProbe(features=MeasureFeatures()), rated, split_seeds=(0, 1, 2))
 
-How strongly to shrink is chosen by a grid search within the training pictures, painters kept apart there too.
+The regularisation is chosen by a grid search within the training pictures, painters kept apart there too.
 
 Sources: Hoerl and Kennard, "Ridge Regression", 1970; Saunders, Gammerman and Vovk, "Ridge Regression Learning
 Algorithm in Dual Variables", ICML 1998 (kernel ridge); Wold, Sjöström and Eriksson, "PLS-regression", 2001.
@@ -54,7 +54,7 @@ class RatingProbe(RatingEstimator):
     """Regression on standardised features; missing ones become the training median.
 
     Attributes:
-        search_: the grid search; its ``best_params_`` say what was chosen.
+        search_: the grid search; its ``best_params_`` are the chosen settings.
     """
 
     Config: ClassVar[type] = RatingProbeConfig
@@ -83,7 +83,7 @@ class RatingProbe(RatingEstimator):
 
 
 def _method(name: str, columns: int, components: int) -> tuple[RegressorMixin, dict[str, list]]:
-    """A regressor and what of it is tried."""
+    """A regressor and its grid of settings."""
     if name == "ridge":
         return Ridge(), {"alpha": [float(columns) * 10.0**power for power in range(-2, 3)]}
     if name == "kernel_ridge":

@@ -13,7 +13,7 @@ from PIL import Image
 from workbench import models
 
 DEFAULT_CLASSIFIER = "mood_statistics"
-UNLIKE = 0.95  # novelty from which a reading means little; 5 % of the training pictures reach it
+UNLIKE = 0.95  # novelty above which a reading is unreliable; 5 % of the training pictures reach it
 
 
 def classifiers() -> list[str]:

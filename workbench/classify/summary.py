@@ -1,4 +1,4 @@
-"""Tables of a cross-validation: scores of every training, probabilities of every picture, comparisons.
+"""Tables of a cross-validation: scores of every training run, probabilities of every picture, comparisons.
 
 A study has three tables: one row per training with its provenance (``NAME.csv``), the probabilities of every
 tested picture (``NAME_predictions.csv``), and the comparison (``NAME_summary.csv``).
@@ -86,9 +86,9 @@ def summarise(
     """Scores with 95 % intervals over groups, and each estimator's paired difference from ``baseline``.
 
     A score is the mean over the split seeds. All predictions for a painter's pictures enter a resample
-    together, and the split seeds, each with trainings of its own, are drawn anew for each resample, too: the
-    interval is over painters and trainings. With one split seed it is over painters only. Calibration error
-    and its interval are corrected for their upward bias. McNemar's test, which needs one prediction per
+    together, and the split seeds, each with its own training runs, are drawn anew for each resample, too: the
+    interval is over painters and training runs. With one split seed it is over painters only. Calibration
+    error and its interval are corrected for their upward bias. McNemar's test, which needs one prediction per
     picture, uses the mean probabilities over split seeds.
 
     Args:
@@ -113,13 +113,13 @@ def summarise(
     first = _alike(validations, baseline)
     data, ceilings = first.paintings, first.ceilings()
     answers = {name: v.answers(calibrated) for name, v in validations.items()}
-    trainings, rng = len(first.split_seeds), np.random.default_rng([seed, 1])
+    runs, rng = len(first.split_seeds), np.random.default_rng([seed, 1])
 
     def metric(rows: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray | float]:
         if weights is None:
-            times = np.full((trainings,), 1 / trainings)
-        else:  # (trainings, resamples)
-            times = rng.multinomial(trainings, np.full(trainings, 1 / trainings), len(weights)).T / trainings
+            times = np.full((runs,), 1 / runs)
+        else:  # (runs, resamples)
+            times = rng.multinomial(runs, np.full(runs, 1 / runs), len(weights)).T / runs
         resamples = {}
         for name, tables in answers.items():
             reports = [first.scores(table[rows], rows, weights) for table in tables]
@@ -194,7 +194,7 @@ def compare(
         calibrated: whether the tables have calibrated probabilities.
         label: heading of the column of labels.
         cache: folder of features and finished folds; by default ``cache`` in ``out``.
-        stamp: further columns of the trainings and the summary.
+        stamp: further columns of the tables of training runs and of the summary.
 
     Returns:
         Path of ``NAME.csv``.
@@ -243,12 +243,12 @@ def write_tables(
     suffix: str = "",
     stamp: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Write the trainings (``NAME{suffix}.csv``), the predictions and the summary; return the summary."""
-    trainings = [r for n, v in validations.items() for r in score_rows(n, v, calibrated, label)]
+    """Write scores per training run (``NAME{suffix}.csv``), predictions and summary; return the summary."""
+    runs = [r for n, v in validations.items() for r in score_rows(n, v, calibrated, label)]
     predictions = [r for n, v in validations.items() for r in prediction_rows(n, v, calibrated, label)]
     summary = summarise(validations, baseline, scores, samples, calibrated=calibrated, label=label)
-    trainings = [{**row, **{k: v for k, v in (stamp or {}).items() if k not in row}} for row in trainings]
-    _write(pd.DataFrame(trainings), Path(out) / f"{name}{suffix}.csv", "%.6g")
+    runs = [{**row, **{k: v for k, v in (stamp or {}).items() if k not in row}} for row in runs]
+    _write(pd.DataFrame(runs), Path(out) / f"{name}{suffix}.csv", "%.6g")
     _write(pd.DataFrame(predictions), Path(out) / f"{name}_predictions.csv", "%.9g")
     write_summary(summary.assign(**(stamp or {})), Path(out) / f"{name}_summary.csv")
     return summary

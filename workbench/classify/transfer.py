@@ -20,7 +20,7 @@ from torch import nn
 from workbench import models
 from workbench.classify.configs import FinetuneConfig
 from workbench.core.errors import DatasetError
-from workbench.models.registry import facts
+from workbench.models.registry import architecture_info
 
 
 def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
@@ -30,7 +30,7 @@ def new_network(config: FinetuneConfig, num_classes: int) -> nn.Module:
         DatasetError: invalid arguments of the architecture, or its weights are unavailable or do not fit.
     """
     extra: dict[str, Any] = {"pretrained": True} if config.pretrained and not config.initial else {}
-    if "size" in facts(config.model).defaults:
+    if "size" in architecture_info(config.model).defaults:
         extra["size"] = config.size
     try:
         network = models.create(config.model, num_classes=num_classes, **(extra | dict(config.arguments)))

@@ -31,7 +31,7 @@ Variant = Estimator | Callable[[int], Estimator]  # or a function from the split
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
-    """Predictions of one training on its test pictures."""
+    """Predictions of one fitted estimator on its test pictures."""
 
     split_seed: int  # of the split
     fold: int  # number within the split

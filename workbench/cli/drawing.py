@@ -34,7 +34,7 @@ def stylize(
         typer.echo(str(out))
         return
 
-    from workbench.styles.menu import get
+    from workbench.styles.stylize import get
 
     pairs = _target_files(source, target)
     get(options.style).check(options.runtime, options.device)

@@ -77,9 +77,10 @@ def serve(
             )
         except OSError as error:
             raise WorkbenchError(f"Cannot listen on {host or DEFAULT_HOST}:{port} ({error}).") from error
-        typer.echo(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)")
+        url = str(page.local_url)
+        typer.echo(f"Painter Psychology Workbench: {url} (Ctrl-C stops it)")
         if mcp:
-            typer.echo(f"Tools for assistants (MCP): {page.local_url.rstrip('/')}{MCP_PATH}")
+            typer.echo(f"Tools for assistants (MCP): {url.rstrip('/')}{MCP_PATH}")
         stopping.wait(page)
 
 

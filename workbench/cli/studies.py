@@ -19,12 +19,12 @@ _RUNS = Path("runs")
 class _Studies(TyperGroup):
     """Lists studies without importing them; imports a study when it is called."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         from workbench.studies.study import STUDIES
 
         return STUDIES.names()
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         from workbench.studies.study import STUDIES
 
         study = STUDIES.get(cmd_name)
@@ -45,7 +45,7 @@ class _Studies(TyperGroup):
 
         return typer.main.get_command(single)
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Studies"):
             formatter.write_dl([(name, _question(name)) for name in self.list_commands(ctx)])
 

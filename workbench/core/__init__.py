@@ -1,4 +1,4 @@
-"""What every floor stands on: errors, files, caches, cards, devices, provenance."""
+"""Foundations of all floors: errors, files, caches, cards, devices, provenance."""
 
 from workbench.core import lazy
 

@@ -1,9 +1,9 @@
-"""What is "the same run": a key made of everything that a result depends on, and a folder of results by key.
+"""Content keys of results, made of everything that they depend on, and a folder of results by key.
 
 A result belongs to the *contents* of its files, its labels, votes and groups, its settings, and the version
-of the step that made it. Whoever resumes asks for the key of today: what lies there under it is right, and
-what does not is made anew. Change a label, a group or a picture, and all that depends on it has another key;
-what does not depend on it has the key of before.
+of the step that made it. A resumed computation looks up the current key: a result under it is valid, and any
+other is computed. Changing a label, a group or a picture changes the keys of all that depends on it, and of
+nothing else.
 
     cache = Cache(out / "cache")
     features = cache.arrays(key("features", 1, config, picture=Path("a.jpg")), lambda: {"x": compute()})
@@ -38,10 +38,10 @@ log = logging.getLogger(__name__)
 def digest(value: Any) -> str:
     """Digest of a value by its contents, 32 hexadecimal digits.
 
-    Known are: None, booleans, numbers, strings, bytes, enums, dates, numpy arrays, tensors, paths (the
+    Supported are None, booleans, numbers, strings, bytes, enums, dates, numpy arrays, tensors, paths (the
     *contents* of the file, or names and contents of all files of a folder), and mappings, sequences, sets and
     dataclasses of these. The order of a mapping or a set does not count, that of a sequence does. The name of
-    a dataclass counts, where its module lies does not.
+    a dataclass counts, its module does not.
 
     Raises:
         TypeError: anything else: its digest would not be stable between processes.
@@ -65,8 +65,8 @@ def key(step: str, version: int, settings: Any = None, **data: Any) -> str:
 
 
 def _feed(state: Any, value: Any) -> None:
-    """Add a value to a running digest; every value starts with its kind and length, so that none can pass for
-    two others.
+    """Add a value to a running digest; every value starts with its kind and length, so that the encoding is
+    unambiguous.
     """
     match value:
         case None | bool() | int():
@@ -132,7 +132,7 @@ def _feed_path(state: Any, path: Path) -> None:
 
 
 def user_cache(name: str) -> Path:
-    """A folder in the user's cache, which is a temporary one where the user's cannot be written."""
+    """A folder in the user's cache, or a temporary one if that cannot be written."""
     from platformdirs import user_cache_path
 
     folder = _writable(user_cache_path("painter-psychology-workbench", appauthor=False)) / name
@@ -162,7 +162,7 @@ class Cache:
         self.folder = Path(folder)
 
     def path(self, key: str, suffix: str = "") -> Path:
-        """Where the result of ``key`` lies or will lie, whether it is there or not."""
+        """Path of the result of ``key``, whether it exists or not."""
         if not key or key != Path(key).name:
             raise WorkbenchError(f"Expected a key without folders but got {key!r}.")
         return self.folder / f"{key}{suffix}"
@@ -200,13 +200,13 @@ class Cache:
         read: Callable[[Path], Any],
         write: Callable[[Path, Any], None],
     ) -> Any:
-        """The result of a key in a format of the caller's.
+        """The result of a key in the caller's format.
 
         Args:
             key: see :func:`key`.
             suffix: of the file.
             make: computes the result.
-            read: reads it back; whatever error it raises, the file counts as damaged and is made anew.
+            read: reads it back; on any error the file counts as damaged and is computed again.
             write: writes it, by :func:`workbench.core.files.replacing`.
         """
         path = self.path(key, suffix)
@@ -220,7 +220,7 @@ class Cache:
     def prune(self, keep: Iterable[str]) -> None:
         """Remove the results of all keys but ``keep``.
 
-        Only files whose name is a key of :func:`key` are removed: what somebody else put there stays.
+        Only files whose name is a key of :func:`key` are removed: other files stay.
         """
         kept = set(keep)
         for path in self.folder.glob("*-*") if self.folder.is_dir() else ():

@@ -1,4 +1,4 @@
-"""Cards: what must be known to use a set of weights, and to judge it.
+"""Model cards: all that is needed to use a set of weights and to assess it.
 
 ``NAME.safetensors`` lies beside ``NAME.json``, the card. A card is parsed once, and again only when its file
 changes.
@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """What must be known to use a set of weights, and to judge it."""
+    """All that is needed to use a set of weights and to assess it."""
 
     name: str  # file stem and public name, e.g. "fsgan_comic"
     kind: str  # "stylizer" or "classifier"

@@ -1,4 +1,4 @@
-"""Which processor computes, and what happens when its memory is not enough."""
+"""The choice of the computing device, and batches that shrink when its memory is exhausted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def resolve(name: str | None = None) -> torch.device:
 
 
 def choose(name: str | None) -> None:
-    """Have this process, and all that it starts, compute on a device where none is named; None leaves it.
+    """Set the default device of this process and of all that it starts; None leaves it as it is.
 
     Only the spelling is checked here, so that a process that computes nothing need not load torch:
     :func:`resolve` says whether the machine has it.

@@ -37,4 +37,4 @@ class VideoError(WorkbenchError):
 
 
 class CancelledError(WorkbenchError):
-    """The work was stopped because its owner asked for it. Nothing of it is left behind."""
+    """The work was stopped at its owner's request. No partial results are left."""

@@ -1,4 +1,4 @@
-"""What an installation may lack: the packages of each extra, and the one line that says which is missing."""
+"""Optional packages by extra, and an error of one line that says which is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and told apart by their contents."""
+"""Atomic writes, output names, and digests of files."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ def is_ours(path: str | os.PathLike) -> bool:
 
 
 def output_names(files: Sequence[Path], suffix: str) -> list[Path]:
-    """A name for what is made of each file, in the same folder and with ``suffix``.
+    """Names of the outputs for each file, in the same folder and with ``suffix``.
 
-    The names differ in more than case or Unicode form, which some systems do not tell apart, and are at most
-    as long as file systems take: the suffix replaces the file's own, or is added where two would be one.
+    The names differ in more than case or Unicode form, which some systems do not distinguish, and are at most
+    as long as file systems allow: the suffix replaces the file's own, or is added where two would be one.
     """
     names = [_fitting(file.with_suffix(suffix)) for file in files]
     count = Counter(map(_folded, names))
@@ -155,7 +155,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends without an error.
 
     After an error the temporary file is gone and ``path`` is as it was. The temporary name keeps the suffix,
-    by which many writers choose their format. A symbolic link stays one: what it points at is replaced.
+    by which many writers choose their format. A symbolic link stays a link: its target is replaced.
 
     Raises:
         WorkbenchError: the folder or the file cannot be written.
@@ -170,14 +170,18 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         partial.replace(target)
     except OSError as error:
         reason = error.strerror or error
-        raise WorkbenchError(f"{path} cannot be written ({reason}). Check path, rights and space.") from error
+        raise WorkbenchError(
+            f"{path} cannot be written ({reason}). Check the path, its permissions and the free space."
+        ) from error
     finally:
         with contextlib.suppress(OSError):  # it is gone if all went well
             partial.unlink()
 
 
 def hidden_name(path: Path) -> str:
-    """How the names of a file's temporary neighbours begin: short, as its own may be as long as may be."""
+    """Prefix of the names of a file's temporary neighbours: short, as its own name may have the greatest
+    length.
+    """
     return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}"
 
 
@@ -185,7 +189,9 @@ Identity = tuple[str, int, int, int]
 
 
 def identity(path: str | os.PathLike) -> Identity | None:
-    """Path, time of change, size and inode: another value whenever the file was replaced; None without."""
+    """Path, modification time, size and inode: another value whenever the file was replaced; None without a
+    file.
+    """
     try:
         stat = os.stat(path)
     except OSError:
@@ -211,4 +217,6 @@ def _digest_of(file: Identity) -> str:
         with open(file[0], "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise WorkbenchError(f"{file[0]} cannot be read ({error.strerror}). Check its rights.") from error
+        raise WorkbenchError(
+            f"{file[0]} cannot be read ({error.strerror}). Check its permissions."
+        ) from error

@@ -1,11 +1,11 @@
-"""Packages that load their parts when these are first asked for (PEP 562).
+"""Packages that load their parts on first use (PEP 562).
 
 ``import workbench`` must cost nothing, and still ``workbench.stylize`` must be there, listed by ``dir`` and
 known to type checkers. The stub ``__init__.pyi`` of a package says where its names come from: checkers and
 editors read it, and so does :func:`names_of`. A package without a stub offers its modules.
 
-Source: PEP 562; the idea of reading the stub is scientific Python's SPEC 1 (``lazy_loader``), which knows no
-renamed imports.
+Source: PEP 562; the idea of reading the stub is scientific Python's SPEC 1 (``lazy_loader``), which does not
+support renamed imports.
 """
 
 from __future__ import annotations

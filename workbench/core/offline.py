@@ -1,7 +1,7 @@
-"""Nothing leaves this computer: the switches of every library that would report to its makers.
+"""Switches that disable telemetry in all libraries that have it.
 
 They work only before the library is imported, so ``import workbench`` sets them for itself and for every
-process that it starts. Whoever wants one of them otherwise sets it in the environment first.
+process that it starts. To keep one of them on, set it in the environment before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def reach_self_directly(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let no proxy stand between this computer and itself: a server asks itself whether it has started."""
+    """Exempt this computer from proxies: a server sends itself a request to see whether it has started."""
     excluded = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     names = [name.strip() for name in excluded.split(",") if name.strip()]
     proxies = (environment.get(name) or environment.get(name.upper()) or "" for name in _PROXIES)

@@ -1,4 +1,4 @@
-"""Options once: a config dataclass with a comment per field is the only description of what can be chosen.
+"""Options of config dataclasses, whose fields and comments are their only description.
 
     @dataclasses.dataclass(frozen=True)
     class DrawOptions:
@@ -44,7 +44,7 @@ class Range:
 
     @property
     def words(self) -> str:
-        """As a person says it: "between 0 and 1", "at least 1", "at most 9", or nothing without limits."""
+        """In words: "between 0 and 1", "at least 1", "at most 9", or nothing without limits."""
         low, high = (None if x is None else f"{x:g}" for x in (self.minimum, self.maximum))
         if low is not None and high is not None:
             return f"between {low} and {high}"
@@ -164,7 +164,7 @@ def command(
     Args:
         prefix: the command, e.g. "workbench train stylizer".
         configs: config dataclasses whose options are the command's.
-        shown: what stands in place of a value that must not be told, e.g. ``{"photos": "PHOTOS"}``.
+        shown: replacements of values that must not be shown, e.g. ``{"photos": "PHOTOS"}``.
         leave_out: names of options that do not change the result, or are not the command's.
     """
     words = [prefix]

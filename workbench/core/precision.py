@@ -1,4 +1,4 @@
-"""The arithmetic's precision, which each training of a process chooses for itself."""
+"""Precision of the arithmetic, chosen for each training run of a process."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Where a number comes from: the code, the machine and the versions, written with every row and card."""
+"""Provenance of numbers: code, machine and versions, written with every row and card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Things by name: a plain dict that a decorator fills, and that other packages extend through entry points.
+"""Registries of named objects, filled by a decorator and extended by other packages through entry points.
 
     networks = Registry("architecture", package="workbench.models", group="workbench.models")
 
@@ -11,7 +11,7 @@ that has it is imported. Another package adds its own in its ``pyproject.toml``:
     [project.entry-points."workbench.models"]
     my_network = "my_package.networks:my_network"
 
-A name stands for one thing: a package that brings a name that is taken is left out, and the log says so.
+Names are unique: an entry of another package whose name is taken is skipped, and logged.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Registry(Generic[Entry]):
         self.what, self.package, self.group = what, package, group
         self._check = check
         self._entries: dict[str, Entry] = {}
-        self._left_out: set[str] = set()  # names of other packages' entries that cannot be had
+        self._left_out: set[str] = set()  # names of other packages' entries that cannot be loaded
 
     def add(self, name: str, entry: Entry) -> Entry:
         """Register an entry under a name; a module that is loaded again replaces its own."""
@@ -62,7 +62,7 @@ class Registry(Generic[Entry]):
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
-        """What is added within is gone afterwards."""
+        """Entries added within the block are removed afterwards."""
         before = dict(self._entries)
         try:
             yield
@@ -81,7 +81,7 @@ class Registry(Generic[Entry]):
         """The entry of a name.
 
         Raises:
-            UnknownNameError: there is none; the error names those that there are.
+            UnknownNameError: there is none; the error lists the known ones.
         """
         if name not in self._entries and name in self.own():
             importlib.import_module(self.own()[name].module)
@@ -111,7 +111,7 @@ class Registry(Generic[Entry]):
         return _entry_points(self.group) if self.group else {}
 
     def _load(self, point: EntryPoint) -> None:
-        """Load an entry of another package; its fault must not stop this one: it is left out and logged."""
+        """Load an entry of another package; if it fails, it is skipped and logged."""
         if point.name in self._left_out:
             return
         try:

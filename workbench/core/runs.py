@@ -1,8 +1,8 @@
-"""A table of runs that grows row by row, survives interruption, and knows what its rows depend on.
+"""A CSV table of runs that is written row by row, resumes after interruption, and checks content keys.
 
 A study is a plan of runs, each named by a few key columns (model, seed, fold, …). :class:`Runs` writes every
-finished run at once, with where it comes from (commit, device, versions, date, seconds), and says which
-runs are already there, so an interrupted study goes on where it stopped. With a content key
+finished run at once, with its provenance (commit, device, versions, date, seconds), and knows which
+runs are finished, so an interrupted study resumes. With a content key
 (:func:`workbench.core.cache.key`) a run counts as done only if it was made from today's data and settings.
 """
 
@@ -77,7 +77,7 @@ class Runs:
         """Write the rows of one finished run: one per mapping of ``measured``, each under the same key.
 
         ``stamp=False`` leaves seconds and provenance out: for tables of details beside one that has them.
-        Numbers are written in full: what is computed from the table is what was measured.
+        Numbers are written with full precision.
         """
         origin: dict[str, object] = {}
         if stamp:

@@ -34,7 +34,7 @@ _LONGEST = 120  # characters of a name that are shown
 SHOWN = 5  # examples listed per problem or note
 
 
-class Alike(NamedTuple):
+class SimilarPair(NamedTuple):
     """Two pictures that look alike (see :mod:`workbench.data.duplicates`)."""
 
     first: str  # path
@@ -46,7 +46,7 @@ class Alike(NamedTuple):
 
     @property
     def is_same(self) -> bool:
-        """Whether both show one picture, and not only one hand and motif."""
+        """Whether both show one picture, not just the same maker and motif."""
         return self.keypoints > 0 or self.similarity >= duplicates.SAME
 
 
@@ -71,11 +71,11 @@ class DataCard:
     loose: tuple[str, ...]  # pictures beside the class folders
     empty: tuple[str, ...]  # class folders without pictures
     equal: tuple[tuple[str, ...], ...]  # byte-identical files
-    same: tuple[Alike, ...]  # one picture photographed twice, by cosine ≥ SAME or local features
-    alike: tuple[Alike, ...]  # same hand and motif (SAME > cosine ≥ SERIES)
+    same: tuple[SimilarPair, ...]  # one picture photographed twice, by cosine ≥ SAME or local features
+    alike: tuple[SimilarPair, ...]  # same maker and motif (SAME > cosine ≥ SERIES)
     near_duplicates_checked: bool
     groups_if_joined: int  # number of groups if near-duplicates share one
-    merged: tuple[painters.Merge, ...]  # names of painters and classes that were replaced, and why
+    merged: tuple[painters.Replacement, ...]  # names of painters and classes that were replaced, and why
     understood: tuple[str, ...]  # how the folder or its table was understood, where it was not plain
     near_names: tuple[tuple[str, str], ...]  # names that may be one painter's
     contradicted: tuple[str, ...]  # pictures whose label has fewer votes than another class
@@ -84,7 +84,7 @@ class DataCard:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no problem that would spoil a training."""
+        """Whether there is no problem that would spoil training."""
         return not self.problems
 
     def to_dict(self) -> dict:
@@ -235,7 +235,7 @@ def _notes(card: DataCard) -> tuple[str, ...]:
     apart = [pair for pair in card.alike if not pair.same_group]
     if apart:
         notes.append(
-            f"{_count(apart, 'pair')} of one hand and motif in two groups "
+            f"{_count(apart, 'pair')} by one maker with one motif in two groups "
             f"({sum(not pair.same_class for pair in apart)} across classes); grouping by "
             f'"{NEAR_DUPLICATES}" leaves {card.groups_if_joined} of {card.groups} groups: {_pairs(apart)}'
         )
@@ -310,9 +310,9 @@ def _sizes(data: Paintings, progress: bool) -> tuple[dict[str, tuple[int, int]],
     return sizes, broken
 
 
-def _describe(data: Paintings, pair: duplicates.Pair) -> Alike:
+def _describe(data: Paintings, pair: duplicates.Pair) -> SimilarPair:
     i, j = pair.first, pair.second
-    return Alike(
+    return SimilarPair(
         data.paths[i],
         data.paths[j],
         round(pair.similarity, 4),
@@ -353,6 +353,6 @@ def _and(names: Iterable[str]) -> str:
     return " = ".join(names)
 
 
-def _pairs(pairs: list[Alike]) -> str:
+def _pairs(pairs: list[SimilarPair]) -> str:
     lines = [f"      {pair.first} ~ {pair.second} ({pair.similarity:.3f})" for pair in pairs[:SHOWN]]
     return "\n" + "\n".join(lines + ["      …"] * (len(pairs) > SHOWN))

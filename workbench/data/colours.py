@@ -50,7 +50,7 @@ class Encoding(NamedTuple):
     hdr: bool = False  # whether light may exceed 1
 
 
-class Facts(NamedTuple):
+class ColourInfo(NamedTuple):
     """What an opened file says of its samples; turning or copying the picture loses some of it."""
 
     profile: bytes | None = None  # ICC
@@ -60,7 +60,7 @@ class Facts(NamedTuple):
     unsigned: bool = False  # 32-bit integers
 
 
-def facts(image: Image.Image, header: bytes = b"") -> Facts:
+def colour_info(image: Image.Image, header: bytes = b"") -> ColourInfo:
     """What a picture and the first bytes of its file say of its colours.
 
     Args:
@@ -70,7 +70,7 @@ def facts(image: Image.Image, header: bytes = b"") -> Facts:
     tags = getattr(image, "tag_v2", {})
     cicp = _png_chunk(header, b"cICP")
     encoding = _of_codes(*cicp[:2]) if cicp and len(cicp) == 4 else None
-    return Facts(
+    return ColourInfo(
         profile=image.info.get("icc_profile"),
         encoding=encoding or _nclx(header) or _png_gamma(image) or _exif(image),
         over_profile=encoding is not None,
@@ -79,14 +79,14 @@ def facts(image: Image.Image, header: bytes = b"") -> Facts:
     )
 
 
-def to_srgb(image: Image.Image, known: Facts | None = None) -> Image.Image:
+def to_srgb(image: Image.Image, known: ColourInfo | None = None) -> Image.Image:
     """Mode "RGB" in sRGB, opaque, without metadata; transparent pixels are composited on white.
 
     Args:
         image: of any mode.
-        known: what :func:`facts` says of it, if it was not the file's own picture any more.
+        known: what :func:`colour_info` says of it, if it was not the file's own picture any more.
     """
-    known = facts(image) if known is None else known
+    known = colour_info(image) if known is None else known
     if image.mode == "F" or image.mode.startswith("I"):
         samples = np.asarray(image)
         gray = to_8bit(samples.view(np.uint32) if known.unsigned else samples)
@@ -135,7 +135,7 @@ def to_8bit(samples: np.ndarray) -> np.ndarray:
     return output
 
 
-def _converted(image: Image.Image, known: Facts) -> Image.Image:
+def _converted(image: Image.Image, known: ColourInfo) -> Image.Image:
     """Mode "RGB" in sRGB of an opaque picture."""
     if known.profile and not known.over_profile:
         converted = _through_profile(image, known.profile)

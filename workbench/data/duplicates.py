@@ -1,4 +1,4 @@
-"""The same picture twice: equal files, second photographs of one drawing, and series by one hand.
+"""The same picture twice: equal files, second photographs of one drawing, and series by one person.
 
 A model recognises a picture that is also in its training set, so the test score is too high. Equal files
 are found by their digest. A second photograph of a drawing (rotated, slightly cropped, in different light)
@@ -13,7 +13,7 @@ The two thresholds were chosen by inspecting the pairs of 218 children's drawing
   multiple of 90°, cropped by up to 7 % per corner, in other light, blurred, compressed again).
 - :data:`SERIES` .90: it finds 94 % of those (99 % of milder, 63 % of much rougher ones). 92 of the 97 pairs
   above it show the same motif in the same pen on the same kind of paper (for example five hearts in a row).
-  They are different drawings, but a split between them leaks the hand as a split within one painter does.
+  They are different drawings, but a split between them leaks as a split within one painter does.
   From .88 to .90 one pair in six has different pens; lower thresholds chain a quarter of the collection into
   one group.
 
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SAME = 0.96  # cosine from which two files are one picture photographed or scanned twice
-SERIES = 0.90  # cosine from which they share hand, tool and motif: no split should separate them
+SAME = 0.96  # least cosine of two photographs or scans of one picture
+SERIES = 0.90  # least cosine of pictures that share maker, tool and motif: no split should separate them
 SIDE = 224  # pixels of the squeezed picture that the network sees
 _QUARTERS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 TURNS = (None, Image.Transpose.FLIP_LEFT_RIGHT, *_QUARTERS)

@@ -109,7 +109,8 @@ def split_by_person(
 ) -> tuple[list[str], list[str], list[str]]:
     """(training, validation, test) by person; validation and test get half of ``held_out`` each.
 
-    A person's part depends on the person and the seed alone, so portraits added later move nobody.
+    A person's part depends on the person and the seed alone, so portraits added later move nobody to another
+    part.
 
     Args:
         names: of the portraits' files.

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 
 from workbench.core.errors import ImageError
-from workbench.data.colours import facts, to_srgb
+from workbench.data.colours import colour_info, to_srgb
 from workbench.data.kinds import HEAD, RAW, advice, is_heif, is_picture, kind_not_read
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,9 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
     """Pictures under ``folder`` at any depth, sorted, without hidden ones (``.name``) and systems' own.
 
     Contents decide, and a suffix where they say nothing. What should be a picture and cannot be read is
-    listed, too (camera raw, films, sub-folders without rights, links to folders that were listed already):
-    :func:`read_image` says why, so that nothing is passed over unnamed. Other linked folders are entered.
+    listed, too (camera raw, films, sub-folders without permission, links to folders that were listed
+    already): :func:`read_image` says why, so that nothing is passed over unnamed. Other linked folders are
+    entered.
 
     Raises:
         ImageError: if ``folder`` is not an existing folder.
@@ -106,7 +107,7 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
                     None, _reduced_size(size, max_pixels)
                 )  # JPEG is decoded small, others as they are
             image = _loaded(image, stream)
-            known = facts(image, header)
+            known = colour_info(image, header)
             picture = to_srgb(_within(_upright(image), max_pixels), known)
         except Exception as error:  # decoders raise exceptions of any type on malformed data
             raise ImageError(
@@ -121,10 +122,10 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """A picture of Pillow's, in any mode, as :func:`read_image` would give it; itself if it is so already.
+    """A Pillow image of any mode, converted as by :func:`read_image`; itself if nothing changes.
 
     Raises:
-        ImageError: no picture of Pillow's.
+        ImageError: not a Pillow image.
     """
     if not isinstance(image, Image.Image):
         raise ImageError(
@@ -132,7 +133,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
         )
     if type(image) is Image.Image and image.mode == "RGB" and not image.info:
         return image
-    known = facts(image)
+    known = colour_info(image)
     return to_srgb(_upright(image), known)
 
 
@@ -196,7 +197,7 @@ def _check_size(size: tuple[int, int], name: str) -> None:
         )
     if max(width, height) > MAX_SIDE:
         raise ImageError(
-            f"Expected sides of at most {MAX_SIDE} pixels but {name} is {width}×{height}. Cut it first."
+            f"Expected sides of at most {MAX_SIDE} pixels but {name} is {width}×{height}. Crop it first."
         )
 
 
@@ -285,13 +286,13 @@ def _open_path(path: Path) -> tuple[BinaryIO, str]:
         return path.open("rb"), name
     except OSError as error:
         raise ImageError(
-            f"{shown[:200]} cannot be opened ({error.strerror}). Check path and rights."
+            f"{shown[:200]} cannot be opened ({error.strerror}). Check the path and its permissions."
         ) from error
 
 
 def _folder(path: Path) -> str:
     if not os.access(path, os.R_OK | os.X_OK):
-        return "a folder that you may not read. Get the right to."
+        return "a folder that you may not read. Change its permissions."
     if path.is_symlink():
         return f"a link to the folder {path.resolve()}, which is listed already or holds this one."
     return "a folder. Name a file in it."

@@ -1,4 +1,4 @@
-"""Kinds of files, told by their first bytes; by the suffix only where the contents say nothing.
+"""File types, recognised by their first bytes, and by the suffix only where these say nothing.
 
 A picture of a kind that is not read (camera raw, JPEG XL …) is still known as one, so that it is named and
 not passed over in silence.
@@ -51,7 +51,7 @@ _NOT_READ = tuple(
 
 
 def kind_not_read(head: bytes, suffix: str = "") -> str:
-    """What a picture or film is whose kind is not read as a picture, in words; "" for all others.
+    """Description of a file type that is not read as a picture, e.g. camera raw or a film; "" for all others.
 
     Args:
         head: the first bytes of the file.

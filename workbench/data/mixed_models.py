@@ -1,11 +1,11 @@
-"""Linear mixed models of ratings: what a measure, a class or redrawing does, among raters and pictures.
+"""Linear mixed models of ratings, with random effects of raters and pictures.
 
     model = mixed_model(table, "pleasure ~ contrast", random=("rater", "picture"))
     print(model)
 
-Raters use a scale differently and pictures differ in more than the measure, so ratings are no independent
-draws. A random effect for each rater and for each picture, crossed, says so; a test that forgets one of them
-finds effects that are not there. The fit is by restricted maximum likelihood (statsmodels).
+Raters use a scale differently and pictures differ in more than the measure, so ratings are not independent.
+Crossed random effects of raters and pictures model this; a test that leaves one of them out finds effects
+that are not there. The fit is by restricted maximum likelihood (statsmodels).
 
 Sources: Baayen, Davidson and Bates, "Mixed-effects modeling with crossed random effects for subjects and
 items", 2008; Judd, Westfall and Kenny, "Treating stimuli as a random factor in social psychology", 2012;
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FixedEffect", "MixedModel", "RandomEffect", "mixed_model"]
 
-_FEW = 6  # levels below which a variance is hardly known
+_FEW = 6  # levels below which a variance is poorly estimated
 
 
 class FixedEffect(NamedTuple):
-    """How far the rating rises with a term."""
+    """How much the rating changes with a term."""
 
     term: str
     estimate: float  # in points of the scale
@@ -48,7 +48,7 @@ class FixedEffect(NamedTuple):
 
 
 class RandomEffect(NamedTuple):
-    """How far the levels of a factor differ, or single answers (the residual)."""
+    """Standard deviation between the levels of a factor, or of single answers (the residual)."""
 
     factor: str
     levels: int
@@ -68,7 +68,7 @@ class MixedModel:
     r2_marginal: float  # share of variance that the fixed effects explain
     r2_conditional: float  # share that fixed and random effects explain
     converged: bool
-    notes: tuple[str, ...]  # what a reader must know, in words
+    notes: tuple[str, ...]  # notes for the reader
 
     def effect(self, term: str) -> FixedEffect:
         """The fixed effect of a term.
@@ -115,7 +115,7 @@ def mixed_model(
     Args:
         table: one row per rating.
         formula: "rating ~ terms" in patsy's language: words are classes, ``scale(x)`` standardises. It is
-            evaluated as Python: take none from strangers.
+            evaluated as Python: never use one from an untrusted source.
         random: columns whose levels have an effect each; "rater:condition" gives one to every combination,
             which lets the effect of the condition differ between raters.
         level: of the intervals.
@@ -201,7 +201,7 @@ def _codes(frame: pandas.DataFrame, term: str, notes: list[str]) -> NDArray[np.i
     if once:
         notes.append(f"{once} of {len(counts)} levels of {term} have one rating only.")
     if len(counts) < _FEW:
-        notes.append(f"{term} has {len(counts)} levels: their variance is hardly known.")
+        notes.append(f"{term} has {len(counts)} levels: their variance is poorly estimated.")
     return codes
 
 
@@ -242,8 +242,8 @@ def _fit(
         w.category is ConvergenceWarning and "converge" in str(w.message).lower() for w in raised
     ):
         notes.append(
-            "The fit did not settle: do not trust its numbers. Leave out a random effect that has few levels "
-            "or no variance, standardise the terms by scale(), or collect more ratings."
+            "The fit did not converge: do not trust its numbers. Leave out a random effect that has few "
+            "levels or no variance, standardise the terms by scale(), or collect more ratings."
         )
     return fit
 

@@ -1,4 +1,4 @@
-"""What lies near what: nearest neighbours, pairs that look alike, and outliers, by the cosine of features.
+"""Nearest neighbours, pairs that look alike, and outliers, by the cosine of features.
 
 Neighbours are exact, by faiss. Pictures whose features are equal are compared once, so that a folder of
 thousands of copies gives as many pairs as it has copies and not their square.
@@ -82,7 +82,7 @@ def alike_pairs(vectors: ArrayLike, threshold: float = 0.9) -> Pairs:
 
 
 def outlier_scores(vectors: ArrayLike, count: int = 10) -> NDArray[np.float32]:
-    """(N,) distance of each picture to its ``count`` nearest: 1 less their mean cosine; nan for one alone.
+    """(N,) distance of each picture to its ``count`` nearest: 1 minus their mean cosine; nan if it is alone.
 
     Source: Ramaswamy, Rastogi and Shim, Efficient algorithms for mining outliers from large data sets, 2000.
     """

@@ -1,7 +1,7 @@
 """Who painted a picture, under one name: a painter under two names would lie on both sides of a split.
 
-Names are compared in one Unicode form, width, case and spacing. ``painters.csv`` says which names are one
-painter's, with the reason; where the painter is unknown, a name of that table in the title says who it was.
+Names are compared in one Unicode form, width, case and spacing. ``painters.csv`` lists the names of one
+painter, with the reason; where the painter is unknown, a name of that table in the title says who it was.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import NamedTuple
 from workbench.core.runs import read_rows
 
 _TABLE = Path(__file__).with_name("painters.csv")
-_UNKNOWN = ("unknown", "anonymous")  # how the names of painters begin whom nobody knows
+_UNKNOWN = ("unknown", "anonymous")  # prefixes of unknown painters' names
 
 
-class Merge(NamedTuple):
+class Replacement(NamedTuple):
     """A name that was replaced."""
 
     name: str  # in the collection's table
@@ -34,14 +34,15 @@ def normalise(name: str) -> str:
 
 
 @functools.cache
-def aliases() -> dict[str, Merge]:
+def aliases() -> dict[str, Replacement]:
     """The table of names by their normalised form in lower case."""
     return {
-        fold(r["alias"]): Merge(r["alias"], normalise(r["painter"]), r["reason"]) for r in read_rows(_TABLE)
+        canonical(r["alias"]): Replacement(r["alias"], normalise(r["painter"]), r["reason"])
+        for r in read_rows(_TABLE)
     }
 
 
-def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[list[str], list[Merge]]:
+def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[list[str], list[Replacement]]:
     """Each picture's painter under one name, and the names that were replaced, each once.
 
     Args:
@@ -50,7 +51,7 @@ def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[li
     """
     spelling: dict[str, str] = {}  # the first spelling of a name that differs in case only
     merged: list[str] = []
-    replaced: dict[str, Merge] = {}
+    replaced: dict[str, Replacement] = {}
     for name, title in zip(names, titles or [""] * len(names), strict=True):
         painter, reason = normalise(name), "spelling"
         if not painter or painter.casefold().startswith(_UNKNOWN):
@@ -58,12 +59,12 @@ def merge(names: Sequence[str], titles: Sequence[str] | None = None) -> tuple[li
             painter, reason = (
                 (found.painter, f"named in the title {title.strip()}") if found else (painter, "")
             )
-        elif fold(name) in aliases():
-            _, painter, reason = aliases()[fold(name)]
+        elif canonical(name) in aliases():
+            _, painter, reason = aliases()[canonical(name)]
         painter = spelling.setdefault(painter.casefold(), painter)
         merged.append(painter)
         if painter != name:
-            replaced.setdefault(name, Merge(name, painter, reason))
+            replaced.setdefault(name, Replacement(name, painter, reason))
     return merged, list(replaced.values())
 
 
@@ -79,14 +80,14 @@ def near_names(names: Iterable[str]) -> list[tuple[str, str]]:
     ]
 
 
-def fold(name: str) -> str:
-    """What names have in common that differ in case, width, spaces and Unicode form only."""
+def canonical(name: str) -> str:
+    """A form that names which differ only in case, width, spaces or Unicode form share."""
     return normalise(name).casefold()
 
 
-def _in_title(title: str) -> Merge | None:
+def _in_title(title: str) -> Replacement | None:
     """The known painter whose name stands first in a title."""
-    title = fold(title)
+    title = canonical(title)
     matches = [(title.index(alias), merge) for alias, merge in aliases().items() if alias in title]
     return min(matches)[1] if matches else None
 

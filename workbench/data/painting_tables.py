@@ -75,7 +75,7 @@ def read_table(root: Path, table: Path) -> tuple[list[str], list[dict[str, str]]
 
 
 def _path_key(path: str) -> str:
-    parts = [painters.fold(part) for part in re.split(r"[/\\\\]", path.strip())]
+    parts = [painters.canonical(part) for part in re.split(r"[/\\\\]", path.strip())]
     return "/".join(part for part in parts if part not in ("", "."))
 
 
@@ -87,15 +87,15 @@ def raw_votes(
     Raises:
         DatasetError: a class without a column, or a cell that is no number.
     """
-    have = {painters.fold(c[len(VOTES) :]): c for c in columns if c.casefold().startswith(VOTES)}
+    have = {painters.canonical(c[len(VOTES) :]): c for c in columns if c.casefold().startswith(VOTES)}
     if not have or not rows:
         return None
-    missing = [c for c in classes if painters.fold(c) not in have]
+    missing = [c for c in classes if painters.canonical(c) not in have]
     if missing:
         raise DatasetError(
             f"Expected a column {VOTES}CLASS for every class in {table.name} but {missing} have none."
         )
-    names = [have[painters.fold(c)] for c in classes]
+    names = [have[painters.canonical(c)] for c in classes]
     try:
         return np.array([[float(row[c].strip().removesuffix("%") or 0) for c in names] for row in rows])
     except ValueError as error:

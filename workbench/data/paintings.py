@@ -35,7 +35,7 @@ _PARTS = frozenset(("train", "training", "val", "valid", "validation", "test", "
 
 
 class PictureList:
-    """N pictures of a folder, some of which belong together."""
+    """N pictures of a folder, in groups that no split divides."""
 
     root: Path  # folder the paths are relative to
     paths: tuple[str, ...]  # POSIX paths, N
@@ -50,12 +50,12 @@ class PictureList:
 
     @property
     def truth(self) -> NDArray:
-        """(N,) what an estimator learns to tell: classes or ratings."""
+        """(N,) what an estimator learns to predict: classes or ratings."""
         raise NotImplementedError
 
     @property
     def strata(self) -> NDArray[np.int64]:
-        """(N,) what folds should hold in equal shares."""
+        """(N,) the strata of stratified folds."""
         return np.zeros(len(self), dtype=np.int64)
 
     def contents(self) -> dict[str, object]:
@@ -116,7 +116,7 @@ class Listing:
     missing: tuple[str, ...] = ()  # rows of the table whose picture does not exist
     loose: tuple[str, ...] = ()  # pictures beside the class folders
     empty: tuple[str, ...] = ()  # class folders without pictures
-    merged: tuple[painters.Merge, ...] = ()  # names of painters and classes that were replaced
+    merged: tuple[painters.Replacement, ...] = ()  # names of painters and classes that were replaced
     notes: tuple[str, ...] = ()  # how the folder or its table was understood, where it was not plain
 
 
@@ -220,15 +220,15 @@ def _from_folders(root: Path) -> Listing:
     return Listing(paintings, loose=loose, empty=empty, merged=tuple(merged), notes=tuple(notes))
 
 
-def _one_spelling(names: list[str]) -> tuple[list[str], list[painters.Merge]]:
+def _one_spelling(names: list[str]) -> tuple[list[str], list[painters.Replacement]]:
     """Names of classes, each in the commonest of the spellings that differ in form only, and what changed."""
     count = Counter(names)
     chosen: dict[str, str] = {}
     for name, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])):
-        chosen.setdefault(painters.fold(name), painters.normalise(name))
-    spelled = [chosen[painters.fold(name)] for name in names]
+        chosen.setdefault(painters.canonical(name), painters.normalise(name))
+    spelled = [chosen[painters.canonical(name)] for name in names]
     changed = dict(zip(names, spelled, strict=True))
-    return spelled, [painters.Merge(a, b, "spelling of a class") for a, b in changed.items() if a != b]
+    return spelled, [painters.Replacement(a, b, "spelling of a class") for a, b in changed.items() if a != b]
 
 
 def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
@@ -268,10 +268,12 @@ def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
     return Listing(paintings, missing=missing, merged=tuple(merged), notes=tuple(notes))
 
 
-def groups_of(rows: list[dict], names: list[str], column: str) -> tuple[list[str], list[painters.Merge]]:
+def groups_of(
+    rows: list[dict], names: list[str], column: str
+) -> tuple[list[str], list[painters.Replacement]]:
     """The group of each row, and painters' names that were replaced; without one it is the row's own name."""
     groups = [(r.get(column) or "").strip() for r in rows]
-    merged: list[painters.Merge] = []
+    merged: list[painters.Replacement] = []
     if column in PAINTER_COLUMNS:
         groups, merged = painters.merge(groups, [r.get("title") or "" for r in rows])
     return [g or n for g, n in zip(groups, names, strict=True)], merged

@@ -1,4 +1,4 @@
-"""Pictures with numeric ratings: what the estimators of ratings learn from.
+"""Pictures with numeric ratings, from which the estimators of ratings learn.
 
 rated = read_rated("paintings", "pleasure", ratings="study.csv")
 """

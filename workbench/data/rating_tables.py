@@ -4,8 +4,8 @@
 
 Columns are found by their names: the picture (path, picture, stimulus, image or item), the rater (rater,
 participant, subject or observer; without one a row is a picture), and every other column that holds numbers.
-Commas, semicolons and tabs separate; where it is not the comma, a comma may be the decimal sign. Empty cells
-and NaN are missing.
+The separator is a comma, a semicolon or a tab; unless it is the comma, a comma may be the decimal sign. Empty
+cells and NaN are missing.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _frame(path: Path) -> pandas.DataFrame:
 
 
 def reliability(column: RatingColumn, samples: int = 1000, seed: int = 0) -> dict[str, float | str]:
-    """How far the raters of a column agree, and the ceiling that this sets for predictors of the mean rating.
+    """Agreement of the raters of a column, and the ceiling that it sets for predictors of the mean rating.
 
     Args:
         column: the ratings.

@@ -81,25 +81,25 @@ def split(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[s
     return sorted(order[held_out:]), sorted(order[:held_out])
 
 
-def three_ways(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[str], list[str]]:
-    """Photos that train, that choose (weights, losses, steps) and that report, as a training parts them.
+def split_three_ways(names: list[str], held_out: int, seed: int) -> tuple[list[str], list[str], list[str]]:
+    """Photos for training, choosing (weights, losses, steps) and reporting.
 
-    ``held_out`` of them, at most a quarter and at least four, are not trained on; of those every other one
-    chooses, so that two at least are left to choose and two to report: KID is of pairs of pictures.
+    ``held_out`` of them, at most a quarter and at least four, are not trained on; of those, every other one
+    is for choosing, so that at least two are left for each purpose: KID compares pairs of pictures.
     """
     train, apart = split(names, min(held_out, max(4, len(names) // 4)), seed)
     return train, apart[::2], apart[1::2]
 
 
-def reported(roles: str | Path, names: Iterable[str]) -> list[str]:
-    """Those of ``names`` that a table of roles lets report: they trained and chose nothing.
+def names_to_report(roles: str | Path, names: Iterable[str]) -> list[str]:
+    """Those of ``names`` whose role is "report": they trained and chose nothing.
 
     Args:
         roles: CSV of the columns photo and role ("train", "choose" or "report").
         names: relative paths of photos; those that the table does not have are left out.
 
     Raises:
-        DatasetError: no such table, or none of the photos may report.
+        DatasetError: no such table, or none of the photos has the role "report".
     """
     path = Path(roles)
     try:

@@ -1,7 +1,7 @@
-"""ROC and precision-recall curves, one class against the rest, and the areas under them.
+"""Areas under the ROC and precision-recall curves, one class against the rest.
 
-The areas are computed for many weightings at once, ties included, since a bootstrap needs thousands of them;
-they equal scikit-learn's for each single one.
+They are computed for many weightings at once, ties included, since a bootstrap needs thousands of them,
+and equal scikit-learn's for each single one.
 
 Source: Fawcett, "An introduction to ROC analysis", 2006; Davis and Goadrich, ICML 2006, for why the area
 under precision-recall is a sum of steps (average precision) and not of trapezoids.
@@ -9,55 +9,10 @@ under precision-recall is a sum of steps (average precision) and not of trapezoi
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.metrics.checks import as_weights, check_labels, check_probabilities
-
-
-class Curve(NamedTuple):
-    """One class against the rest."""
-
-    x: NDArray  # false positive rate, or recall; (K,)
-    y: NDArray  # true positive rate, or precision; (K,)
-    area: float  # under the curve
-
-
-def roc_curves(probabilities: ArrayLike, labels: ArrayLike) -> dict[int, Curve]:
-    """Receiver operating characteristic of every class that is true somewhere and not everywhere.
-
-    Args:
-        probabilities: (N, C), rows sum to 1.
-        labels: (N,) true class indices.
-
-    Returns:
-        class index -> (false positive rate, true positive rate, area).
-    """
-    from sklearn.metrics import roc_curve
-
-    p, y = _checked(probabilities, labels)
-    curves = {}
-    for c in _mixed(y, p.shape[1]):
-        x, t, _ = roc_curve(y == c, p[:, c])
-        curves[c] = Curve(x, t, float(_auc(p[:, c], y == c, np.ones((1, len(y))))[0]))
-    return curves
-
-
-def pr_curves(probabilities: ArrayLike, labels: ArrayLike) -> dict[int, Curve]:
-    """Precision against recall of every class that is true somewhere and not everywhere, as
-    :func:`roc_curves`; the area is the average precision.
-    """
-    from sklearn.metrics import precision_recall_curve
-
-    p, y = _checked(probabilities, labels)
-    curves = {}
-    for c in _mixed(y, p.shape[1]):
-        precision, recall, _ = precision_recall_curve(y == c, p[:, c])
-        area = float(_average_precision(p[:, c], y == c, np.ones((1, len(y))))[0])
-        curves[c] = Curve(recall[::-1], precision[::-1], area)
-    return curves
 
 
 def roc_auc(
@@ -89,11 +44,6 @@ def average_precision(
 def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
     p = check_probabilities(probabilities, rows=len(np.asarray(labels)))
     return p, check_labels(labels, p.shape[1])
-
-
-def _mixed(labels: NDArray, num_classes: int) -> list[int]:
-    counts = np.bincount(labels, minlength=num_classes)
-    return [c for c in range(num_classes) if 0 < counts[c] < len(labels)]
 
 
 def _over_classes(area, probabilities, labels, weights, average):

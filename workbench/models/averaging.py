@@ -1,4 +1,4 @@
-"""Averaged weights of a network in training."""
+"""Exponential moving average of weights in training."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A backbone is the ImageNet EfficientNet "lite0" or "lite1" (its weights come with the installation), trained
 weights with a card (a name such as "mood_statistics", or a ``.safetensors`` file), or any architecture of
 timm or of :mod:`workbench.models` with weights from a file or from its publisher. A stylizer is a backbone,
-too: what it puts out is the style of its deepest feature map.
+too: its embedding is the style of its deepest feature map.
 
 Sources: Kornblith, Shlens and Le, "Do Better ImageNet Models Transfer Better?", CVPR 2019 (a linear layer on
 frozen features); Huang and Belongie, "AdaIN", ICCV 2017 (mean and deviation of channels as style).
@@ -29,7 +29,7 @@ from workbench.core.errors import WeightsError
 from workbench.core.files import Identity, identity
 from workbench.models.features import imagenet_state
 from workbench.models.novelty import Novelty
-from workbench.models.registry import create, facts, names, register
+from workbench.models.registry import architecture_info, create, names, register
 from workbench.models.weights import load
 
 IMAGENET = ("lite0", "lite1")  # EfficientNets whose weights are installed
@@ -105,7 +105,7 @@ def headless(architecture: str, arguments: Mapping[str, Any], pretrained: bool =
 
 
 def weights_file(name: str, weights: str | os.PathLike | None = None) -> Path | None:
-    """The file whose contents decide what a backbone puts out; None if its weights come from elsewhere.
+    """The file whose contents determine a backbone's embeddings; None if its weights come from elsewhere.
 
     Raises:
         WeightsError: there is no such file.
@@ -183,7 +183,7 @@ def _backbone(network: Any, architecture: str, arguments: Mapping[str, Any], sou
         half = (0.5, 0.5, 0.5)
         return Backbone(network, architecture, arguments, _GENERATOR_SIDE, half, half, source)
     config = timm.data.resolve_data_config({}, model=network)
-    ours = facts(architecture).defaults if architecture in names("classifier") else {}
+    ours = architecture_info(architecture).defaults if architecture in names("classifier") else {}
     return Backbone(
         network,
         architecture,

@@ -1,4 +1,4 @@
-"""What the fully convolutional generators share: their input's check and padding, and their first weights."""
+"""Shared by the fully convolutional generators: checking and padding of their input, and initial weights."""
 
 from __future__ import annotations
 

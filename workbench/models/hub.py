@@ -12,7 +12,7 @@ the same way, without network.
     >>> card.title
     'Comic'
 
-The package asks no host by itself: whoever wants to load from the Hub sets ``HF_HUB_OFFLINE=0`` first.
+The package contacts no host by default: set ``HF_HUB_OFFLINE=0`` to load from the Hub.
 """
 
 from __future__ import annotations
@@ -161,10 +161,10 @@ def fetch(place: str | os.PathLike, revision: str | None = None) -> Path:
         revision: branch, tag or commit of a repository of the Hub.
 
     Returns:
-        Path of the ``.safetensors`` file, which every function takes that takes a model's name.
+        Path of the ``.safetensors`` file, accepted wherever a model's name is.
 
     Raises:
-        WeightsError: the repository cannot be had, or holds not exactly one model with its card.
+        WeightsError: the repository is unreachable, or holds not exactly one model with its card.
     """
     folder = Path(place)
     if not folder.is_dir():
@@ -188,8 +188,9 @@ def _downloaded(place: str, revision: str | None) -> Path:
         )
     except (OSError, ValueError) as error:  # the Hub's own errors are both
         raise WeightsError(
-            f"Expected a folder or a repository of the Hub, USER/NAME, but {place!r} cannot be had "
-            f"({type(error).__name__}). The workbench asks no host by itself: set HF_HUB_OFFLINE=0 to let it."
+            f"Expected a folder or a repository of the Hub, USER/NAME, but {place!r} is unreachable "
+            f"({type(error).__name__}). The workbench contacts no host by default: set HF_HUB_OFFLINE=0 to "
+            "allow it."
         ) from error
 
 
@@ -223,5 +224,5 @@ def push_to_hub(model: str | os.PathLike, repository: str, private: bool = True)
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"Could not push {model} to {repository!r} ({type(error).__name__}: {error}). Log in with "
-                "`hf auth login`, and set HF_HUB_OFFLINE=0: the workbench asks no host by itself."
+                "`hf auth login`, and set HF_HUB_OFFLINE=0: the workbench contacts no host by default."
             ) from error

@@ -1,7 +1,8 @@
 """How unlike its training pictures a picture is to a network: the residual of a principal-component model.
 
-A classifier names one of its classes for anything, surely, too. The features of pictures like those that it
-was trained on lie near a plane; what a picture's features have outside that plane says how new it is.
+A classifier names one of its classes for any picture, and confidently. The features of pictures like those
+that it was trained on lie near a subspace; the distance of a picture's features from it says how novel the
+picture is.
 
 Source: Jackson and Mudholkar, "Control Procedures for Residuals Associated With Principal Component
 Analysis", Technometrics 1979; as a score for networks: Wang et al., "ViM: Out-Of-Distribution with
@@ -42,7 +43,7 @@ class Novelty(nn.Module):
 
     @torch.no_grad()
     def fit(self, features: Tensor, groups, folds: int = 5) -> Self:
-        """Learn what is usual.
+        """Fit the subspace, and the ranks of held-out training pictures.
 
         Args:
             features: (N, D) of the training pictures.

@@ -50,7 +50,7 @@ def register(
     return wrap
 
 
-class Facts(NamedTuple):
+class ArchitectureInfo(NamedTuple):
     """Properties of an architecture that are known before it is built."""
 
     mean: Triple  # of RGB in [0, 1], see :func:`register`
@@ -59,7 +59,7 @@ class Facts(NamedTuple):
     defaults: dict[str, Any]  # the factory's arguments
 
 
-def facts(name: str) -> Facts:
+def architecture_info(name: str) -> ArchitectureInfo:
     """Input normalisation, availability of ImageNet weights, and default arguments of an architecture.
 
     Raises:
@@ -69,7 +69,7 @@ def facts(name: str) -> Facts:
     parameters = inspect.signature(factory).parameters
     defaults = {p.name: p.default for p in parameters.values() if p.kind is not p.VAR_KEYWORD}
     half = (0.5, 0.5, 0.5)
-    return Facts(
+    return ArchitectureInfo(
         getattr(factory, "mean", half), getattr(factory, "std", half), "pretrained" in defaults, defaults
     )
 
@@ -104,7 +104,7 @@ def create(name: str, **kwargs: Any) -> nn.Module:
         UnknownNameError: if nothing is registered under ``name``.
         ValueError: pretrained weights are requested but do not exist.
     """
-    factory, known = ARCHITECTURES.get(name), facts(name)
+    factory, known = ARCHITECTURES.get(name), architecture_info(name)
     if not known.pretrained and kwargs.pop("pretrained", False):
         raise ValueError(f"Expected `pretrained=False`: no weights of {name} are published. Train it.")
     network = factory(**kwargs)

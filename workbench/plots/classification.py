@@ -158,33 +158,6 @@ def reliability(
 
 
 @styled
-def roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], title: str = "") -> Figure:
-    """True against false positive rate, one line per class.
-
-    Args:
-        curves: name -> (false positive rate, true positive rate, area).
-    """
-    figure, axes = _curves(curves, title, "AUC")
-    axes.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle=":", label="chance")
-    axes.set(xlabel="false positive rate", ylabel="true positive rate")
-    axes.legend(loc="lower right", fontsize="small")
-    return figure
-
-
-@styled
-def precision_recall(curves: Mapping[str, tuple[ArrayLike, ArrayLike, float]], title: str = "") -> Figure:
-    """Precision against recall, one line per class; its right end is the class's share, the chance level.
-
-    Args:
-        curves: name -> (recall, precision, average precision).
-    """
-    figure, axes = _curves(curves, title, "AP", steps=True)
-    axes.set(xlabel="recall", ylabel="precision")
-    figure_legend(figure)
-    return figure
-
-
-@styled
 def per_class(table, title: str = "") -> Figure:
     """Bars by class, one per metric, with their intervals where the table has them.
 
@@ -202,15 +175,3 @@ def per_class(table, title: str = "") -> Figure:
     percent(axes)
     figure_legend(figure, columns=frame["metric"].nunique())
     return figure
-
-
-def _curves(curves, title: str, area_name: str, steps: bool = False):
-    if not curves:
-        raise ValueError("Expected at least one curve.")
-    figure, grid = new_figure(size=(5.0, 4.8))
-    axes = grid[0, 0]
-    for index, (name, (x, y, area)) in enumerate(curves.items()):
-        style = look(index, "marker") | {"drawstyle": "steps-post" if steps else "default"}
-        axes.plot(x, y, **style, label=f"{pretty(name)} ({area_name} {area:.2f})")
-    axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), title=title, aspect="equal")
-    return figure, axes

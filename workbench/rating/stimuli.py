@@ -51,11 +51,11 @@ def prepare(study: Study, folder: Path) -> tuple[list[Stimulus], list[str]]:
         WorkbenchError: fewer than two pictures are left, an unknown style, or the folder cannot be written.
     """
     if set(study.styles) - {ORIGINAL}:
-        from workbench.styles import menu
+        from workbench.styles.stylize import get
 
         for style in study.styles:
             if style != ORIGINAL:
-                menu.get(style)  # fails before any work
+                get(style)  # fails before any work
     cache = Cache(folder)
     works = [(study.pictures, path, study.styles, False) for path in list_images(study.pictures)]
     if study.practice is not None:

@@ -53,7 +53,7 @@ def painting_page(image: Image.Image, name: str, classifier: Classifier) -> str:
     explanation = classifier.explain(_small(image), None, METHOD)
     pair = Shown(
         [_small(image), explanation.overlay],
-        [name, f"the same with what spoke for {words(reading.top)}"],
+        [name, f"evidence for {words(reading.top)}"],
         words(reading.top),
         f"{100 * reading.probabilities[reading.top]:.0f} %",
     )

@@ -1,4 +1,4 @@
-"""What the full report shows of its table: blocks and figures, in the order of its sections."""
+"""Blocks and figures of the full report, made from its table, in the order of its sections."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss", "log_l
 WRONG = 8  # pictures shown of those that were read wrongly
 SUSPECTS = 12  # likely label errors shown
 PAIRS = 6  # most-confused pairs listed
-NAMES = {  # of what is scored
+NAMES = {  # of scores
     READER: "this report's reader",
     "linear_probe_squeezed": "linear probe, squeezed",
     BASELINE: "linear probe, same views",
     MAJORITY: "largest class",
 }
 LOWER = ("ece", "log_loss", "log_loss_votes")  # less is better
-ABSENT = "The table of this report is of an earlier version, which did not measure this."
+ABSENT = "The table of this report was written by an earlier version, which did not measure this."
 HIDDEN = "The pictures themselves are left out of this report."
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A score as text; – where there is none."""
+    """A score as text; "–" if missing."""
     return "–" if value != value else f"{value:.{digits}f}"
 
 
@@ -61,13 +61,13 @@ def data_card(report: Report) -> Block:
         "Size": f"{width.least_px:.0f} to {width.most_px:.0f} pixels wide (median {width.median_px:.0f}), "
         f"{height.least_px:.0f} to {height.most_px:.0f} high (median {height.median_px:.0f})",
         "Duplicates": f"{folder.equal_files} equal files, {folder.same_pictures} photographed twice, "
-        f"{folder.alike_pictures} pairs of one hand and motif",
+        f"{folder.alike_pictures} pairs by one maker with one motif",
         "Unreadable files": f"{folder.unreadable_files}",
         "Long scrolls": f"{folder.long_scrolls}",
         "Raters' votes": "yes" if folder.voted else "none",
     }
     shown = blocks.facts(values)
-    for topic, title in (("problem", "What would spoil a training"), ("note", "Worth knowing")):
+    for topic, title in (("problem", "What would spoil training"), ("note", "Worth knowing")):
         lines = [" ".join(text.split()) for text in remarks.loc[remarks["topic"] == topic, "text"]]
         if lines:
             shown += Block(f"<h4>{title}</h4>", title) + blocks.bullets(lines)
@@ -82,7 +82,7 @@ def class_counts(report: Report):
 
 
 def score_table(report: Report) -> Block:
-    """Scores of the reader and of what it is held against, with intervals."""
+    """Scores of the reader and of its baselines, with intervals."""
     rows, differences = report.rows(kinds.Score), report.rows(kinds.Gain)
     models = [m for m in NAMES if m in set(rows["model"])]
     body = []
@@ -128,7 +128,7 @@ def confusion(report: Report):
 
 
 def confused_pairs(report: Report) -> Block:
-    """The pairs of classes that are taken for each other most often."""
+    """The pairs of classes that are confused most often."""
     rows = report.rows(kinds.Confusion)
     support = rows.groupby("label")["pictures"].sum()
     wrong = rows[(rows["label"] != rows["answer"]) & (rows["pictures"] > 0)]
@@ -137,7 +137,7 @@ def confused_pairs(report: Report) -> Block:
         for r in _tuples(wrong.sort_values("pictures", ascending=False, kind="stable").head(PAIRS))
     ]
     if not body:
-        return blocks.note("No picture was read as another class.")
+        return blocks.note("No picture was classified as another class.")
     return blocks.table(["true class", "read as", "pictures", "of the class"], body, "Most-confused pairs")
 
 
@@ -147,7 +147,7 @@ def by_class(report: Report):
 
 
 def calibration(report: Report):
-    """Figure: how far the stated probabilities can be believed."""
+    """Figure: calibration of the probabilities."""
     own = report.rows(kinds.Bin)
     edges = [*own["bin_from"], own["bin_to"].iloc[-1]]
     return classification.reliability(edges, own["pictures"], own["confidence"], own["share_right"])
@@ -163,11 +163,11 @@ def _gallery(report: Report, rows: pd.DataFrame, say) -> Block:
 
 
 def most_wrong(report: Report) -> Block:
-    """Pictures that were read wrongly with the greatest certainty."""
+    """Misclassified pictures with the highest probabilities."""
     rows = report.rows(kinds.Answer)
     wrong = rows[rows["label"] != rows["answer"]].sort_values("p_answer", ascending=False).head(WRONG)
     if not len(wrong):
-        return blocks.note("Every picture was read rightly.")
+        return blocks.note("Every picture was classified correctly.")
     if not report.pictures:
         body = [[r.path, r.label, r.answer, number(r.p_answer, 2)] for r in _tuples(wrong)]
         return blocks.table(["picture", "label", "read as", "probability"], body, HIDDEN)
@@ -178,7 +178,7 @@ def shipped(report: Report) -> Block:
     """What the shipped mood classifier says."""
     rows, remarks = report.rows(kinds.Score), report.rows(kinds.Remark).set_index("topic")["text"]
     if LEFT_OUT in remarks:
-        return blocks.note(f"The shipped mood classifier was not asked: {remarks[LEFT_OUT]}.")
+        return blocks.note(f"The shipped mood classifier was not applied: {remarks[LEFT_OUT]}.")
     own = rows[rows["model"] == DEFAULT_CLASSIFIER]
     reader = rows[rows["model"] == READER].set_index("metric")
     body = [[pretty(r.metric), interval(r), interval(reader.loc[r.metric])] for r in _tuples(own)]
@@ -189,8 +189,8 @@ def shipped(report: Report) -> Block:
     )
     if MAY_KNOW in remarks:
         shown += blocks.note(
-            "These pictures have the very counts of those that the shipped model was trained on. If they are "
-            "those, its column here shows memory and no skill; its own card has the cross-validated numbers.",
+            "These pictures have the same counts as those that the shipped model was trained on. If they are "
+            "the same ones, its column here shows memory, not skill; its card has cross-validated numbers.",
             warning=True,
         )
     return shown
@@ -287,7 +287,7 @@ def _unit(value: float, name: str) -> str:
 
 
 def raters(report: Report) -> Block:
-    """How far raters agree, and what that allows anybody to reach."""
+    """Agreement of the raters, and the bound that it sets."""
     votes, scales = report.rows(kinds.VoteAgreement), report.rows(kinds.Scale)
     remarks = report.rows(kinds.Remark).set_index("topic")["text"]
     if not len(votes) and not len(scales):
@@ -301,7 +301,7 @@ def raters(report: Report) -> Block:
         shown += blocks.table(
             ["votes", "value", "pictures"],
             body,
-            "Raters' votes for classes: how far they agree, and what the best predictor can score.",
+            "Raters' votes for classes: their agreement, and the best possible score of a predictor.",
         )
     if len(scales):
         body = [
@@ -350,9 +350,9 @@ def places(report: Report):
 
 
 def heat_maps(report: Report) -> Block:
-    """Pictures with what spoke for the class that was named."""
+    """Pictures with heat maps of the evidence for the predicted class."""
     verdict = report.one(kinds.Verdict)
-    trust = blocks.note(f"How far to trust it, judged on {verdict.pictures} pictures: {verdict.text}")
+    trust = blocks.note(f"Faithfulness, measured on {verdict.pictures} pictures: {verdict.text}")
     if not report.pictures:
         return trust + blocks.note(HIDDEN)
     entries = []
@@ -361,7 +361,7 @@ def heat_maps(report: Report) -> Block:
         entries.append(
             Shown(
                 [report.picture(r.path), report.made(r.file)],
-                [f"{r.path}, {pretty(r.label)}", f"the same with what spoke for {pretty(r.answer)}"],
+                [f"{r.path}, {pretty(r.label)}", f"evidence for {pretty(r.answer)}"],
                 f"{r.answer}, {right}",
                 f"probability {r.p_answer:.2f}; label {r.label}",
                 r.path,
@@ -371,7 +371,7 @@ def heat_maps(report: Report) -> Block:
 
 
 def faithfulness(report: Report):
-    """Figure: every measure of the heat maps against controls that know nothing of the classifier."""
+    """Figure: every measure of the heat maps against controls that do not depend on the classifier."""
     table = report.rows(kinds.Faithfulness).assign(case=NAMES[READER], part="")
     return explanations.faithfulness_plot(table)
 
@@ -400,25 +400,25 @@ def redrawn(report: Report) -> Block:
 
 
 def shift_table(report: Report) -> Block:
-    """How often redrawing changes what is read."""
+    """How often redrawing changes the predicted class."""
     changed = report.rows(kinds.Changed)
     if not len(changed):
-        return blocks.note("One group only: there is no interval to give.")
+        return blocks.note("One group only, so there is no interval.")
     row = 100 * changed.iloc[0]
     return blocks.note(
         f"On {row.estimate:.0f} % ({row.low:.0f} to {row.high:.0f}) of {report.one(kinds.Redrawn).pictures} "
-        "pictures the class that is named changes when the picture is redrawn."
+        "pictures the predicted class changes when the picture is redrawn."
     )
 
 
 def shift(report: Report):
-    """Figure: how the probability of each class moves."""
+    """Figure: change of the probability of each class."""
     table = report.rows(kinds.Shift).rename(columns={"label": "model"}).assign(metric="change of probability")
     return classification.metric_intervals(table, references={"change of probability": {"no change": 0.0}})
 
 
 def moves(report: Report):
-    """Figure: what was read before and after."""
+    """Figure: predicted classes before and after."""
     classes = report.classes
     table = report.rows(kinds.Move).pivot(index="before", columns="after", values="pictures")
     counts = table.loc[classes, classes].to_numpy()
@@ -429,7 +429,7 @@ def moves(report: Report):
 
 
 def model_cards(report: Report) -> Block:
-    """The models that had a part in this report, from their cards."""
+    """The models used in this report, from their cards."""
     shown = Block("", "")
     reader = report.table.parent / READER / f"{READER}.safetensors"
     asked = LEFT_OUT not in set(report.rows(kinds.Remark)["topic"])
@@ -438,7 +438,7 @@ def model_cards(report: Report) -> Block:
         try:
             found = card(name)
         except UnknownNameError:  # of an older report
-            gone = {"What it is": "Weights that have left the package since this was measured."}
+            gone = {"What it is": "Weights that are no longer in the package."}
             shown += Block(f"<h4>{blocks.escape(name)}</h4>", name) + blocks.facts(gone)
             continue
         values = {"What it is": found.description, "Architecture": found.architecture}

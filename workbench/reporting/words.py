@@ -1,4 +1,4 @@
-"""The full report in plain words: what to remember of it, and what it does not say."""
+"""The full report in plain words: its main results and its limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEW_PICTURES = 30  # of a class
 
 
 def headline(report: Report) -> Block:
-    """The few numbers to remember, and what they mean in two sentences."""
+    """The main numbers, and their meaning in two sentences."""
     scores = report.rows(Score)
     own = scores[scores["model"] == READER].set_index("metric")
     floor = scores[scores["model"] == MAJORITY].set_index("metric")["estimate"]
@@ -36,7 +36,7 @@ def headline(report: Report) -> Block:
 
 
 def sentence(report: Report) -> str:
-    """Whether the classes can be told apart at all, and which best and worst."""
+    """Whether the classes can be told apart, and which best and worst."""
     scores = report.rows(Score)
     own = scores[scores["model"] == READER].set_index("metric")
     floor = scores[scores["model"] == MAJORITY].set_index("metric")["estimate"]
@@ -46,7 +46,7 @@ def sentence(report: Report) -> str:
     else:
         text = (
             "Whether the classes can be told apart better than by chance cannot be said from these pictures: "
-            "the interval holds chance."
+            "the interval includes chance."
         )
     by_class = report.rows(ClassScore)
     recall = by_class[by_class["metric"] == "recall"].dropna(subset=["estimate"])
@@ -58,20 +58,20 @@ def sentence(report: Report) -> str:
 
 
 def limits(report: Report) -> Block:
-    """What the numbers of this folder do not say."""
+    """Limits of the numbers of this folder."""
     folder, classes = report.one(Collection), report.rows(Class)
     lines = [
         "A class is what the labels say. If they are moods that people named, a reader learns what people "
         "see in a picture: a trace of the painter's psychology, never a diagnosis of anybody.",
-        "Everything was measured on this one folder. Pictures of another kind may be read with certainty "
-        "and wrongly.",
+        "Everything was measured on this one folder. Pictures of another kind may be classified "
+        "wrongly, with high probabilities.",
         "The reader is one kind of classifier (a linear layer on frozen networks, chosen because it is quick "
         "and does well on few pictures); its settings are the package's and were not chosen on this folder.",
     ]
     if not folder.grouped_by:
         lines.append(
-            "No painters or series are known, so pictures by one hand may lie on both sides of a split: the "
-            "scores may be too good. Give a table with a painter column, or --group-by near-duplicates."
+            "No painters or series are known, so pictures by one painter may lie on both sides of a split: "
+            "the scores may be too good. Give a table with a painter column, or --group-by near-duplicates."
         )
     elif folder.groups < FEW_GROUPS:
         lines.append(
@@ -81,11 +81,11 @@ def limits(report: Report) -> Block:
     few = classes[classes["pictures"] < FEW_PICTURES]
     if len(few):
         names = ", ".join(f"{pretty(r.label)} ({r.pictures})" for r in few.itertuples())
-        lines.append(f"Classes with fewer than {FEW_PICTURES} pictures are hardly measured: {names}.")
+        lines.append(f"Classes with fewer than {FEW_PICTURES} pictures are poorly measured: {names}.")
     lines += [
-        "Resampling raises the calibration error (ECE), so its interval lies high.",
-        "A heat map shows what one layer of one of the reader's two networks responds to. It is evidence of "
-        "nothing that the line on its trust does not grant.",
-        "What redrawing changes is measured with this report's reader. People may see it otherwise.",
+        "Resampling raises the calibration error (ECE), so its interval is biased upwards.",
+        "A heat map shows what one layer of one of the reader's two networks responds to. How "
+        "faithful it is to the classifier is stated beside it.",
+        "What redrawing changes is measured with this report's reader. People may see it differently.",
     ]
     return blocks.bullets(lines)

@@ -24,10 +24,11 @@ from workbench.service.picture_tasks import (
 )
 from workbench.service.tasks import THUMBNAIL, FilmOptions, FrameOptions, NoOptions
 from workbench.styles import video
-from workbench.styles.menu import get
+from workbench.styles.stylize import get
 from workbench.styles.video import probing
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.reading import reading, scaled
+from workbench.styles.video.stylizing import Progress, stylize_video
 
 FILM = "video.mp4"
 CHUNK_FRAMES = 240  # of a film, for one node at a time
@@ -98,11 +99,11 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
     chunk = video.Chunk(*options._chunk) if options._chunk else None
     context.progress(0.0, "Opening the video")
 
-    def tell(done: video.Progress) -> None:
+    def tell(done: Progress) -> None:
         share = done.done / done.total if done.total else 0.0
         context.progress(0.98 * share, f"{done.done} of {done.total or '?'} frames")
 
-    result = video.stylize_video(
+    result = stylize_video(
         inputs[0],
         context.out / FILM,
         options.style,

@@ -1,5 +1,4 @@
-"""Study 03: what the light double-kernel classifier gains from each kind of augmentation, and from its own
-parts.
+"""Study 03: the gain of the light double-kernel classifier from each augmentation and each of its parts.
 
 Every variant differs from the base in one thing: the augmentation policy, the kernel pair, the reduction or
 the number of modules. All start from random weights.
@@ -52,8 +51,8 @@ class Dkse(ComparisonStudy):
     sources = ("data",)
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
-    config: FinetuneConfig = CONFIG  # the training that the variants differ from
-    variants: tuple[str, ...] = tuple(VARIANTS)  # which are compared
+    config: FinetuneConfig = CONFIG  # settings that all variants start from
+    variants: tuple[str, ...] = tuple(VARIANTS)  # names of the variants that are compared
     split_seeds: tuple[int, ...] = (0,)  # one grouped cross-validation each
     samples: int = 2000  # of the bootstrap
 
@@ -63,5 +62,5 @@ class Dkse(ComparisonStudy):
         return {label: FinetuneEstimator(self.config, **VARIANTS[label]) for label in labels}
 
     def folds_per_split(self) -> int:
-        """As the training says."""
+        """As the config says."""
         return self.config.folds

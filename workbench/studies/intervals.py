@@ -1,8 +1,8 @@
-"""Which intervals do answers have that are in a table already, with painters as they are known today?
+"""Which intervals do stored answers have, with painters as they are known today?
 
 A study leaves every network's answer for every picture. When painters are found to be one under two names,
-or an interval is computed better, trainings need not be done again: their answers are resampled anew, over
-today's painters and over the trainings. What cannot be mended so is said beside it: how many groups kept the
+or an interval is computed better, no network is trained again: the stored answers are resampled over today's
+painters and over the training runs. What this cannot correct is reported beside it: how many groups kept the
 folds apart, and which share of the answers is about a painter who was trained on, under another name.
 """
 
@@ -28,10 +28,10 @@ _ENDING = "_predictions.csv"
 @register
 @dataclasses.dataclass(frozen=True)
 class Intervals(Study):
-    """Which intervals do answers have that are in a table already, with painters as they are known today?
+    """Which intervals do stored answers have, with painters as they are known today?
 
     Writes ``NAME_summary.csv``, as the study did, for each ``NAME_predictions.csv``, with three columns more:
-    groups (today's), groups_of_folds (that the trainings kept apart, if the table says so), and
+    groups (today's), groups_of_folds (that training kept apart, if the table says so), and
     trained_on, the share of answers about a painter of whom another picture was trained on.
     """
 
@@ -40,7 +40,7 @@ class Intervals(Study):
 
     data: str = "atelier:60"  # folder of the labelled paintings that were answered for, or atelier:N
     answers: tuple[str, ...] = ()  # tables of answers, NAME_predictions.csv
-    baseline: str = ""  # that the others are held against; by default that of the summary beside the answers
+    baseline: str = ""  # that the others are compared with; by default that of the summary beside the answers
     scores: tuple[str, ...] = SCORES  # of the summary
     samples: int = 2000  # of the bootstrap
 

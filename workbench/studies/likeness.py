@@ -23,8 +23,8 @@ from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face, find_faces
 from workbench.metrics.stylization import within_region_variance
 from workbench.studies.study import Rows, TableStudy, register
-from workbench.styles import menu
 from workbench.styles.style import Style
+from workbench.styles.stylize import get
 
 TONES = {"dark": (0, 50), "medium": (50, 65), "fair": (65, 101)}  # L* of the cheeks
 _BANDS = {  # top, bottom and half the width, in interocular distances from the point between the eyes
@@ -80,7 +80,7 @@ class Likeness(TableStudy):
         paths = {Path(w).stem: w for w in self.weights}
 
         def rows(style: str) -> list[dict]:
-            drawing_style = menu.get(paths.get(style, style))
+            drawing_style = get(paths.get(style, style))
             measured = [measure(photo, face, _drawn(drawing_style, photo)) for photo, face in people]
             return [row for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
 

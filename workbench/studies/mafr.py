@@ -31,7 +31,7 @@ class Mafr(ComparisonStudy):
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     counts: tuple[int, ...] = COUNTS  # numbers of aggregated blocks, from the deep end
-    config: FinetuneConfig = CONFIG  # the training, the same for all
+    config: FinetuneConfig = CONFIG  # settings of training, the same for all
     split_seeds: tuple[int, ...] = (0, 1, 2)  # one grouped cross-validation each
     paper_gate: bool = True  # also the largest number with the paper's sigmoid
     samples: int = 2000  # of the bootstrap
@@ -48,5 +48,5 @@ class Mafr(ComparisonStudy):
         }
 
     def folds_per_split(self) -> int:
-        """As the training says."""
+        """As the config says."""
         return self.config.folds

@@ -1,10 +1,10 @@
-"""Study 04 c: could study 04 b have said yes? A task in which a channel gate must help, trained alike.
+"""Study 04 c: a positive control of study 04 b, a task in which a channel gate must help.
 
-Pictures of one colour each: red says yes or no, green says yes or no, and blue says which of the two is the
-label. The frozen host is a ResNet-50 whose convolutions copy the three colours through all layers, so that
-its features are linear in them. Without a gate the best linear head follows red and green alike, and is right
-where they agree and by chance where they do not: on 3 of 4 pictures. A gate that hears blue and lets red or
-green through is right on all.
+Each picture has one colour: red and green each encode a bit, and blue encodes which of the two is the label.
+The frozen host is a ResNet-50 whose convolutions copy the three colours through all layers, so that its
+features are linear in them. Without a gate the best linear head follows red and green alike, and is right
+where they agree and by chance where they do not: on 3 of 4 pictures. A gate that depends on blue and passes
+red or green is right on all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LEVEL, _STEP, _NOISE = (
     128,
     48,
     12,
-)  # of a colour that says nothing, what is added or taken away, and its noise
+)  # mean of a colour channel, the shift that encodes a bit, and the noise
 
 
 @register

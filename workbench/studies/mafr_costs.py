@@ -45,7 +45,7 @@ class MafrCosts(TableStudy):
     threads: int = 1  # of torch
 
     def plan(self) -> list[dict]:
-        """One run per host: its variants are timed in turns."""
+        """One run per host: its variants are timed alternately."""
         return [{"host": host} for host in HOSTS.values()]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:

@@ -1,9 +1,9 @@
-"""Study 04 b: the paper's Figure 7 where the gates do move.
+"""Study 04 b: the paper's Figure 7, with gates that are trained until they differ from 1.
 
 Fine-tuned end to end for a few epochs (study 04), the gates of MAFR stay within about 1 % of 1, so that a
-network with 16 of them is one without, with other noise. Here the host keeps its ImageNet weights and only
+network with 16 of them equals one without, up to noise. Here the host keeps its ImageNet weights and only
 gates and head are trained, at 224 pixels, until the loss on held-out painters stops falling, and the table
-says how far from 1 the gates end (``gate_shift``, the mean of |scale - 1|).
+gives the distance of the gates from 1 after training (``gate_shift``, the mean of |scale - 1|).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CONFIG = FinetuneConfig(
 
 
 class GatedEstimator(FinetuneEstimator):
-    """A frozen network whose gates and head are trained; says how far from 1 the gates are."""
+    """A frozen network whose gates and head are trained; measures how far the gates are from 1."""
 
     def measures(self, paintings: PictureList, rows: ArrayLike) -> Mapping[str, float]:
         """``gate_shift``: mean of |scale - 1| over channels, blocks and pictures."""
@@ -65,7 +65,7 @@ class MafrGates(ComparisonStudy):
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     counts: tuple[int, ...] = COUNTS  # numbers of aggregated blocks, from the deep end
     start: float = 0.01  # standard deviation of the gates' last matrix before training
-    config: FinetuneConfig = CONFIG  # the training, the same for all
+    config: FinetuneConfig = CONFIG  # settings of training, the same for all
     split_seeds: tuple[int, ...] = (0, 1, 2)  # one grouped cross-validation, and other noise, each
     samples: int = 2000  # of the bootstrap
 
@@ -80,5 +80,5 @@ class MafrGates(ComparisonStudy):
         }
 
     def folds_per_split(self) -> int:
-        """As the training says."""
+        """As the config says."""
         return self.config.folds

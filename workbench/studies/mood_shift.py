@@ -2,12 +2,12 @@
 
 Each picture is read before and after it is redrawn, and its descriptors of expression are measured both
 times. A painting is read by a classifier that has never seen its painter: the layer of the shipped
-``mood_statistics`` is fitted anew in every fold (to untouched paintings, lite0 and four views for speed), or
-a change would partly be what the classifier knows by heart. Photos are read by a layer fitted to all
-paintings, which was made for paintings: of photos it tells a direction, not a mood that anybody confirmed.
+``mood_statistics`` is fitted anew in every fold (to untouched paintings, lite0 and four views for speed), so
+that memorised paintings do not look like a change. Photos are read by a layer fitted to all paintings: on
+photos it shows a direction of change, not a mood that anybody confirmed.
 
-A re-encoded picture (JPEG, quality 75), which people would not tell from the original, is the control: what
-moves there is the classifier's unrest.
+A re-encoded picture (JPEG, quality 75), which people cannot tell from the original, is the control: its
+changes show how unstable the classifier is.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Collection:
 
 
 class Readers:
-    """Layers that read moods: one a fold of the paintings, and one fitted to them all.
+    """Linear layers that read moods: one per fold of the paintings, and one fitted to them all.
 
     Args:
         data: N paintings.
@@ -147,7 +147,7 @@ def mood_rows(
     samples: int = 2000,
     seed: int = 0,
 ) -> list[dict]:
-    """What redrawing did to the readings.
+    """Changes of the readings by redrawing.
 
     Args:
         before: (N, C) probabilities of the untouched pictures.
@@ -236,9 +236,9 @@ def descriptor_rows(
 class MoodShift(TableStudy):
     """How does redrawing a picture change the mood that a classifier reads in it?
 
-    Rows have subject ("paintings" or "photos"), style, the columns of :func:`mood_rows`, and split: by which
-    rule the pictures were kept apart from what trained or chose. Beside the table lies ``…_pictures.csv``,
-    both readings of every picture.
+    Rows have subject ("paintings" or "photos"), style, the columns of :func:`mood_rows`, and split: the rule
+    that kept the pictures apart from those that trained or chose anything. Beside the table lies
+    ``…_pictures.csv``, both readings of every picture.
     """
 
     version = 2  # photos that chose weights are left out
@@ -248,8 +248,8 @@ class MoodShift(TableStudy):
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     photos: str = ""  # folder of photos; "" takes the six free ones of installed packages
-    styles: tuple[str, ...] = STYLES  # names of the menu, or "JPEG, quality 75"
-    held_out: int = 80  # photos: with ROLES so many, else of so many held out by a training those that report
+    styles: tuple[str, ...] = STYLES  # names of styles, or "JPEG, quality 75"
+    held_out: int = 80  # number of photos (without ROLES: held out by training, of which half report)
     roles: str = ""  # CSV of photo and role: only photos that "report" are redrawn
     config: StatisticsConfig = CONFIG  # of the classifier
     samples: int = 2000  # of the bootstrap over painters, or over photos
@@ -276,7 +276,7 @@ class MoodShift(TableStudy):
         readers = Readers(data, paintings.measured()[0], self.config)
         details = self.runs(out, "_pictures")
         rules = {
-            "paintings": "folds that know no painter of theirs",
+            "paintings": "folds that keep painters apart",
             "photos": split_of(self.photos, self.held_out, self.seed, self.roles),
         }
 

@@ -90,8 +90,8 @@ class PortraitTraining(TableStudy):
 
     Rows have method and source of the portraits ("all" of them, or one collection); nearness to the style and
     lightness of the skin (:func:`nearness`); of all portraits ``background_psnr`` in dB, mean over those of
-    the pixels outside the true mask; steps and processor minutes of the training, parameters, milliseconds of
-    256² on one thread. Interrupted, the training goes on.
+    the pixels outside the true mask; steps and processor minutes of training, parameters, milliseconds of
+    256² on one thread. Interrupted training resumes.
     """
 
     keys = ("method",)
@@ -167,7 +167,7 @@ def _judge(
 
 
 def _minutes(card: models.Card) -> float:
-    """Minutes of a training, including those of the weights that it started from."""
+    """Minutes of a training run, including those of the weights that it started from."""
     return (card.training["seconds"] + card.training.get("seconds_before", 0)) / 60
 
 

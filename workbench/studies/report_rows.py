@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 KIND = "kind"  # column of a row's type
-PROBLEM, NOTE = "problem", "note"  # topics of remarks: what would spoil a training, what is worth knowing
+PROBLEM, NOTE = "problem", "note"  # topics of remarks: what would spoil training, what is worth knowing
 LEFT_OUT, MAY_KNOW = "shipped left out", "shipped may know"  # why the shipped classifier was not asked, …
 UNRATED = "no ratings"  # why raters have no chapter
 
@@ -32,7 +32,7 @@ class Collection(NamedTuple):
     rows_without_picture: int
     equal_files: int
     same_pictures: int  # pairs of photographs of one picture
-    alike_pictures: int  # pairs of one hand and motif
+    alike_pictures: int  # pairs by one maker with one motif
     groups_if_joined: int  # if all of these were
     long_scrolls: int
     small_pictures: int
@@ -193,7 +193,7 @@ class Place(NamedTuple):
 
 
 class HeatMap(NamedTuple):
-    """A picture with a heat map of what spoke for the answer."""
+    """A picture with a heat map of the evidence for the answer."""
 
     path: str
     label: str

@@ -2,7 +2,7 @@
 
 The paper shows the spectrograms of one photo and of its drawings (its figure 3) and says that photos' are
 "brighter and scattered, with less regularity", drawings' "more distinct in light and dark areas, with more
-concentrated and regular energy points". Here each of these words is a number of a picture's spectrogram
+concentrated and regular energy points". Here each of these words becomes a measure of a picture's spectrogram
 (:func:`workbench.metrics.spectrum.shape`), with an interval over many pictures.
 """
 
@@ -31,7 +31,7 @@ MEASURES = ("brightness", "contrast", "slope", "concentration", "directionality"
 def spectral_measures(picture: Picture) -> NDArray[np.float64]:
     """(bins + measures,) radial profile and :data:`MEASURES` of a picture.
 
-    "light and dark" is of the picture itself: the standard deviation of its luma, in levels of 255.
+    "light and dark" is measured on the picture itself: the standard deviation of its luma, in levels of 255.
     """
     found = spectrum.log_spectrum(picture)
     shape = spectrum.shape(found) | {"light and dark": float(luma(picture).std())}
@@ -41,7 +41,7 @@ def spectral_measures(picture: Picture) -> NDArray[np.float64]:
 def set_rows(
     own: NDArray, photos: NDArray, paired: bool, samples: int = 2000, seed: int = 0
 ) -> list[dict[str, float]]:
-    """Means of a set, how they differ from the photos', and how well a measure tells the two apart.
+    """Means of a set, their differences from the photos' means, and how well each measure separates the two.
 
     Args:
         own: (N, K) of :func:`spectral_measures`.
@@ -53,7 +53,7 @@ def set_rows(
         Rows of measure ("profile" or one of :data:`MEASURES`), radius (cycles per pixel, of the profile),
         kind, estimate, low, high, p and pictures. Kinds: "mean"; "difference" from the photos' mean, its p
         corrected after Holm over the measures; "auc": the chance that a picture of the set has a higher
-        value than a photo (0.5 tells nothing).
+        value than a photo (0.5 is chance).
     """
     n, m = len(own), len(photos)
     weights = draw_counts(n, samples, seed) / n  # (S, N)
@@ -88,9 +88,9 @@ def _row(head: Mapping, kind: str, estimate: float, draws: NDArray, pictures: in
 class Spectra(TableStudy):
     """Do spectra tell photos from drawn pictures, and where between the two do redrawn photos lie?
 
-    Rows have set ("photo", "style", then ``sets``), the columns of :func:`set_rows`, and split: by which rule
-    the photos were kept apart from what trained or chose. Beside the table lies ``…_pictures.csv``,
-    :data:`MEASURES` of every picture.
+    Rows have set ("photo", "style", then ``sets``), the columns of :func:`set_rows`, and split: the rule
+    that kept the photos apart from those that trained or chose anything. Beside the table lies
+    ``…_pictures.csv``, :data:`MEASURES` of every picture.
     """
 
     version = 2  # photos that chose weights are left out
@@ -101,7 +101,7 @@ class Spectra(TableStudy):
     data: str | Sequence[Picture] = "atelier:60"  # drawn pictures: a folder, or atelier:N
     photos: str = ""  # folder of photos; "" takes six free ones of installed packages
     sets: tuple[str, ...] = SETS  # stylizers, by the names of the stylizers' study
-    held_out: int = 80  # photos: with ROLES so many, else of so many held out by a training those that report
+    held_out: int = 80  # number of photos (without ROLES: held out by training, of which half report)
     roles: str = ""  # CSV of photo and role: only photos that "report" are measured
     samples: int = 2000  # of the bootstrap
     seed: int = 0  # of the split and of the bootstrap

@@ -1,10 +1,10 @@
-"""What the studies of stylizers measure on: photos that trained and chose nothing, a style, masks.
+"""Test pictures of the stylizer studies: photos that trained and chose nothing, the style, masks.
 
 Test photos choose nothing: a photo that trained a network or chose its weights, losses or steps, or the
-settings of a drawing, is not measured on. A table of roles that is written before the measuring says which
+settings of a drawing, is not measured. A table of roles, written before any measurement, says which
 photos these are (``reports/splits/scenes.csv`` for the shipped styles: whatever trained them or was looked at
-while they were made is there as "train" or "choose"). Without one, the half of a training's held-out photos
-that does not choose its weights is taken.
+during development is listed as "train" or "choose"). Without one, the half of a training run's held-out
+photos that does not choose its weights is taken.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image
 from workbench.core.errors import DatasetError
 from workbench.data.atelier import open_dataset
 from workbench.data.images import list_images, read_image
-from workbench.data.scenes import load_pictures, picture_names, reported, three_ways
+from workbench.data.scenes import load_pictures, names_to_report, picture_names, split_three_ways
 from workbench.metrics import spectrum
 
 SHORT_SIDE = 288  # photos and style pictures alike: strokes and details must be of comparable size
@@ -65,16 +65,16 @@ def read_photos(
         return free_photos()
     names = picture_names(folder)
     if roles:
-        names = reported(roles, names)
+        names = names_to_report(roles, names)
         if 0 < held_out < len(names):
             names = sorted(np.random.default_rng(seed).permutation(names)[:held_out].tolist())
     elif held_out:
-        *_, names = three_ways(names, held_out, seed)
+        *_, names = split_three_ways(names, held_out, seed)
     return _large(load_pictures(folder, SHORT_SIDE, names=names), 2, "photos")
 
 
 def split_of(folder: str | Path, held_out: int, seed: int, roles: str | Path) -> str:
-    """What :func:`read_photos` takes by these options, in the words of the column "split"."""
+    """What :func:`read_photos` takes with these options, as the column "split" describes it."""
     if not folder:
         return "free photos, some of which trained the shipped networks"
     if roles:

@@ -1,14 +1,14 @@
-"""What each part of FSGAN's training does, and how far other methods come with the same pictures and minutes.
+"""The effect of each part of FSGAN's training, and other methods with the same pictures and minutes.
 
 *Ablations.* All begin from the same distilled generator and take the same number of adversarial steps: the
-full recipe, without its spectral, boundary or colour-block term, with less hold on the drawing, and with
-nearest-neighbour in place of bilinear upsampling (whose generator first settles for some more steps of
-distilling). Two seeds or more, of the batches and the noise, say what chance does.
+full recipe, without its spectral, boundary or colour-block term, with less weight on the teacher's drawing,
+and with nearest-neighbour in place of bilinear upsampling (whose generator first settles for some more steps
+of distilling). Two or more seeds of the batches and the noise show the effect of chance.
 
 *Baselines.* CartoonGAN, AnimeGAN and U-GAT-IT light begin from random weights, as in their papers, and get
 the same processor minutes as FSGAN from scratch. Minutes on one core, where the papers take hours on a GPU:
-this says which method learns quickly, not which is best when it has converged. Gatys' optimisation trains
-nothing and pays for each picture instead.
+the comparison shows which method learns quickly, not which is best after convergence. Gatys' optimisation
+trains nothing and takes its time for each picture instead.
 
 All are measured by :mod:`workbench.metrics` on the same photos, the half of those held out that chooses no
 weights (split seed 0). The shipped styles have no row: they were trained on photos of another split.
@@ -44,7 +44,7 @@ from workbench.training.validation import StyleJudge
 
 log = logging.getLogger(__name__)
 
-# the recipe when the ablations were made; it holds the drawing less now, and that is an ablation, too
+# the recipe when the ablations were made; its teacher weight is smaller now, which is an ablation, too
 _FULL = {"w_teacher": 50.0, "w_boundary": 15.0}
 ABLATIONS: dict[str, dict[str, Any]] = {
     "full": _FULL,
@@ -72,8 +72,8 @@ BASELINES = ("fsgan", "cartoongan", "animegan", "ugatit_light")
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
-    """One training of the study."""
+class TrainingRun:
+    """One training run of the study."""
 
     group: str  # "start", "ablation" or "baseline"
     variant: str
@@ -82,7 +82,7 @@ class Training:
 
     @property
     def key(self) -> dict[str, str | int]:
-        """What names it in the table."""
+        """The key columns of its row in the table."""
         return {"group": self.group, "variant": self.variant, "seed": self.seed}
 
 
@@ -90,8 +90,8 @@ def _folder(group: str, variant: str, seed: int | str) -> str:
     return f"{group}_{variant}_{seed}".replace(" ", "_")
 
 
-def trainings(study: StylizerTraining, out: str | Path) -> Iterator[Training]:
-    """Every training, in the order in which they can be done: starts, ablations seed by seed, baselines."""
+def training_runs(study: StylizerTraining, out: str | Path) -> Iterator[TrainingRun]:
+    """All training runs in an order in which they can be done: starts, ablations seed by seed, baselines."""
     out = Path(out)
     common = {
         "photos": str(study.photos),
@@ -105,10 +105,10 @@ def trainings(study: StylizerTraining, out: str | Path) -> Iterator[Training]:
         "clock": "processor",
     }
 
-    def training(group: str, variant: str, seed: int, recipe: str = "fsgan", **given) -> Training:
+    def training(group: str, variant: str, seed: int, recipe: str = "fsgan", **given) -> TrainingRun:
         folder = out / _folder(group, variant, seed)
         values = {**common, "seed": seed, "out": str(folder), **given}
-        return Training(group, variant, seed, config_for(recipe, **values))
+        return TrainingRun(group, variant, seed, config_for(recipe, **values))
 
     steps: dict[str, Any] = {"distil_steps": study.distil_steps, "steps": study.distil_steps}
     bilinear = training("start", "bilinear", 0, crop=192, **steps)
@@ -131,7 +131,7 @@ def trainings(study: StylizerTraining, out: str | Path) -> Iterator[Training]:
         yield training("baseline", recipe, 0, recipe, **limits)
 
 
-def train(run: Training, data: SceneData) -> Path:
+def train(run: TrainingRun, data: SceneData) -> Path:
     """Train, or go on training, until the run's budget ends; write its weights and its drawings of the test
     photos. Nothing is done where they are there already.
 
@@ -147,7 +147,7 @@ def train(run: Training, data: SceneData) -> Path:
     trainer.run()
     torch.save(trainer.ema.state_dict(), folder / "weights.pt")
     drawings.mkdir(exist_ok=True)
-    with trainer.recipe.autocast():  # in the precision of the training: the large ones take seconds each
+    with trainer.recipe.autocast():  # in the precision of training: large photos take seconds each
         for i, drawing in enumerate(trainer.stylize(data.test.values())):
             drawing.save(drawings / f"{i:03d}.png")
     _finish(folder, run.key, trainer.step, trainer.seconds)
@@ -160,7 +160,7 @@ def _finish(folder: Path, key: dict, steps: int, seconds: float) -> None:
 
 
 def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
-    """Gatys' optimisation of each test photo, each after another picture of the style drawn by lot.
+    """Gatys' optimisation of each test photo, each towards a random picture of the style.
 
     Returns:
         Folder of the drawings, as from :func:`train`.
@@ -183,13 +183,13 @@ def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
 @register
 @dataclasses.dataclass(frozen=True)
 class StylizerTraining(Study):
-    """What does each part of FSGAN's training do, and how far do other methods come with the same minutes?
+    """What does each part of FSGAN's training do, and how good are other methods after the same minutes?
 
-    Rows have group, variant, seed; steps and processor minutes of the training (with those of its targets,
-    without those of its start); the measures of :func:`workbench.studies.stylizers.stylizer_row`; KID-lite1;
-    ``grid_db`` (:func:`workbench.metrics.grid.grid_excess`, less the photo's). Beside the table lies
-    ``…_effects.csv``, the rows of :func:`effects`. Interrupted, trainings go on; drawings and regions of the
-    photos are made once, in the study's folder.
+    Rows have group, variant, seed; steps and processor minutes of the training run (with those of its
+    targets, without those of its start); the measures of :func:`workbench.studies.stylizers.stylizer_row`;
+    KID-lite1; ``grid_db`` (:func:`workbench.metrics.grid.grid_excess`, less the photo's). Beside the table
+    lies ``…_effects.csv``, the rows of :func:`effects`. Interrupted training resumes; drawings and regions of
+    the photos are made once, in the study's folder.
     """
 
     keys = ("group", "variant", "seed")
@@ -209,14 +209,14 @@ class StylizerTraining(Study):
     gatys_steps: int = 40  # of Gatys' optimisation, per picture
 
     def folder(self, out: str | os.PathLike) -> Path:
-        """Where the trainings lie: other pictures or budgets are other trainings."""
+        """Folder of the training runs, named by pictures and budgets."""
         return Path(out) / self.content_key[-12:]
 
     def run(self, out: str | os.PathLike) -> Path:
         """Train what is not trained, measure it, and write the table and its effects."""
         out = Path(out)
         work = self.folder(out)
-        wanted = list(trainings(self, work))
+        wanted = list(training_runs(self, work))
         data = load_data(dataclasses.replace(wanted[0].config, out=str(work)))
         for one in wanted:
             if one.group in self.groups:
@@ -231,7 +231,7 @@ class StylizerTraining(Study):
 
 
 def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Path, Path]:
-    """The folders that the study wants, made in ``out`` where there are none.
+    """The folders of photos and style pictures, created in ``out`` if none are given.
 
     Args:
         photos: a folder, or "" for cuts of the six free photographs of the notebooks: enough to see the study
@@ -261,8 +261,9 @@ def folders(photos: str | Path, style: str | Path, out: str | Path) -> tuple[Pat
 
 
 def drawings_of(out: str | Path, group: str = "ablation", count: int = 3) -> dict[str, list[NDArray]]:
-    """The first ``count`` drawings of the held-out photos by each finished training of ``group`` in ``out``,
-    by variant: uint8 (H, W, 3), of the first seed that is there."""
+    """The first ``count`` drawings of held-out photos by each finished run of ``group`` in ``out``, by
+    variant: uint8 (H, W, 3), of the first seed that is there.
+    """
     found: dict[str, list[NDArray]] = {}
     for done in sorted(Path(out).glob(f"*/{_DONE}")):
         key = json.loads(done.read_text())["key"]
@@ -273,7 +274,7 @@ def drawings_of(out: str | Path, group: str = "ablation", count: int = 3) -> dic
 
 
 def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
-    """What measures a finished training in ``out``; see :class:`StylizerTraining`."""
+    """A function that measures a finished training run in ``out``; see :class:`StylizerTraining`."""
     large = [i for i, p in enumerate(data.test.values()) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
     photos = {name: p for i, (name, p) in enumerate(data.test.items()) if i in large}
     evaluator = cache(lambda: stylizers.Evaluator(_large(data.style)))
@@ -312,7 +313,7 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
 def effects(
     table: Sequence[Mapping[str, str]], measures: Sequence[str] = MEASURES
 ) -> list[dict[str, str | float]]:
-    """What leaving a part out changes: each ablation less the full recipe with the same seed.
+    """The effect of leaving a part out: each ablation minus the full recipe with the same seed.
 
     Args:
         table: rows of ``stylizer_training.csv``, as :class:`csv.DictReader` gives them.

@@ -1,9 +1,9 @@
-"""Every stylizer on the same held-out photos: its quality, what it does to them, and what it costs.
+"""Every stylizer on the same held-out photos: quality, changes to the photo, and cost.
 
-The photo itself (no stylization) and the style set against itself always stand in the table: the first is
-perfect by every measure that compares with the photo, the second is the best that any measure of style can
-give. Measures of single pictures have 95 % intervals over photos, KID over photos and episodes of the style;
-two stylizers are compared by the paired difference of their KID, never by their own intervals.
+The table always has the photo itself (no stylization) and the style compared with itself: the first is
+perfect by every measure that compares with the photo, the second is the best value that a measure of style
+can have. Measures of single pictures have 95 % intervals over photos, KID over photos and episodes of the
+style; two stylizers are compared by the paired difference of their KID, never by their own intervals.
 
 Photos that trained or chose anything are left out (:mod:`workbench.studies.stylizer_pictures`); the column
 "split" names the rule.
@@ -56,7 +56,7 @@ COSTS = ("parameters", "gmacs_512", "ms_512", "peak_mb_512", "speed", "conv_shar
 
 
 class Evaluator:
-    """What drawings are measured with: networks, the style set's features and profiles, the photos' regions.
+    """Measures drawings: holds networks, features and profiles of the style set, and regions of the photos.
 
     Args:
         style: pictures of the style, uint8 (H, W, 3), sides of at least 256.
@@ -89,7 +89,7 @@ class Evaluator:
     def pair(
         self, photo: Picture, drawing: Picture, mask: NDArray[np.bool_] | None = None
     ) -> dict[str, float]:
-        """What was done to one photo; with a ``mask`` of what may change also the rest's PSNR."""
+        """Measures of a photo and its drawing; with a ``mask`` of what may change, also PSNR of the rest."""
         maps, regions, _ = self._of_photo(photo)
         lines = stylization.edge_f1(photo, drawing)
         found = {
@@ -131,7 +131,7 @@ class Evaluator:
 def drawers(style: Sequence[Picture]) -> dict[str, Callable[[Picture], Picture]]:
     """Functions that redraw a picture, by name: everything on the menu, and two more.
 
-    :data:`TEACHER` is the classical recipe from which a training on pictures of a style starts,
+    :data:`TEACHER` is the classical recipe from which training on pictures of a style starts,
     :data:`GRAM` an optimisation per picture towards the middle one of ``style``.
     """
 
@@ -153,7 +153,7 @@ def drawers(style: Sequence[Picture]) -> dict[str, Callable[[Picture], Picture]]
 
 
 def check_stylizers(names: Iterable[str]) -> None:
-    """Refuse a name that is none of :func:`drawers`."""
+    """Raise if a name is not one of :func:`drawers`."""
     known = [PHOTO, *stylizer.styles(), TEACHER, GRAM]
     for name in names:
         if name not in known:
@@ -166,7 +166,7 @@ def weights_of(name: str) -> str | None:
 
 
 def default_stylizers() -> list[str]:
-    """The menu's networks and drawings, then the classical ones that redraw and do not only tint or turn."""
+    """Networks and drawings among the styles, then the filters that redraw rather than tint or warp."""
     styles = stylizer.styles().values()
     drawn = [s.name for kind in ("network", "drawing") for s in styles if s.kind == kind]
     return [*drawn, TEACHER, *CLASSICAL]
@@ -228,7 +228,7 @@ def _interval(
 
 
 def against_itself(evaluator: Evaluator, seed: int = 1) -> dict[str, float]:
-    """One random half of the style set against the other: what no stylizer can beat. Groups stay whole."""
+    """One half of the style set compared with the other: the bound for all stylizers. Groups stay whole."""
     names = np.unique(evaluator.style_groups)
     half = np.isin(evaluator.style_groups, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
     value = kid.kid(
@@ -275,7 +275,7 @@ def costs_of(benchmark: str | Path | Mapping) -> dict[str, dict[str, float]]:
 @register
 @dataclasses.dataclass(frozen=True)
 class Stylizers(TableStudy):
-    """How good is every stylizer on the same held-out photos, what does it do to them, and what does it cost?
+    """How good is every stylizer on the same photos, what does it change in them, and what does it cost?
 
     Columns: photos, measures with ``_low`` and ``_high``, ``kid_lite0_less_photo`` (the paired difference
     from the untouched photos), ``ms_picture`` (processor time per photo), :data:`COSTS`, split (which photos
@@ -295,13 +295,13 @@ class Stylizers(TableStudy):
     ] = ()  # names; () takes networks and drawings of the menu and the classical ones
     masks: str = ""  # folder of masks (say of faces), for the measures of the background
     costs: str | Mapping = ""  # what `workbench bench stylizers --json` wrote, for the cost columns
-    held_out: int = 80  # photos: with ROLES so many, else of so many held out by a training those that report
+    held_out: int = 80  # number of photos (without ROLES: held out by training, of which half report)
     roles: str = ""  # CSV of photo and role: only photos that "report" are measured
     seed: int = 0  # of that split and of the bootstrap
     samples: int = 2000  # of the bootstrap
 
     @functools.cached_property
-    def prices(self) -> dict[str, dict[str, float]]:
+    def cost_columns(self) -> dict[str, dict[str, float]]:
         """Cost columns by network."""
         return costs_of(self.costs) if self.costs else {}
 
@@ -309,7 +309,7 @@ class Stylizers(TableStudy):
         """The photo, every stylizer, the style against itself, and networks that have costs only."""
         wanted = list(self.stylizers) or default_stylizers()
         check_stylizers(wanted)
-        return [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *self.prices])]
+        return [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *self.cost_columns])]
 
     def depends_on(self, **run: str) -> str | None:
         """The weights of the stylizer."""
@@ -325,16 +325,16 @@ class Stylizers(TableStudy):
         rule = {"split": split_of(self.photos, self.held_out, self.seed, self.roles)}
 
         def row(stylizer: str) -> dict:
-            price = self.prices.get(stylizer, {})
+            costs = self.cost_columns.get(stylizer, {})
             if stylizer == STYLE:
                 return against_itself(evaluator())
             if stylizer not in (PHOTO, *drawn):
-                return price
+                return costs
             few = slice(None, None, max(1, len(usable) // FEW) if stylizer == GRAM else 1)
             some = dict(list(usable.items())[few])
             masks = read_masks(self.masks, some) if self.masks else None
             found, each = stylizer_row(evaluator(), some, known[stylizer], masks, self.samples, self.seed)
             details.add({"stylizer": stylizer}, *each, seconds=0, stamp=False)
-            return found | price | rule
+            return found | costs | rule
 
         return row

@@ -1,5 +1,4 @@
-"""Study 05: where transfer helps and where it hurts: scratch, western styles, ImageNet; frozen, partial,
-full.
+"""Study 05: where transfer helps and where it hurts, by source domain and by trained layers.
 
 The source domains are nothing (random weights), western paintings labelled by style (a network trained here
 first, from random weights or on top of ImageNet), and ImageNet. Each is then fitted to the moods with the
@@ -97,7 +96,7 @@ class Transfer(ComparisonStudy):
 
     data: str = "atelier:60"  # folder of labelled paintings whose moods are learnt, or atelier:N
     source: str = ""  # western paintings by style; without them those variants are left out
-    config: FinetuneConfig = CONFIG  # the training on the moods, from ImageNet with everything trained
+    config: FinetuneConfig = CONFIG  # settings of training on the moods: from ImageNet, all layers
     pretraining: FinetuneConfig | None = None  # on the source; by default the same from random weights
     split_seeds: tuple[int, ...] = (0,)  # one grouped cross-validation each
     weights: Path | None = None  # folder for the networks of the sources; by default that of the tables
@@ -125,5 +124,5 @@ class Transfer(ComparisonStudy):
         return {label: FinetuneEstimator(variant) for label, variant in variants.items()}
 
     def folds_per_split(self) -> int:
-        """As the training says."""
+        """As the config says."""
         return self.config.folds

@@ -1,10 +1,10 @@
-"""How much do drawings of a video flicker, and what steadies them?
+"""How much do drawings of a video flicker, and what reduces it?
 
-Each clip is drawn frame by frame by each method and judged against the clip itself: the warping error along
+Each clip is drawn frame by frame by each method and compared with the clip itself: the warping error along
 the motion relative to the photo's own, the power of fast changes, the temporal spectrum, and the sharpness,
 which a blur would lower together with the flicker. Synthesised clips have known motion, so their flow and
 their masks are exact; for real clips both come from optical flow of the photographs. Portrait stylizers are
-judged on clips that show a face.
+measured on clips that show a face.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from workbench.core.errors import UnknownNameError
 from workbench.metrics import flicker
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
-from workbench.styles import menu
 from workbench.styles.optical_flow import Flow
+from workbench.styles.stylize import get
 from workbench.styles.tiling import run_together
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.reading import reading
@@ -48,7 +48,7 @@ class Clip:
     rate: float  # frames a second
 
 
-# Motion of the camera after t seconds: degrees of turn, zoom, shift in pixels. Amounts are those of a hand.
+# Motion of the camera after t seconds: degrees of turn, zoom, shift in pixels. As of a hand-held camera.
 _MOTIONS: dict[str, Callable[[float], tuple[float, float, float, float]]] = {
     "still": lambda t: (0.0, 1.0, 0.0, 0.0),
     "pan": lambda t: (0.0, 1.0, 32.5 * t, 7.5 * t),
@@ -180,8 +180,8 @@ def heads(frames: Frames) -> list[NDArray[np.bool_]]:
 
 
 def _by(style: str) -> Callable[[Frames], Frames]:
-    """What draws frames in a style; its weights are read by the first call."""
-    return lambda frames: menu.get(style).drawer()(frames)
+    """A function that draws frames in a style; its weights are loaded by the first call."""
+    return lambda frames: get(style).drawer()(frames)
 
 
 def _nearest(frames: Frames) -> Frames:
@@ -221,7 +221,7 @@ def _gram_stylizer():
     from workbench.styles.gram import GramStylizer
 
     coffee = cv2.resize(data.coffee(), SIZE, interpolation=cv2.INTER_AREA)
-    return GramStylizer(menu.get(STYLE).drawer()([coffee])[0], steps=25)
+    return GramStylizer(get(STYLE).drawer()([coffee])[0], steps=25)
 
 
 # What is compared. A further stylizer is one more entry: frames of one size in, as many drawings out.
@@ -282,7 +282,7 @@ def _sharpness(frames: Frames) -> float:
 @register
 @dataclasses.dataclass(frozen=True)
 class Video(TableStudy):
-    """How much do drawings of a video flicker, and what steadies them?
+    """How much do drawings of a video flicker, and what reduces it?
 
     One row per measurement: clip, method, frames, measure, hertz, value.
     """

@@ -21,8 +21,8 @@ import numpy as np
 
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
-from workbench.styles.menu import get
 from workbench.styles.names import DEFAULT_STYLE
+from workbench.styles.stylize import get
 from workbench.styles.video import stylize_video
 from workbench.styles.video.reading import reading
 

@@ -8,7 +8,7 @@ Parts of the table, in order:
 - ``relevance``: the share of a descriptor's variance that lies between moods.
 - ``recommendation``: the blocks to aggregate according to these, in the order of choice.
 - ``test``: MAFR with the recommended blocks, with as many of the deepest blocks and with as many random ones,
-  trained alike on the same painter-grouped folds: one row per choice and split seed. All trainings and
+  trained alike on the same painter-grouped folds: one row per choice and split seed. All training runs and
   predictions are in ``what_layers_see_blocks.csv`` and ``what_layers_see_blocks_predictions.csv``.
 - ``comparison``: each choice over all split seeds with its interval over painters, and its paired difference
   from the recommended blocks (``difference``, with interval and corrected p).
@@ -134,7 +134,7 @@ class WhatLayersSee(Study):
         return rows
 
     def _train(self, chosen: Sequence[int], out: str | os.PathLike) -> dict[str, Validation]:
-        """Cross-validate MAFR with each choice of blocks; finished trainings are kept."""
+        """Cross-validate MAFR with each choice of blocks; finished folds are kept."""
 
         def estimator(choice: str, split_seed: int) -> FinetuneEstimator:
             blocks = {

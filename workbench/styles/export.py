@@ -55,7 +55,7 @@ Runner = Callable[[Tensor], NDArray[np.float32]]
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """A file that was written, and how far it is from the network it came from."""
+    """A file that was written, and how much it differs from its network."""
 
     path: Path
     difference: float  # largest absolute difference of an output over all compared pictures

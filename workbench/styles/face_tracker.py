@@ -1,7 +1,7 @@
 """Faces followed through a film: found in some frames, carried along the motion in the others.
 
-A detector alone loses a face for a frame here and there, which would flash between two ways of drawing,
-and places it a little differently each time, which would make the drawing tremble. Here a face moves with the
+A detector alone loses a face for a frame here and there, so that the drawing would flicker,
+and places it a little differently each time, so that it would tremble. Here a face moves with the
 optical flow of its pixels, each detection only corrects it a little, and a face that is no longer found
 stays for a moment, as long as its pixels look the same.
 """
@@ -19,9 +19,9 @@ from workbench.styles.optical_flow import Flow
 
 _PATIENCE = 4  # frames for which a face stays that is no longer found, for each time that it was found
 _LONGEST = 25  # and at most
-_PLACE, _SHAPE = 0.2, 0.6  # share of a detection's correction of place and of shape that is followed at once
+_PLACE, _SHAPE = 0.2, 0.6  # shares of a correction of position and of shape that are applied at once
 _NEAR = 1.0  # distances of the eyes: a detection nearer than this is the face that was followed
-_ALIKE = 0.6  # correlation of a face's pixels from frame to frame, below which it is somebody or nothing else
+_ALIKE = 0.6  # correlation of a face's pixels from frame to frame, below which the face is lost
 _RADIUS = 1.2  # of the disc whose motion is the face's, in distances of the eyes
 
 

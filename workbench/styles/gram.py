@@ -78,5 +78,5 @@ class GramStylizer:
 
 
 def _relative(features: Tensor, wanted: Tensor) -> Tensor:
-    """Squared distance, as a share of what is wanted."""
+    """Squared distance relative to the squared norm of the target."""
     return (features - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)

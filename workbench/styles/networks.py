@@ -29,7 +29,7 @@ _lock = threading.Lock()
 
 @dataclasses.dataclass(frozen=True)
 class NetworkStyle(Style):
-    """A generator of scenes, by its weights; an ``.onnx`` file runs in ONNX Runtime whatever is asked for."""
+    """A generator of scenes, by its weights; an ``.onnx`` file always runs in ONNX Runtime."""
 
     path: Path  # of the .safetensors or .onnx file
     kind = "network"
@@ -119,7 +119,7 @@ def _load(path: Path, device: torch.device, kind: str) -> nn.Module:
 
 
 def not_a_style(path: Path, card: cards.Card) -> WeightsError:
-    """The error for weights that no style can be made of."""
+    """The error for weights that are not those of a style."""
     return WeightsError(
         f"Expected the weights of a stylizer that can work in tiles but {path.name} is a {card.kind} "
         f"({card.architecture}). Choose weights made by `workbench train stylizer`."

@@ -1,4 +1,4 @@
-"""What can be chosen for a drawing or a film. The command line, the page and the API take it from here."""
+"""Options of a drawing and of a film, from which the command line, the page and the API take theirs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DrawOptions:
     # of large pictures: 2 has lines half as wide and regions half as large; 16 draws all pixels
     detail: Annotated[float, Range(0.25, 16.0)] = 1.0
     deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
-    # what runs the network; onnx needs the extra `export`; `workbench bench` tells the fastest
+    # what runs the network; onnx needs the extra `export`; `workbench bench` measures which is fastest
     runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"
     device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto
 
@@ -37,7 +37,7 @@ class VideoOptions:
     # of large frames: 2 has lines half as wide and regions half as large; 16 draws all pixels
     detail: Annotated[float, Range(0.25, 16.0)] = 1.0
     deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
-    # against flicker: share of the previous drawing that is carried along the motion; 0 draws each frame
+    # against flicker: share of the previous drawing that is warped along the motion; 0 draws each frame
     # anew, and colour filters always do
     temporal: Annotated[float, Range(0.0, 0.99, step=0.05)] = 0.8
     runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"  # what runs the network

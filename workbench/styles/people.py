@@ -1,4 +1,4 @@
-"""Styles that redraw people: drawn with their own features, or as a trained portrait network sees them."""
+"""Styles that redraw people: drawn with their own features, or by a trained portrait network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workbench.drawing.faces import Face
 
 KIND = "portrait_stylizer"  # of the cards
-Faces = Sequence["Face"] | None  # where they are, if that is known
+Faces = Sequence["Face"] | None  # positions of the faces, if known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PortraitStyle(Style):
         return lambda pixels, progress: draw(pixels, progress, None)
 
     def load_frames(self, runtime: str, device: torch.device) -> Drawer:
-        """See :meth:`Style.load_frames`: a frame that shows no face comes back itself."""
+        """See :meth:`Style.load_frames`: a frame without a face is returned unchanged."""
         from workbench.styles.face_tracker import FaceTracker
 
         draw, track = self._load(runtime, device), FaceTracker()
@@ -79,7 +79,7 @@ class DrawnPeopleStyle(Style):
         return lambda pixels, progress: portrait.draw(pixels, self.look, self.detail, self.deform)
 
     def load_frames(self, runtime: str, device: torch.device) -> Drawer:
-        """See :meth:`Style.load_frames`: a frame that shows no face is drawn as a scene."""
+        """See :meth:`Style.load_frames`: a frame without a face is drawn as a scene."""
         from workbench.drawing import portrait
         from workbench.styles.face_tracker import FaceTracker
 
@@ -102,7 +102,7 @@ DRAWN = DrawnPeopleStyle(
     "drawn_portrait",
     "Portrait, drawn",
     "People as a comic artist draws them, with their own features, in a scene of the same lines and colours. "
-    "How far eyes grow and jaws shrink can be chosen. Computed without a network: about a second.",
+    "The exaggeration of eyes and jaws can be chosen. Computed without a network: about a second.",
     "Apache-2.0",
     "comic",
 )

@@ -21,7 +21,7 @@ from workbench.drawing.skin import keep_tone
 if TYPE_CHECKING:
     from torch import nn
 
-UNIT = 40.0  # pixels between the eyes that faces are drawn at
+INTEROCULAR_PX = 40.0  # pixels between the eyes that faces are drawn at
 REACH = (3.4, 3.0, 3.4, 4.6)  # of the crop: left, up, right and down of the middle between the eyes, in units
 _FADE = 0.9  # width of the border in which a crop fades out, in units
 _SURE = 0.6  # share of a found face that the network's mask must cover
@@ -84,10 +84,12 @@ def crop_box(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
 def _portray(
     network: nn.Module, crop: np.ndarray, face: Face, box: tuple[int, int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Drawing (H, W, 3) and mask (H, W), uint8, of a crop, drawn with the eyes :data:`UNIT` pixels apart."""
+    """Drawing (H, W, 3) and mask (H, W), uint8, of a crop, drawn with the eyes :data:`INTEROCULAR_PX` pixels
+    apart.
+    """
     import torch
 
-    scale = UNIT / face.interocular_px
+    scale = INTEROCULAR_PX / face.interocular_px
     height, width = crop.shape[:2]
     size = [max(16, round(side * scale)) for side in (width, height)]
     small = resized(crop, size)
@@ -97,7 +99,7 @@ def _portray(
     drawing = to_pixels(answer.drawing)[0]
     mask = (answer.mask[0, 0].float() * 255).round().byte().cpu().numpy()
     drawing = keep_tone(
-        drawing, small, (face.middle[0] - box[0]) * scale, (face.middle[1] - box[1]) * scale, UNIT
+        drawing, small, (face.middle[0] - box[0]) * scale, (face.middle[1] - box[1]) * scale, INTEROCULAR_PX
     )
     return resized(drawing, (width, height)), resized(mask, (width, height))
 

@@ -3,9 +3,9 @@
 A network is exported once into the user's cache folder, under a name that changes with its weights and with
 the versions of what exports and runs it. The export compares the two on photographs and refuses a file that
 differs by more than 1e-3 (an eighth of one of 255 levels). A file written by ``workbench export`` runs as it
-is: its card, which lies in it, tells how to cut a large picture into tiles.
+is: its card, which is embedded, says how to cut a large picture into tiles.
 
-bfloat16 halves what is moved and has instructions of its own on recent processors (AVX-512 BF16, AMX). The
+bfloat16 halves memory traffic and has its own instructions on recent processors (AVX-512 BF16, AMX). The
 change that the network makes to the photo is rounded to 8 bits of mantissa, the photo itself is not.
 """
 

@@ -1,4 +1,4 @@
-"""What a style is: one entry of the menu, whatever draws it."""
+"""The base class of styles, the entries of the style menu."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Style(abc.ABC):
     licence: str
     kind: ClassVar[str] = "style"  # "network", "portrait" or "filter"
     needs: ClassVar[str] = ""  # what a picture must show to be drawn at all, e.g. "a face"
-    shows: ClassVar[str] = ""  # what it is meant for, and a film without is worth a word
+    shows: ClassVar[str] = ""  # what it is meant for; a film without it is reported
     limits: ClassVar[tuple[str, ...]] = ()  # what not to expect; of trained styles, their cards say it
     runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
     stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
@@ -50,8 +50,8 @@ class Style(abc.ABC):
 
     @abc.abstractmethod
     def load(self, runtime: str, device: torch.device) -> Draw:
-        """The function that draws one picture at its own scale. Whatever is wrong with the style shows here,
-        before the work.
+        """The function that draws one picture at its own scale. Problems with the style are raised here,
+        before any work.
 
         Args:
             runtime: one of :attr:`runtimes`.
@@ -80,12 +80,12 @@ class Style(abc.ABC):
         return at_scale
 
     def adjusted(self, options: DrawOptions) -> Style:
-        """The style with what can be chosen for styles of its kind alone."""
+        """The style with the options that only its kind has."""
         return self
 
     @property
     def halo(self) -> int | None:
-        """How many pixels around it a pixel of the drawing depends on; None if on the whole picture."""
+        """Radius in pixels of the region that a pixel of the drawing depends on; None: the whole picture."""
         return None
 
     def check(self, runtime: str = "torch", device: str | None = None) -> torch.device:
@@ -135,8 +135,8 @@ class Style(abc.ABC):
     ) -> Drawer:
         """The function that draws the frames of one film, each (H, W, 3) uint8.
 
-        Make one for each film and give it the frames in order: a :attr:`stateful` style follows what it sees.
-        A frame that shows nothing that the style :attr:`needs` comes back itself, undrawn.
+        Make one for each film and give it the frames in order: a :attr:`stateful` style depends on earlier
+            frames. A frame that shows nothing that the style :attr:`needs` is returned unchanged.
 
         Args:
             strength, runtime, device, detail, deform: as for :meth:`draw`.
@@ -163,7 +163,7 @@ class Style(abc.ABC):
         if runtime not in self.runtimes:
             raise WorkbenchError(
                 f"Expected the runtime {' or '.join(self.runtimes)} but got {runtime}: {self.name} is a "
-                f"{self.kind}, which no other runs. Use --runtime {self.runtimes[0]}."
+                f"{self.kind}, which no other runtime supports. Use --runtime {self.runtimes[0]}."
             )
         return devices.resolve(device)
 
@@ -171,8 +171,8 @@ class Style(abc.ABC):
 def with_chroma_of(photo: Pixels, drawing: Pixels, amount: float = 1.0) -> Pixels:
     """The drawing with its luma kept and its chroma moved towards the photo's, in YUV (BT.601).
 
-    At 1 the colours are the photo's, but where they cannot be had at the drawing's luma (blue in white), and
-    there they are clamped. Meant for styles that leave things in their place.
+    At 1 the colours are the photo's, clamped where the drawing's luma does not allow them (blue in white).
+    Meant for styles that do not move shapes.
 
     Args:
         photo: (H, W, 3) uint8.
@@ -182,7 +182,7 @@ def with_chroma_of(photo: Pixels, drawing: Pixels, amount: float = 1.0) -> Pixel
     Source: Gatys, Bethge, Hertzmann and Shechtman, "Preserving color in neural artistic style transfer",
         2016, section 3 (luminance-only transfer).
     """
-    chroma = np.eye(3) - np.tile(LUMA, (3, 1))  # takes the luma of a difference away
+    chroma = np.eye(3) - np.tile(LUMA, (3, 1))  # removes the luma of a difference
     output = np.empty_like(drawing)
     step = max(1, 1_000_000 // drawing.shape[1])  # rows at a time: no float copy of a large picture
     for top in range(0, len(drawing), step):

@@ -1,15 +1,20 @@
-"""Redraw a picture in a style of the menu, or with a user's own weights."""
+"""Find a style by name or by its weights, and redraw a picture in it."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from workbench.core import devices
+from workbench.core.errors import UnknownNameError, WeightsError
+from workbench.core.registry import Registry
 from workbench.data.images import as_rgb
-from workbench.styles.menu import get, styles
+from workbench.models import weights
+from workbench.styles import computed, networks, people
 from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
 from workbench.styles.options import DrawOptions
 from workbench.styles.style import Progress, Style
@@ -18,6 +23,67 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["DEFAULT_STYLE", "RUNTIMES", "get", "network_of", "styles", "stylize"]
+
+_FORMER = {"afgan_portrait": "drawn_portrait", "portrait_and_scene": "drawn_portrait"}  # removed styles
+
+
+def _check(name: str, entry: object) -> None:
+    if not (isinstance(entry, Style) or callable(entry)):
+        raise TypeError(f"expected a workbench.styles.style.Style but got {type(entry).__name__}")
+
+
+_others: Registry[Any] = Registry("style", group="workbench.styles", check=_check)
+
+
+def styles() -> dict[str, Style]:
+    """All styles by name: the trained networks (the default first), those that redraw people, drawings
+    without a network, the classical filters, and those of other packages.
+    """
+    folder = weights.SHIPPED
+    cards = [weights.card(name, folder) for name in weights.trained(folder=folder)]
+    cards.sort(key=lambda card: card.name != DEFAULT_STYLE)
+    entries: list[Style] = [
+        kind.of_card(card, folder / f"{card.name}.safetensors")
+        for kind in (networks, people)
+        for card in cards
+        if card.kind == kind.KIND
+    ]
+    menu = {style.name: style for style in entries}
+    menu[people.DRAWN.name] = people.DRAWN
+    menu |= {style.name: style for style in computed.all_computed()}
+    for name, entry in _others.items():
+        style = entry if isinstance(entry, Style) else entry()
+        menu.setdefault(name, dataclasses.replace(style, name=name))
+    return menu
+
+
+def get(style: str | Path | Style) -> Style:
+    """The style of a name, or of a file of weights.
+
+    Args:
+        style: a name in :func:`styles`, the path of a ``.safetensors`` file with its card beside it or of an
+            ``.onnx`` file that ``workbench export`` wrote, or a style, which is given back.
+
+    Raises:
+        UnknownNameError: no such style.
+        WeightsError: the file is missing, has no card, or is not the weights of a style.
+    """
+    if isinstance(style, Style):
+        return style
+    path = Path(style)
+    if path.suffix == ".onnx":
+        return networks.of_onnx(path)
+    if path.suffix == ".safetensors":
+        card = weights.card(path)
+        for kind in (networks, people):
+            if card.kind == kind.KIND:
+                return dataclasses.replace(kind.of_card(card, path), name=str(style))
+        raise networks.not_a_style(path, card)
+    menu, name = styles(), str(style)
+    name = name if name in menu else _FORMER.get(name, name)
+    if name not in menu:
+        raise UnknownNameError("style", name, menu)
+    return menu[name]
 
 
 def stylize(
@@ -47,8 +113,8 @@ def stylize(
             16 draws every pixel. People that a portrait style draws are always drawn in crops of one size.
         deform: of faces in the style "drawn_portrait": 0 keeps their shape, 1 exaggerates it.
         runtime: "torch"; "onnx" for ONNX Runtime (a network is exported the first time, which compares the
-            two); or "torch-bf16", faster where the processor has bfloat16 instructions and not the same
-            picture to the last level. See :mod:`workbench.styles.runtimes`.
+            two); or "torch-bf16", faster where the processor has bfloat16 instructions and not bit-identical.
+            See :mod:`workbench.styles.runtimes`.
         device: "auto", "cpu", "cuda" ("cuda:1" …) or "mps"; by default ``WORKBENCH_DEVICE``, or "auto".
 
     Returns:
@@ -88,12 +154,8 @@ def network_of(style: str | Path, runtime: str = "torch", device: str | None = N
         UnknownNameError, WeightsError, WorkbenchError: as :func:`stylize`; also for a style without such a
             network.
     """
-    from workbench.core import devices
-    from workbench.core.errors import UnknownNameError, WeightsError
-    from workbench.styles.networks import NetworkStyle
-
     entry = get(style)
-    if not isinstance(entry, NetworkStyle):
+    if not isinstance(entry, networks.NetworkStyle):
         if Path(style).suffix:
             raise WeightsError(
                 f"Expected weights that can work in tiles but {Path(style).name} is a {entry.kind} style. "

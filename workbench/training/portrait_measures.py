@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,11 +33,12 @@ def mask_scores(network: nn.Module, composites: Composites, count: int = 96) -> 
         the pixels where the true mask is 0.
     """
     device = next(network.parameters()).device
+    portray: Any = network.portray
     iou, psnr = [], []
     for step in range(-(-count // 8)):
         example = composites.batch(step, 8)
         x = to_tensor(example.photo, device)
-        answer = network.portray(x)
+        answer = portray(x)
         true = torch.from_numpy(example.mask).to(device)[:, None].float() / 255
         predicted, person = answer.mask > 0.5, true > 0.5
         iou += ((predicted & person).flatten(1).sum(1) / (predicted | person).flatten(1).sum(1)).tolist()
@@ -156,7 +158,7 @@ def measure(
         portraits: held-out ones by file name.
         scenes: photos that were not used as backgrounds in training.
         style: all anime faces.
-        config: of the training.
+        config: of the training run.
         teacher: how the drawn teacher draws.
     """
     everyone = list(portraits.values())

@@ -1,4 +1,4 @@
-"""Publication of a training: weights with a card, measured on held-out pictures."""
+"""Publication of a trained network: weights with a card, measured on held-out pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def publish(trainer: Trainer, publication: Publication, command: str) -> Path:
-    """Write ``NAME.safetensors``, its card and ``measured.csv`` into the output folder of a training.
+    """Write ``NAME.safetensors``, its card and ``measured.csv`` into the output folder of the run.
 
     Args:
         trainer: after its run.

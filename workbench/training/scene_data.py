@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError
 from workbench.core.pixels import region_labels
-from workbench.data.scenes import load_pictures, three_ways
+from workbench.data.scenes import load_pictures, split_three_ways
 from workbench.drawing.teachers import Teacher
 from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
@@ -50,7 +50,7 @@ def load_data(config: StylizerConfig) -> SceneData:
     seed = config.seed if config.split_seed is None else config.split_seed
     train, choose, report = sorted(photos), sorted(apart)[::2], sorted(apart)[1::2]
     if not apart:
-        train, choose, report = three_ways(train, config.held_out, seed)
+        train, choose, report = split_three_ways(train, config.held_out, seed)
         apart = photos
     held_out = len(choose) + len(report)
     log.info("%d photos to train on, %d held out, %d style pictures", len(train), held_out, len(style))

@@ -1,4 +1,4 @@
-"""The weights that a training starts from."""
+"""Starting weights of a training run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def starting_weights(config: TrainingConfig, generator: nn.Module) -> dict[str, 
 
 def time_before(start: str) -> dict[str, Any]:
     """Entries of the card about the starting weights: their name, and the steps, seconds and commands of all
-    trainings that led to them.
+    training runs that led to them.
 
     Empty if ``start`` is; only the name for a ``.pt``, which has no card.
     """

@@ -1,4 +1,4 @@
-"""Targets of a training, computed once and cached by the contents of their pictures."""
+"""Training targets, computed once and cached by the contents of their pictures."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def make_targets(
         for names in (missing[i : i + _CHUNK] for i in range(0, len(missing), _CHUNK)):
             wall, processor = time.perf_counter(), time.process_time()
             arrays = list(pool.map(make, [items[name] for name in names]))
-            spent = np.array([time.perf_counter() - wall, time.process_time() - processor]) / len(names)
+            seconds = np.array([time.perf_counter() - wall, time.process_time() - processor]) / len(names)
             for name, values in zip(names, arrays, strict=True):
-                cache.arrays(keys[name], functools.partial(dict, values, seconds=spent))
+                cache.arrays(keys[name], functools.partial(dict, values, seconds=seconds))
             bar.update(len(names))
     targets: dict[str, dict[str, np.ndarray]] = {}
     cost = Cost()

@@ -33,7 +33,7 @@ from workbench.training.start import starting_weights
 
 log = logging.getLogger(__name__)
 
-# settings that may differ when a training is resumed: they change when it stops and what it writes
+# settings that may differ when a run is resumed: they change when it stops and what it writes
 _FREE = (
     "steps",
     "minutes",
@@ -51,7 +51,7 @@ class Trainer:
 
     Args:
         config: all settings.
-        data: result of the recipe's ``load``, so that several trainings can share it.
+        data: result of the recipe's ``load``, so that several runs can share it.
 
     Raises:
         WorkbenchError: launched as several processes, unusable pictures, or starting weights that do not fit.
@@ -77,7 +77,7 @@ class Trainer:
 
     def _new_generator(self) -> nn.Module:
         network = models.create(self.config.architecture, **self.config.arguments)
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     def stylize(self, photos: Iterable) -> list[Image.Image]:
         """Drawings by the averaged generator, of photos or portraits, depending on the recipe."""
@@ -108,7 +108,7 @@ class Trainer:
         started, before = clock(), self.seconds
         recent: list[dict[str, float]] = []  # terms since the last row of the log
 
-        def spent() -> float:
+        def elapsed() -> float:
             """Share of the steps or of a time budget, whichever is the larger."""
             shares = [self.step / config.steps]
             for minutes, seconds in (
@@ -119,7 +119,7 @@ class Trainer:
             return max(shares)
 
         bar = tqdm(total=config.steps, initial=self.step, desc="training", mininterval=5)
-        progress = spent()
+        progress = elapsed()
         while progress < 1:
             torch.manual_seed(
                 1_000_003 * config.seed + self.step
@@ -136,7 +136,7 @@ class Trainer:
             bar.update()
             recent.append(terms)
             self.seconds = before + clock() - started
-            progress, switches = spent(), self.recipe.phase(self.step) != phase
+            progress, switches = elapsed(), self.recipe.phase(self.step) != phase
             if progress >= 1 or switches or _every(self.step, config.validate_every):
                 self._log_and_validate(phase, recent)
                 recent = []
@@ -151,7 +151,7 @@ class Trainer:
         """Resume from ``checkpoint.pt`` in the output folder, if any; return whether there was one.
 
         Raises:
-            WorkbenchError: it belongs to a training with other pictures or settings; the message names the
+            WorkbenchError: it belongs to a run with other pictures or settings; the message names the
                 differences.
         """
         file = self.out / "checkpoint.pt"
@@ -176,7 +176,7 @@ class Trainer:
         return True
 
     def weights(self, keep: str = "best") -> tuple[dict[str, torch.Tensor], int]:
-        """Averaged weights of this training, and their step.
+        """Averaged weights of this run, and their step.
 
         Args:
             keep: "best" (of the best validation), "last", or one of the folder's ``step_*.pt``, chosen by
@@ -200,7 +200,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Lock the folder against trainings by other processes."""
+        """Lock the folder against training by other processes."""
         (self.out / "validation").mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(self.out / ".training.lock", timeout=0):
@@ -276,7 +276,7 @@ def _every(step: int, interval: int) -> bool:
 
 
 def _changes(before: Mapping, now: Mapping) -> list[str]:
-    """Differences between two trainings, as texts."""
+    """Differences between two runs, as texts."""
     if not before:
         return ["it was started by an older version, which did not record its pictures and settings"]
     old, new = before["settings"], now["settings"]

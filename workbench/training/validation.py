@@ -33,7 +33,7 @@ class StyleJudge:
         cache: Cache | None = None,
     ):
         self.device = torch.device(device)
-        self._network = FrozenFeatures(variant).to(self.device, memory_format=torch.channels_last)
+        self._network = FrozenFeatures(variant).to(self.device).to(memory_format=torch.channels_last)
 
         def make() -> dict[str, NDArray]:
             return {"x": self.features(map(Image.fromarray, style))}

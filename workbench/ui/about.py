@@ -14,7 +14,7 @@ import gradio as gr
 from workbench import models
 from workbench.core.errors import WorkbenchError
 from workbench.service.platform import Platform
-from workbench.styles.menu import styles
+from workbench.styles.stylize import styles
 from workbench.ui import documents
 from workbench.ui.controls import SETTINGS
 

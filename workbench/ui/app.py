@@ -157,7 +157,7 @@ def _after_closing(blocks: gr.Blocks, then: Callable[[], None]) -> None:
         close(*arguments, **options)
         then()
 
-    blocks.close = close_both
+    blocks.close = close_both  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -170,7 +170,7 @@ def _bounded_server(trusted_proxies: Sequence[str]) -> Iterator[None]:
         Config=functools.partial(uvicorn.Config, **connections.options(trusted_proxies)),
         Server=uvicorn.Server,
     )
-    http_server.uvicorn = bounded
+    http_server.uvicorn = bounded  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -251,7 +251,8 @@ def launch(
     blocks = build_app(platform)
     if mcp_server:
         mcp.offer(blocks)
-        gradio_mcp.DEFAULT_TEMP_DIR = NewFolder(platform.uploads.folder(NOBODY))  # else outside, for ever
+        own_temporary = NewFolder(platform.uploads.folder(NOBODY))  # else outside, for ever
+        gradio_mcp.DEFAULT_TEMP_DIR = own_temporary  # type: ignore[assignment]
     _after_closing(blocks, own.close)
 
     def forget(session: str) -> None:
@@ -279,6 +280,7 @@ def launch(
             mcp_server=mcp_server,
             **_CLOSED,
         )
-    blocks.app.uploaded_file_dir = OwnFolder(Path(os.environ[CACHE_VARIABLE]))
+    own_uploads = OwnFolder(Path(os.environ[CACHE_VARIABLE]))
+    blocks.app.uploaded_file_dir = own_uploads  # type: ignore[assignment]
     platform.previews.prepare()  # now that the page answers, and before the first visitor needs it
     return blocks

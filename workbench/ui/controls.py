@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from workbench.core.options import Option, options
-from workbench.styles.menu import styles
 from workbench.styles.names import DEFAULT_STYLE
+from workbench.styles.stylize import styles
 from workbench.ui.pictures import unchecked
 
 SETTINGS: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from workbench.service.tasks import TASKS
-from workbench.styles.menu import styles
+from workbench.styles.stylize import styles
 from workbench.ui import visitor
 
 TASK = TASKS["try_styles"]

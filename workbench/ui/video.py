@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 
+from workbench.core.errors import VideoError
 from workbench.service.platform import Platform
 from workbench.service.tasks import TASKS, FilmOptions, FrameOptions
-from workbench.styles.menu import styles
+from workbench.styles.stylize import styles
 from workbench.ui import controls, inputs, job_card, pictures, remembering, video_api, visitor
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import clips
 from workbench.ui.job_panel import in_hand, panel
-from workbench.ui.video_jobs import OPTIONS, TASK, estimate, facts_of, in_words, submit
 
+TASK = TASKS["stylize_video"]
 KIND = TASK.name
+OPTIONS = "style", "strength", "scale", "temporal", "detail", "deform"  # in the order of the controls
 EVERY = 1.0  # seconds between looks at a running job
+_START = 3.0  # seconds to open a file and a model
 _SIZES = {1.0: "As it is", 0.75: "Three quarters", 0.5: "Half", 0.25: "A quarter"}
 _TO_THE_JOB = """() => document.getElementById("video-job").scrollIntoView({
   behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "nearest"})"""
@@ -39,7 +47,8 @@ def build(platform: Platform, blocks: gr.Blocks, tab: gr.Tab) -> None:
     _trying(platform, page)
     _drawing(platform, blocks, tab, page)
     size = controls.slider(FilmOptions, "scale", "Size", visible=False)  # a menu would say that it is a text
-    video_api.add(platform, page.clip, [size if one is page.scale else one for one in page.settings])
+    settings = [size if one is page.scale else one for one in page.settings]
+    video_api.add(platform, page.clip, settings, submit)
 
 
 def _videos() -> SimpleNamespace:
@@ -111,10 +120,10 @@ def _trying(platform: Platform, page: SimpleNamespace) -> None:
         if path is None:
             return None, "", gr.Slider(value=0, interactive=False), gr.skip()
         with pictures.one_line_errors("Not opened"):
-            found = await facts_of(platform, request, path, progress)
+            found = await _facts_of(platform, request, path, progress)
         last = max(0.1, round((found["seconds"] or 0) - 1 / (found["rate"] or 25), 1))
         sizes = [(f"{_SIZES[share]}: {width} × {height}", share) for share, width, height in found["sizes"]]
-        line = in_words(path, found)
+        line = _in_words(path, found)
         return found, line, gr.Slider(maximum=last, value=0, interactive=True), gr.Dropdown(choices=sizes)
 
     @inputs.takes("path", "at", *inputs.FILMING, "facts")
@@ -203,6 +212,64 @@ def video_input(label: str) -> gr.Video:
     """An upload box for a video that hands over the file as it came; nothing in this process opens it."""
     return pictures.uploads_only(gr.Video, "video")(
         label=label, sources=["upload"], height=300, elem_id="video-input", elem_classes="video-input"
+    )
+
+
+def _needed(path: str | None) -> str:
+    """The path of an upload; raises in words where there is none."""
+    if path is None:
+        raise VideoError("Expected a video but there is none yet. Upload one or pick an example.")
+    return path
+
+
+async def _facts_of(platform: Platform, request: gr.Request, path: str | None, progress) -> dict[str, Any]:
+    """What the uploaded video holds; raises in words what cannot be drawn."""
+    preview = visitor.ask(platform, request, TASKS["video_facts"], _needed(path))
+    return await visitor.facts(preview, progress)
+
+
+def _in_words(path: str, facts: dict[str, Any]) -> str:
+    """The video's facts in one line, escaped."""
+    parts = [f"{facts['width']} × {facts['height']}"]
+    if facts["seconds"]:
+        parts.append(f"{facts['seconds']:.1f} s")
+    if facts["frames"]:
+        parts.append(f"{facts['frames']:,} frames")
+    parts.append("with sound, which is kept" if facts["audio"] else "no sound")
+    name = html.escape(Path(path).name)
+    return f'<p class="fine"><strong translate="no">{name}</strong>: {" · ".join(parts)}</p>'
+
+
+def estimate(facts: dict[str, Any] | None, drawn: dict[str, Any]) -> str:
+    """How long the whole will take, from the time that one frame took here."""
+    one, size = drawn["seconds_a_frame"], f"{drawn['width']} × {drawn['height']} px"
+    if not facts or not facts["frames"]:
+        return f"One frame at {size} takes {one:.1f} s; the file does not say how many it has."
+    whole = _START + one * facts["frames"]
+    text = f"About **{job_card.duration(whole)}** for {facts['frames']:,} frames at {size}."
+    most = TASK.seconds
+    if whole > most:
+        text += f" A job may take {job_card.duration(most)}: choose a smaller size."
+    return text
+
+
+async def submit(
+    platform: Platform, request: gr.Request, path: str | None, choices: Sequence[Any], progress
+) -> str:
+    """Hand the video to the platform; the job's id. ``choices`` are in the order of :data:`OPTIONS`.
+
+    Raises:
+        WorkbenchError: there is no video, it cannot be drawn, or a limit stands in the way.
+    """
+    owner = visitor.owner_of(request)
+    options = dict(zip(OPTIONS, choices, strict=True))
+    options["style"] = visitor.style_of(options["style"]).name
+    TASK.check(options)
+    await _facts_of(platform, request, path, progress)
+    assert path is not None  # _facts_of refuses it
+    address = visitor.address_of(request)
+    return await run_in_threadpool(
+        platform.submit, owner, TASK.name, [path], options, Path(path).name, address
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
@@ -14,13 +14,14 @@ from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.service import schema
 from workbench.service.platform import Platform
 from workbench.ui import inputs, job_card, pictures, visitor
-from workbench.ui.video_jobs import submit
 
 _EVERY = 0.5  # seconds between looks at a running job
 
 
-def add(platform: Platform, clip: gr.Video, settings: list) -> None:
-    """Add the endpoints to the open page; ``clip`` and ``settings`` are controls of it."""
+def add(platform: Platform, clip: gr.Video, settings: list, submit: Callable[..., Awaitable[str]]) -> None:
+    """Add the endpoints to the open page; ``clip`` and ``settings`` are controls of it, and ``submit`` hands
+    a video in and gives the job's id.
+    """
 
     @inputs.takes("video", *inputs.FILMING)
     async def stylize_video(video, *rest):

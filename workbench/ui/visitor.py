@@ -14,8 +14,8 @@ from workbench.service.errors import LoginError
 from workbench.service.platform import Platform
 from workbench.service.previews import Preview
 from workbench.service.tasks import Task
-from workbench.styles.menu import styles
 from workbench.styles.style import Style
+from workbench.styles.stylize import styles
 from workbench.ui import pictures
 
 _LOOK = 0.25  # seconds between words of progress

@@ -87,7 +87,7 @@ def write_atelier(
         part.replace(out)
     except OSError as error:
         raise DatasetError(
-            f"{out} cannot be written ({error.strerror}). Check path, rights and space."
+            f"{out} cannot be written ({error.strerror}). Check the path, its permissions and the free space."
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -34,7 +34,7 @@ FACTORS: dict[str, tuple[str, tuple[float, ...]]] = {
     "motion": ("level and upright to leaning and swinging", (0.85, 0.40, 0.55, 0.12, 0.45)),
 }
 SPREAD = 0.24  # standard deviation of pictures around their mood's mean
-HAND = 0.11  # standard deviation of the painters' shifts
+PAINTER_SD = 0.11  # standard deviation of the painters' shifts
 RATERS = 20
 DOUBT = 0.17  # power of the raters' likelihood; 1 is an ideal observer
 
@@ -42,7 +42,7 @@ MEANS = np.array([means for _, means in FACTORS.values()]).T  # (5, 12)
 
 
 @dataclasses.dataclass(frozen=True)
-class Hand:
+class Painter:
     """A painter: the habits that are independent of mood."""
 
     name: str
@@ -52,13 +52,13 @@ class Hand:
     motifs: NDArray  # (M,) preference for each motif, about 1
 
 
-def hand(painter: int, motifs: int) -> Hand:
+def painter_of(number: int, motifs: int) -> Painter:
     """The painter with this number."""
-    rng = np.random.default_rng([7919, painter])
+    rng = np.random.default_rng([7919, number])
     warm = rng.uniform(-0.06, 0.10)
-    return Hand(
-        name=f"painter {painter + 1:02d}",
-        shift=rng.normal(0, HAND, len(FACTORS)),
+    return Painter(
+        name=f"painter {number + 1:02d}",
+        shift=rng.normal(0, PAINTER_SD, len(FACTORS)),
         paper=int(rng.integers(5)),
         ink_hue=np.array([1 - warm, 0.99, 0.96 + warm]),
         motifs=rng.uniform(0.5, 1.5, motifs),
@@ -91,10 +91,10 @@ def neutral_factors(shift: NDArray, rng: np.random.Generator) -> dict[str, float
 def posterior(factors: dict[str, float], power: float = 1.0) -> NDArray:
     """(5,) probability of each mood given the factors, painter unknown, moods equally likely.
 
-    The likelihood is normal with the variance of pictures and hands together, raised to ``power``.
+    The likelihood is normal with the sum of the variances within and between painters, raised to ``power``.
     """
     values = np.array([factors[name] for name in FACTORS])
-    log = -power * ((values - MEANS) ** 2).sum(1) / (2 * (SPREAD**2 + HAND**2))
+    log = -power * ((values - MEANS) ** 2).sum(1) / (2 * (SPREAD**2 + PAINTER_SD**2))
     odds = np.exp(log - log.max())
     return odds / odds.sum()
 

@@ -24,7 +24,7 @@ from PIL import Image
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.data.atelier import landscapes, plants
 from workbench.data.atelier.brush import Box, Brush
-from workbench.data.atelier.factors import Hand, check_mood, draw_factors, hand, neutral_factors
+from workbench.data.atelier.factors import Painter, check_mood, draw_factors, neutral_factors, painter_of
 from workbench.data.atelier.paper import PAPERS, VERMILION, paper, stamp, surroundings
 from workbench.data.atelier.strokes import Layer
 
@@ -109,7 +109,7 @@ def paint(
     _check(mood, seed, size, motif, painter, paper_tone)
     general = np.random.default_rng([seed, 0])
     painter = int(general.integers(PAINTERS)) if painter is None else painter
-    who = hand(painter, len(MOTIFS))
+    who = painter_of(painter, len(MOTIFS))
     tone = who.paper if general.random() < 0.7 else int(general.integers(len(PAPERS)))
     tone = tone if paper_tone is None else paper_tone
     sheet, tooth = paper(size, tone, np.random.default_rng([seed, 1]))
@@ -163,7 +163,7 @@ def _check(mood, seed, size, motif, painter, paper_tone) -> None:
         raise WorkbenchError(f"Expected `paper_tone` in 0..{len(PAPERS) - 1} but got {paper_tone}.")
 
 
-def choose_motif(mood: str, who: Hand, rng: np.random.Generator) -> str:
+def choose_motif(mood: str, who: Painter, rng: np.random.Generator) -> str:
     """A motif, likelier where the mood and the painter like it."""
     liking = np.array([likes[check_mood(mood)] for _, likes, *_ in MOTIFS.values()]) * who.motifs
     return str(rng.choice(list(MOTIFS), p=liking / liking.sum()))

@@ -1,10 +1,9 @@
-"""Simulated raters with known effects: what a study of ratings must find again.
+"""Simulated raters with known effects, which an analysis of ratings must recover.
 
     rows = simulate_ratings(paths, {"warmth": warmth}, {"warmth": 2.0}, seed=1)
 
-A rating is the middle of the scale, plus the effects, plus what is peculiar to the rater, the painter and the
-picture, plus the noise of a single answer; the scale is open at both ends, so that the effects stay what they
-are.
+A rating is the middle of the scale plus the effects, random effects of rater, painter and picture, and noise.
+The scale is not cut off at its ends, so that the effects are not biased.
 """
 
 from __future__ import annotations
@@ -44,7 +43,8 @@ def simulate_ratings(
         scale: name of the column of ratings.
         raters: how many.
         share: of the pictures that each rater sees, drawn anew for each; at least one.
-        rater_sd, painter_sd, picture_sd, noise: standard deviations of what is peculiar to each.
+        rater_sd, painter_sd, picture_sd, noise: standard deviations of the random effects and of single
+            answers.
         seed: of everything random.
 
     Raises:

@@ -6,7 +6,7 @@ hdr        frames of HDR films as pictures of standard range
 flow       temporal blending along optical flow against flicker
 writing    H.264 in MP4 with the source's sound, whole or not at all
 stylizing  the three stages side by side: :func:`stylize_video`
-chunks     :func:`split` a video at key frames and :func:`join` what was made of the pieces
+chunks     :func:`split` a video at key frames and :func:`join` the drawn pieces
 """
 
 from workbench.styles.video.chunks import Chunk, join, split

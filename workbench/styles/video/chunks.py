@@ -1,8 +1,8 @@
-"""Cut a video into pieces at key frames, and join what was made of them.
+"""Cut a video into pieces at key frames, and join the drawn pieces.
 
-Nothing is copied to cut: a piece is an interval of times that starts at a key frame, so any worker that has
-the file can decode it from there without what comes before. Joined are packets, not pictures, so the pieces
-must have been written by the same encoder at the same settings.
+Cutting copies nothing: a piece is an interval of times that starts at a key frame, so any worker that has
+the file can decode it from there without the frames before. Joining copies packets, not pictures, so the
+pieces must have been written by the same encoder at the same settings.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Temporal blending along optical flow: what was drawn a moment ago is carried along with the motion.
+"""Temporal blending along optical flow: the previous drawing is warped along the motion.
 
 The flow between the photographs (not the drawings, whose flicker would mislead it) tells where each point
 was one frame ago. Where it is found again on the way back, and the photographs agree there, the drawing is
-mixed with the steadied drawing of the frame before; what is newly seen is drawn as it is. The past is sampled
+mixed with the stabilised drawing of the frame before; what appears is drawn as it is. The past is sampled
 bicubically: bilinear sampling, frame after frame, cost a fifth of the sharpness of a panning clip.
 
 Source: Ruder, Dosovitskiy and Brox, "Artistic Style Transfer for Videos", GCPR 2016 (consistency along flow,
@@ -26,7 +26,7 @@ _BLUR = 1.0  # pixels, standard deviation: sensor noise is no reason for distrus
 
 
 class TemporalBlend:
-    """Steadies drawings frame by frame; made anew for each clip.
+    """Stabilises drawings frame by frame; make one for each clip.
 
     Args:
         weight: in [0, 1): share of the past where it is trusted fully. 0 changes nothing.
@@ -38,7 +38,7 @@ class TemporalBlend:
         self._past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]] | None = None
 
     def __call__(self, photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The steadied drawing of the next frame; both (H, W, 3). A frame that nothing was drawn on stays."""
+        """The stabilised drawing of the next frame; both (H, W, 3). An undrawn frame stays as it is."""
         if self.weight == 0:
             return drawing
         if drawing is photo:

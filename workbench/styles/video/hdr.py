@@ -1,4 +1,4 @@
-"""Frames of HDR films as 8-bit pictures in BT.709: what a picture is to a style, and what a browser plays.
+"""Frames of HDR films as 8-bit pictures in BT.709, which styles take and browsers play.
 
 FFmpeg's colour management (libswscale) does it: it maps the tones of PQ from the brightness of the mastering
 display, if the file names it, and the wide gamut of both PQ and HLG. HLG's curve stays, for it is made to be

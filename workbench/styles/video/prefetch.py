@@ -14,7 +14,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _END = object()
-_POLL = 0.1  # seconds between looks at whether the reader has gone
+_POLL = 0.1  # seconds between checks that the reader is still there
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
-"""What a video file holds, and whether it may be decoded at all.
+"""The contents of a video file, and whether it may be decoded.
 
 Nothing here trusts a file. Its kind comes from its content and not from its suffix; only demuxers that read
 one file are allowed, as playlists (HLS, DASH, ffconcat) would let an uploaded text name other files or
-addresses; what the header claims is held against limits before a frame is decoded, and what is decoded is
-held against them again, for headers lie.
+addresses; the header is checked against limits before a frame is decoded, and the decoded
+frames are checked again, since headers may be wrong.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How much video one call may take on."""
+    """Limits of the video of one call."""
 
-    pixels: int = 8192 * 4320  # of one frame, of the source and of the result; H.264 knows no larger ones
+    pixels: int = 8192 * 4320  # of one frame, of the source and of the result; H.264 allows no larger ones
     frames: int = 216_000  # two hours at 30 a second
     seconds: float = 2 * 3600.0
 
@@ -60,10 +60,6 @@ class VideoInfo:
     pixel_format: str
     time_base: Fraction  # seconds a tick
     audio_codec: str | None  # of the sound that is kept; None without sound
-
-    @property
-    def has_audio(self) -> bool:
-        return self.audio_codec is not None
 
 
 def probe(source: str | os.PathLike, limits: Limits | None = None) -> VideoInfo:
@@ -178,7 +174,7 @@ def video_stream(container: InputContainer, source: str | os.PathLike) -> VideoS
         stream = max(streams, key=lambda one: one.frames)
     if stream.codec_context is None:
         raise VideoError(f"{name} is coded in a way that FFmpeg cannot decode. Export it again, as H.264.")
-    stream.thread_count = 1  # the generator wants the processor; frame threads would also hold frames back
+    stream.thread_count = 1  # the generator needs the processor; frame threads would also delay frames
     return stream
 
 
@@ -204,7 +200,7 @@ def duration(container: InputContainer, stream: VideoStream) -> float | None:
 def check_header(
     container: InputContainer, stream: VideoStream, source: str | os.PathLike, limits: Limits
 ) -> None:
-    """Hold what the header claims against the limits, and bind the decoder to them.
+    """Check the header against the limits, and set them in the decoder.
 
     Raises:
         VideoError: beyond the limits.
@@ -223,7 +219,7 @@ def check_header(
 
 
 def check_size(width: int, height: int, source: str | os.PathLike, limits: Limits) -> None:
-    """Hold a size in pixels against the limits.
+    """Check a size in pixels against the limits.
 
     Raises:
         VideoError: more pixels a frame than they allow, or none.

@@ -58,7 +58,7 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What all frames of a video have in common; what is written has it too."""
+    """Properties that all frames of a video share, also in the result."""
 
     width: int  # pixels, upright and scaled
     height: int

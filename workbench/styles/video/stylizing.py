@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from workbench.core import options
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.drawing.faces import find_faces
-from workbench.styles.menu import get
 from workbench.styles.names import DEFAULT_STYLE
 from workbench.styles.options import VideoOptions
 from workbench.styles.style import Drawer, Style
+from workbench.styles.stylize import get
 from workbench.styles.video.chunks import Chunk
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.prefetch import prefetch
@@ -31,13 +31,13 @@ from workbench.styles.video.writing import Mp4, VideoEncoder, check_target
 
 log = logging.getLogger(__name__)
 
-_LOOK = 5  # of so many frames one is searched for faces, until there is one
+_SEARCHED = 5  # one in this many frames is searched for faces, until one is found
 _AHEAD = 4  # frames that may wait between two stages
 _BATCH_PIXELS = 8 * 4096 * 2304  # of the frames of a pass, which wait in memory
 
 
 class Progress(NamedTuple):
-    """How far the work is, after each frame."""
+    """Progress of the work, after each frame."""
 
     done: int  # frames
     total: int | None  # frames expected; an estimate, as headers are; None if the file does not say
@@ -56,8 +56,8 @@ class Result:
     height: int
     audio: str  # what was done with the sound: "none", "copied (aac)", "encoded again …"
     damaged: int  # packets of the source that could not be decoded and are missing
-    unchanged: int  # frames that the style left as they were, as portrait styles do where nobody is seen
-    missing: str = ""  # what the style is meant for and no frame that was looked at shows, e.g. "a face"
+    unchanged: int  # frames that the style left as they were, as portrait styles do without a face
+    missing: str = ""  # what the style is meant for and no searched frame shows, e.g. "a face"
 
 
 def stylize_video(
@@ -88,13 +88,13 @@ def stylize_video(
         style, strength, device, detail, deform: as in :func:`workbench.styles.stylize.stylize`.
         scale: of the sides, in (0, 4]; the style is drawn at the new size.
         runtime: "torch", "torch-bf16" or "onnx" (needs the extra ``export``).
-        temporal: share in [0, 1) of the drawing before where flow finds its points again, against flicker;
+        temporal: share in [0, 1) of the previous drawing where optical flow is consistent, against flicker;
             styles that do not flicker are left as they are.
         progress: called after each frame; an exception that it raises stops the work.
         cancelled: asked before each frame; True stops the work.
         batch: most frames drawn in one pass; small frames gain from it, large ones go one by one anyway.
         chunk: draw only this piece, without sound and with its first frame at 0; see
-            :func:`workbench.styles.video.split`. Temporal blending and the following of faces start anew
+            :func:`workbench.styles.video.split`. Temporal blending and face tracking restart
             in each piece.
         limits: default :class:`Limits`.
 
@@ -128,7 +128,7 @@ def stylize_video(
                     encoder.write(blend(frame.pixels, drawing), frame.pts, frame.duration)
                     end = frame.pts + frame.duration
                     unchanged += drawing is frame.pixels
-                    if missing and done % _LOOK == 1 and find_faces(frame.pixels):
+                    if missing and done % _SEARCHED == 1 and find_faces(frame.pixels):
                         missing = ""
                     if progress is not None:
                         progress(_progress(done, layout.frames, time.perf_counter() - start))

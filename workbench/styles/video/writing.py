@@ -48,7 +48,7 @@ _KEY_SECONDS = 4  # between key frames, so that players can seek
 
 
 class Mp4:
-    """An MP4 file in the making: one video stream, and sound that is interleaved by time.
+    """An MP4 file being written: one video stream, and sound that is interleaved by time.
 
     A context manager; leaving it without an error gives the file its final name, leaving it with one leaves
     nothing behind.
@@ -168,7 +168,7 @@ class Mp4:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Whatever goes wrong inside becomes one line that names the target."""
+        """Errors inside become one line that names the target."""
         try:
             yield
         except WorkbenchError:
@@ -176,7 +176,8 @@ class Mp4:
         except (OSError, av.FFmpegError) as error:
             reason = error.strerror or type(error).__name__
             raise VideoError(
-                f"{self.target} cannot be written ({reason}). Check path, rights and space."
+                f"{self.target} cannot be written ({reason}). "
+                "Check the path, its permissions and the free space."
             ) from error
 
 
@@ -300,7 +301,7 @@ def _encoded(container, stream, output, origin: Fraction) -> Iterator[av.Packet]
 
 
 def _left_out(container, kept) -> str:
-    """What of a file does not go into the result, for the line that tells of the sound."""
+    """Streams that are left out of the result, for the line about the sound."""
     sounds = len(container.streams.audio) - (kept is not None)
     texts = len(container.streams.subtitles)
     parts = [f"{n} {what}{'s' * (n > 1)}" for n, what in ((sounds, "other sound"), (texts, "subtitle")) if n]

@@ -1,6 +1,6 @@
-"""How a stylizer is taught, by the name of its paper: networks, losses, schedule and data; a file each.
+"""Training recipes of stylizers, one file each: networks, losses, schedule and data.
 
 All share steps, budgets, averaging, checkpoints and publication with :mod:`workbench.training.trainer`, so
-that two methods differ in what their papers say and in nothing else. Their choices are in
+that two methods differ only in what their papers specify. Their settings are in
 :mod:`workbench.training.configs`.
 """

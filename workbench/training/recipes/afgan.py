@@ -1,10 +1,10 @@
-"""AFGAN, for portraits: distil the drawn teacher, then go adversarial against anime faces.
+"""AFGAN, for portraits: distillation from the drawn teacher, then adversarial training with anime faces.
 
-Phase 1 teaches the generator to draw a face anew (weighted L1, edges and frozen features against
-:mod:`workbench.drawing.portrait`) and to know the person's mask, which composition on scenes makes
-exact. Phase 2 moves the drawn face to the style: a discriminator on frozen features and one on patches,
-weighed by class-activation attention, look at the face only, while the teacher holds. The background never
-sees an adversarial gradient.
+Phase 1 teaches the generator to draw a face (weighted L1, edges and frozen features of the teacher,
+:mod:`workbench.drawing.portrait`) and the person's mask, which is exact because portraits are composited on
+scenes. Phase 2 moves the drawn face towards the style: a discriminator on frozen features and one on patches,
+weighted by class-activation attention, see only the face, while the terms of the teacher stay. The background
+gets no adversarial gradient.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Batch:
 
 
 def at_scale(portrait: Portrait) -> np.ndarray:
-    """The photo with the eyes :data:`workbench.styles.portrait.UNIT` pixels apart."""
-    scale = portrait_style.UNIT / portrait.interocular_px
+    """The photo with the eyes :data:`workbench.styles.portrait.INTEROCULAR_PX` pixels apart."""
+    scale = portrait_style.INTEROCULAR_PX / portrait.interocular_px
     return resized(portrait.photo, [round(scale * side) for side in portrait.photo.shape[1::-1]])
 
 
@@ -73,7 +73,7 @@ def faces(pictures: Tensor, center: Tensor, interocular: Tensor, side: float, pi
     theta[:, 1, 1] = side * interocular / size[1]
     middle = center + torch.stack([torch.zeros_like(interocular), 0.25 * interocular], 1)
     theta[:, :, 2] = 2 * middle / size - 1
-    grid = F.affine_grid(theta, (len(interocular), 3, pixels, pixels), align_corners=False)
+    grid = F.affine_grid(theta, [len(interocular), 3, pixels, pixels], align_corners=False)
     return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
@@ -89,7 +89,7 @@ class AFGAN(Recipe):
         super().__init__(config, device, generator, data)
         self.composites: Composites  # made by `prepare`
         self._judge: StyleJudge | None = None
-        if config.distil_steps >= config.steps:  # the teacher alone teaches: nearness to the style is no aim
+        if config.distil_steps >= config.steps:  # only the teacher is imitated: KID is no criterion
             self.criterion = ""
         layers: list[tuple[np.ndarray, ...]] = [(p,) for p in data.style]
         self._style_crops = Crops(layers, config.face_pixels, (0.52, 0.68), config.seed + 1)
@@ -107,7 +107,7 @@ class AFGAN(Recipe):
 
     @property
     def cache(self) -> Cache:
-        """Where the targets are kept."""
+        """Cache of the targets."""
         return Cache(f"{self.config.out}/targets")
 
     def prepare(self) -> Cost:
@@ -198,7 +198,7 @@ class AFGAN(Recipe):
             return self.backbone(pictures + noise * torch.randn_like(pictures) if noise else pictures)
 
     def _train_discriminators(self, fake: Tensor, features: list[Tensor], style: Tensor) -> dict[str, Tensor]:
-        d = self.discriminators
+        d: Any = self.discriminators
         with torch.no_grad():
             style_features = self._features(style, self.config.noise)
         d["picture"].observe(style_features)
@@ -223,16 +223,16 @@ class AFGAN(Recipe):
     # -- validation and measures ---------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def stylize(self, network: nn.Module, portraits: Iterable[Portrait]) -> list[Image.Image]:
+    def stylize(self, network: nn.Module, photos: Iterable[Portrait]) -> list[Image.Image]:
         """A network's drawings of whole portraits, at the size that the style draws faces at."""
-        pictures = (network(to_tensor(at_scale(p), self.device)) for p in portraits)
+        pictures = (network(to_tensor(at_scale(p), self.device)) for p in photos)
         return [Image.fromarray(to_pixels(p)[0]) for p in pictures]
 
     def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
         """KID-lite0 × 1000 of the validation portraits to a part of the style, mask and background."""
         config, portraits = self.config, list(self.data.validation.values())
         photos = [at_scale(p) for p in portraits]
-        if self._judge is None:  # made late, of every fifth style picture: the features take their time
+        if self._judge is None:  # on first use, of every fifth style picture: the features take long
             self._judge = StyleJudge(self.data.style[::5] or self.data.style, self.device, cache=self.cache)
             self._kid_photo = self._judge.kid(map(Image.fromarray, photos)).mean
         drawings = self.stylize(network, portraits)
@@ -263,5 +263,9 @@ class AFGAN(Recipe):
 
     @property
     def card(self) -> dict[str, Any]:
-        preprocessing = {"range": [-1, 1], "channels": "RGB", "pixels_between_eyes": portrait_style.UNIT}
+        preprocessing = {
+            "range": [-1, 1],
+            "channels": "RGB",
+            "pixels_between_eyes": portrait_style.INTEROCULAR_PX,
+        }
         return {"kind": KIND, "preprocessing": preprocessing}

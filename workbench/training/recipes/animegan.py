@@ -1,17 +1,18 @@
-"""AnimeGAN: texture from gray style pictures, colours from the photo, and a discriminator that refuses gray.
+"""AnimeGAN: texture from gray style pictures, colours from the photo, and a discriminator that rejects gray.
 
-Content features and per-pixel colour hold the photo; a Gram loss takes texture from *gray* style pictures, so
-that the style's colours do not come with it; the least-squares discriminator sees style pictures as real, and
-drawings, gray style pictures and edge-smoothed gray style pictures as fake. Phase 1 only reproduces content.
+Content features and per-pixel colour preserve the photo; a Gram loss takes texture from *gray* style
+pictures, so that the style's colours do not come with it; the least-squares discriminator sees style pictures
+as real, and drawings, gray style pictures and edge-smoothed gray style pictures as fake. Phase 1 only
+reproduces content.
 
 Source: J. Chen, G. Liu, X. Chen, "AnimeGAN: a novel lightweight GAN for photo animation", ISICA 2019:
     equations 1 to 8, weights 300 (adversarial), 1.5 (content), 3 (gray style), 10 (colour); batch 4; the
     first version's losses with the second version's network (:mod:`workbench.models.peers.animegan`).
 Departures: features are EfficientNet-lite1's at an eighth of the size, for VGG-19's conv4_4 (VGG's weights
     are in no Python package). Content and Gram distances are shares of what they are compared with, and VGG's
-    are not: with the paper's 1.5 and 3 the adversary would outweigh them forty times. At 60 and 30 content
-    pulls at a photo's drawing about as hard as an untrained adversary, and Gram half as hard. Huber's loss
-    turns linear at 0.1 and is averaged over U and V.
+    are not: with the paper's 1.5 and 3 the adversary would outweigh them forty times. At 60 and 30 the
+        gradient of content is about that of an untrained adversary, and that of the Gram loss half as large.
+        Huber's loss turns linear at 0.1 and is averaged over U and V.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Recipe(abc.ABC):
     """Trains ``generator``; a subclass defines one method ``PHASE_step`` for each of its phases.
 
     Args:
-        config: of the whole training.
+        config: all settings.
         device: where networks are placed.
         generator: the network to train, already on the device.
         data: result of :meth:`load`.
@@ -55,7 +55,7 @@ class Recipe(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def load(cls, config: Any) -> Any:
-        """Decode the pictures of a training, without computing anything from them.
+        """Decode the pictures, without computing anything from them.
 
         Raises:
             DatasetError: too few pictures, or unusable ones.
@@ -66,7 +66,7 @@ class Recipe(abc.ABC):
         return Cost()
 
     def pictures(self) -> dict[str, list[str]]:
-        """Digests of all pictures by their use: with other pictures it is another training."""
+        """Digests of all pictures by their use; training resumes with the same pictures only."""
         parts = {name: getattr(self.data, name) for name in ("training", "validation", "test")}
         digests = {f"{k} {self.subjects}": [digest(p) for p in part.values()] for k, part in parts.items()}
         return digests | {"style pictures": [digest(p) for p in self.data.style]}
@@ -82,6 +82,10 @@ class Recipe(abc.ABC):
     @abc.abstractmethod
     def batch(self, step: int) -> Any:
         """The pictures of step number ``step``; depends on the step and the seed only."""
+
+    @abc.abstractmethod
+    def stylize(self, network: nn.Module, photos: Iterable) -> list[Image.Image]:
+        """Drawings by ``network`` of pictures as :meth:`load` decodes them."""
 
     @abc.abstractmethod
     def validate(self, network: nn.Module) -> tuple[dict[str, float], Image.Image]:
@@ -105,7 +109,7 @@ class Recipe(abc.ABC):
         return self.phases[0] if step < self.config.distil_steps else self.phases[-1]
 
     def learning_rate(self, step: int, progress: float) -> float:
-        """Learning rate of the generator in step ``step``, after ``progress`` in [0, 1) of the training."""
+        """Learning rate of the generator in step ``step``, after ``progress`` in [0, 1) of the run."""
         return self.config.lr if self.phase(step) == "adversarial" else self.config.lr_distil
 
     def step(self, step: int, progress: float) -> dict[str, float]:
@@ -115,17 +119,17 @@ class Recipe(abc.ABC):
         return getattr(self, f"{self.phase(step)}_step")(self.batch(step), step)
 
     def draw(self, photos: Tensor) -> Tensor:
-        """The generator's drawings, float32, computed in the training's own precision."""
+        """The generator's drawings, float32, computed in the precision of training."""
         with self.autocast():
             return self.generator(photos).float()
 
     def autocast(self) -> torch.autocast:
-        """Context of the training's own precision."""
+        """Context of the precision of training."""
         return autocast(self.device, self.config.mixed_precision)
 
     def place(self, network: Network) -> Network:
-        """The network on the training's device."""
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """The network on the device, in channels-last order."""
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     def update_generator(self, *outputs: Tensor, gradients: tuple[Tensor, ...] | None = None) -> None:
         """One clipped step down the gradient of the outputs' sum, or with given ``gradients`` at them."""
@@ -145,7 +149,9 @@ class Recipe(abc.ABC):
 
     @contextlib.contextmanager
     def frozen_discriminators(self) -> Iterator[nn.ModuleDict]:
-        """The discriminators, which collect no gradients within; these pass through to what is judged."""
+        """The discriminators, whose parameters get no gradients within; gradients pass through to their
+        inputs.
+        """
         self.discriminators.requires_grad_(False)
         try:
             yield self.discriminators
@@ -155,7 +161,7 @@ class Recipe(abc.ABC):
     # -- checkpoints ---------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict:
-        """All that a training needs to go on, the generator itself excepted."""
+        """All that is needed to resume training, except the generator itself."""
         return {name: getattr(self, name).state_dict() for name in self._parts()}
 
     def load_state_dict(self, state: dict) -> None:

@@ -1,10 +1,10 @@
-"""CartoonGAN: content features hold, one discriminator pulls, edge-smoothed style pictures count as fakes.
+"""CartoonGAN: a content loss and one discriminator, for which edge-smoothed style pictures are fakes.
 
 Phase 1 only reproduces the photo's content, so that the adversarial phase does not start from noise.
 
 Source: Y. Chen, Y.-K. Lai, Y.-J. Liu, "CartoonGAN: generative adversarial networks for photo cartoonization",
     CVPR 2018: equations 1 to 5, content weight ω = 10, initialisation phase of section 3.4.
-Departures: content is judged by EfficientNet-lite1 at an eighth of the size, where the paper takes VGG-19's
+Departures: content is measured by EfficientNet-lite1 at an eighth of the size, where the paper takes VGG-19's
     conv4_4 at the same size (VGG's weights are in no Python package), as a share of the photo's own features:
     ω = 10 would outweigh an untrained adversary two hundred times, and 0.5 does so ten times; edges are found
     by a Sobel filter instead of Canny's; the generator minimises the non-saturating loss.

@@ -13,6 +13,8 @@ Source: "Painter's psychology and anime creation style based on deep neural netw
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -50,7 +52,9 @@ class FSGAN(DistilledRecipe):
         s = self.config
         drawing = self.draw(batch.photo)
         fake = drawing.detach()
-        of_drawing = style = of_photo = None  # features of the frozen backbone
+        of_drawing: list[Tensor] = []  # features of the frozen backbone, like the next two
+        style: list[Tensor] = []
+        of_photo: list[Tensor] = []
         if s.w_picture or s.w_content:
             with self.autocast():
                 of_drawing = self.backbone(self._noisy(drawing))
@@ -69,7 +73,7 @@ class FSGAN(DistilledRecipe):
             terms = self._terms(batch, drawing, of_drawing, of_photo)
             (gradient,) = torch.autograd.grad(total(terms.values()), drawing, retain_graph=True)
             logged = values(terms)
-            if s.w_spectral:
+            if spectrum is not None:
                 pull, term, cap = self._spectral_pull(fake, spectrum, scale, gradient)
                 gradient = gradient + pull
                 logged |= {"spectral": term.item(), "spectral_scale": cap}
@@ -92,12 +96,13 @@ class FSGAN(DistilledRecipe):
         self,
         batch: Batch,
         fake: Tensor,
-        drawn: list[Tensor] | None,
-        style: list[Tensor] | None,
+        drawn: list[Tensor],
+        style: list[Tensor],
         spectrum: Tensor | None,
         scale: float,
     ) -> dict[str, Tensor]:
-        s, d = self.config, self.discriminators
+        s = self.config
+        d: Any = self.discriminators
         judged = {}
         with self.autocast():
             if s.w_picture:
@@ -120,7 +125,7 @@ class FSGAN(DistilledRecipe):
         return judged
 
     def _terms(
-        self, batch: Batch, drawing: Tensor, of_drawing: list[Tensor] | None, of_photo: list[Tensor] | None
+        self, batch: Batch, drawing: Tensor, of_drawing: list[Tensor], of_photo: list[Tensor]
     ) -> dict[str, Tensor]:
         """The generator's weighted terms, without the spectral one."""
         s, d = self.config, self.discriminators

@@ -60,13 +60,15 @@ class SceneRecipe(Recipe):
     def _photo_crops(self) -> Crops:
         layers = (self.targets[name].values() for name in self.targets)
         aligned = [tuple(p) for p in zip(self.data.training.values(), *layers, strict=True)]
-        return Crops(aligned, self.config.crop, self.config.scales, self.config.seed)
+        return self._crops(aligned, self.config.seed)
 
     @cached_property
     def _style_crops(self) -> Crops:
-        return Crops(
-            [(p,) for p in self.data.style], self.config.crop, self.config.scales, self.config.seed + 1
-        )
+        return self._crops([(p,) for p in self.data.style], self.config.seed + 1)
+
+    def _crops(self, layers: list[tuple[np.ndarray, ...]], seed: int) -> Crops:
+        smallest, largest = self.config.scales
+        return Crops(layers, self.config.crop, (smallest, largest), seed)
 
     def batch(self, step: int) -> Batch:
         photo, *targets = self._photo_crops.batch(step, self.config.batch)

@@ -2,16 +2,18 @@
 
 A photo drawn and taken back must be the photo again (cycle), a style picture given to the drawing generator
 must stay as it is (identity), auxiliary classifiers must tell the domains apart (CAM), and discriminators of
-patches and of nearly the whole picture judge both ways. There is no phase 1. Only the generator from photo to
-style is averaged, validated and published.
+patches and of nearly the whole picture score both directions. There is no phase 1. Only the generator from
+photo to style is averaged, validated and published.
 
 Source: J. Kim et al., "U-GAT-IT", ICLR 2020, section 2.2: least-squares adversarial loss (weight 1), cycle
     10, identity 10, CAM 1000; Adam at 1e-4 with β (0.5, 0.999) and weight decay 1e-4, batch 1.
-Departures: the discriminators are half as wide by default, for a processor's sake; the learning rate does not
+Departures: the discriminators are half as wide by default, to run on a CPU; the learning rate does not
     decay, and the gradient is clipped as for all recipes.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -56,7 +58,8 @@ class UGATITLight(SceneRecipe):
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
         s, photo, style = self.config, batch.photo, batch.style
         with self.autocast():
-            draw, back = self.generator.attend, self.partners["to_photo"].attend
+            to_photo: Any = self.partners["to_photo"]
+            draw, back = self.generator.attend, to_photo.attend
             drawing, seen_photo = draw(photo)
             scene, seen_style = back(style)
             judged = total(
