@@ -14,7 +14,7 @@ from workbench.ui import launch
 
 OUT = Path(__file__).with_name("walkthrough.gif")
 VIEW, WIDTH = {"width": 1280, "height": 800}, 800  # pixels of the window, and of the recording
-COLOURS = 96
+COLOURS = 64
 Frames = list[tuple[Image.Image, int]]  # a picture and for how many milliseconds it is shown
 
 

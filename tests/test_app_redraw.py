@@ -232,8 +232,12 @@ def test_the_example_does_not_flash_up_between_two_photos(tab):
             {subtree: true, childList: true, characterData: true});
         }"""
     )
-    slow_down(tab, latency=1000)
-    tab.evaluate(DROP, ["#redraw-result", [["blue.png", "image/png", png("blue")]]])
+    uploads = []
+    tab.route("**/gradio_api/upload**", uploads.append)
+    with tab.expect_request("**/gradio_api/upload**"):
+        tab.evaluate(DROP, ["#redraw-result", [["blue.png", "image/png", png("blue")]]])
+    tab.wait_for_timeout(4000)  # a slow upload: time in which the example would be drawn
+    uploads[0].continue_()
     changed(tab, src, "96 × 64 px")
     assert not [words for words in tab.evaluate("captions") if words.startswith("An example")]
 
