@@ -235,7 +235,7 @@ def test_the_example_does_not_flash_up_between_two_photos(tab):
         }"""
     )
     uploads = []
-    tab.route("**/gradio_api/upload**", uploads.append)
+    tab.route("**/gradio_api/upload**", lambda route: uploads.append(route))
     with tab.expect_request("**/gradio_api/upload**"):
         tab.evaluate(DROP, ["#redraw-result", [["blue.png", "image/png", png("blue")]]])
     tab.wait_for_timeout(4000)  # a slow upload: time in which the example would be drawn
