@@ -13,8 +13,8 @@ from playwright.sync_api import Page, sync_playwright
 from workbench.ui import launch
 
 OUT = Path(__file__).with_name("walkthrough.gif")
-VIEW, WIDTH = {"width": 1200, "height": 800}, 800  # pixels of the window, and of the recording
-COLOURS = 96
+VIEW, WIDTH = {"width": 1280, "height": 800}, 800  # pixels of the window, and of the recording
+COLOURS = 64
 Frames = list[tuple[Image.Image, int]]  # a picture and for how many milliseconds it is shown
 
 
@@ -32,37 +32,44 @@ def at_rest(tab: Page, milliseconds: int = 2500) -> None:
 
 
 def redraw(tab: Page, frames: Frames) -> None:
-    """An example is chosen and drawn; the handle is pulled across the result."""
+    """Examples are drawn, styles are tried, and the handle is pulled across the result."""
     examples = tab.locator("#redraw-examples button")
     for number in (4, 3):  # the rocket and the cat of scikit-image: public domain, CC0
         examples.nth(number).click()
         at_rest(tab, 6000)
-        shot(tab, frames, 1800)
-    box = tab.locator("#redraw-result").bounding_box()
-    middle = box["y"] + box["height"] / 2
-    tab.mouse.move(box["x"] + box["width"] / 2, middle)
+        shot(tab, frames, 3500)
+    for style in ("fsgan_comic", "fsgan_anime", "fsgan_ink"):
+        tab.click(f"#redraw-tiles [data-style={style}]")
+        at_rest(tab, 4000)
+        shot(tab, frames, 3500)
+    whole = tab.locator("#redraw-result").bounding_box()
+    handle = tab.locator("#redraw-result .icon-wrap").bounding_box()
+    assert whole is not None
+    assert handle is not None
+    middle = handle["y"] + handle["height"] / 2
+    tab.mouse.move(handle["x"] + handle["width"] / 2, middle)
     tab.mouse.down()
-    for share in (0.65, 0.8, 0.6, 0.4, 0.2, 0.35):
-        tab.mouse.move(box["x"] + box["width"] * share, middle, steps=4)
+    for share in (0.5, 0.65, 0.8, 0.6, 0.4, 0.2, 0.1, 0.35):
+        tab.mouse.move(whole["x"] + whole["width"] * share, middle, steps=4)
         tab.wait_for_timeout(150)
-        shot(tab, frames, 350)
+        shot(tab, frames, 450)
     tab.mouse.up()
 
 
-def visit(tab: Page, frames: Frames, name: str, examples: str = "") -> None:
+def visit(tab: Page, frames: Frames, name: str, examples: str = "", pages: int = 2) -> None:
     """Open another tab, try one of its examples, and scroll through it."""
-    tab.mouse.wheel(0, -5000)
+    tab.mouse.wheel(0, -9000)
     tab.get_by_role("tab", name=name, exact=False).first.click()
     at_rest(tab)
-    shot(tab, frames, 1500)
+    shot(tab, frames, 3500)
     if examples:
         tab.locator(examples).first.click()
         at_rest(tab, 8000)
-        shot(tab, frames, 2500)
-    for _ in range(2):
+        shot(tab, frames, 5000)
+    for _ in range(pages):
         tab.mouse.wheel(0, 450)
         tab.wait_for_timeout(400)
-        shot(tab, frames, 1800)
+        shot(tab, frames, 3500)
 
 
 def save(frames: Frames) -> None:
@@ -86,9 +93,12 @@ def main() -> None:
             tab.goto(page.local_url)
             tab.locator("#redraw-result img").first.wait_for()
             at_rest(tab, 5000)
-            shot(tab, frames, 2000)
+            shot(tab, frames, 4000)
             redraw(tab, frames)
-            visit(tab, frames, "Read", "#read-examples button")
+            visit(tab, frames, "Redraw a video", "#video-examples button", pages=1)
+            visit(tab, frames, "Read a painting", "#read-examples button", pages=5)
+            for name, pages in (("Collect", 0), ("Explore", 0), ("My work", 0), ("About", 3)):
+                visit(tab, frames, name, pages=pages)
             browser.close()
     finally:
         page.close()

@@ -34,10 +34,10 @@ DROP = """([selector, files]) => {
 }"""
 
 
-def png(colour) -> str:
+def png(colour, size=SIZE) -> str:
     """A small PNG of one colour, in base64."""
     file = io.BytesIO()
-    Image.new("RGB", SIZE, colour).save(file, "PNG")
+    Image.new("RGB", size, colour).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
 
 
@@ -177,24 +177,26 @@ def slow_down(tab, latency):
 @pytest.mark.slow
 @pytest.mark.parametrize("tab", [DESKTOP], indirect=True)
 def test_a_slow_browser_draws_each_photo_once(tab, page, tmp_path):
-    """What is asked for while something else is on its way must not be asked for again with it."""
+    """What is asked for while something else is on its way must not be asked for again with it, for ever."""
     src = changed(tab, None)
     slow_down(tab, latency=300).send("Emulation.setCPUThrottlingRate", {"rate": 4})
     counts = calls_of(tab, page, "redraw", "try_styles")
-    for number, colour in enumerate(("red", "blue"), 1):
-        path = tmp_path / f"{colour}.png"
-        Image.new("RGB", SIZE, colour).save(path)
-        if number > 1:
-            tab.click("#redraw [aria-label='Remove Image'], #redraw [aria-label='Clear']")
-            src = changed(tab, src, "An example")
-        before = tab.get_attribute("#redraw-tiles img >> nth=0", "src")
-        tab.set_input_files("#redraw .picture-input input[type=file]", path)
-        src = changed(tab, src, "96 × 64 px")
+    path = tmp_path / "red.png"
+    Image.new("RGB", SIZE, "red").save(path)
+    tab.set_input_files("#redraw .picture-input input[type=file]", path)
+    while not counts["redraw"] or not counts["try_styles"]:
+        tab.wait_for_timeout(20)
+    for colour, width in (("blue", 80), ("green", 88)):  # while red is drawn, and when blue is
+        before = tab.get_attribute("#redraw-tiles img >> nth=0", "src") if colour == "green" else None
+        picture = f"{colour}.png", "image/png", png(colour, (width, 64))
+        tab.evaluate(DROP, ["#redraw-result", [picture]])
+        src = changed(tab, src, f"{width} × 64 px")
         tab.wait_for_function(
             "src => ![src, undefined].includes(document.querySelector('#redraw-tiles img')?.src)", arg=before
         )
-    # a photo, the example in its place, another photo
-    assert {name: counts[name] for name in ("redraw", "try_styles")} == {"redraw": 3, "try_styles": 3}
+    most = 5  # three photos, and the empty box before the second and the third
+    assert counts["redraw"] <= most, counts
+    assert counts["try_styles"] <= most, counts
 
 
 @pytest.mark.browser
@@ -232,8 +234,12 @@ def test_the_example_does_not_flash_up_between_two_photos(tab):
             {subtree: true, childList: true, characterData: true});
         }"""
     )
-    slow_down(tab, latency=1000)
-    tab.evaluate(DROP, ["#redraw-result", [["blue.png", "image/png", png("blue")]]])
+    uploads = []
+    tab.route("**/gradio_api/upload**", lambda route: uploads.append(route))
+    with tab.expect_request("**/gradio_api/upload**"):
+        tab.evaluate(DROP, ["#redraw-result", [["blue.png", "image/png", png("blue")]]])
+    tab.wait_for_timeout(4000)  # a slow upload: time in which the example would be drawn
+    uploads[0].continue_()
     changed(tab, src, "96 × 64 px")
     assert not [words for words in tab.evaluate("captions") if words.startswith("An example")]
 

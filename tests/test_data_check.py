@@ -112,6 +112,10 @@ def test_one_class_and_imbalance(tmp_path):
 
 def test_nothing_at_all(tmp_path):
     assert quick(tmp_path).problems == ("no picture that can be read",)
+    Image.new("RGB", (64, 64)).save(tmp_path / "loose.png")
+    problems = quick(tmp_path).problems
+    assert problems[0] == "1 picture beside the class folders: loose.png"
+    assert problems[1].startswith("no picture has a class")
     with pytest.raises(DatasetError, match="there is none"):
         check_dataset(tmp_path / "nowhere")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 
@@ -93,6 +94,19 @@ def test_a_warning_is_one_line_too(tmp_path):
     assert done.stderr == (
         "warning: 2 groups only: the interval is widened for it, and is itself uncertain.\n"
     )
+
+
+def test_what_is_not_known_is_a_dash_and_chinese_names_are_aligned(tmp_path):
+    table = write(tmp_path / "r.csv", "path,votes_宁静,x\n1.png,3,1\n2.png,4,2\n")
+    call = [sys.executable, "-m", "workbench", "ratings", str(table), "--samples", "100"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(call, capture_output=True, encoding="utf-8", env=environment, check=True)
+    head, line, chinese, plain = done.stdout.splitlines()[:4]
+    assert "nan" not in done.stdout
+    assert chinese.split()[3:] == ["–"] * 5
+    assert chinese.startswith("votes_宁静  2")
+    assert plain.startswith("x           2")
+    assert head.index("pictures") == line.index("  ") + 2 == len("votes_宁静") + 2 + 2
 
 
 def test_a_frame_for_models_joins_measures(tmp_path):

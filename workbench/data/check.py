@@ -184,6 +184,8 @@ def _problems(card: DataCard, twice: tuple, torn: list, divided: list) -> tuple[
         problems.append(f"{_count(card.loose, 'picture')} beside the class folders: {_some(card.loose)}")
     if card.empty:
         problems.append(f"class folders without pictures: {_some(card.empty)}")
+    if not card.pictures and card.loose and not card.unreadable:
+        return (*problems, "no picture has a class: make a folder for each class, or a table (ratings.csv)")
     if not card.pictures:
         return (*problems, "no picture that can be read")
     if len(card.classes) < 2:

@@ -357,8 +357,8 @@ def _api(platform: Platform, page: SimpleNamespace) -> None:
             a PNG: the painting under the heat map, the brighter the more it spoke for the mood
         """
         with pictures.one_line_errors("Not explained"):
-            *choices, request, progress = rest
-            preview = ask_to_explain(platform, request, image, *choices, reduce=False)
+            model, class_name, method, layer, request, progress = rest
+            preview = ask_to_explain(platform, request, image, model, class_name, method, layer, reduce=False)
             folder = await visitor.result(preview, progress)
         made = visitor.read_facts(folder)["class"]
         return pictures.named(folder / "picture.png", pictures.stem_of(image), made)
