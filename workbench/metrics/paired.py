@@ -7,12 +7,14 @@ only and takes pictures for independent draws: with several pictures per painter
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 class McNemar(NamedTuple):
@@ -51,7 +53,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike, method: str = "mid-p") -> McNem
     return McNemar(b, c, float(min(p, 1.0)))
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
     """p adjusted for asking several questions at once: below α, the chance of any false alarm is at most α.
 
     A question without an answer (p is nan) stays nan and does not count as one that was asked.

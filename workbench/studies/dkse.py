@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from workbench.classify.configs import FinetuneConfig
 from workbench.classify.finetune import FinetuneEstimator
@@ -79,7 +80,7 @@ class Dkse(ComparisonStudy):
             for label in labels
         }
 
-    def _start(self, base: FinetuneConfig, label: str, out: Path) -> dict[str, str]:
+    def _start(self, base: FinetuneConfig, label: str, out: Path) -> dict[str, Any]:
         """Where a variant starts from; variants of one architecture share it, trained as the base is."""
         if not self.source:
             return {}

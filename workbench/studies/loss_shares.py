@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,7 +48,7 @@ from workbench.training.scene_data import SceneData
 from workbench.training.trainer import Trainer
 
 NONE = "none"
-TERMS: dict[str, dict[str, float]] = {  # that one training may have, and the weight that switches it on
+TERMS: dict[str, dict[str, Any]] = {  # that one training may have, and the weight that switches it on
     "spectral": {"w_spectral": 1e4},  # always above its cap, which is the share
     "boundary": {"w_boundary": 1.0},
     "block": {"w_block": 1.0},
@@ -55,7 +56,7 @@ TERMS: dict[str, dict[str, float]] = {  # that one training may have, and the we
 MARGIN = 3.0  # of KID-lite0 × 1000
 OF_PHOTOS = ("edge_f1", "region_variance", "content", "color_drift")  # measured photo by photo
 MEASURES = ("kid_lite0", "spectral_distance", *OF_PHOTOS)
-_OFF = {"w_spectral": 0.0, "w_boundary": 0.0, "w_block": 0.0}
+_OFF: dict[str, Any] = {"w_spectral": 0.0, "w_boundary": 0.0, "w_block": 0.0}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ class SharedGradient(FSGAN):
     config: ShareConfig
 
     def _terms(
-        self, batch: Any, drawing: Tensor, of_drawing: list[Tensor] | None, of_photo: list[Tensor] | None
+        self, batch: Any, drawing: Tensor, of_drawing: list[Tensor], of_photo: list[Tensor]
     ) -> dict[str, Tensor]:
         terms, name = super()._terms(batch, drawing, of_drawing, of_photo), self.config.term
         if name in terms:
@@ -252,8 +253,11 @@ def resampled(
             {k: float(v[0]) for k, v in values.items()}, {k: v[1:] for k, v in values.items()}, count
         )
 
+    def of_photos(measure: str, arrays: Mapping[str, NDArray]) -> NDArray:
+        return _means(arrays[measure], times)
+
     found["spectral_distance"] = gather(lambda a: np.abs(times @ a["profiles"] - target).mean(1))
-    return found | {m: gather(lambda a, m=m: _means(a[m], times)) for m in OF_PHOTOS}
+    return found | {m: gather(partial(of_photos, m)) for m in OF_PHOTOS}
 
 
 def _means(values: NDArray, times: NDArray) -> NDArray[np.float64]:
