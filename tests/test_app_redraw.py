@@ -53,7 +53,7 @@ def test_the_first_picture_is_plainly_drawn():
 def test_tiles_are_the_styles_drawn_small(tmp_path):
     options = TASKS["try_styles"].check(style_tiles.options())
     for title, last, has_face in (
-        ("Coffee", "drawn_comic", False),
+        ("Coffee", "fsgan_bold", False),
         ("Eileen Collins", "drawn_portrait", True),
     ):
         photo, out = next(e.path for e in examples() if e.title == title), tmp_path / title

@@ -75,7 +75,8 @@ class Runs:
         return self._key(key) in self._done
 
     def add(self, key: Mapping, *measured: Mapping, seconds: float, stamp: bool = True) -> None:
-        """Write the rows of one finished run: one per mapping of ``measured``, each under the same key.
+        """Write the rows of one finished run: one per mapping of ``measured``, each under the same key. They
+        take the place of rows that the run has already.
 
         ``stamp=False`` leaves seconds and provenance out: for tables of details beside one that has them.
         Numbers are written with full precision.
@@ -85,6 +86,8 @@ class Runs:
             origin |= {"seconds": round(seconds, 1), **provenance(self.device)}
         if self._content_key is not None:
             origin[KEY] = self._content_key(self._names(key))
+        if key in self:
+            self.rows = [row for row in self.rows if self._key(row) != self._key(key)]
         for values in measured:
             row = {**{k: key[k] for k in self.keys}, **values, **origin}
             self.rows.append({k: repr(float(v)) if isinstance(v, float) else str(v) for k, v in row.items()})

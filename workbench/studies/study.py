@@ -76,10 +76,13 @@ class Study(abc.ABC):
         return None
 
     def runs(self, out: str | os.PathLike, suffix: str = "", keys: Sequence[str] | None = None) -> Runs:
-        """The table in the folder ``out`` (or the CSV ``out``), or one beside it, with valid rows only."""
+        """The table in the folder ``out`` (or the CSV ``out``), or one beside it, with valid rows only.
+
+        A table beside it with the same key columns has details of the same runs, and depends on the same.
+        """
 
         def key_of(run: Mapping[str, str]) -> str:
-            own = None if suffix else self.depends_on(**run)
+            own = None if keys else self.depends_on(**run)
             return self.content_key if own is None else f"{self.content_key}-{digest(own)[:12]}"
 
         path = Path(out)

@@ -13,7 +13,7 @@ from workbench.styles.stylize import styles
 from workbench.ui import visitor
 
 TASK = TASKS["try_styles"]
-OFFERED = ("fsgan_comic", "fsgan_anime", "fsgan_ink", "drawn_comic")
+OFFERED = ("fsgan_comic", "fsgan_anime", "fsgan_ink", "fsgan_bold")
 PORTRAIT = "drawn_portrait"
 
 
