@@ -64,7 +64,9 @@ def panel(newest: bool) -> Rows:
         of_one[row["question"]].append(int(row["rank"]))
     means = {name: [statistics.mean(found[q]) for q in questions] for name, found in ranks.items()}
     means = {(photos, FORMER.get(name, name)): found for (photos, name), found in means.items()}
-    ordered = sorted(means, key=lambda name: (name[0] != NEWEST_PANEL, -int(name[0][:2]), means[name]))
+    ordered = sorted(
+        means, key=lambda name: (name[0] != NEWEST_PANEL, -int(name[0][:2]), name[0], means[name])
+    )
     return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
 
@@ -272,7 +274,7 @@ def platform() -> Rows:
     return rows
 
 
-NEWEST_PANEL = "30 held-out photos"
+NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 TABLES = {
     "panel": lambda: panel(newest=True),

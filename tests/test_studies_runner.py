@@ -1,5 +1,6 @@
 import dataclasses
 import logging
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -116,6 +117,56 @@ def test_other_settings_are_another_run_and_more_runs_are_not(texts, tmp_path):
     moved = texts.rename(tmp_path / "elsewhere")  # contents count, not places
     Lengths(str(moved), units=("bytes",), factor=0.1).run(out)
     assert not (out / "lengths_before_2.csv").exists()
+
+
+@dataclasses.dataclass(frozen=True)
+class Brightness(TableStudy):
+    """How bright does each style draw? Its weights are a text in a file, and every picture is a row beside."""
+
+    name = "brightness"
+    keys = ("style",)
+    weights: str = ""
+
+    def plan(self):
+        return [{"style": "ink"}, {"style": "comic"}]
+
+    def depends_on(self, **run):
+        return (Path(self.weights) / run["style"]).read_text()
+
+    def prepare(self, out):
+        details = self.runs(out, "_pictures")
+
+        def draw(style):
+            light = float((Path(self.weights) / style).read_text())
+            each = [{"picture": name, "light": light} for name in ("a.png", "b.png")]
+            details.add({"style": style}, *each, seconds=0, stamp=False)
+            return {"light": light}
+
+        return draw
+
+
+def test_details_of_replaced_weights_go_and_the_others_stay(tmp_path):
+    for style, light in (("ink", "0.9"), ("comic", "0.5")):
+        (tmp_path / style).write_text(light)
+    Brightness(str(tmp_path)).run(tmp_path / "out")
+    (tmp_path / "ink").write_text("0.8")
+    Brightness(str(tmp_path)).run(tmp_path / "out")
+    pictures = pd.read_csv(tmp_path / "out" / "brightness_pictures.csv")
+    found = {(r.style, r.picture): r.light for r in pictures.itertuples()}
+    assert len(pictures) == 4
+    assert found == {
+        ("ink", "a.png"): 0.8,
+        ("ink", "b.png"): 0.8,
+        ("comic", "a.png"): 0.5,
+        ("comic", "b.png"): 0.5,
+    }
+
+
+def test_rows_of_a_run_take_the_place_of_its_older_ones(tmp_path):
+    """A run that was stopped between its details and its row is done again."""
+    for light in (0.9, 0.8):
+        Runs(tmp_path / "pictures.csv", ["style"]).add({"style": "ink"}, {"light": light}, seconds=0)
+    assert pd.read_csv(tmp_path / "pictures.csv")["light"].tolist() == [0.8]
 
 
 def test_a_table_without_keys_can_be_read_and_is_never_overwritten(texts, tmp_path):
