@@ -18,7 +18,7 @@ from skimage import data as pictures
 from sklearn.datasets import load_sample_images
 
 from workbench.core.errors import DatasetError, WorkbenchError
-from workbench.data.atelier.dataset import open_dataset
+from workbench.data.atelier.dataset import open_dataset, write_atelier
 from workbench.interpret.measuring import MEASURES, dictionary, measure, measure_folder
 from workbench.interpret.network_properties import NETWORK_PROPERTIES, network_properties
 from workbench.interpret.properties import PROPERTIES, image_properties
@@ -243,3 +243,13 @@ def test_classify_leaves_a_table(folder, tmp_path):
     read = rows[str(folder / "calm/0.png")]
     assert float(read["p_serenity"]) == pytest.approx(entries[read["path"]]["probabilities"]["serenity"])
     assert rows[str(folder / "broken.png")]["error"]
+
+
+def test_masks_of_painted_pictures_are_no_pictures(tmp_path):
+    """A folder that the atelier wrote holds its masks, too; a folder called masks elsewhere is a folder."""
+    data = open_dataset(write_atelier(tmp_path / "painted", 10, size=64))
+    found = measure_folder(tmp_path / "painted")
+    assert sorted(row["path"] for row in found.rows) == sorted(data.paths)
+    (tmp_path / "own" / "masks").mkdir(parents=True)
+    data.read(0).save(tmp_path / "own" / "masks" / "a.png")
+    assert [row["path"] for row in measure_folder(tmp_path / "own").rows] == ["masks/a.png"]

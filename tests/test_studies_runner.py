@@ -121,7 +121,7 @@ def test_other_settings_are_another_run_and_more_runs_are_not(texts, tmp_path):
 
 @dataclasses.dataclass(frozen=True)
 class Brightness(TableStudy):
-    """How bright does each style draw? Its weights are a text in a file, and every picture is a row beside."""
+    """How bright does each style draw? Weights are texts; a table beside has a row for every picture."""
 
     name = "brightness"
     keys = ("style",)

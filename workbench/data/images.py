@@ -31,10 +31,13 @@ MAX_SIDE = 200_000  # tiling a picture of 1 × 40 million pixels would process 6
 _HEADER = 65536  # bytes in which files say what their colours are
 _PAGES = 64  # of a TIFF or GIF that are looked at for the picture
 SYSTEM_FOLDERS = frozenset(("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information"))
+ATELIER_FILE = "atelier.json"  # marks a folder by the atelier, in which
+ATELIER_MASKS = ("masks", "seal_masks")  # are folders of its pictures' masks, which are no pictures
 
 
 def list_images(folder: str | os.PathLike) -> list[Path]:
-    """Pictures under ``folder`` at any depth, sorted, without hidden ones (``.name``) and systems' own.
+    """Pictures under ``folder`` at any depth, sorted, without hidden ones (``.name``), systems' own and the
+    atelier's masks.
 
     Contents decide, and a suffix where they say nothing. What should be a picture and cannot be read is
     listed, too (camera raw, films, sub-folders without permission, links to folders that were listed
@@ -57,8 +60,9 @@ def _pictures(folder: Path, entered: set[Path]) -> Iterator[Path]:
     except OSError:
         yield folder  # `read_image` says what is wrong with it
         return
+    left_out = SYSTEM_FOLDERS.union(ATELIER_MASKS if (folder / ATELIER_FILE).is_file() else ())
     for path in entries:
-        if path.name.startswith(".") or path.name in SYSTEM_FOLDERS:
+        if path.name.startswith(".") or path.name in left_out:
             continue
         if path.is_dir():
             real = path.resolve()

@@ -25,7 +25,7 @@ from workbench.core.runs import write_rows
 from workbench.data.atelier.factors import FACTORS, MOODS, votes
 from workbench.data.atelier.painting import PAINTERS, AtelierPainting, paint
 from workbench.data.atelier.paper import PAPERS, SEALS
-from workbench.data.images import read_image
+from workbench.data.images import ATELIER_FILE, ATELIER_MASKS, read_image
 from workbench.data.paintings import Paintings, read_paintings
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ NAME = "atelier"
 CONFOUNDS = ("painter", "paper")
 CHANCE = 1 / len(SEALS)
 SEAL_OF = dict(zip(MOODS, SEALS, strict=True))  # the seal that a planted cue gives each mood
-MASKS, SEAL_MASKS = "masks", "seal_masks"
+MASKS, SEAL_MASKS = ATELIER_MASKS
 
 
 def write_atelier(
@@ -81,7 +81,7 @@ def write_atelier(
         for i in tqdm(range(n), desc="painting", unit="picture", disable=None):
             rows.append(_write_one(part, i, settings))
         write_rows(rows, part / "ratings.csv")
-        write_whole((json.dumps(settings, indent=2) + "\n").encode(), part / "atelier.json")
+        write_whole((json.dumps(settings, indent=2) + "\n").encode(), part / ATELIER_FILE)
         if out.is_dir():
             out.rmdir()
         part.replace(out)
