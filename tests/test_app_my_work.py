@@ -87,7 +87,7 @@ def check_that_it_is_anns_alone(page, ann, bob, clip):
             with pytest.raises(gradio_client.exceptions.AppError) as caught:
                 bob.predict(asked, api_name=f"/{name}")
             said.add(str(caught.value))
-        assert said == {"There is no such job. Look at the list of your own jobs."}
+        assert said == {"Not done: There is no such job. Look at the list of your own jobs."}
     assert mine(ann)[0]["state"] == "done"
     ann.predict(job, api_name="/delete_job")
     assert mine(ann) == []
