@@ -274,6 +274,27 @@ def platform() -> Rows:
     return rows
 
 
+NUMBERS = (100, 1000, 10_000)  # of pictures
+
+
+def collection() -> Rows:
+    """Pictures a second and memory of what is done with a collection, by the number of its pictures."""
+    found: dict[tuple[str, str], dict[int, dict[str, str]]] = {}
+    for row in rows_of("collection_speed.csv"):
+        found.setdefault((row["step"], row["size"]), {})[int(row["pictures"])] = row
+    head = [f"{n:,}" for n in NUMBERS]
+    rows = [["", "side of the pictures", *head, "largest memory", "growth of the time"]]
+    growth = {(r["step"], r["size"]): r for r in rows_of("collection_speed_growth.csv")}
+    for (step, size), counts in found.items():
+        speeds = [float(counts[n]["pictures_per_core_second"]) if n in counts else None for n in NUMBERS]
+        rates = ["" if v is None else f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in speeds]
+        memory = max(int(row["peak_mb"]) for row in counts.values())
+        of_step = growth.get((step, size), {})
+        words = f"{of_step['growth']} ({float(of_step['exponent']):.2f})" if of_step else ""
+        rows.append([step, f"{size} px", *rates, f"{memory} MB", words])
+    return rows
+
+
 NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 TABLES = {
@@ -293,6 +314,7 @@ TABLES = {
     "near_duplicates": near_duplicates,
     "ablation": ablation,
     "platform": platform,
+    "collection": collection,
 }
 
 
