@@ -307,6 +307,20 @@ def test_a_recorded_command_gives_the_same_config_back():
     assert "--minutes" not in hidden
 
 
+@dataclasses.dataclass(frozen=True)
+class Table:
+    drawing: Changed = Changed(steps=7)  # how it is drawn
+
+
+def test_changes_of_a_nested_config_are_to_its_own_default():
+    """Not to what its class would be by itself; the recorded command gives the same back."""
+    table = options.build(Table, {"drawing": {"rate": 0.5}})
+    assert table.drawing == Changed(steps=7, rate=0.5)
+    back = options.build(Table, {"drawing": {"steps": 20}})  # as its class has it, and the table has not
+    assert options.command("table", back) == "table --drawing '{\"steps\": 20}'"
+    assert options.command("table", Table()) == "table"
+
+
 def test_flags_show_help_limits_and_choices():
     app = typer.Typer()
     app.command()(with_options(drawing=Drawing)(lambda drawing: None))

@@ -97,7 +97,7 @@ class Option:
             if isinstance(value, self.type):
                 return value
             if isinstance(value, Mapping):
-                return build(self.type, value)
+                return build(self.type, value, self.default if isinstance(self.default, self.type) else None)
             raise self._expected("a mapping", value)
         if self.type in (int, float):
             return self._number(value)
@@ -139,8 +139,13 @@ def options(cls: type) -> tuple[Option, ...]:
     )
 
 
-def build(cls: type[Config], changes: Mapping[str, Any]) -> Config:
+def build(cls: type[Config], changes: Mapping[str, Any], base: Config | None = None) -> Config:
     """A config with some of its fields changed, all of them checked.
+
+    Args:
+        cls: of the config.
+        changes: by name.
+        base: what is changed; by default the config of all defaults.
 
     Raises:
         UnknownNameError: no such field. WorkbenchError: a value of the wrong type or outside its limits, or a
@@ -151,9 +156,10 @@ def build(cls: type[Config], changes: Mapping[str, Any]) -> Config:
         if name not in known:
             raise UnknownNameError("setting", str(name)[:80], known)
     for name, option in known.items():
-        if option.required and name not in changes:
+        if base is None and option.required and name not in changes:
             raise WorkbenchError(f"Expected {name} ({option.help}) but it is missing.")
-    return cls(**{name: known[name].check(value) for name, value in changes.items()})
+    checked = {name: known[name].check(value) for name, value in changes.items()}
+    return cls(**checked) if base is None else dataclasses.replace(base, **checked)  # type: ignore[type-var]
 
 
 def command(
@@ -179,7 +185,7 @@ def command(
                 words.append(option.flag if value else "--no-" + option.flag[2:])
             elif value is not None:
                 for item in value if option.many else [value]:
-                    words.append(f"{option.flag} {shlex.quote(_text(item))}")
+                    words.append(f"{option.flag} {shlex.quote(_text(item, option.default))}")
     return " ".join(words)
 
 
@@ -198,12 +204,12 @@ def parse(option: Option, text: str) -> Any:
     return option.check([value] if option.many and not isinstance(value, list) else value)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, base: Any) -> str:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         changed = {
             o.name: getattr(value, o.name)
             for o in options(type(value))
-            if o.required or getattr(value, o.name) != o.default
+            if getattr(value, o.name) != (getattr(base, o.name) if type(base) is type(value) else o.default)
         }
         return json.dumps(changed, default=str)
     return json.dumps(value) if isinstance(value, (dict, list, tuple)) else str(value)
