@@ -80,8 +80,8 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
         start = time.perf_counter()
         draw([pixels])
         seconds = time.perf_counter() - start
-    if options.temporal and style.flickers:
-        blend = TemporalBlend(options.temporal)
+    if share := style.share_of_past(options.temporal):
+        blend = TemporalBlend(share)
         blend(pixels, drawing)
         start = time.perf_counter()
         blend(pixels, drawing)
@@ -131,7 +131,7 @@ def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
     styles, takes one piece.
     """
     style = get(options.style)
-    if style.stateful or (style.flickers and options.temporal > 0):
+    if style.stateful or style.share_of_past(options.temporal) > 0:
         return [options]
     pieces = video.split(inputs[0], CHUNK_FRAMES)
     if len(pieces) == 1:

@@ -79,6 +79,10 @@ class Style(abc.ABC):
 
         return at_scale
 
+    def share_of_past(self, temporal: float) -> float:
+        """How much of the drawing before steadies the next one: ``temporal``, or nothing without flicker."""
+        return temporal if self.flickers else 0.0
+
     def adjusted(self, options: DrawOptions) -> Style:
         """The style with the options that only its kind has."""
         return self

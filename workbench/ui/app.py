@@ -207,6 +207,21 @@ _CLOSED: dict[str, Any] = {
 }
 
 
+def _forgets(blocks: gr.Blocks) -> Callable[[str], None]:
+    """What gives back all that the page keeps of a session."""
+
+    def forget(session: str) -> None:
+        """Give back what the page keeps of a session, and messages in it that nobody has fetched."""
+        blocks.app.state_holder.session_data.pop(session, None)
+        blocks.app.state_holder.time_last_used.pop(session, None)
+        queue = blocks._queue
+        if all(event.session_hash != session for event in list(queue.event_ids_to_events.values())):
+            queue.pending_messages_per_session.pop(session, None)
+            queue.pending_event_ids_session.pop(session, None)
+
+    return forget
+
+
 def launch(
     host: str = DEFAULT_HOST,
     port: int | None = DEFAULT_PORT,
@@ -254,25 +269,15 @@ def launch(
         own_temporary = NewFolder(platform.uploads.folder(NOBODY))  # else outside, for ever
         gradio_mcp.DEFAULT_TEMP_DIR = own_temporary  # type: ignore[assignment]
     _after_closing(blocks, own.close)
-
-    def forget(session: str) -> None:
-        """Give back what the page keeps of a session, and messages in it that nobody has fetched."""
-        blocks.app.state_holder.session_data.pop(session, None)
-        blocks.app.state_holder.time_last_used.pop(session, None)
-        queue = blocks._queue
-        if all(event.session_hash != session for event in list(queue.event_ids_to_events.values())):
-            queue.pending_messages_per_session.pop(session, None)
-            queue.pending_event_ids_session.pop(session, None)
-
+    is_own = functools.partial(mcp.is_own, blocks)
+    own_gate = gate(platform, {host, *public_hosts}, _forgets(blocks), is_own)
     with _bounded_server(trusted_proxies):
         blocks.launch(
             server_name=host,
             server_port=port,
             inbrowser=inbrowser,
             app_kwargs={
-                "middleware": [
-                    gate(platform, {host, *public_hosts}, forget, lambda session: mcp.is_own(blocks, session))
-                ],
+                "middleware": [own_gate],
                 "routes": [document.link_picture(), documents.route()],
             },
             state_session_capacity=SESSIONS,

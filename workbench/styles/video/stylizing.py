@@ -88,8 +88,7 @@ def stylize_video(
         style, strength, device, detail, deform: as in :func:`workbench.styles.stylize.stylize`.
         scale: of the sides, in (0, 4]; the style is drawn at the new size.
         runtime: "torch", "torch-bf16" or "onnx" (needs the extra ``export``).
-        temporal: share in [0, 1) of the previous drawing where optical flow is consistent, against flicker;
-            styles that do not flicker are left as they are.
+        temporal: share in [0, 1) of the drawing before, carried along by flow, in styles that flicker.
         progress: called after each frame; an exception that it raises stops the work.
         cancelled: asked before each frame; True stops the work.
         batch: most frames drawn in one pass; small frames gain from it, large ones go one by one anyway.
@@ -110,7 +109,7 @@ def stylize_video(
         raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
     check_target(target, source)
     chosen = get(style)
-    blend = TemporalBlend(temporal if chosen.flickers else 0)
+    blend = TemporalBlend(chosen.share_of_past(temporal))
     draw, missing = chosen.drawer(strength, runtime, device, detail=detail, deform=deform), chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
