@@ -30,6 +30,7 @@ from workbench.ui import about, first_look, launch, moods
 from workbench.ui.examples import examples
 
 gradio_client = pytest.importorskip("gradio_client")
+delete_files_created_by_app = pytest.importorskip("gradio.route_utils").delete_files_created_by_app
 httpx = pytest.importorskip("httpx")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -431,6 +432,17 @@ def test_redraw_in_the_browser(tab, page, photo, tmp_path):
     tab.wait_for_function("src => document.querySelectorAll('#redraw-result img')[1].src !== src", arg=first)
     tab.wait_for_timeout(1500)
     assert names().count("redraw") == 1  # one choice is one redrawing
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_examples_stay_when_old_files_go(context, page):
+    """Gradio removes what is hours old, and everything of another page of the process as that ends."""
+    delete_files_created_by_app(page, None)
+    tab = context.new_page()
+    tab.goto(page.local_url)
+    tab.get_by_label("Example: Dahlia").first.click()
+    tab.wait_for_selector("#redraw-caption:has-text('640 × 427 px')")
 
 
 @pytest.mark.browser

@@ -52,13 +52,18 @@ LEFT = """() => {
 }"""
 
 
+def texts_of_one(node: ast.AST):
+    """The text of a literal, with braces where a formatted one has a value."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+
+
 def texts_of(tree: ast.AST):
-    """Every text in a Python file, with braces where a formatted one has a value."""
+    """Every text in a Python file."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-        elif isinstance(node, ast.JoinedStr):
-            yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        yield from texts_of_one(node)
 
 
 def everything_written() -> str:
@@ -90,6 +95,18 @@ def test_translations_use_what_they_are_given():
         assert "\n" not in chinese
 
 
+def test_what_a_visitor_waits_for_is_told_in_chinese():
+    """Every text that a task gives with its progress, and those of the queue."""
+    told = {"Starting", "1 picture before yours", "{} pictures before yours"}
+    for path in sorted((PACKAGE / "service").glob("*_tasks.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "progress":
+                told |= {text for argument in node.args for text in texts_of_one(argument)}
+    assert {"Trying the styles", "{} of {} pictures", "Writing the report"} <= told
+    known = {text.replace("{n}", "{}") for text in translations.LATER}
+    assert told - known == set()
+
+
 @pytest.fixture(scope="module")
 def tab(browser, page):
     with visitor(browser, locale="zh-CN") as context:
@@ -102,6 +119,15 @@ def tab(browser, page):
 def english_on(tab) -> list[str]:
     credits = "Rachel Michetti"  # photographers have the names that they have
     return [text for text in tab.evaluate(LEFT) if SENTENCE.search(text) and credits not in text]
+
+
+def draw_all(tab, photos):
+    """Have several photos drawn."""
+    tab.click("#redraw-many button")
+    tab.set_input_files("#stylize_pictures-files input[type=file]", photos)
+    tab.wait_for_selector("#stylize_pictures-files .file-preview")
+    tab.click("#stylize_pictures-start")
+    tab.wait_for_selector("#stylize_pictures-job .pill.done")
 
 
 @pytest.mark.browser
@@ -119,11 +145,7 @@ def test_a_photo_its_warnings_and_its_folder_are_told_in_chinese(tab, tmp_path):
     tab.wait_for_selector(".toast-body")
     assert "未绘制" in tab.inner_text(".toast-body")
     assert english_on(tab) == []
-    tab.click("#redraw-many button")
-    tab.set_input_files("#stylize_pictures-files input[type=file]", [good, bad])
-    tab.wait_for_selector("#stylize_pictures-files .file-preview")
-    tab.click("#stylize_pictures-start")
-    tab.wait_for_selector("#stylize_pictures-job .pill.done")
+    draw_all(tab, [good, bad])
     assert tab.inner_text("#stylize_pictures-job .pill") == "完成"
     assert tab.inner_text("#stylize_pictures-job .why").startswith("已绘制，但：")
     assert english_on(tab) == []
@@ -143,7 +165,16 @@ def test_a_reading_is_told_in_chinese(tab):
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_the_other_tabs_are_in_chinese(tab):
+def test_the_other_tabs_are_in_chinese(browser, page, photo):
+    with visitor(browser, locale="zh-CN") as context:
+        tab = context.new_page()
+        tab.goto(page.local_url)
+        tab.wait_for_selector("#redraw-tiles img")
+        draw_all(tab, photo)  # work to be listed
+        look_into_the_other_tabs(tab)
+
+
+def look_into_the_other_tabs(tab):
     tab.click("#video-button")
     tab.locator("#video-examples button").first.click()
     tab.wait_for_selector("#video-preview img")
@@ -172,11 +203,7 @@ def test_names_of_files_are_nobodys_words(browser, page, tmp_path):
         tab = context.new_page()
         tab.goto(page.local_url)
         tab.wait_for_selector("#redraw-tiles img")
-        tab.click("#redraw-many button")
-        tab.set_input_files("#stylize_pictures-files input[type=file]", photo)
-        tab.wait_for_selector("#stylize_pictures-files .file-preview")
-        tab.click("#stylize_pictures-start")
-        tab.wait_for_selector("#stylize_pictures-job .pill.done")
+        draw_all(tab, photo)
         assert tab.inner_text("#stylize_pictures-job h3") == "Delete.png"
 
 

@@ -159,6 +159,8 @@ def to_try(box: gr.components.Component, paths: Iterable[Path], label: str, elem
     )
     for properties in made.input_component_props:
         properties.clear()
+    # else Gradio removes them by age, or as another page of this process ends
+    box.keep_in_cache |= box.temp_files
 
 
 def needed(path: str | None) -> str:
