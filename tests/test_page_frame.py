@@ -12,7 +12,7 @@ from workbench.ui import document, translations
 httpx = pytest.importorskip("httpx")
 
 FIRST_SIGHT = 1_000_000  # bytes before the first picture is there
-TABS = ("redraw", "video", "read", "explore", "work", "about")
+TABS = ("redraw", "video", "read", "collect", "explore", "work", "about")
 
 
 @pytest.fixture
