@@ -241,7 +241,7 @@ def test_every_file_that_is_or_should_be_a_picture_is_drawn_or_named(run, tmp_pa
     for words in (
         "d.jxl is JPEG XL",
         "e.nef is a camera's raw file",
-        "f.mov is a film. Use `workbench video`",
+        "f.mov is a film. Redraw it as a video, or save one of its frames",
         "round is a link to the folder",
         "gone.jpg does not exist",
     ):

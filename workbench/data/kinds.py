@@ -63,7 +63,9 @@ def kind_not_read(head: bytes, suffix: str = "") -> str:
 
 def advice(kind: str) -> str:
     """What to do with a file of a kind that is not read."""
-    return "Use `workbench video` for films." if kind == _FILM else "Export it as PNG or JPEG."
+    if kind == _FILM:  # said on the command line and on the page
+        return "Redraw it as a video, or save one of its frames as a picture."
+    return "Export it as PNG or JPEG."
 
 
 def is_heif(head: bytes) -> bool:
