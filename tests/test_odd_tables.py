@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.core.errors import DatasetError
 from workbench.data.check import check_dataset
 from workbench.data.paintings import list_paintings, read_paintings
 from workbench.data.scenes import picture_names
@@ -209,3 +210,12 @@ def test_a_console_that_lacks_characters_shows_their_codes(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert b"\\u5b81\\u9759" in done.stdout
+
+
+@pytest.mark.parametrize("read", [read_paintings, picture_names])
+def test_a_file_in_the_place_of_a_folder_is_told_as_a_file(read, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"anything")
+    with pytest.raises(DatasetError, match=r"a\.jpg but it is a file"):
+        read(tmp_path / "a.jpg")
+    with pytest.raises(DatasetError, match=r"b\.jpg but there is none"):
+        read(tmp_path / "b.jpg")

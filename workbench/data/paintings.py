@@ -188,7 +188,8 @@ def list_paintings(
     """
     root = Path(root)
     if not root.is_dir():
-        raise DatasetError(f"Expected a folder of paintings at {root} but there is none. Check the path.")
+        found = "it is a file" if root.exists() else "there is none"
+        raise DatasetError(f"Expected a folder of paintings at {root} but {found}. Check the path.")
     table = Path(ratings) if ratings is not None else root / "ratings.csv"
     if ratings is not None or table.is_file():
         return _from_table(root, table, group_by)

@@ -31,7 +31,8 @@ def picture_names(folder: str | Path, least: int = 10) -> list[str]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DatasetError(f"Expected a folder of pictures at {folder} but there is none. Check the path.")
+        found = "it is a file" if folder.exists() else "there is none"
+        raise DatasetError(f"Expected a folder of pictures at {folder} but {found}. Check the path.")
     if (folder / "ratings.csv").is_file():
         names = sorted(list_paintings(folder).paintings.paths)
     else:

@@ -150,7 +150,7 @@ def _unreadable(path: Path) -> str:
         if head[8:12] == b"WEBP" and b"ANIM" in head:
             return f"{shown(path)} is an animated WebP, which FFmpeg does not decode. Save it as GIF or MP4."
         if head.startswith(_PICTURES) or head[8:12] == b"WEBP":
-            return f"Expected a video but {shown(path)} is a picture. Use `workbench stylize` for pictures."
+            return f"Expected a video but {shown(path)} is a picture. Redraw it as a photo."
     return (
         f"Expected a video (MP4, MOV, MKV, WebM, AVI, GIF …) but {shown(path)} is not one, or its start or "
         "its index is missing. Check the file, or export it again."
