@@ -21,7 +21,7 @@ from typing import Any
 
 import pykka
 
-from workbench.service.engines import Ended, Progress, Report, Work
+from workbench.service.engines import Ended, Outcome, Progress, Report, Work
 from workbench.service.engines.worker import CANCEL, main
 
 log = logging.getLogger(__name__)
@@ -100,10 +100,9 @@ class WorkerSupervisor(pykka.ThreadingActor):
                 if heard is None:
                     self._bury()
                 elif self._current and heard.attempt == self._current.work.attempt:
-                    self._hear(heard)
+                    self._hear(heard, self._current.report)
 
-    def _hear(self, heard: Progress | Ended) -> None:
-        report = self._current.report
+    def _hear(self, heard: Progress | Ended, report: Report) -> None:
         if isinstance(heard, Ended):
             self._current = None
         report(heard)
@@ -205,7 +204,7 @@ class LocalEngine:
         """Kill the attempt's process."""
         self._stop(attempt, _Kill(attempt), "crashed")
 
-    def _stop(self, attempt: str, message: _Cancel | _Kill, outcome: str) -> None:
+    def _stop(self, attempt: str, message: _Cancel | _Kill, outcome: Outcome) -> None:
         with self._lock:
             waiting = [run for run in self._waiting if run.work.attempt == attempt]
             self._waiting = [run for run in self._waiting if run.work.attempt != attempt]

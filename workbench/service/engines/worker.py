@@ -23,7 +23,7 @@ from typing import Any
 
 from workbench.core.devices import is_out_of_memory
 from workbench.core.errors import CancelledError, WorkbenchError
-from workbench.service.engines import Ended, Progress, Work
+from workbench.service.engines import Ended, Outcome, Progress, Work
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def find(dotted: str) -> Callable[..., Any]:
 
 def run_task(
     run: str | Function, inputs: tuple[Path, ...], options: Any, context: Context
-) -> tuple[str, str]:
+) -> tuple[Outcome, str]:
     """Run one task, given or found by its "module:function"; what it raises becomes (outcome, reason).
 
     A :class:`WorkbenchError` is the owner's to know word by word. Anything else is a bug: its text may name
