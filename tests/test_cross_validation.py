@@ -16,7 +16,7 @@ from workbench.classify.features import DescriptorFeatures
 from workbench.classify.finetune import FinetuneEstimator
 from workbench.classify.probes import LinearProbe, MajorityClass, SoftProbe
 from workbench.classify.statistics import StatisticsEstimator
-from workbench.classify.summary import compare, read_summary, summarise
+from workbench.classify.summary import compare, read_summary, summarise, write_tables
 from workbench.classify.validation import Fold, Validation, cross_validate
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.data.paintings import read_paintings
@@ -213,6 +213,17 @@ def validation(paintings, answers, seeds=1):
         for i, rows in enumerate(parts)
     )
     return Validation(paintings, folds)
+
+
+def test_the_table_of_answers_gives_their_log_loss_again(paintings, tmp_path):
+    answers = paintings.labels.copy()
+    answers[[0, 1, 8]] = 1 - answers[[0, 1, 8]]  # 3 of 16 wrong, each with a chance of 1 / (1 + e⁶)
+    write_tables(
+        "study", tmp_path, {"one": validation(paintings, answers)}, "one", samples=2, calibrated=False
+    )
+    table = pd.read_csv(tmp_path / "study_predictions.csv")
+    chances = [row[f"p_{row['label']}"] for _, row in table.iterrows()]
+    assert -np.log(chances).mean() == pytest.approx(np.log1p(np.exp(-6)) + 6 * 3 / 16, abs=1e-8)
 
 
 def test_a_summary_by_hand(paintings):

@@ -35,9 +35,7 @@ log = logging.getLogger(__name__)
 
 QUICK, LARGE = "quick", "large"
 QUICK_SECONDS, LARGE_SECONDS = 60.0, 600.0  # time limit of a task, from its first progress report
-_LOADING_SECONDS = (
-    300.0  # time limit until then: on a busy machine, starting a process and its imports are slow
-)
+_LOADING_SECONDS = 300.0  # time limit until then: process start and imports are slow on a busy machine
 _REMEMBERED = 10_000  # owners and addresses whose last turn is kept
 
 
@@ -219,7 +217,7 @@ class PreviewRunner:
         return preview
 
     def prepare(self) -> None:
-        """Warm up the quick worker with the models most asked for; returns at once. Visitors go first."""
+        """Warm up the quick worker with the models most asked for; returns at once; visitors may come between."""
         for what in ("drawing", "reading"):
             out = self._new_folder()
             with contextlib.suppress(WorkbenchError):

@@ -1,10 +1,10 @@
 """Study 14 b: what do the spectral, boundary and colour-block losses do once they have weight?
 
-In study 14 these losses had 3 to 6 % of the gradient of the other terms, so that leaving them out could not
-change much. Here one of them at a time is added to the recipe without all three, and in every step its
-gradient at the drawing is scaled to a fixed share of the others' (10, 30 and 100 %). All trainings start from
-the same shipped weights, see the same crops in the same order with the same noise, and none of their
-crops is resized, nor shrunk before its spectrum is taken.
+In study 14 the share of the gradient that each of these losses had was not set, nor recorded: with a small
+one, leaving it out cannot change much. Here one of them at a time is added to the recipe without all three,
+and in every step its gradient at the drawing is scaled to a fixed share of the others' (10, 30 and 100 %).
+All trainings start from the same shipped weights, see the same crops in the same order with the same noise,
+and none of their crops is resized, nor shrunk before its spectrum is taken.
 
 Stated before any training: the nine planned contrasts are KID-lite0 × 1000 with a loss less that without,
 corrected by Holm. :data:`MARGIN` is 3 % of the way from the photos to the style (115.0 to 7.7 in

@@ -1,9 +1,9 @@
 """Study 04 b: the paper's Figure 7, with gates that are trained until they differ from 1.
 
-Fine-tuned end to end for a few epochs (study 04), the gates of MAFR stay within about 1 % of 1, so that a
-network with 16 of them equals one without, up to noise. Here the host keeps its ImageNet weights and only
-gates and head are trained, at 224 pixels, until the loss on held-out painters stops falling, and the table
-gives the distance of the gates from 1 after training (``gate_shift``, the mean of |scale - 1|).
+Fine-tuned end to end for a few epochs (study 04), gates that start at exactly 1 have little time to move, so
+that a network with 16 of them may equal one without, up to noise. Here the host keeps its ImageNet weights
+and only gates and head are trained, at 224 pixels, until the loss on held-out painters stops falling, and the
+table gives the distance of the gates from 1 after training (``gate_shift``, the mean of |scale - 1|).
 
 The paper's host is ResNet-50. ``--host mafr_resnet50`` takes its ImageNet weights, which are fetched once;
 with ``--source`` it first learns labelled pictures (western styles) from random weights instead, which needs

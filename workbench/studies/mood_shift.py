@@ -45,7 +45,7 @@ from workbench.studies.stylizers import weights_of
 from workbench.styles.stylize import stylize
 
 CONTROL = "JPEG, quality 75"
-STYLES = ("fsgan_comic", "fsgan_anime", "fsgan_ink", CONTROL, "colormatrix_gray")
+STYLES = ("fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink", CONTROL, "colormatrix_gray")
 CONFIG = StatisticsConfig(variants=("lite0",), eval_crops=((224, 3),), split_seeds=(0,))
 
 

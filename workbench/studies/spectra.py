@@ -24,7 +24,14 @@ from workbench.studies.stylizer_pictures import Picture, read_photos, read_style
 from workbench.studies.stylizers import PHOTO, TEACHER, check_stylizers, drawers, weights_of
 
 STYLE = "style"
-SETS = ("fsgan_comic", "fsgan_anime", "fsgan_ink", TEACHER, "convolution_soften")  # drawings of the photos
+SETS = (  # drawings of the photos
+    "fsgan_comic",
+    "fsgan_bold",
+    "fsgan_anime",
+    "fsgan_ink",
+    TEACHER,
+    "convolution_soften",
+)
 MEASURES = ("brightness", "contrast", "slope", "concentration", "directionality", "light and dark")
 
 

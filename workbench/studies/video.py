@@ -33,7 +33,8 @@ from workbench.styles.video.reading import reading
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
 RATE = 25.0  # frames a second of synthesised clips
 NOISE = 2.0  # standard deviation of their sensor noise, in levels of 255: every camera has some
-STYLE, ANIME, INK, PORTRAIT = "fsgan_comic", "fsgan_anime", "fsgan_ink", "drawn_portrait"
+STYLE, BOLD, ANIME, INK = "fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink"
+PORTRAIT = "drawn_portrait"
 
 Frames = list[NDArray[np.uint8]]
 
@@ -231,6 +232,8 @@ METHODS: dict[str, Callable[[Frames], Frames]] = {
     f"{STYLE}, nearest": _nearest,
     f"{STYLE}, temporal 0.5": _steadied(_by(STYLE), 0.5),
     f"{STYLE}, temporal 0.8": _steadied(_by(STYLE), 0.8),
+    BOLD: _by(BOLD),
+    f"{BOLD}, temporal 0.8": _steadied(_by(BOLD), 0.8),
     ANIME: _by(ANIME),
     f"{ANIME}, temporal 0.8": _steadied(_by(ANIME), 0.8),
     INK: _by(INK),

@@ -28,9 +28,7 @@ class Work:
     inputs: tuple[Path, ...]
     options: Any  # the task's config dataclass
     out: Path  # an empty folder: whatever lies in it at the end is the result
-    quick: bool = (
-        False  # whether this worker is for quick tasks only; slow ones are deferred to another worker
-    )
+    quick: bool = False  # whether this worker is for quick tasks only, and slow ones are deferred
     split: str = ""  # "module:function" that cuts the input into parts, and
     join: str = ""  # "module:function" that puts their results together, in order
 
