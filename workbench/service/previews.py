@@ -217,7 +217,7 @@ class PreviewRunner:
         return preview
 
     def prepare(self) -> None:
-        """Warm up the quick worker with the models most asked for; returns at once; visitors may come between."""
+        """Have the quick worker load the models most asked for, visitors in between; returns at once."""
         for what in ("drawing", "reading"):
             out = self._new_folder()
             with contextlib.suppress(WorkbenchError):
