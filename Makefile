@@ -29,7 +29,7 @@ space:  ## the folder of a Hugging Face Space (OUT= changes where)
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python .ci/check_types.py
+	$(BIN)/python -m mypy
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .

@@ -533,7 +533,7 @@ def test_with_accounts_only_those_who_have_logged_in_get_anything(tmp_path):
         assert visitor.post("/gradio_api/queue/join").status_code == 401
         assert visitor.get("/jobs/x/y", headers={"accept": "*/json"}).status_code == 401
         assert visitor.get("/gradio_api/startup-events").json() == {"owner": None}
-        anonymous = {"cookie": f"{platform.tokens.cookie}={platform.tokens.anonymous()}"}
+        anonymous = {"cookie": f"{platform.tokens.cookie}={platform.tokens.anonymous()[1]}"}
         assert client(platform, headers=anonymous).get("/").headers["location"] == "/login"
         with pytest.raises(LimitError, match="Log in first"):
             platform.submit(new_id("a"), "who", [])

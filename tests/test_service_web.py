@@ -737,7 +737,7 @@ def test_probes_learn_whether_the_server_works(tmp_path, monkeypatch):
 
 def test_prometheus_reads_what_the_server_does(tmp_path):
     with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(**ANY_DISK)) as platform:
-        owner = platform.tokens.read(platform.tokens.anonymous())[0]
+        owner = platform.tokens.anonymous()[0]
         assert platform.wait(owner, platform.submit(owner, "who", []), 300).state == "done"
         routes = [Route("/{rest:path}", lambda request: JSONResponse({}))]
         application = Starlette(routes=routes, middleware=[gate(platform)])

@@ -134,26 +134,28 @@ class Accounts:
         name, password = name.strip().casefold()[:64], password[: MAX_PASSWORD + 1]
         with self._database.write() as session:  # counted before it is tried: guesses at once count too
             user = _find(session, name) if _NAME.fullmatch(name) else None
-            is_known = browser is not None and user is not None and browser[:2] == (user.owner, user.epoch)
-            keys = _keys(name, f"browser {browser[2]}" if is_known else address)
+            if browser is not None and user is not None and browser[:2] == (user.owner, user.epoch):
+                keys = _keys(name, f"browser {browser[2]}")
+            else:
+                keys = _keys(name, address)
             self._refuse_locked(session, keys)
             for key in keys.values():
                 self._count(session, key)
         with self._hashing:
-            good = self._verify(user.password if user else self._nobody, password) and user is not None
-            renewed = good and self._hasher.check_needs_rehash(user.password)
+            opened = user if self._verify(user.password if user else self._nobody, password) else None
+            renewed = opened is not None and self._hasher.check_needs_rehash(opened.password)
             hashed = self._hasher.hash(password) if renewed else None
         with self._database.write() as session:
-            if not good:
+            if opened is None:
                 audit.note(session, user.owner if user else "", "login", name, f"refused from {address}")
             else:
                 self._forgive(session, keys)
                 if hashed:
-                    session.merge(user).password = hashed
-                audit.note(session, user.owner, "login", name, f"ok from {address}")
-        if not good:
+                    session.merge(opened).password = hashed
+                audit.note(session, opened.owner, "login", name, f"ok from {address}")
+        if opened is None:
             raise LoginError("Name and password do not belong together. Check both.")
-        return user.owner, user.epoch
+        return opened.owner, opened.epoch
 
     def holds(self, owner: str, epoch: int, token: str = "") -> bool:
         """Whether a session is good: the account exists, its password is the same, nobody logged out."""

@@ -76,9 +76,8 @@ class BoundedProtocol(H11Protocol):
         if self.client is None or self.client[0] in proxies or _is_local(self.client[0]):
             return 0  # a proxy speaks for many, and may be on this computer
         mine = network(self.client[0])
-        return sum(
-            other.client is not None and network(other.client[0]) == mine for other in self.connections
-        )
+        clients = (getattr(other, "client", None) for other in self.connections)
+        return sum(client is not None and network(client[0]) == mine for client in clients)
 
 
 def options(trusted_proxies: Collection[str] = ()) -> dict[str, Any]:

@@ -70,9 +70,10 @@ class Tokens:
         # no two tokens are alike: of two sessions that begin in one second, logging out ends one
         return self._serializer.dumps([owner, epoch, secrets.token_hex(8)])
 
-    def anonymous(self) -> str:
-        """A token for a visitor without an account, with an id of its own."""
-        return self.issue(new_id("a"))
+    def anonymous(self) -> tuple[str, str]:
+        """(owner, token) of a visitor without an account, with an id of its own."""
+        owner = new_id("a")
+        return owner, self.issue(owner)
 
     def names(self, is_secure: bool) -> tuple[str, ...]:
         """Names of the cookies that are read, the first of which is set.

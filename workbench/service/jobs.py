@@ -82,7 +82,6 @@ class JobActor(pykka.ThreadingActor):
         super().__init__()
         self._parts, self._job, self._attempt, self._over = parts, job, attempt, over
         self._kind = parts.kinds[job.kind]
-        self._folder = None
         self._cancelling: float | None = None  # since when
         self._stopped = ""  # why we killed the attempt
         self._killed = 0.0  # and when, monotonic time
@@ -96,7 +95,8 @@ class JobActor(pykka.ThreadingActor):
             chosen = self._kind.check(job.options)  # they may have been written by an earlier version
             self._folder = parts.store.attempt(job.owner, job.id)
         except WorkbenchError as error:
-            self._end(FAILED, str(error), 0.0)
+            reason = str(error)
+            self._write(lambda: parts.records.finish(job.id, FAILED, reason, 0.0))
             return
         work = Work(
             self._attempt,
@@ -167,7 +167,7 @@ class JobActor(pykka.ThreadingActor):
         room = math.inf
         with contextlib.suppress(SQLAlchemyError):  # a database that is away for a while stops no work
             room = self._parts.limits.owner_bytes - self._parts.records.usage(self._job.owner).bytes
-        if self._folder is None or self._parts.store.weigh(self._folder) <= room:
+        if self._parts.store.weigh(self._folder) <= room:
             return ""
         return (
             f"Its result is larger than the {max(room, 0) / 1e6:.4g} MB that are left of your space. Delete "
@@ -202,8 +202,7 @@ class JobActor(pykka.ThreadingActor):
 
     def _end(self, state: str, reason: str | None, seconds: float) -> None:
         parts, job = self._parts, self._job
-        if self._folder is not None:
-            parts.store.discard(self._folder)
+        parts.store.discard(self._folder)
         self._write(lambda: parts.records.finish(job.id, state, reason, seconds))
 
     def _write(self, change: Callable[[], Any]) -> None:

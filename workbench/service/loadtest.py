@@ -100,7 +100,7 @@ def throughput(platform: Platform, jobs: int, folder: Path) -> dict[str, float]:
         for job in ids:
             view = platform.wait(owner, job, max(0.0, deadline - time.monotonic()))
             if view.state != DONE or platform.result(owner, job).read_bytes() != upload.read_bytes():
-                problems.append(view)
+                problems.append(view.id)
         if len(platform.jobs(owner)) != each:
             problems.append(owner)
 
@@ -226,6 +226,7 @@ def recovery(folder: Path, engine: str, workers: int) -> dict[str, float]:
     """Kill a server with work in hand; seconds until a new one is up, and until it works again."""
     command = [sys.executable, "-m", _HERE, str(folder), engine, str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
         owner = server.stdout.readline().strip()
         below = psutil.Process(server.pid).children(recursive=True)
         server.kill()

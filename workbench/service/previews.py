@@ -1,11 +1,11 @@
-"""Tasks for somebody who waits at a screen: pictures, readings, one frame of a film.
+"""Interactive tasks, whose visitor waits for the result: pictures, readings, one frame of a film.
 
-Their input stays where it is, nothing is recorded and nothing is kept. They run in two worker processes of
-their own, so they never wait for a job. The first is for quick ones. A task that finds out that it takes
-long, such as a large picture, says so before its work and is run by the second, which gives way to the first.
+Their input is read in place, and nothing about them is stored. They run in two worker processes of their own,
+so they never wait for a job. The first is for quick tasks. A task that turns out to be slow, such as a large
+picture, defers itself before it starts and runs in the second worker, which has the lower priority.
 
-Owners are served in turn, each in the order of asking. The work of somebody who leaves is stopped: what waits
-is never begun, and what runs ends at its next step.
+Owners take turns; the requests of one owner are served in order. When a visitor leaves, waiting requests are
+dropped, and a running one ends at its next progress report.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from workbench.service.tasks import WARM_UP, Task
 log = logging.getLogger(__name__)
 
 QUICK, LARGE = "quick", "large"
-QUICK_SECONDS, LARGE_SECONDS = 60.0, 600.0  # that one task may take, from its first word of progress
-_LOADING_SECONDS = 300.0  # until then: a process starts, and modules are imported, on a busy machine
-_REMEMBERED = 10_000  # owners and addresses, by when they were served
+QUICK_SECONDS, LARGE_SECONDS = 60.0, 600.0  # time limit of a task, from its first progress report
+_LOADING_SECONDS = 300.0  # time limit until then: process start and imports are slow on a busy machine
+_REMEMBERED = 10_000  # owners and addresses whose last turn is kept
 
 
 class Preview:
-    """One task that somebody waits for. Leaving its ``with`` block stops it.
+    """A task whose visitor waits for it. Leaving its ``with`` block stops it.
 
     Attributes:
-        share: done, in [0, 1].
-        note: what it is doing.
+        share: fraction done, in [0, 1].
+        note: the current step.
         lane: the worker that it waits for or runs on, :data:`QUICK` or :data:`LARGE`.
     """
 
@@ -52,7 +52,7 @@ class Preview:
         self.work, self.owner, self.address, self.page = work, owner, address, page
         self.share, self.note, self.lane = 0.0, "", QUICK
         self.number = next(_numbers)
-        self.is_late = False  # whether it was stopped for the time that it took
+        self.is_late = False  # whether it was stopped by its time limit
         self._runner, self._task = runner, task
         self._outcome: concurrent.futures.Future[Path | WorkbenchError] = concurrent.futures.Future()
         self._outcome.set_running_or_notify_cancel()
@@ -65,12 +65,12 @@ class Preview:
 
     @property
     def ended(self) -> bool:
-        """Whether there is a result, or will be none."""
+        """Whether the task has ended, with a result or without."""
         return self._outcome.done()
 
     @property
     def words(self) -> str:
-        """What to tell who waits."""
+        """The status to show to the visitor."""
         ahead = self._runner.ahead(self)
         if not ahead:
             return self.note or "Starting"
@@ -78,14 +78,14 @@ class Preview:
 
     @property
     def seconds(self) -> float:
-        """That the task may take."""
+        """The time limit of the task."""
         return min(self._task.seconds, QUICK_SECONDS if self.lane == QUICK else LARGE_SECONDS)
 
     def result(self, timeout: float | None = None) -> Path:
-        """The folder of the result's files, once there are; waits for them.
+        """Wait for the task; the folder with the files of its result.
 
         Raises:
-            WorkbenchError: what the task refused, in its words; or it took too long, or its worker died.
+            WorkbenchError: the task's own error; or it took too long, or its worker died.
             CancelledError: it was stopped.
         """
         outcome = self._outcome.result(timeout)
@@ -99,12 +99,12 @@ class Preview:
         return self.ended
 
     def end(self, outcome: Path | WorkbenchError) -> None:
-        """The runner's last word."""
+        """Set the outcome; called once, by the runner."""
         self.share = self.share if isinstance(outcome, WorkbenchError) else 1.0
         self._outcome.set_result(outcome)
 
     def cancel(self) -> None:
-        """Stop the task: what waits is not begun, what runs ends at its next step."""
+        """Stop the task: if it waits, it is dropped; if it runs, it ends at its next progress report."""
         self._runner.stop(self)
 
 
@@ -112,7 +112,7 @@ _numbers = itertools.count()
 
 
 class _Lane:
-    """One worker and who waits for it. The engine is started with the first task."""
+    """A worker and its queue. The engine is started with the first task."""
 
     def __init__(self, nice: int, threads: int):
         self.waiting: list[Preview] = []
@@ -131,7 +131,7 @@ class _Lane:
             return self._engine
 
     def kill_after(self, seconds: float, preview: Preview, is_late: bool) -> None:
-        """End the present attempt by force, should it still run then."""
+        """Kill the current attempt after ``seconds`` if it is still running."""
         attempt = preview.work.attempt
 
         def kill() -> None:
@@ -145,7 +145,7 @@ class _Lane:
         self._timer.start()
 
     def rest(self) -> None:
-        """Nothing runs."""
+        """Mark the worker as idle."""
         self._timer.cancel()
         self.running = None
 
@@ -157,12 +157,12 @@ class _Lane:
 
 
 class PreviewRunner:
-    """Runs tasks for those who wait.
+    """Runs interactive tasks.
 
     Args:
-        new_folder: makes a folder for what nobody waits for.
-        limits: of an owner, an address, and all together.
-        threads: computing threads of each worker; 0 for all processors.
+        new_folder: makes the result folder of a warm-up.
+        limits: per owner, per address, and in total.
+        threads: compute threads of each worker; 0 for all processors.
     """
 
     def __init__(
@@ -189,14 +189,15 @@ class PreviewRunner:
         address: str = "",
         page: str = "",
     ) -> Preview:
-        """Have a task run, and return at once.
+        """Queue a task and return at once.
 
         Args:
             task: what to do.
             inputs: files, which the task only reads; they must stay until it has ended.
             options: of the task; the rest by default.
             out: an empty folder for the result, removed if there is none.
-            owner: who asks, and from which ``address``: whoever asks for much waits longest.
+            owner: who asks; owners take turns.
+            address: the client's network address; addresses take turns, too.
             page: the visitor's page, for :meth:`stop_page`.
 
         Raises:
@@ -216,14 +217,14 @@ class PreviewRunner:
         return preview
 
     def prepare(self) -> None:
-        """Have the quick worker load what most ask for first, visitors between; returns at once."""
+        """Have the quick worker load the models most asked for, visitors in between; returns at once."""
         for what in ("drawing", "reading"):
             out = self._new_folder()
             with contextlib.suppress(WorkbenchError):
                 self.start(WARM_UP, (), {"what": what}, out)
 
     def ahead(self, preview: Preview) -> int | None:
-        """How many are served before this one; None if it is its turn, or over."""
+        """How many tasks are served before this one; None if it is running or has ended."""
         with self._lock:
             lane = self._lanes[preview.lane]
             if preview not in lane.waiting:
@@ -246,14 +247,14 @@ class PreviewRunner:
         self._close(preview, CancelledError("Stopped, as you asked."))
 
     def stop_page(self, owner: str, page: str | None) -> None:
-        """Stop all that an owner's page waits for: it was closed, or its visitor does not want to wait."""
+        """Stop all tasks of an owner's page: it was closed, or its visitor cancelled."""
         with self._lock:
             theirs = [p for p in self._open if page and (p.owner, p.page) == (owner, page)]
         for preview in theirs:
             preview.cancel()
 
     def close(self) -> None:
-        """Stop the workers; who waits is told."""
+        """Stop the workers; waiting tasks end with an error."""
         with self._lock:
             self._closed, left = True, list(self._open)
         for preview in left:
@@ -274,7 +275,7 @@ class PreviewRunner:
             raise LimitError("Too many people are waiting at the moment. Come back in a minute.")
 
     def _order(self, lane: _Lane) -> list[Preview]:
-        """Who waits, in the order of service: everybody's first request before anybody's second."""
+        """The queue in order of service: every owner's first request before anyone's second."""
         seen: Counter[str] = Counter()
         keys = {}
         for preview in sorted(lane.waiting, key=lambda p: p.number):
@@ -335,7 +336,7 @@ class PreviewRunner:
                 return
             self._open.discard(preview)
             runs = any(lane.running is preview for lane in self._lanes.values())
-        if isinstance(outcome, WorkbenchError) and not runs:  # else its worker still writes there
+        if isinstance(outcome, WorkbenchError) and not runs:  # a running worker still writes there
             _discard(preview)
         preview.end(outcome)
 

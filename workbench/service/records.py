@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sql
@@ -45,7 +45,7 @@ class Records:
         ).where(Job.owner == owner)
         active, size = session.execute(mine).one()
         queued = session.scalar(sql.select(sql.func.count()).where(Job.state == QUEUED))
-        return Usage(active, int(size), queued)
+        return Usage(active, int(size), queued or 0)
 
     def counts(self) -> tuple[dict[str, int], float | None]:
         """Jobs by state, and when the one that waits longest was accepted."""
@@ -94,7 +94,7 @@ class Records:
         with self._database.read() as session:
             return list(session.scalars(query))
 
-    def results(self, jobs: Sequence[str]) -> dict[str, Sequence[Made]]:
+    def results(self, jobs: Sequence[str]) -> Mapping[str, Sequence[Made]]:
         """Result files by job id."""
         found: dict[str, list[Made]] = {}
         query = sql.select(Result).where(Result.job.in_(jobs)).order_by(Result.name)

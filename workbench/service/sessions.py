@@ -106,8 +106,11 @@ def named(called: str, query: bytes, body: bytes) -> Named:
     elif name == "stream":
         sessions.append(rest.partition("/")[0])
         events.append(rest.partition("/")[0])
-    texts = ([one for one in some if isinstance(one, str) and one] for some in (sessions, events))
-    return Named(*texts, list(_paths(said)))
+    return Named(_texts(sessions), _texts(events), list(_paths(said)))
+
+
+def _texts(values: list[Any]) -> list[str]:
+    return [value for value in values if isinstance(value, str) and value]
 
 
 def _paths(data: Any) -> Iterator[str]:

@@ -67,7 +67,8 @@ def cell_side(count: int) -> int:
 
 def as_json(chosen: Any) -> dict[str, Any]:
     """Options in plain JSON types, as :meth:`Task.check` takes them again."""
-    return {option.name: getattr(chosen, option.name) for option in options(type(chosen))}
+    cls: type = type(chosen)
+    return {option.name: getattr(chosen, option.name) for option in options(cls)}
 
 
 def _check_name(value: str, option: str) -> None:

@@ -142,7 +142,7 @@ def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
 def join(inputs: tuple[Path, ...], pieces: list[FilmOptions], parts: list[Path], context: Context) -> None:
     """Put the pieces' results together in order, with the sound of the source."""
     context.progress(0.99, "Joining")
-    chunks = [video.Chunk(*piece._chunk) for piece in pieces]
+    chunks = [video.Chunk(*piece._chunk) for piece in pieces if piece._chunk]
     target = context.out / FILM
     video.join(inputs[0], chunks=chunks, parts=[part / FILM for part in parts], target=target)
     made = video.probe(target)
@@ -161,7 +161,7 @@ def frame_at(source: Path, seconds: float, scale: float = 1.0) -> NDArray[np.uin
         with probing.opened(source) as container:
             stream = probing.video_stream(container, source)
             probing.check_header(container, stream, source, video.Limits())
-            wanted = (stream.start_time or 0) + round(seconds / stream.time_base)
+            wanted = (stream.start_time or 0) + round(seconds / probing.clock(stream))
             with contextlib.suppress(av.FFmpegError):  # where seeking fails, all that comes before is decoded
                 container.seek(wanted, stream=stream)
             for frame in probing.decoded(container, stream):

@@ -165,13 +165,12 @@ class Gate:
         owner = await run_in_threadpool(identify, self._platform, sent, is_secure)
         tokens, fresh, renewed = self._platform.tokens, None, None
         if owner is None and not self._platform.named_only:
-            fresh = tokens.anonymous()
-            owner = tokens.read(fresh)[0]
-        elif tokens.names(is_secure)[0] not in sent and (found := tokens.find(sent, is_secure)):
-            renewed = found[0]  # under the name that this server's cookies have now
+            owner, fresh = tokens.anonymous()
+        elif tokens.names(is_secure)[0] not in sent and (known := tokens.find(sent, is_secure)):
+            renewed = known[0]  # under the name that this server's cookies have now
         scope.setdefault("state", {})["owner"] = owner
-        if fresh or renewed:
-            answer.cookie = _cookie(tokens.names(is_secure)[0], fresh or renewed, is_secure)
+        if token := fresh or renewed:
+            answer.cookie = _cookie(tokens.names(is_secure)[0], token, is_secure)
         if scope["type"] == "websocket":
             if owner is None:
                 await answer({"type": "websocket.close", "code": 1008})
@@ -204,7 +203,7 @@ class Gate:
             if is_reading and wants_page:
                 return RedirectResponse(LOGIN, 303)
             return line(scope, "Log in first.", 401)
-        if path.startswith(WORK):
+        if owner is not None and path.startswith(WORK):
             return await run_in_threadpool(self._work, scope, owner, path)
         return None
 

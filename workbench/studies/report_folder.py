@@ -78,22 +78,13 @@ def _votes(report: ReportRun) -> list[VoteAgreement]:
     topic = TopicRows(data.groups, study.samples, study.seed)
     agreement_of_raters(known, topic)
     ceiling(known, topic)
-    return [
-        VoteAgreement(
-            row["name"],
-            row["other"],
-            row["estimate"],
-            _bound(row["low"]),
-            _bound(row["high"]),
-            row["pictures"],
-        )
-        for row in topic.rows
-    ]
+    return [VoteAgreement(*_estimate(row)) for row in topic.rows]
 
 
-def _bound(value: float | str) -> float:
-    """A bound of an interval; nan where there is none."""
-    return float("nan") if value == "" else float(value)
+def _estimate(row: dict) -> tuple:
+    """(name, other, estimate, low, high, pictures); a bound is nan where there is none."""
+    low, high = (float("nan") if row[end] == "" else float(row[end]) for end in ("low", "high"))
+    return row["name"], row["other"], row["estimate"], low, high, row["pictures"]
 
 
 def _scales(report: ReportRun) -> list:
@@ -111,17 +102,7 @@ def _scales(report: ReportRun) -> list:
             own = (data.labels == number) & ~np.isnan(values)
             if own.any():
                 topic.interval(column.name, weighted_mean, values, other=label, of=own)
-        rows += [
-            ScaleMean(
-                row["name"],
-                row["other"],
-                row["estimate"],
-                _bound(row["low"]),
-                _bound(row["high"]),
-                row["pictures"],
-            )
-            for row in topic.rows
-        ]
+        rows += [ScaleMean(*_estimate(row)) for row in topic.rows]
     return rows
 
 

@@ -32,7 +32,7 @@ from workbench.styles.video.reading import reading
 
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
 RATE = 25.0  # frames a second of synthesised clips
-NOISE = 2.0  # standard deviation of their sensor noise in levels of 255: no camera is without
+NOISE = 2.0  # standard deviation of their sensor noise, in levels of 255: every camera has some
 STYLE, BOLD, ANIME, INK = "fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink"
 PORTRAIT = "drawn_portrait"
 
@@ -45,11 +45,11 @@ class Clip:
 
     frames: Frames
     flows: list[NDArray[np.float32]]  # the i-th from frame i + 1 back to frame i
-    masks: list[NDArray[np.bool_]]  # where its points are seen in both
+    masks: list[NDArray[np.bool_]]  # where its points are visible in both frames
     rate: float  # frames a second
 
 
-# Motion of the camera after t seconds: degrees of turn, zoom, shift in pixels. As of a hand-held camera.
+# Motion of a hand-held camera after t seconds: rotation in degrees, zoom, shift in pixels.
 _MOTIONS: dict[str, Callable[[float], tuple[float, float, float, float]]] = {
     "still": lambda t: (0.0, 1.0, 0.0, 0.0),
     "pan": lambda t: (0.0, 1.0, 32.5 * t, 7.5 * t),
@@ -115,14 +115,14 @@ def film(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
 
 
 def _palace() -> NDArray[np.float32]:
-    """A photograph of a palace in a landscape that a package carries, larger than what the camera sees."""
+    """A photograph of a palace in a landscape, shipped with scikit-learn; larger than the camera's view."""
     from sklearn.datasets import load_sample_image
 
     return _scene(load_sample_image("china.jpg"))
 
 
 def _astronaut() -> NDArray[np.float32]:
-    """Head and shoulders of NASA's portrait of Eileen Collins (public domain), which a package carries."""
+    """Head and shoulders of NASA's portrait of Eileen Collins (public domain), shipped with scikit-image."""
     from skimage import data
 
     return _scene(data.astronaut()[:340, :510])
@@ -133,7 +133,7 @@ def _scene(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _camera(turn: float, zoom: float, right: float, down: float, size: Sequence[int]) -> NDArray[np.float64]:
-    """3×3: pixel of the frame to place in the scene; it starts a little left of and above the middle."""
+    """(3, 3): maps frame pixels to the scene; the view starts a little left of and above its centre."""
     middle = np.array([size[0] / 2 - 24, size[1] / 2 - 6])
     a = np.radians(turn)
     linear = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) / zoom
@@ -144,7 +144,7 @@ def _camera(turn: float, zoom: float, right: float, down: float, size: Sequence[
 
 
 def _known_flow(before: NDArray, after: NDArray) -> NDArray[np.float32]:
-    """From the later frame back to the earlier: where the scene point of each pixel was."""
+    """Backward flow: from each pixel of the later frame to its scene point in the earlier one."""
     matrix = np.linalg.inv(before) @ after
     y, x = np.mgrid[: SIZE[1], : SIZE[0]]
     places = np.stack([x, y, np.ones_like(x)], -1) @ matrix.T
@@ -166,7 +166,7 @@ def shows_face(frames: Frames) -> bool:
 
 
 def heads(frames: Frames) -> list[NDArray[np.bool_]]:
-    """Where a head is in each frame, (H, W): within 2.2 distances of the eyes from the middle of the face."""
+    """Head mask of each frame, (H, W): within 2.2 interocular distances of the centre of the face."""
     from workbench.drawing.faces import find_faces
 
     y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
@@ -186,7 +186,7 @@ def _by(style: str) -> Callable[[Frames], Frames]:
 
 
 def _nearest(frames: Frames) -> Frames:
-    """The same weights with the other upsampling, which they were not trained with."""
+    """The same weights with nearest-neighbour upsampling, with which they were not trained."""
     return run_together(_nearest_network(), frames)
 
 
@@ -225,7 +225,7 @@ def _gram_stylizer():
     return GramStylizer(get(STYLE).drawer()([coffee])[0], steps=25)
 
 
-# What is compared. A further stylizer is one more entry: frames of one size in, as many drawings out.
+# The methods compared. Add a stylizer as an entry: it takes frames of one size, returns one drawing for each.
 METHODS: dict[str, Callable[[Frames], Frames]] = {
     "photo": list,
     STYLE: _by(STYLE),
@@ -296,7 +296,7 @@ class Video(TableStudy):
 
     films: tuple[str, ...] = ()  # real clips
     motions: tuple[str, ...] = SYNTHESISED  # synthesised clips
-    methods: tuple[str, ...] = ()  # () takes all; those for faces leave out clips that show none
+    methods: tuple[str, ...] = ()  # () takes all; portrait methods skip clips without a face
     frames: int = 12  # of each clip, at least 4
 
     @functools.cached_property

@@ -37,7 +37,6 @@ class Publication:
     """Which weights are published, and the texts of their card."""
 
     sources: ClassVar[tuple[str, ...]] = ()  # entries of the card that a field NAME_source describes
-    recipe: ClassVar[str] = ""  # how it was trained; empty for the recipe's own description
 
     name: str = "my_style"  # name of the weights, and their file's
     keep: str = "best"  # weights to publish: best (on held-out pictures), last, or a step_*.pt of the folder
@@ -45,6 +44,10 @@ class Publication:
     description: str = "Scenes redrawn in the style of the pictures it was trained on."  # for the card
     licence: str = "as the training pictures allow"  # licence of the weights
     limitations: str = ""  # what the weights cannot do, or must not be used for
+
+    def training(self, config: TrainingConfig) -> str:
+        """How the weights were trained, for the card."""
+        return config.summary
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,9 @@ class PortraitPublication(Publication):
         "fringe. A drawing is not a likeness: do not use it to say who somebody is, or how old, or of what "
         "sex or descent."
     )
+
+    def training(self, config: TrainingConfig) -> str:
+        return self.recipe or config.summary
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -176,7 +182,8 @@ def _recipe(name: str, trained_by: str) -> Any:
     def register(cls: Config) -> Config:
         cls.recipe, cls.summary = name, (cls.__doc__ or "").strip().rstrip(".")
         cls.trained_by = f"workbench.training.recipes.{trained_by}"
-        return RECIPES.add(name, cls)
+        RECIPES.add(name, cls)
+        return cls
 
     return register
 

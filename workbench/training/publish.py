@@ -47,7 +47,7 @@ def publish(trainer: Trainer, publication: Publication, command: str) -> Path:
         arguments=config.arguments,
         training={
             **sources,
-            "recipe": publication.recipe or config.summary,
+            "recipe": publication.training(config),
             "command": command,
             "steps": step,
             "kept": publication.keep,

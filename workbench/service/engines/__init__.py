@@ -1,6 +1,6 @@
 """What an engine is: something that runs one attempt at a task at a time in each of its workers.
 
-An engine knows no owners, no database and no retries. It is given :class:`Work`, tells of it through the
+An engine knows nothing of owners, database or retries. It is given :class:`Work`, reports through the
 ``report`` function, and ends every attempt with exactly one :class:`Ended`, whatever happens to the worker.
 Two engines pass the same contract tests: :mod:`.local` and :mod:`.cluster`.
 """
@@ -16,7 +16,7 @@ from workbench.core.errors import UnknownNameError
 
 Outcome = Literal["done", "failed", "cancelled", "crashed", "deferred"]
 NAMES = ("local", "ray")
-BACKGROUND = 5  # niceness of what nobody waits for at his screen
+BACKGROUND = 5  # niceness of workers for jobs, for which nobody waits on the page
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Work:
     inputs: tuple[Path, ...]
     options: Any  # the task's config dataclass
     out: Path  # an empty folder: whatever lies in it at the end is the result
-    quick: bool = False  # whether others wait for this worker; what takes long is deferred to another one
+    quick: bool = False  # whether this worker is for quick tasks only, and slow ones are deferred
     split: str = ""  # "module:function" that cuts the input into parts, and
     join: str = ""  # "module:function" that puts their results together, in order
 
@@ -48,7 +48,7 @@ class Ended:
 
     attempt: str
     outcome: Outcome
-    reason: str = ""  # one line for the owner: why there is no result, or what to know of it
+    reason: str = ""  # one line for the owner: why there is no result, or notes about it
     seconds: float = 0.0  # that workers spent on it
 
 
@@ -64,7 +64,7 @@ class Engine(Protocol):
         """Begin an attempt and return at once. ``report`` is called from a thread of the engine's."""
 
     def cancel(self, attempt: str) -> None:
-        """Ask the attempt's task to stop at its next word of progress. Unknown attempts are ignored."""
+        """Ask the attempt's task to stop at its next progress report. Unknown attempts are ignored."""
 
     def kill(self, attempt: str) -> None:
         """Stop the attempt by force: it ends as crashed, and its worker is replaced if it must go too."""

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core import extras
-from workbench.service.engines import Ended, Progress, Report, Work
+from workbench.service.engines import Ended, Outcome, Progress, Report, Work
 from workbench.service.engines.cluster_tasks import (
     KILL,
     STOP,
@@ -158,8 +158,9 @@ class RayEngine:
             return self._finished(work, answer)
         with self._lock:
             self._parts[work.attempt] = dict.fromkeys(range(len(pieces)), 0.0)
-        refs, seconds, remarks = [], 0.0, {}
+        refs: list[Any] = []
         waiting: list[Any] = []
+        seconds, remarks = 0.0, dict[str, None]()
         most = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         for number, piece in enumerate(pieces):
             if len(waiting) == most:
@@ -181,7 +182,7 @@ class RayEngine:
             return ended
         return dataclasses.replace(ended, reason=" ".join(filter(None, (*remarks, ended.reason))))
 
-    def _one_of(self, work: Work, waiting: Sequence[Any]) -> tuple[list[Any], str, str, float]:
+    def _one_of(self, work: Work, waiting: Sequence[Any]) -> tuple[list[Any], Outcome, str, float]:
         """Wait for the first piece that ends: (those that do not yet, outcome, reason, seconds)"""
         ready, left = self._first(work, waiting)
         outcome, reason, spent, _ = self._ray.get(ready)
@@ -197,7 +198,7 @@ class RayEngine:
             if killed is not None and time.monotonic() - killed > _LAST_WORD:
                 raise _Killed
 
-    def _finished(self, work: Work, answer: tuple[str, str, float, Files], seconds: float = 0.0) -> Ended:
+    def _finished(self, work: Work, answer: tuple[Outcome, str, float, Files], seconds: float = 0.0) -> Ended:
         outcome, reason, spent, made = answer
         if outcome == "done":
             write(work.out, made)

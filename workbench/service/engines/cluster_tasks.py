@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.service.engines import Outcome
 from workbench.service.engines.worker import Context, find, run_task
 
 STOP, KILL = "stop", "kill"
@@ -62,7 +63,7 @@ class Switchboard:
 
 def run_remote(
     board: Any, work: dict[str, Any], part: int, names: list[str], *files: NDArray[np.uint8]
-) -> tuple[str, str, float, Files]:
+) -> tuple[Outcome, str, float, Files]:
     """In a Ray worker: one task, or one piece of it. (outcome, reason, seconds, result files)"""
     with _at_work(board, work["attempt"], part, names, files) as (inputs, context):
         return _timed(work["run"], inputs, work["options"], context)
@@ -70,7 +71,7 @@ def run_remote(
 
 def split_remote(
     board: Any, work: dict[str, Any], names: list[str], *files: NDArray[np.uint8]
-) -> tuple[str, str, list[Any]]:
+) -> tuple[Outcome, str, list[Any]]:
     """In a Ray worker: (outcome, reason, options of each piece)"""
     pieces: list[Any] = []
 
@@ -88,7 +89,7 @@ def join_remote(
     pieces: list[Any],
     names: list[str],
     *files: Any,
-) -> tuple[str, str, float, Files]:
+) -> tuple[Outcome, str, float, Files]:
     """In a Ray worker: what `run_remote` made of the pieces, put together in order.
 
     ``files`` are the inputs, then each piece's answer, as Ray hands over what its references stood for.
@@ -145,7 +146,7 @@ def _at_work(
 
 def _timed(
     run: Any, inputs: tuple[Path, ...], options: Any, context: Context
-) -> tuple[str, str, float, Files]:
+) -> tuple[Outcome, str, float, Files]:
     start = time.perf_counter()
     outcome, reason = run_task(run, inputs, options, context)
     return outcome, reason, time.perf_counter() - start, _read(context.out) if outcome == "done" else {}
@@ -155,7 +156,7 @@ def write(folder: Path, files: Files) -> None:
     """Write files by name, without a copy of their bytes in memory."""
     for name, data in files.items():
         with (folder / name).open("wb") as file:
-            file.write(memoryview(data))
+            file.write(data.data)
 
 
 def _read(folder: Path) -> Files:

@@ -1,8 +1,8 @@
 """The default engine: worker processes on this machine, each supervised by a Pykka actor.
 
-Pykka has no supervision of its own, so it is built from three things: the process's sentinel tells its
+Pykka has no supervision of its own, so it is built from three parts: the process's sentinel notifies its
 supervisor of any death, however sudden; the supervisor ends the attempt as crashed and starts a new process;
-and a process that dies as soon as it starts is started again more and more slowly.
+and a process that keeps dying at start is restarted with exponential backoff.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import Any
 
 import pykka
 
-from workbench.service.engines import Ended, Progress, Report, Work
+from workbench.service.engines import Ended, Outcome, Progress, Report, Work
 from workbench.service.engines.worker import CANCEL, main
 
 log = logging.getLogger(__name__)
 
 _SPAWN = multiprocessing.get_context("spawn")  # a forked copy of a threaded server may hang
-_STEADY = 5.0  # seconds that a process must live for its death to be no sign of a broken start
+_STEADY = 5.0  # seconds; a process that dies sooner counts as a failed start
 _SLOWEST = 30.0  # seconds between starts, at most
 
 
@@ -49,19 +49,19 @@ class _Kill:
 
 @dataclasses.dataclass(frozen=True)
 class _Heard:
-    """Something from the process; ``message`` is None when it has died."""
+    """A message from the process; None when it has died."""
 
     generation: int
     message: Progress | Ended | None
 
 
 class WorkerSupervisor(pykka.ThreadingActor):
-    """Keeps one worker process alive and knows what it is working on.
+    """Keeps one worker process alive and tracks its current attempt.
 
     Args:
         freed: called with this actor's reference whenever its worker can take the next attempt.
-        threads: computing threads of the process.
-        nice: how much the process gives way to others.
+        threads: compute threads of the process.
+        nice: niceness of the process.
     """
 
     use_daemon_thread = True
@@ -95,15 +95,14 @@ class WorkerSupervisor(pykka.ThreadingActor):
             case _Cancel(attempt) if self._current and self._current.work.attempt == attempt:
                 self._send((CANCEL, attempt))
             case _Kill(attempt) if self._current and self._current.work.attempt == attempt:
-                self._process.kill()  # its sentinel tells us the rest
+                self._process.kill()  # its sentinel reports the death
             case _Heard(generation, heard) if generation == self._generation:
                 if heard is None:
                     self._bury()
                 elif self._current and heard.attempt == self._current.work.attempt:
-                    self._hear(heard)
+                    self._hear(heard, self._current.report)
 
-    def _hear(self, heard: Progress | Ended) -> None:
-        report = self._current.report
+    def _hear(self, heard: Progress | Ended, report: Report) -> None:
         if isinstance(heard, Ended):
             self._current = None
         report(heard)
@@ -111,14 +110,14 @@ class WorkerSupervisor(pykka.ThreadingActor):
             self._freed(self.actor_ref)
 
     def _bury(self) -> None:
-        """The process has died: say so for the attempt that it had, and start another."""
+        """The process has died: end its attempt as crashed and start a new process."""
         self._process.join()
         code = self._process.exitcode
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
         log.warning("worker %s died (%s)", self.pid, how)
         lived = time.monotonic() - self._born
         run, self._current = self._current, None
-        is_steady = lived > _STEADY or run is not None  # what kills it at work is the task
+        is_steady = lived > _STEADY or run is not None  # a death during an attempt is the task's fault
         self._quick_deaths = 0 if is_steady else self._quick_deaths + 1
         self._pipe.close()
         if run is not None:
@@ -130,11 +129,11 @@ class WorkerSupervisor(pykka.ThreadingActor):
             self._freed(self.actor_ref)
 
     def _send(self, message: Any) -> None:
-        with contextlib.suppress(OSError):  # the process is dead: its sentinel tells
+        with contextlib.suppress(OSError):  # the process is dead: its sentinel reports it
             self._pipe.send(message)
 
     def _spawn(self) -> None:
-        """Start a process: once more, and more and more slowly, where that fails."""
+        """Start a process; retry with exponential backoff where that fails."""
         self._generation += 1
         for failures in itertools.count(1):
             self._pipe, theirs = _SPAWN.Pipe()
@@ -158,7 +157,7 @@ class WorkerSupervisor(pykka.ThreadingActor):
 
 
 def _listen(actor: pykka.ActorRef, generation: int, pipe, sentinel: int) -> None:
-    """Pass on what a process says until it dies; what it said before counts even then."""
+    """Forward a process's messages until it dies, including those sent just before."""
     with contextlib.suppress(pykka.ActorDeadError, OSError, EOFError):
         while True:
             ready = wait([pipe, sentinel])
@@ -177,8 +176,8 @@ class LocalEngine:
 
     Args:
         workers: how many processes.
-        threads: computing threads of each; 0 shares the machine's processors among them.
-        nice: how much they give way to other processes, 0 to 19.
+        threads: compute threads of each; 0 shares the machine's processors among them.
+        nice: niceness of the processes, 0 to 19.
     """
 
     def __init__(self, workers: int, threads: int = 0, nice: int = 0):
@@ -205,7 +204,7 @@ class LocalEngine:
         """Kill the attempt's process."""
         self._stop(attempt, _Kill(attempt), "crashed")
 
-    def _stop(self, attempt: str, message: _Cancel | _Kill, outcome: str) -> None:
+    def _stop(self, attempt: str, message: _Cancel | _Kill, outcome: Outcome) -> None:
         with self._lock:
             waiting = [run for run in self._waiting if run.work.attempt == attempt]
             self._waiting = [run for run in self._waiting if run.work.attempt != attempt]

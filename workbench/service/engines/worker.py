@@ -1,7 +1,6 @@
-"""The inside of a worker process: take an attempt, run it, tell of it, take the next.
+"""The main loop of a worker process: receive an attempt, run it, report, receive the next.
 
-A process lives for many attempts, so the modules that tasks import and the models that these keep are
-loaded once a worker and not once a request.
+A process serves many attempts, so modules and models are loaded once per worker, not once per request.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ from typing import Any
 
 from workbench.core.devices import is_out_of_memory
 from workbench.core.errors import CancelledError, WorkbenchError
-from workbench.service.engines import Ended, Progress, Work
+from workbench.service.engines import Ended, Outcome, Progress, Work
 
 log = logging.getLogger(__name__)
 
 CANCEL = "cancel"
 DISK_FULL = "The disk is full. Delete old jobs, or come back later."
-MOST_REPORTS = 20.0  # a second; more would only be thrown away
+MOST_REPORTS = 20.0  # per second; more frequent ones are dropped
 Function = Callable[..., None]
 
 
 class Context:
-    """What a task is given besides its inputs: where to write, whom to tell, whether to stop.
+    """A task's connection to its worker: where to write, how to report progress, whether to stop.
 
     Attributes:
         out: the folder for the result's files.
-        remarks: what the owner should know of the result.
+        remarks: notes for the owner about the result.
     """
 
     def __init__(
@@ -53,12 +52,12 @@ class Context:
         self.remarks: list[str] = []
 
     def remark(self, text: str) -> None:
-        """Say something about the result that its owner should know."""
+        """Add a note for the owner about the result."""
         self.remarks.append(text)
 
     def take_time(self) -> None:
-        """Say, before the work, that it takes more than a second or two: with a worker for quick tasks, that
-        ends this attempt, and the task is run by another one.
+        """Announce, before the work, that it takes more than a second or two: a worker for quick tasks then
+        ends this attempt, and another worker runs the task.
         """
         if self._quick:
             raise _Deferred
@@ -68,7 +67,7 @@ class Context:
         return self._cancelled()
 
     def progress(self, share: float, note: str = "") -> None:
-        """Tell the share done, in [0, 1].
+        """Report the fraction done, in [0, 1].
 
         Raises:
             CancelledError: the owner wants the task to stop; let it through.
@@ -82,7 +81,7 @@ class Context:
 
 
 class _Deferred(Exception):
-    """The task takes too long for a worker that others wait for."""
+    """The task takes too long for the worker of quick tasks."""
 
 
 def find(dotted: str) -> Callable[..., Any]:
@@ -93,11 +92,11 @@ def find(dotted: str) -> Callable[..., Any]:
 
 def run_task(
     run: str | Function, inputs: tuple[Path, ...], options: Any, context: Context
-) -> tuple[str, str]:
+) -> tuple[Outcome, str]:
     """Run one task, given or found by its "module:function"; what it raises becomes (outcome, reason).
 
-    A :class:`WorkbenchError` is the owner's to know word by word. Anything else is a bug: its text may name
-    paths, so it goes to the log, and only its kind to the owner.
+    The text of a :class:`WorkbenchError` is shown to the owner. Any other exception is a bug: its text may
+    contain paths, so it goes to the log, and the owner sees only its type.
     """
     try:
         (find(run) if isinstance(run, str) else run)(inputs, options, context)
@@ -121,12 +120,12 @@ def main(connection: Connection, threads: int, nice: int = 0) -> None:
     """The process: :class:`Work` comes in through ``connection``, Progress and Ended go out.
 
     Args:
-        threads: computing threads of this worker.
-        nice: how much it gives way to other processes, 0 to 19, where the system knows that.
+        threads: compute threads of this worker.
+        nice: niceness of the process, 0 to 19, where the system supports it.
     """
     if hasattr(os, "nice"):
         os.nice(nice)
-    with contextlib.suppress(OSError):  # where memory ends, Linux takes the worker and not the server
+    with contextlib.suppress(OSError):  # when memory runs out, Linux should kill the worker, not the server
         Path("/proc/self/oom_score_adj").write_text("500")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
     threading.Thread(target=_end_with_parent, name="watchdog", daemon=True).start()
@@ -162,7 +161,7 @@ def _attempt(connection: Connection, work: Work) -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker never outlives its server: nobody would take its results."""
+    """End with the server: nobody would receive the results."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
