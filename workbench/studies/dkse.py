@@ -13,7 +13,7 @@ augmentation and one for the double kernel, so that Holm's correction is for two
 Stated before it was run: accuracy decides, paired with the base, with a margin of ± 0.03 and a 95 % interval
 over painters and training runs. An interval on one side of 0 says that the part helps or harms, one within
 the margin that it makes no difference, any other one nothing. The other scores are given beside it.
-Of the committed tables these are ``dkse_planned…``, with four splits: time ended after the fourth.
+Of the committed tables these are ``dkse_planned…``.
 """
 
 from __future__ import annotations
