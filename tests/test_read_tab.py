@@ -13,7 +13,7 @@ from PIL import Image
 from workbench import models
 from workbench.classify.classifier import DEFAULT_CLASSIFIER, Classifier, Reading
 from workbench.data.images import read_image
-from workbench.reporting.page import problems_of
+from workbench.reporting.page import self_containment_problems
 from workbench.service import picture_tasks
 from workbench.service.engines.worker import Context
 from workbench.service.tasks import ReadOptions
@@ -139,7 +139,7 @@ def test_the_whole_report_is_taken_away(tab, photo):
     with tab.expect_download() as download:
         links.first.click()
     page = Path(download.value.path()).read_text(encoding="utf-8")
-    assert problems_of(page) == []
+    assert self_containment_problems(page) == []
     assert "A reading of photo" in page
 
 

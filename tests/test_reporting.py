@@ -30,7 +30,7 @@ from workbench.data.paintings import read_paintings
 from workbench.interpret.measuring import MEASURES
 from workbench.reporting import blocks, folder, notebooks
 from workbench.reporting.full import Report
-from workbench.reporting.page import problems_of, render
+from workbench.reporting.page import render, self_containment_problems
 from workbench.reporting.report import Request, chosen_settings, command, make
 from workbench.studies import report_rows
 from workbench.studies.full_report import FullReport
@@ -78,7 +78,7 @@ def notebook(*cells):
     ],
 )
 def test_what_would_ask_the_network_or_stay_mute_is_found(html):
-    assert problems_of(f"<html><body>{html}</body></html>")
+    assert self_containment_problems(f"<html><body>{html}</body></html>")
 
 
 def test_a_page_that_stands_alone_has_no_problems():
@@ -87,7 +87,7 @@ def test_a_page_that_stands_alone_has_no_problems():
         '<a href="https://example.org">a link that a reader may follow</a>'
         '<img alt="a bird" src="data:image/png;base64,AA"><svg aria-label="a"><use href="#b"/></svg>'
     )
-    assert problems_of(page) == []
+    assert self_containment_problems(page) == []
 
 
 def test_the_page_folds_code_and_hides_what_is_for_the_notebook():
@@ -116,7 +116,7 @@ def test_the_page_folds_code_and_hides_what_is_for_the_notebook():
         summary,
     )
     page = render(made, "On <birds>", "sub", {"To repeat": "workbench report x"}, own_data=True)
-    assert problems_of(page) == []
+    assert self_containment_problems(page) == []
     assert '<html lang="en">' in page
     assert "<title>On &lt;birds&gt;</title>" in page
     assert 'alt="Figure: bars of &lt;b&gt;counts&lt;/b&gt;."' in page
@@ -152,7 +152,7 @@ def test_pictures_can_be_left_out_and_plots_stay():
     plot.outputs = [
         nbformat.v4.new_output("display_data", svg, metadata={"image/svg+xml": {"alt": "Figure: bars."}})
     ]
-    shown = blocks.gallery([blocks.Shown([Image.new("RGB", (40, 20))], ["a bird"], "bird")])
+    shown = blocks.gallery([blocks.GalleryEntry([Image.new("RGB", (40, 20))], ["a bird"], "bird")])
     mixed.outputs = [nbformat.v4.new_output("display_data", {"text/html": shown.html})]
     made = notebook(photo, plot, mixed)
     assert render(made, "t").count("data:image/") == 3
@@ -202,12 +202,12 @@ def test_headings_of_numbers_stand_right_and_names_of_models_stay():
 
 def test_blocks_escape_what_comes_from_the_user():
     bad = "<script>x</script>"
-    shown = blocks.gallery([blocks.Shown([Image.new("RGB", (40, 20))], [bad], bad, bad, bad)])
+    shown = blocks.gallery([blocks.GalleryEntry([Image.new("RGB", (40, 20))], [bad], bad, bad, bad)])
     for block in (shown, blocks.note(bad), blocks.bullets([bad]), blocks.facts({bad: bad})):
         assert "<script>" not in block._repr_html_()
     page = blocks.table([bad], [[bad]], bad) + shown
     assert "<script>" not in page.html
-    assert problems_of(page.html) == []
+    assert self_containment_problems(page.html) == []
 
 
 def test_columns_of_numbers_stand_right():
@@ -422,7 +422,7 @@ def test_a_finished_table_is_drawn_without_running(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     out = make(Request("mafr", tmp_path / "mafr.html", results=str(ROOT / "reports/results/mafr.csv")))
     page = out.read_text(encoding="utf-8")
-    assert problems_of(page) == []
+    assert self_containment_problems(page) == []
     assert page.count("data:image/svg+xml;base64,") == 2
     assert "It does not rise" in page
     assert "on other pictures than these" not in page  # the answer is of this very table
@@ -513,7 +513,7 @@ def test_a_killed_report_goes_on_where_it_was(full):
 @pytest.mark.skipif(os.name != "posix", reason="kills a process group")
 def test_the_full_report_has_everything_and_needs_nothing(full, painted):
     page, _, _ = full
-    assert problems_of(page) == []
+    assert self_containment_problems(page) == []
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
     assert len(headings) >= 13
     chapters = ("Fleiss kappa", "Image properties", "fourier slope", "The map")

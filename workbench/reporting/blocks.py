@@ -1,7 +1,7 @@
-"""What a report shows beside figures: tables, notes, numbers, galleries. Values of a notebook's cells.
+"""Building blocks of a report besides figures: tables, notes, key figures, galleries.
 
-Each has its HTML (for a page and a notebook) and its plain text (for whoever reads without a browser).
-Everything that comes from the user, paths above all, is escaped.
+Each has HTML, for a page or a notebook, and plain text, for a terminal. Everything that comes from the user
+is escaped, paths above all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUALITY = 82  # of JPEG
 
 
 class Block:
-    """Something to show.
+    """A piece of a report.
 
     Args:
         html: for a browser.
@@ -41,13 +41,13 @@ class Block:
         return Block(self.html + other.html, "\n\n".join(t for t in (self.text, other.text) if t))
 
 
-class Shown(NamedTuple):
+class GalleryEntry(NamedTuple):
     """One entry of a gallery: a picture, or two side by side."""
 
     images: Sequence[Image.Image]
-    alt: Sequence[str]  # what each picture is, for those who do not see it
+    alt: Sequence[str]  # alternative text of each picture
     title: str  # in bold under it
-    words: str = ""
+    caption: str = ""
     path: str = ""
 
 
@@ -70,7 +70,7 @@ def facts(values: Mapping[str, object]) -> Block:
 
 
 def big_numbers(values: Mapping[str, str]) -> Block:
-    """The few numbers to remember: what it is -> the number."""
+    """Key figures: description -> number."""
     boxes = "".join(
         f'<div class="big"><b>{escape(number)}</b><span>{escape(what)}</span></div>'
         for what, number in values.items()
@@ -80,13 +80,13 @@ def big_numbers(values: Mapping[str, str]) -> Block:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Block:
-    """A table; cells that are numbers (or numbers as text) are set to the right."""
+    """A table; columns of numbers (or of numbers as text) are right-aligned."""
     numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
 
     def cell(tag: str, value: object, i: int) -> str:
         kind = ' class="number"' if numeric[i] else ""
         text = escape(str(value))
-        if kind and " (" in text:  # an interval is not broken in its middle
+        if kind and " (" in text:  # no line break inside an interval
             text = text.replace(" (", " <span>(", 1) + "</span>"
         return f"<{tag}{kind}>{text}</{tag}>"
 
@@ -109,7 +109,7 @@ def _is_number(value: object) -> bool:
 
 
 def thumbnail(image: Image.Image, side: int = THUMBNAIL) -> str:
-    """A picture as an address that holds it, JPEG."""
+    """A picture as a data URI, JPEG."""
     copy = image.convert("RGB")
     copy.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = io.BytesIO()
@@ -118,12 +118,12 @@ def thumbnail(image: Image.Image, side: int = THUMBNAIL) -> str:
 
 
 def page(title: str, subtitle: str, sections: Mapping[str, Block]) -> str:
-    """A page that stands alone, of sections under their headings; the first may have none.
+    """A self-contained page of sections with headings; a heading may be empty.
 
     Args:
         title: of the page.
         subtitle: the line under it.
-        sections: heading -> what stands below it.
+        sections: heading -> content.
     """
     style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
     body = "".join(
@@ -138,8 +138,8 @@ def page(title: str, subtitle: str, sections: Mapping[str, Block]) -> str:
     )
 
 
-def gallery(entries: Sequence[Shown]) -> Block:
-    """Pictures with words under each."""
+def gallery(entries: Sequence[GalleryEntry]) -> Block:
+    """Pictures with captions."""
     figures = []
     for entry in entries:
         images = "".join(
@@ -147,11 +147,11 @@ def gallery(entries: Sequence[Shown]) -> Block:
             for image, alt in zip(entry.images, entry.alt, strict=True)
         )
         path = f'<span class="path">{escape(entry.path)}</span>' if entry.path else ""
-        words = f"<br>{escape(entry.words)}" if entry.words else ""
+        caption = f"<br>{escape(entry.caption)}" if entry.caption else ""
         figures.append(
             f'<figure><div class="shown">{images}</div>'
-            f"<figcaption><b>{escape(entry.title)}</b>{words}{path}</figcaption></figure>"
+            f"<figcaption><b>{escape(entry.title)}</b>{caption}{path}</figcaption></figure>"
         )
     pairs = " pairs" if entries and len(entries[0].images) > 1 else ""
-    text = "\n".join(f"{e.path or e.title}: {e.words}" for e in entries)
+    text = "\n".join(f"{e.path or e.title}: {e.caption}" for e in entries)
     return Block(f'<div class="gallery{pairs}">{"".join(figures)}</div>', text)

@@ -25,7 +25,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.reporting.notebooks import read
 
 SETUP = "report-setup"  # tag of the cell that prepares the kernel, left out of the report
-HOME = re.compile(r"^#+ Run it yourself\b")  # heading of a section left out of reports
+FOR_NOTEBOOK_USERS = re.compile(r"^#+ Run it yourself\b")  # a section that reports leave out
 POLL = 0.5  # seconds between updates of the progress
 _BAR = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
 
@@ -92,13 +92,13 @@ def execute(
                 "same command resumes from there."
             ) from error
         raise WorkbenchError(
-            f"{read(path).name} could not be run to its end ({type(error).__name__}: {_line(str(error))}). "
+            f"{read(path).name} did not finish ({type(error).__name__}: {_line(str(error))}). "
             "Finished runs are kept: the same command resumes from there."
         ) from error
     finally:
         if timer:
             timer.cancel()
-        with contextlib.suppress(Exception):  # it has ended already if all went well
+        with contextlib.suppress(Exception):  # it has ended already unless something failed
             manager.provisioner.process.kill()
         sockets.cleanup()
     return done
@@ -133,7 +133,7 @@ def _parts(notebook: nbformat.NotebookNode) -> dict[str, tuple[int, str]]:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             titles = re.findall(r"^(#{1,3}) (.+)$", cell.source, re.MULTILINE)
-            if titles and not HOME.match(cell.source):
+            if titles and not FOR_NOTEBOOK_USERS.match(cell.source):
                 depth, title = titles[-1]  # code below the notebook's title is the study
                 heading = title.strip() if len(depth) > 1 else "running the study"
         else:
@@ -168,9 +168,8 @@ def _bar(parts: Mapping[str, tuple[int, str]], status: Path, name: str, progress
 
     def watch() -> None:
         while not finished.wait(POLL):
-            with contextlib.suppress(
-                OSError, UnicodeDecodeError
-            ):  # a half-written line is complete at the next update
+            # a half-written line is complete at the next update
+            with contextlib.suppress(OSError, UnicodeDecodeError):
                 text = status.read_text(encoding="utf-8") if status.is_file() else ""
                 line.set_description_str(text[: (line.ncols or 100) - 4])
             bar.refresh()

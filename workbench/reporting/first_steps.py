@@ -13,7 +13,7 @@ from workbench.data.paintings import Paintings
 from workbench.interpret.descriptors import class_averages, describe_folder
 from workbench.studies.study import TableStudy
 
-SEEN = ("ink_depth", "blank_share", "line_density", "saturation", "texture_fine", "composition_balance")
+SHOWN = ("ink_depth", "blank_share", "line_density", "saturation", "texture_fine", "composition_balance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +60,9 @@ def _expression(data: Paintings, most: int, samples: int) -> list[dict]:
     each = max(2, most // len(data.classes))
     kept = np.concatenate([np.flatnonzero(data.labels == c)[:each] for c in range(len(data.classes))])
     table = describe_folder(data.subset(kept))
-    return [row for row in class_averages(table, samples=samples) if row["descriptor"] in SEEN]
+    return [row for row in class_averages(table, samples=samples) if row["descriptor"] in SHOWN]
 
 
-def one_of_each(data: Paintings) -> list[int]:
+def first_of_each_class(data: Paintings) -> list[int]:
     """The first picture of every class."""
     return [int(np.flatnonzero(data.labels == c)[0]) for c in range(len(data.classes))]

@@ -1,4 +1,4 @@
-"""The user's folder of pictures, checked once and provided in a form that every notebook reads.
+"""The user's folder of pictures in a form that every notebook reads.
 
 Notebooks take one parameter for the pictures, ``data``. If the user's labels are in a table elsewhere, or
 pictures are to be grouped or left out, a *view* of the folder is written into the folder of the run: a link
@@ -17,7 +17,7 @@ from workbench.data.painting_tables import read_table
 from workbench.data.paintings import GROUP_COLUMNS, Paintings
 
 
-def called(data: str | os.PathLike) -> str:
+def folder_name(data: str | os.PathLike) -> str:
     """The name of a folder without its path, which a shared report should not reveal."""
     return str(data) if is_atelier(data) else Path(data).resolve().name
 

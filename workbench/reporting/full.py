@@ -37,7 +37,7 @@ class Report:
             )
 
     @property
-    def pictures(self) -> bool:
+    def shows_pictures(self) -> bool:
         """Whether pictures may be shown."""
         return self.root is not None
 
@@ -66,6 +66,6 @@ class Report:
             raise DatasetError("Expected a report that may show its pictures. Give their folder.")
         return read_image(self.root / path)
 
-    def made(self, file: str) -> Image.Image:
-        """A picture made by the study, RGB."""
+    def output_image(self, file: str) -> Image.Image:
+        """An image that the study wrote beside its table, RGB."""
         return read_image(self.table.parent / file)

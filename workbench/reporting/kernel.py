@@ -19,7 +19,7 @@ from matplotlib.text import Text
 PHOTO_PIXELS = 4_000  # of an image, from which a figure counts as one of photographs
 DPI = 180  # of figures that are not SVG
 QUALITY = 88  # of JPEG
-MOST_WORDS = 60  # words of a description
+MAX_WORDS = 60  # words of a description
 
 
 class Status(io.TextIOBase):
@@ -115,7 +115,7 @@ def describe(figure: Figure) -> str:
         parts.append(f"series {', '.join(dict.fromkeys(legends))}")
     words = " ".join("; ".join(dict.fromkeys(p.replace("\n", " ") for p in parts)).split())
     shown = words.split(" ")
-    text = " ".join(shown[:MOST_WORDS]) + (" …" if len(shown) > MOST_WORDS else "")
+    text = " ".join(shown[:MAX_WORDS]) + (" …" if len(shown) > MAX_WORDS else "")
     return f"Figure: {text}." if text else "Figure."
 
 

@@ -145,15 +145,15 @@ def overview(results: str | Path | None = None) -> list[dict[str, str]]:
     tables = Path(results) if results else folder().parent / "reports" / "results"
     rows = []
     for notebook in notebooks().values():
-        if notebook.name == "start":  # the map itself
+        if notebook.name == "start":  # which shows this overview
             continue
         seconds = _seconds(notebook, tables)
         rows.append(
             {
                 "notebook": notebook.path.stem,
-                "asks": notebook.question,
-                "found": notebook.answer,
-                "measured in": "" if seconds is None else _duration(seconds),
+                "question": notebook.question,
+                "finding": notebook.answer,
+                "computing time": "" if seconds is None else _duration(seconds),
             }
         )
     return rows
@@ -171,7 +171,7 @@ def _seconds(notebook: Notebook, results: Path) -> float | None:
     return sum(runs.values()) if runs else None
 
 
-_KEYS = {
+_KEYS = (
     "part",
     "data",
     "variant",
@@ -183,7 +183,7 @@ _KEYS = {
     "clip",
     "method",
     "model",
-}
+)
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What of a report can be chosen; read by the command line without loading what makes reports."""
+"""Options of a report, apart from the code that makes it, so that the command line loads quickly."""
 
 from __future__ import annotations
 

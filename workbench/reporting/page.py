@@ -1,7 +1,7 @@
 """An executed notebook as one self-contained HTML file: figures embedded, code folded, no network requests.
 
 nbconvert renders the cells with the template beside this module; its own templates load RequireJS and MathJax
-from other servers and are not used. :func:`problems_of` checks the finished page.
+from other servers and are not used. :func:`self_containment_problems` checks the finished page.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import nbformat
 from workbench.core import distribution
 from workbench.core.errors import WorkbenchError
 from workbench.reporting.blocks import TEMPLATES
-from workbench.reporting.execute import HOME, SETUP
+from workbench.reporting.execute import FOR_NOTEBOOK_USERS, SETUP
 
 NOT_SHOWN = (SETUP, "parameters", "injected-parameters", "not-in-report")  # tags
 # nbconvert's text for pictures without a description
-NO_WORDS = "No description has been provided for this image"
-BROAD = 560  # points: wider figures do not fit a phone
+NO_DESCRIPTION = "No description has been provided for this image"
+WIDE_PT = 560  # points: wider figures do not fit a phone
 LEFT_OUT = "[picture left out]"
 SUMMARY = "summary"  # tag of a cell that depends on all others but is shown first
 ANSWER = re.compile(r"\*\*(Answer|Measured)\b")
@@ -49,8 +49,8 @@ class _Page(HTMLParser):
 
     def __init__(self):
         super().__init__(convert_charrefs=True)
-        self.outside: list[str] = []
-        self.speechless: list[str] = []
+        self.external: list[str] = []
+        self.undescribed: list[str] = []
         self.scripts = 0
         self._style = False
 
@@ -59,15 +59,15 @@ class _Page(HTMLParser):
         for name, tags in _ASSET.items():
             if name in values and (tag in tags or "" in tags) and not values[name].startswith("#"):
                 parts = values[name].split(",") if name == "srcset" else [values[name]]
-                self.outside += [p.strip() for p in parts if not p.strip().startswith("data:")]
+                self.external += [p.strip() for p in parts if not p.strip().startswith("data:")]
         if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
-            self.outside.append(values.get("content", ""))
+            self.external.append(values.get("content", ""))
         if "style" in values:
-            self._look(values["style"])
-        if tag == "img" and values.get("alt", "").strip() in ("", NO_WORDS):
-            self.speechless.append(values.get("src", "")[:60])
+            self._scan_style(values["style"])
+        if tag == "img" and values.get("alt", "").strip() in ("", NO_DESCRIPTION):
+            self.undescribed.append(values.get("src", "")[:60])
         if tag == "svg" and not (values.get("aria-label") or values.get("aria-hidden")):
-            self.speechless.append("svg")
+            self.undescribed.append("svg")
         self.scripts += tag == "script"
         self._style = tag == "style"
 
@@ -76,23 +76,23 @@ class _Page(HTMLParser):
 
     def handle_data(self, data):
         if self._style:
-            self._look(data)
+            self._scan_style(data)
 
-    def _look(self, style: str) -> None:
-        self.outside += [a or b for a, b in _IN_STYLE.findall(style)]
+    def _scan_style(self, style: str) -> None:
+        self.external += [a or b for a, b in _IN_STYLE.findall(style)]
 
 
-def problems_of(page: str) -> list[str]:
+def self_containment_problems(page: str) -> list[str]:
     """Why a page is not self-contained: resources it loads, scripts, missing descriptions; else empty.
 
-    Links are no problem, since nothing is loaded before they are followed.
+    Links are allowed: nothing is loaded before they are followed.
     """
     parser = _Page()
     parser.feed(page)
     parser.close()
-    problems = [f"asks for {what[:100]}" for what in parser.outside if what]
-    problems += [f"{parser.scripts} scripts"] if parser.scripts else []
-    return problems + [f"a picture without words ({what})" for what in parser.speechless]
+    problems = [f"loads {url[:100]}" for url in parser.external if url]
+    problems += [f"has {parser.scripts} scripts"] if parser.scripts else []
+    return problems + [f"has a picture without a description ({source})" for source in parser.undescribed]
 
 
 def render(
@@ -126,12 +126,12 @@ def render(
     )
     exporter.filters |= {
         "data_uri": _data_uri,
-        "broad": _broad,
-        "bare_table": _bare_table,
-        "own_links": _own_links,
+        "is_wide": _is_wide,
+        "plain_table": _plain_table,
+        "without_local_links": _without_local_links,
     }
     page, _ = exporter.from_notebook_node(
-        _arranged(notebook, own_data, pictures),
+        _report_cells(notebook, own_data, pictures),
         resources={
             "report": {
                 "title": title,
@@ -145,7 +145,7 @@ def render(
     first = page.find("<h2 ")
     start = page.rfind('<div class="words">', 0, first)
     page = page[:start] + _contents(page) + page[start:] if start > 0 else page
-    problems = problems_of(page)
+    problems = self_containment_problems(page)
     if problems:
         raise WorkbenchError(
             f"Expected a self-contained report but it {'; '.join(problems[:3])}. "
@@ -161,7 +161,7 @@ def _contents(page: str) -> str:
     return f'<nav aria-label="Contents"><ol>{items}</ol></nav>' if len(headings) > 2 else ""
 
 
-def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode:
+def _report_cells(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode:
     """A copy without the first heading and without the sections for users of the notebook."""
     done = nbformat.from_dict(notebook)
     cells: list = []
@@ -169,7 +169,7 @@ def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode
         if set(cell.metadata.get("tags", [])) & set(NOT_SHOWN):
             continue
         if cell.cell_type == "markdown":
-            if HOME.match(cell.source):
+            if FOR_NOTEBOOK_USERS.match(cell.source):
                 continue
             cell.source = re.sub(r"\A# [^\n]*\n?", "", cell.source).strip()
             if not cell.source:
@@ -179,14 +179,14 @@ def _arranged(notebook, own_data: bool, pictures: bool) -> nbformat.NotebookNode
         if not pictures and cell.cell_type == "code":
             cell["outputs"] = [_without_pictures(output) for output in cell.outputs]
         cells.append(cell)
-    cells = _without_silent_sections(cells)
+    cells = _without_sections_of_code_only(cells)
     _gather_code(cells)
     done.cells = sorted(cells, key=lambda cell: SUMMARY not in cell.metadata.get("tags", []))
     return done
 
 
-def _without_silent_sections(cells: list) -> list:
-    """The cells without headings of sections that have code only, which is added to the section before."""
+def _without_sections_of_code_only(cells: list) -> list:
+    """The cells without headings of sections that only have code; it then belongs to the section before."""
     kept = []
     for place, cell in enumerate(cells):
         if cell.cell_type == "markdown" and re.fullmatch(r"## [^\n]+", cell.source.strip()):
@@ -224,10 +224,10 @@ def _gather_code(cells: list) -> None:
             own = []
 
 
-def _broad(svg: str) -> bool:
+def _is_wide(svg: str) -> bool:
     """Whether a figure is too wide to be read at a phone's width."""
     width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
-    return width is not None and float(width[1]) > BROAD
+    return width is not None and float(width[1]) > WIDE_PT
 
 
 def _data_uri(data: str, mime: str) -> str:
@@ -237,8 +237,8 @@ def _data_uri(data: str, mime: str) -> str:
     return f"data:{mime};base64,{''.join(data.split())}"
 
 
-def _bare_table(html: str) -> str:
-    """A table without pandas' styles, row count and index, with words as headings and aligned numbers."""
+def _plain_table(html: str) -> str:
+    """A table without pandas' styles and row numbers, with readable headings and aligned numbers."""
     if 'class="dataframe"' not in html:
         return html
     html = re.sub(r"<style scoped>.*?</style>|<p>\d+ rows × \d+ columns</p>", "", html, flags=re.DOTALL)
@@ -246,7 +246,7 @@ def _bare_table(html: str) -> str:
     html = re.sub(r'<table border="1" class="dataframe">', "<table>", html)
     html = re.sub(r"<t([hd])>\s*(?:NaN|&lt;NA&gt;)\s*</t[hd]>", r"<t\1>–</t\1>", html)
     first = re.findall(r"<tr>\s*<th>([^<]*)</th>", html)
-    if first and not first[0] and all(name.isdigit() for name in first[1:]):  # a mere running index
+    if first and not first[0] and all(name.isdigit() for name in first[1:]):  # a row number
         html = re.sub(r"(<tr>\s*)<th>[^<]*</th>", r"\1", html)
     html = re.sub(r"<th>([^<]*)</th>", lambda m: f"<th>{_heading(m.group(1))}</th>", html)
     return _headings_of_numbers(_NUMBER.sub(r'<td class="number">\1</td>', html))
@@ -285,7 +285,7 @@ def _headings_of_numbers(table: str) -> str:
     return re.sub(r"<tr>.*?</tr>", row_of, head, flags=re.DOTALL) + end_of_head + body
 
 
-def _own_links(html: str) -> str:
-    """Links to other notebooks and files, which the recipient of a page does not have, as plain text."""
+def _without_local_links(html: str) -> str:
+    """Links to notebooks and files, which the recipient of a page does not have, become plain text."""
     html = re.sub(r'<a class="anchor-link"[^>]*>.*?</a>', "", html)
     return re.sub(r'<a href="(?!https?:|#|mailto:)[^"]*"[^>]*>(.*?)</a>', r"\1", html, flags=re.DOTALL)

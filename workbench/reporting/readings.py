@@ -1,6 +1,6 @@
-"""One painting, or a folder of pictures without labels, as one HTML file: what the models read and measure.
+"""Results for one painting, or for a folder of pictures without labels, as one HTML file.
 
-The pages need nothing else and no network. ``workbench report full`` is for folders with labels.
+The pages are self-contained. ``workbench report full`` is for folders with labels.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from workbench.interpret.embedding import Embeddings
 from workbench.interpret.measured import averages_of, reliance
 from workbench.interpret.measuring import MEASURES, measure
 from workbench.reporting import blocks
-from workbench.reporting.blocks import Block, Shown
+from workbench.reporting.blocks import Block, GalleryEntry
 
 METHOD = "grad_cam"
 SHOWN = 512  # pixels of the longer side of a painting on its page
 SMALLEST = 16  # pixels of a side below which nothing can be measured
 ALIKE = 0.95  # cosine from which two pictures count as near-duplicates
 MOST_ROWS = 500  # of the table of a folder; its CSV has all
-PAIRS = 12  # near-duplicates and lonely pictures that are shown
+PAIRS = 12  # near-duplicates shown, and twice the number of outliers
 _TRACE = (
     "A mood is what people would name: a trace of the painter's psychology, never a diagnosis of anybody."
 )
@@ -42,30 +42,30 @@ def words(name: str) -> str:
 
 
 def painting_page(image: Image.Image, name: str, classifier: Classifier) -> str:
-    """Everything that the models say of one painting.
+    """All results for one painting.
 
     Args:
         image: the painting, RGB.
         name: of its file.
-        classifier: the model that reads it; models of the same classes are asked beside it.
+        classifier: the model whose results are explained; other models of the same classes are listed.
     """
     reading, info = classifier.classify(image), classifier.card
-    explanation = classifier.explain(_small(image), None, METHOD)
-    pair = Shown(
-        [_small(image), explanation.overlay],
+    explanation = classifier.explain(_thumbnail(image), None, METHOD)
+    pair = GalleryEntry(
+        [_thumbnail(image), explanation.overlay],
         [name, f"evidence for {words(reading.top)}"],
         words(reading.top),
         f"{100 * reading.probabilities[reading.top]:.0f} %",
     )
     body = {
         "": blocks.gallery([pair]),
-        "The moods": _moods(reading, info),
-        "Where the model looked": blocks.note(reliance(info.sha256, METHOD)),
-        "Other models": _others(image, classifier),
-        "In numbers": _numbers(image, info, reading.top),
-        "The model": _about(info),
+        "The moods": _mood_table(reading, info),
+        "How far the heat map can be trusted": blocks.note(reliance(info.sha256, METHOD)),
+        "Other models": _other_models(image, classifier),
+        "Measures": _measure_table(image, info, reading.top),
+        "The model": blocks.facts(card_facts(info)),
     }
-    return blocks.page(f"A reading of {name}", _made(), body)
+    return blocks.page(f"A reading of {name}", _subtitle(), body)
 
 
 def reading_rows(image: Image.Image, classifier: Classifier) -> list[dict[str, Any]]:
@@ -92,14 +92,14 @@ def folder_page(
     embeddings: Embeddings,
     model: str,
 ) -> str:
-    """Everything that was read and measured of a folder's pictures.
+    """All results for the pictures of a folder.
 
     Args:
         title: of the page.
         rows: N, one per picture: path, mood, p_MOOD …, novelty, unlike and the measures.
         pictures: N small ones.
-        skipped: path -> reason, of files that were passed over.
-        embeddings: of the pictures, by which they are alike; others may be among them.
+        skipped: path -> reason, of files that could not be read.
+        embeddings: of the pictures, for their similarity; may include other pictures.
         model: name of the classifier.
     """
     shown = {row["path"]: picture for row, picture in zip(rows, pictures, strict=True)}
@@ -107,28 +107,28 @@ def folder_page(
         "": _counts(rows, skipped),
         "The moods": _mood_shares(rows, shown),
         "The map": _map(embeddings, shown),
-        "Alike and alone": _alike(embeddings, shown),
-        "In numbers": _spread(rows),
-        "Every picture": _listed(rows),
-        "Passed over": blocks.bullets([f"{path}: {reason}" for path, reason in skipped.items()]),
-        "The model": _about(card(model)),
+        "Near-duplicates and outliers": _near_duplicates_and_outliers(embeddings, shown),
+        "Measures": _measure_summary(rows),
+        "All pictures": _picture_table(rows),
+        "Skipped files": blocks.bullets([f"{path}: {reason}" for path, reason in skipped.items()]),
+        "The model": blocks.facts(card_facts(card(model))),
     }
     if not skipped:
-        del body["Passed over"]
-    return blocks.page(title, _made(), body)
+        del body["Skipped files"]
+    return blocks.page(title, _subtitle(), body)
 
 
-def _made() -> str:
+def _subtitle() -> str:
     return f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
 
 
-def _small(image: Image.Image) -> Image.Image:
+def _thumbnail(image: Image.Image) -> Image.Image:
     copy = image.convert("RGB")
     copy.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
     return copy
 
 
-def _moods(reading: Reading, info: Card) -> Block:
+def _mood_table(reading: Reading, info: Card) -> Block:
     known = {c["name"]: c for c in info.classes}
     body = [
         [words(name), known.get(name, {}).get("description", ""), f"{100 * p:.1f} %"]
@@ -136,11 +136,11 @@ def _moods(reading: Reading, info: Card) -> Block:
     ]
     matches = info.calibration.get("matches", "")
     what = "The share of raters that would name each" if "votes" in matches else "How likely each is"
-    shown = blocks.table(["mood", "what it means", "probability"], body, f"{what}. {_TRACE}")
+    shown = blocks.table(["mood", "meaning", "probability"], body, f"{what}. {_TRACE}")
     if reading.unlike:
         shown = (
             blocks.note(
-                "This picture is unlike those that the model learnt from: its moods mean little.",
+                "This picture is unlike the training pictures of the model: its result is not reliable.",
                 warning=True,
             )
             + shown
@@ -148,12 +148,12 @@ def _moods(reading: Reading, info: Card) -> Block:
     if reading.novelty is not None:
         share = f"{100 * reading.novelty:.0f} %"
         shown += blocks.note(
-            f"{share} of the pictures that the model learnt from are less unlike the others."
+            f"The picture is more unusual for the model than {share} of its training pictures."
         )
     return shown
 
 
-def _others(image: Image.Image, classifier: Classifier) -> Block:
+def _other_models(image: Image.Image, classifier: Classifier) -> Block:
     own = classifier.card.class_names
     names = [n for n in classifiers() if set(card(n).class_names) == set(own)]
     body = []
@@ -163,12 +163,12 @@ def _others(image: Image.Image, classifier: Classifier) -> Block:
         right = f"{100 * score['estimate']:.0f} %" if score else "not measured"
         body.append([name, words(reading.top), f"{100 * reading.probabilities[reading.top]:.0f} %", right])
     if not body:
-        return blocks.note("No other model tells these classes apart.")
-    heads = ["model", "likeliest mood", "probability", "right, of unseen painters' pictures"]
+        return blocks.note("There is no other model for these classes.")
+    heads = ["model", "most probable mood", "probability", "accuracy on unseen painters"]
     return blocks.table(heads, body, "All installed models of these moods.")
 
 
-def _numbers(image: Image.Image, info: Card, top: str) -> Block:
+def _measure_table(image: Image.Image, info: Card, top: str) -> Block:
     if min(image.size) < SMALLEST:
         return blocks.note(f"A side is below {SMALLEST} pixels: too small to be measured.")
     usual = {row["descriptor"]: row["mean"] for row in averages_of(info.class_names) if row["class"] == top}
@@ -190,25 +190,34 @@ def _number(value: float | None) -> str:
     return "–" if value is None or value != value else f"{value:.3g}"
 
 
-def _about(info: Card) -> Block:
+def card_facts(info: Card) -> dict[str, str]:
+    """What a card says of its model, for :func:`workbench.reporting.blocks.facts`."""
     values = {"Model": f"{info.name}: {info.title}", "What it is": info.description}
-    values["Trained on"] = f"{info.training.get('data', '')}, {info.training.get('pictures', '')} pictures"
-    score = info.metrics.get("balanced_accuracy")
-    if score:
-        values["Measured"] = (
-            f"balanced accuracy {score['estimate']:.3f} ({score['low']:.3f} to {score['high']:.3f}); "
-            f"{info.metrics['split']}"
+    values["Architecture"] = info.architecture
+    if info.kind == "classifier":
+        first = info.training.get("initial_weights", "")
+        values["Trained on"] = (
+            f"{info.training.get('data', '')}, {info.training.get('pictures', '')} pictures"
+            + (f"; first weights: {first}" if first else "")
         )
-    return blocks.facts(values | {"Limits": info.limitations, "Licence": info.licence})
+        if score := info.metrics.get("balanced_accuracy"):
+            values["Measured"] = (
+                f"balanced accuracy {score['estimate']:.3f} ({score['low']:.3f} to {score['high']:.3f}); "
+                f"{info.metrics['split']}"
+            )
+    else:
+        values["Trained on"] = f"{info.training.get('photos', '')}; {info.training.get('style', '')}"
+        values["Measured"] = info.metrics["split"]
+    return values | {"Limits": info.limitations, "Licence": info.licence}
 
 
 def _counts(rows: Sequence[Mapping[str, Any]], skipped: Mapping[str, str]) -> Block:
     unlike = sum(bool(row["unlike"]) for row in rows)
     return blocks.big_numbers(
         {
-            "pictures read": f"{len(rows)}",
-            "are unlike those that the model learnt from: their moods mean little": f"{unlike}",
-            "files passed over": f"{len(skipped)}",
+            "pictures": f"{len(rows)}",
+            "are unlike the training pictures of the model: their results are not reliable": f"{unlike}",
+            "files skipped": f"{len(skipped)}",
         }
     )
 
@@ -225,7 +234,7 @@ def _mood_shares(rows: Sequence[Mapping[str, Any]], shown: Mapping[str, Image.Im
             best = rows[max(own, key=lambda i: probability[i])]
             sure = f"{100 * best[f'p_{mood}']:.0f} %"
             title = words(mood)
-            entries.append(Shown([shown[best["path"]]], [best["path"]], title, sure, best["path"]))
+            entries.append(GalleryEntry([shown[best["path"]]], [best["path"]], title, sure, best["path"]))
     table = blocks.table(["mood", "pictures", "mean probability"], body, _TRACE)
     return table + blocks.gallery(entries)
 
@@ -238,18 +247,18 @@ def _map(embeddings: Embeddings, shown: Mapping[str, Image.Image]) -> Block:
         for path, (x, y) in places
         if path in shown
     ]
-    said = blocks.note(
-        "Pictures that look alike to a network trained on photographs lie side by side (t-SNE of "
-        f"{embeddings.backbone}); distances between far groups mean little."
+    note = blocks.note(
+        "Pictures that look alike to a network trained on photographs are close together (t-SNE of "
+        f"{embeddings.backbone}); large distances have no meaning."
     )
-    return said + Block(f'<div class="spots">{"".join(spots)}</div>', "(a map)")
+    return note + Block(f'<div class="spots">{"".join(spots)}</div>', "(a map)")
 
 
-def _alike(embeddings: Embeddings, shown: Mapping[str, Image.Image]) -> Block:
+def _near_duplicates_and_outliers(embeddings: Embeddings, shown: Mapping[str, Image.Image]) -> Block:
     names = embeddings.paths
     pairs = alike_pairs(embeddings.vectors, ALIKE)
-    twins = [
-        Shown(
+    pairs_shown = [
+        GalleryEntry(
             [shown[names[i]], shown[names[j]]],
             [names[i], names[j]],
             f"cosine {s:.3f}",
@@ -259,17 +268,17 @@ def _alike(embeddings: Embeddings, shown: Mapping[str, Image.Image]) -> Block:
         for i, j, s in list(zip(*pairs, strict=True))[:PAIRS]
         if names[i] in shown and names[j] in shown
     ]
-    said = blocks.note(f"{len(pairs.first)} pairs of pictures have a cosine of {ALIKE} or more.")
-    found = said + (blocks.gallery(twins) if twins else Block("", ""))
+    note = blocks.note(f"{len(pairs.first)} pairs of pictures have a cosine of {ALIKE} or more.")
+    found = note + (blocks.gallery(pairs_shown) if pairs_shown else Block("", ""))
     scores = outlier_scores(embeddings.vectors, 5)
     if np.isnan(scores).any():
         return found
-    alone = [names[i] for i in np.argsort(-scores)[: PAIRS // 2] if names[i] in shown]
-    lonely = [Shown([shown[name]], [name], "far from all others", "", name) for name in alone]
-    return found + blocks.gallery(lonely)
+    far = [names[i] for i in np.argsort(-scores)[: PAIRS // 2] if names[i] in shown]
+    outliers = [GalleryEntry([shown[name]], [name], "far from all others", "", name) for name in far]
+    return found + blocks.gallery(outliers)
 
 
-def _spread(rows: Sequence[Mapping[str, Any]]) -> Block:
+def _measure_summary(rows: Sequence[Mapping[str, Any]]) -> Block:
     body = []
     for name, one in MEASURES.items():
         values = np.array([float(row.get(name, np.nan)) for row in rows])
@@ -277,11 +286,11 @@ def _spread(rows: Sequence[Mapping[str, Any]]) -> Block:
         if len(values):
             row = [values.mean(), values.std(), values.min(), values.max()]
             body.append([words(name), *map(_number, row), one.unit, one.description])
-    heads = ["measure", "mean", "deviation", "least", "most", "unit", "definition"]
+    heads = ["measure", "mean", "sd", "smallest", "largest", "unit", "definition"]
     return blocks.table(heads, body, "Image properties and descriptors of expression over all pictures.")
 
 
-def _listed(rows: Sequence[Mapping[str, Any]]) -> Block:
+def _picture_table(rows: Sequence[Mapping[str, Any]]) -> Block:
     body = [
         [
             row["path"],

@@ -33,7 +33,7 @@ SUFFIXES = (".html", ".htm")
 
 @dataclasses.dataclass(frozen=True)
 class Request(ReportOptions):
-    """What is asked of a report."""
+    """A report to make."""
 
     name: str  # of the notebook: short name, stem, number, or "full"
     out: Path  # the HTML file
@@ -128,7 +128,7 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
         parameters["skip_unreadable"] = request.skip_unreadable
     elif data is not None:
         selected = request.ratings or request.group_by or request.skip_unreadable
-        name = folder.called(request.data)
+        name = folder.folder_name(request.data)
         parameters["data"] = str(
             folder.view(data, work / "data", name, request.ratings)
             if selected
@@ -162,7 +162,7 @@ def _folder(request: Request, notebook: Notebook, identity: list) -> Path:
 
 def _titles(request: Request, notebook: Notebook) -> tuple[str, str]:
     """The page's title and the line under it."""
-    shown = folder.called(request.data) if request.data else ""
+    shown = folder.folder_name(request.data) if request.data else ""
     source = f"Painter Psychology Workbench {__version__}, {datetime.date.today().isoformat()}"
     if notebook.name == FULL:
         if request.data and is_atelier(request.data):
@@ -185,7 +185,7 @@ def command(request: Request, notebook: Notebook) -> str:
     """The command that repeats the report, with names of files and folders but not their locations."""
     chosen = ReportOptions(**{f.name: getattr(request, f.name) for f in dataclasses.fields(ReportOptions)})
     shown = {
-        "data": shlex.quote(folder.called(request.data)) if request.data else "",
+        "data": shlex.quote(folder.folder_name(request.data)) if request.data else "",
         "ratings": shlex.quote(Path(request.ratings).name) if request.ratings else "",
         "results": shlex.quote(",".join(Path(p).name for p in request.results.split(","))),
     }
@@ -211,7 +211,7 @@ def _provenance(request: Request, notebook: Notebook, seconds: float, resumed: b
         "Machine": stamp["device"],
         "Versions": stamp["versions"].replace("=", " "),
         "Made": f"{stamp['date']}, in {_minutes(seconds)}"
-        + (", going on from an earlier run" if resumed else ""),
+        + (", resumed from an earlier run" if resumed else ""),
     }
     return {name: value for name, value in facts.items() if value}
 

@@ -16,18 +16,19 @@ from workbench.models.weights import card
 from workbench.plots import classification, collection, descriptors, explanations, moods
 from workbench.plots.style import pretty
 from workbench.reporting import blocks
-from workbench.reporting.blocks import Block, Shown
+from workbench.reporting.blocks import Block, GalleryEntry
 from workbench.reporting.full import Report
+from workbench.reporting.readings import card_facts
 from workbench.studies import report_rows as kinds
 from workbench.studies.report_rows import LEFT_OUT, MAY_KNOW, UNRATED
 from workbench.studies.report_scores import BASELINE, MAJORITY, READER
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss", "log_loss_votes")
-WRONG = 8  # pictures shown of those that were read wrongly
+WRONG = 8  # misclassified pictures shown
 SUSPECTS = 12  # likely label errors shown
 PAIRS = 6  # most-confused pairs listed
 NAMES = {  # of scores
-    READER: "this report's reader",
+    READER: "classifier of this report",
     "linear_probe_squeezed": "linear probe, squeezed",
     BASELINE: "linear probe, same views",
     MAJORITY: "largest class",
@@ -67,7 +68,7 @@ def data_card(report: Report) -> Block:
         "Raters' votes": "yes" if folder.voted else "none",
     }
     shown = blocks.facts(values)
-    for topic, title in (("problem", "What would spoil training"), ("note", "Worth knowing")):
+    for topic, title in (("problem", "Problems for training"), ("note", "Notes")):
         lines = [" ".join(text.split()) for text in remarks.loc[remarks["topic"] == topic, "text"]]
         if lines:
             shown += Block(f"<h4>{title}</h4>", title) + blocks.bullets(lines)
@@ -82,7 +83,7 @@ def class_counts(report: Report):
 
 
 def score_table(report: Report) -> Block:
-    """Scores of the reader and of its baselines, with intervals."""
+    """Scores of the classifier and of its baselines, with intervals."""
     rows, differences = report.rows(kinds.Score), report.rows(kinds.Gain)
     models = [m for m in NAMES if m in set(rows["model"])]
     body = []
@@ -102,7 +103,7 @@ def score_table(report: Report) -> Block:
         "Mean, with 95 % intervals over groups; ↑ more is better.",
     )
     if gains:
-        shown += blocks.note(f"Paired, the reader against the linear probe: {'; '.join(gains)}.")
+        shown += blocks.note(f"Paired differences from the linear probe: {'; '.join(gains)}.")
     return shown
 
 
@@ -138,7 +139,7 @@ def confused_pairs(report: Report) -> Block:
     ]
     if not body:
         return blocks.note("No picture was classified as another class.")
-    return blocks.table(["true class", "read as", "pictures", "of the class"], body, "Most-confused pairs")
+    return blocks.table(["true class", "predicted", "pictures", "of the class"], body, "Most-confused pairs")
 
 
 def by_class(report: Report):
@@ -153,12 +154,12 @@ def calibration(report: Report):
     return classification.reliability(edges, own["pictures"], own["confidence"], own["share_right"])
 
 
-def _gallery(report: Report, rows: pd.DataFrame, say) -> Block:
+def _gallery(report: Report, rows: pd.DataFrame, title_and_caption) -> Block:
     entries = []
     for r in _tuples(rows):
-        alt = f"{pretty(r.label)}, read as {pretty(r.answer)}: {r.path}"
-        title, text = say(r)
-        entries.append(Shown([report.picture(r.path)], [alt], title, text, r.path))
+        alt = f"{pretty(r.label)}, predicted {pretty(r.answer)}: {r.path}"
+        title, caption = title_and_caption(r)
+        entries.append(GalleryEntry([report.picture(r.path)], [alt], title, caption, r.path))
     return blocks.gallery(entries)
 
 
@@ -168,29 +169,29 @@ def most_wrong(report: Report) -> Block:
     wrong = rows[rows["label"] != rows["answer"]].sort_values("p_answer", ascending=False).head(WRONG)
     if not len(wrong):
         return blocks.note("Every picture was classified correctly.")
-    if not report.pictures:
+    if not report.shows_pictures:
         body = [[r.path, r.label, r.answer, number(r.p_answer, 2)] for r in _tuples(wrong)]
-        return blocks.table(["picture", "label", "read as", "probability"], body, HIDDEN)
+        return blocks.table(["picture", "label", "predicted", "probability"], body, HIDDEN)
     return _gallery(report, wrong, lambda r: (f"{r.label} → {r.answer}", f"probability {r.p_answer:.2f}"))
 
 
 def shipped(report: Report) -> Block:
-    """What the shipped mood classifier says."""
+    """Scores of the shipped mood classifier on these pictures."""
     rows, remarks = report.rows(kinds.Score), report.rows(kinds.Remark).set_index("topic")["text"]
     if LEFT_OUT in remarks:
         return blocks.note(f"The shipped mood classifier was not applied: {remarks[LEFT_OUT]}.")
     own = rows[rows["model"] == DEFAULT_CLASSIFIER]
-    reader = rows[rows["model"] == READER].set_index("metric")
-    body = [[pretty(r.metric), interval(r), interval(reader.loc[r.metric])] for r in _tuples(own)]
+    trained = rows[rows["model"] == READER].set_index("metric")
+    body = [[pretty(r.metric), interval(r), interval(trained.loc[r.metric])] for r in _tuples(own)]
     shown = blocks.table(
         ["score", DEFAULT_CLASSIFIER, NAMES[READER]],
         body,
-        "The shipped model as it is, beside the reader trained on these pictures (cross-validated).",
+        "The shipped model, and the classifier trained on these pictures (cross-validated).",
     )
     if MAY_KNOW in remarks:
         shown += blocks.note(
             "These pictures have the same counts as those that the shipped model was trained on. If they are "
-            "the same ones, its column here shows memory, not skill; its card has cross-validated numbers.",
+            "the same ones, these scores are of its training data; its card has cross-validated scores.",
             warning=True,
         )
     return shown
@@ -201,21 +202,19 @@ def suspects(report: Report) -> Block:
     own = report.rows(kinds.Suspect)
     total, voted = len(own), bool(own["votes_answer"].notna().any())
     pictures = report.one(kinds.Collection).pictures
-    lead = f"{total} of {pictures} labels are contradicted by the reader's answers."
+    lead = f"{total} of {pictures} labels are contradicted by the classifier's out-of-fold predictions."
     if voted and total:
         more = int((own["votes_answer"] > own["votes_label"]).sum())
         equal = int((own["votes_answer"] == own["votes_label"]).sum())
-        lead += (
-            f" On {more} of them more raters named the reader's class than the label's (as many on {equal})."
-        )
+        lead += f" For {more} of them more raters named the prediction than the label (as many: {equal})."
     shown = blocks.note(
-        f"{lead} A suspect is a picture to look at again, not an error: a reader that is often wrong "
-        "suspects many good labels."
+        f"{lead} These are pictures to look at again, not proven errors: a classifier that is often wrong "
+        "contradicts many correct labels."
     )
     first = own.head(SUSPECTS)
     if not len(first):
         return shown
-    if report.pictures:
+    if report.shows_pictures:
         return shown + _gallery(
             report,
             first,
@@ -230,9 +229,9 @@ def suspects(report: Report) -> Block:
         + ([f"{100 * r.votes_label:.0f} %", f"{100 * r.votes_answer:.0f} %"] if voted else [])
         for r in _tuples(first)
     ]
-    heads = ["picture", "label", "reader's class", "p(label)", "p(reader's)"]
+    heads = ["picture", "label", "predicted", "p(label)", "p(predicted)"]
     return shown + blocks.table(
-        heads + (["raters: label", "raters: reader's"] if voted else []), body, HIDDEN
+        heads + (["raters: label", "raters: predicted"] if voted else []), body, HIDDEN
     )
 
 
@@ -255,8 +254,8 @@ def _profile(report: Report, names: Collection[str]):
     return descriptors.class_profile(own.rename(columns=new), report.classes)
 
 
-def strongest(report: Report, names: Collection[str] = DESCRIPTORS, count: int = 6) -> Block:
-    """The measures, of those named, that differ most between classes, in their units."""
+def largest_differences(report: Report, names: Collection[str] = DESCRIPTORS, count: int = 6) -> Block:
+    """The measures among ``names`` that differ most between classes, in their units."""
     found = []
     rows = report.rows(kinds.Descriptor)
     for name, own in rows[rows["descriptor"].isin(names)].groupby("descriptor", sort=False):
@@ -277,8 +276,8 @@ def strongest(report: Report, names: Collection[str] = DESCRIPTORS, count: int =
         ]
         for gap, apart, name, most, least in found[:count]
     ]
-    heads = ["measure", "most", "least", "deviations between", "intervals apart"]
-    return blocks.table(heads, body, "What differs most between the classes")
+    heads = ["measure", "highest", "lowest", "difference in sd", "intervals disjoint"]
+    return blocks.table(heads, body, "Largest differences between classes")
 
 
 def _unit(value: float, name: str) -> str:
@@ -287,7 +286,7 @@ def _unit(value: float, name: str) -> str:
 
 
 def raters(report: Report) -> Block:
-    """Agreement of the raters, and the bound that it sets."""
+    """Agreement of the raters, and the upper bound that it sets for classifiers."""
     votes, scales = report.rows(kinds.VoteAgreement), report.rows(kinds.Scale)
     remarks = report.rows(kinds.Remark).set_index("topic")["text"]
     if not len(votes) and not len(scales):
@@ -301,7 +300,7 @@ def raters(report: Report) -> Block:
         shown += blocks.table(
             ["votes", "value", "pictures"],
             body,
-            "Raters' votes for classes: their agreement, and the best possible score of a predictor.",
+            "Raters' votes for classes: their agreement, and the best score that a classifier can reach.",
         )
     if len(scales):
         body = [
@@ -316,11 +315,11 @@ def raters(report: Report) -> Block:
         shown += blocks.table(
             heads,
             body,
-            "Numeric ratings. Alpha is Krippendorff's; the ceiling is the greatest correlation that any "
-            "predictor can have with the mean rating.",
+            "Numeric ratings. Alpha is Krippendorff's; the ceiling is the highest correlation that any "
+            "prediction can have with the mean rating.",
         )
-        said = [f"{pretty(r.column)}: {r.note}." for r in _tuples(scales) if r.note]
-        shown += blocks.bullets(said) if said else Block("", "")
+        notes = [f"{pretty(r.column)}: {r.note}." for r in _tuples(scales) if r.note]
+        shown += blocks.bullets(notes) if notes else Block("", "")
     return shown
 
 
@@ -340,11 +339,11 @@ def scale_means(report: Report):
 
 
 def places(report: Report):
-    """Figure: the map of the pictures; some of them small, if pictures may be shown."""
+    """Figure: the map of the pictures, with some thumbnails if pictures may be shown."""
     table = report.rows(kinds.Place)
     if not len(table):
         return blocks.note(ABSENT)
-    shown = collection.spread(table["x"], table["y"]) if report.pictures else []
+    shown = collection.spread(table["x"], table["y"]) if report.shows_pictures else []
     thumbnails = {row: report.picture(table["path"].iloc[row]) for row in shown}
     return collection.places(table, report.classes, thumbnails)
 
@@ -353,14 +352,14 @@ def heat_maps(report: Report) -> Block:
     """Pictures with heat maps of the evidence for the predicted class."""
     verdict = report.one(kinds.Verdict)
     trust = blocks.note(f"Faithfulness, measured on {verdict.pictures} pictures: {verdict.text}")
-    if not report.pictures:
+    if not report.shows_pictures:
         return trust + blocks.note(HIDDEN)
     entries = []
     for r in _tuples(report.rows(kinds.HeatMap)):
-        right = "rightly" if r.label == r.answer else "wrongly"
+        right = "correct" if r.label == r.answer else "wrong"
         entries.append(
-            Shown(
-                [report.picture(r.path), report.made(r.file)],
+            GalleryEntry(
+                [report.picture(r.path), report.output_image(r.file)],
                 [f"{r.path}, {pretty(r.label)}", f"evidence for {pretty(r.answer)}"],
                 f"{r.answer}, {right}",
                 f"probability {r.p_answer:.2f}; label {r.label}",
@@ -380,15 +379,15 @@ def redrawn(report: Report) -> Block:
     """A few pictures and their drawings."""
     rows = report.rows(kinds.Drawing)
     drift = rows["color_drift"].mean()
-    said = blocks.note(
+    note = blocks.note(
         f"Redrawn by {rows['style'].iloc[0]}, which was trained on scenes. Colours drift by {drift:.1f} "
-        "(mean ΔE2000 after blurring; 2 is just seen side by side)."
+        "(mean ΔE2000 after blurring; 2 is just visible side by side)."
     )
-    if not report.pictures:
-        return said + blocks.note(HIDDEN)
+    if not report.shows_pictures:
+        return note + blocks.note(HIDDEN)
     entries = [
-        Shown(
-            [report.picture(r.path), report.made(r.file)],
+        GalleryEntry(
+            [report.picture(r.path), report.output_image(r.file)],
             [f"{r.path}, {pretty(r.label)}", "the same, redrawn"],
             pretty(r.label),
             f"colour drift {r.color_drift:.1f}",
@@ -396,7 +395,7 @@ def redrawn(report: Report) -> Block:
         )
         for r in _tuples(rows)
     ]
-    return said + blocks.gallery(entries)
+    return note + blocks.gallery(entries)
 
 
 def shift_table(report: Report) -> Block:
@@ -417,7 +416,7 @@ def shift(report: Report):
     return classification.metric_intervals(table, references={"change of probability": {"no change": 0.0}})
 
 
-def moves(report: Report):
+def transitions(report: Report):
     """Figure: predicted classes before and after."""
     classes = report.classes
     table = report.rows(kinds.Move).pivot(index="before", columns="after", values="pictures")
@@ -425,15 +424,15 @@ def moves(report: Report):
     total = counts.sum(1, keepdims=True)
     shares = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
     named = [f"{c} ({n})" for c, n in zip(classes, total[:, 0], strict=True)]
-    return moods.votes_heat_map(shares, named, classes, "read before", "read after")
+    return moods.votes_heat_map(shares, named, classes, "predicted before", "predicted after")
 
 
 def model_cards(report: Report) -> Block:
     """The models used in this report, from their cards."""
     shown = Block("", "")
-    reader = report.table.parent / READER / f"{READER}.safetensors"
-    asked = LEFT_OUT not in set(report.rows(kinds.Remark)["topic"])
-    names = [*([reader] if reader.is_file() else []), *([DEFAULT_CLASSIFIER] if asked else [])]
+    trained = report.table.parent / READER / f"{READER}.safetensors"
+    applied = LEFT_OUT not in set(report.rows(kinds.Remark)["topic"])
+    names = [*([trained] if trained.is_file() else []), *([DEFAULT_CLASSIFIER] if applied else [])]
     for name in [*names, *report.rows(kinds.Drawing)["style"].unique()]:
         try:
             found = card(name)
@@ -441,22 +440,5 @@ def model_cards(report: Report) -> Block:
             gone = {"What it is": "Weights that are no longer in the package."}
             shown += Block(f"<h4>{blocks.escape(name)}</h4>", name) + blocks.facts(gone)
             continue
-        values = {"What it is": found.description, "Architecture": found.architecture}
-        if found.kind == "classifier":
-            values["Trained on"] = (
-                f"{found.training.get('data', '')}: {found.training.get('pictures', '')} pictures; "
-                f"first weights: {found.training.get('initial_weights', '')}"
-            )
-            score = found.metrics.get("balanced_accuracy")
-            if score:
-                values["Measured"] = (
-                    f"balanced accuracy {score['estimate']:.3f} ({score['low']:.3f} to {score['high']:.3f}); "
-                    f"{found.metrics['split']}"
-                )
-        else:
-            values["Trained on"] = f"{found.training.get('photos', '')}; {found.training.get('style', '')}"
-            values["Measured"] = found.metrics["split"]
-        values |= {"Limits": found.limitations, "Licence": found.licence}
-        title = f"{found.name}: {found.title}"
-        shown += Block(f"<h4>{blocks.escape(title)}</h4>", title) + blocks.facts(values)
+        shown += Block(f"<h4>{blocks.escape(found.name)}</h4>") + blocks.facts(card_facts(found))
     return shown

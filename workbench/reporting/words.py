@@ -29,7 +29,7 @@ def headline(report: Report) -> Block:
         "labels worth a second look": f"{len(report.rows(Suspect))}",
     }
     if len(changed):
-        values["of the readings change when the picture is redrawn"] = (
+        values["of the predictions change when the picture is redrawn"] = (
             f"{100 * changed['estimate'].iloc[0]:.0f} %"
         )
     return blocks.big_numbers(values) + Block(f"<p>{blocks.escape(sentence(report))}</p>", sentence(report))
@@ -45,15 +45,15 @@ def sentence(report: Report) -> str:
         text = "The classes can be told apart better than by chance, in pictures of groups never seen before."
     else:
         text = (
-            "Whether the classes can be told apart better than by chance cannot be said from these pictures: "
+            "These pictures do not show whether the classes can be told apart better than by chance: "
             "the interval includes chance."
         )
     by_class = report.rows(ClassScore)
     recall = by_class[by_class["metric"] == "recall"].dropna(subset=["estimate"])
     best, worst = recall.loc[recall["estimate"].idxmax()], recall.loc[recall["estimate"].idxmin()]
     return (
-        f"{text} Found most often: {pretty(best['label'])} ({100 * best['estimate']:.0f} % of its pictures); "
-        f"least often: {pretty(worst['label'])} ({100 * worst['estimate']:.0f} %)."
+        f"{text} Recognised best: {pretty(best['label'])} ({100 * best['estimate']:.0f} % of its pictures); "
+        f"worst: {pretty(worst['label'])} ({100 * worst['estimate']:.0f} %)."
     )
 
 
@@ -61,12 +61,12 @@ def limits(report: Report) -> Block:
     """Limits of the numbers of this folder."""
     folder, classes = report.one(Collection), report.rows(Class)
     lines = [
-        "A class is what the labels say. If they are moods that people named, a reader learns what people "
-        "see in a picture: a trace of the painter's psychology, never a diagnosis of anybody.",
+        "A class is what the labels say. If they are moods that people named, a classifier learns what "
+        "people see in a picture: a trace of the painter's psychology, never a diagnosis of anybody.",
         "Everything was measured on this one folder. Pictures of another kind may be classified "
         "wrongly, with high probabilities.",
-        "The reader is one kind of classifier (a linear layer on frozen networks, chosen because it is quick "
-        "and does well on few pictures); its settings are the package's and were not chosen on this folder.",
+        "The classifier of this report is of one kind (a linear layer on frozen networks, chosen because "
+        "it is quick and does well on few pictures); its settings are defaults, not chosen on this folder.",
     ]
     if not folder.grouped_by:
         lines.append(
@@ -84,8 +84,8 @@ def limits(report: Report) -> Block:
         lines.append(f"Classes with fewer than {FEW_PICTURES} pictures are poorly measured: {names}.")
     lines += [
         "Resampling raises the calibration error (ECE), so its interval is biased upwards.",
-        "A heat map shows what one layer of one of the reader's two networks responds to. How "
-        "faithful it is to the classifier is stated beside it.",
-        "What redrawing changes is measured with this report's reader. People may see it differently.",
+        "A heat map shows what one layer of one of the classifier's two networks responds to. "
+        "How faithful it is to the classifier is stated beside it.",
+        "The effect of redrawing is measured with this classifier. People may see it differently.",
     ]
     return blocks.bullets(lines)

@@ -56,7 +56,7 @@ def explanations(report: ReportRun) -> list:
         file = f"explained/{place:02d}.png"
         write_image(found.overlay, report.out / file)
         rows.append(HeatMap(data.paths[i], data.classes[data.labels[i]], named, float(p[i].max()), file))
-    judged = report.some(np.arange(len(data)), study.judged)
+    judged = report.sample(np.arange(len(data)), study.judged)
     squares = [
         data.read(i).resize((study.size, study.size), Image.Resampling.BICUBIC, reducing_gap=3.0)
         for i in judged
@@ -98,7 +98,7 @@ def redrawn(report: ReportRun) -> list[Drawing]:
     """A few pictures redrawn by the shipped style, saved in ``out/redrawn``."""
     data, rows = report.data, []
     first = [np.flatnonzero(data.labels == c) for c in range(len(data.classes))]
-    spread = [int(report.some(own, 1)[0]) for own in first]
+    spread = [int(report.sample(own, 1)[0]) for own in first]
     for place, i in enumerate(tqdm(spread[: report.study.redrawn], desc="redrawing", disable=None)):
         picture = small(data.read(i))
         drawing = stylize(picture, DEFAULT_STYLE)
@@ -116,7 +116,7 @@ def shift(report: ReportRun) -> list:
     that no classifier sees a picture that it was trained on.
     """
     data, study = report.data, report.study
-    keep = report.some(np.arange(len(data)), study.shifted)
+    keep = report.sample(np.arange(len(data)), study.shifted)
     before = report.estimator.features(data)[keep]
     after = _statistics_redrawn(report, keep)
     logits = np.zeros((2, len(keep), len(data.classes)))

@@ -47,9 +47,9 @@ from workbench.studies.report_rows import (
 if TYPE_CHECKING:
     from workbench.studies.full_report import FullReport
 
-READER = "reader"  # name of the classifier that the report trains on the folder
-BASELINE = "linear_probe_views"  # the linear probe on what the reader sees
-MAJORITY = "majority_class"  # always naming the class of most pictures
+READER = "reader"  # the name, in tables and files, of the classifier trained on the folder
+BASELINE = "linear_probe_views"  # the linear probe on the same views
+MAJORITY = "majority_class"  # always predicts the largest class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ class ReportRun:
         }
         return head | dict(zip(MEASURES, MeasureFeatures().table(data, self.cache).T, strict=True))
 
-    def some(self, indices, count: int) -> NDArray[np.int64]:
+    def sample(self, indices, count: int) -> NDArray[np.int64]:
         """At most ``count`` of ``indices``, always the same, in their order."""
         return np.sort(np.random.default_rng(self.study.seed).permutation(np.asarray(indices))[:count])
 
@@ -156,7 +156,7 @@ def description(report: ReportRun) -> list:
 
 
 def scores(report: ReportRun) -> list:
-    """Train and test a classifier on the folder; its scores, confusions, calibration and answers.
+    """Train and test a classifier on the folder; its scores, confusion matrix, calibration and predictions.
 
     Classifier, card, folds and predictions lie in ``out/reader``.
     """
@@ -164,10 +164,10 @@ def scores(report: ReportRun) -> list:
     about = Publication(
         name=READER,
         samples=study.samples,
-        title=f"Reader of {report.name}",
+        title=f"Classifier of {report.name}",
         data_source=report.name,
         licence="as the pictures that it was trained on allow",
-        limitations="Trained and tested on one folder only: it knows nothing of pictures unlike these.",
+        limitations="Trained and tested on one folder only: not suited to pictures unlike these.",
     )
     train_classifier(study.source, out, report.config, about)
     summary = pd.read_csv(out / f"{READER}_summary.csv")
@@ -224,12 +224,12 @@ def _calibration(report: ReportRun) -> list[Bin]:
 
 
 def shipped(report: ReportRun) -> list:
-    """What the shipped mood classifier says of the pictures, if their classes are its moods."""
+    """Scores of the shipped mood classifier, if the classes of the pictures are its moods."""
     data = report.data
     classifier = Classifier.load(DEFAULT_CLASSIFIER)
     moods = classifier.card.class_names
     if not set(data.classes) <= set(moods):
-        return [Remark(LEFT_OUT, f"the classes are others than {', '.join(moods)}")]
+        return [Remark(LEFT_OUT, f"the classes differ from {', '.join(moods)}")]
     columns = [moods.index(c) for c in data.classes]
     table = torch.from_numpy(StatisticsFeatures.of(report.config).table32(data, report.estimator.cache))
     with torch.inference_mode():
