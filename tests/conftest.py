@@ -15,7 +15,7 @@ def platform(tmp_path_factory):
     from workbench.service.limits import Limits
     from workbench.service.platform import Platform
 
-    limits = Limits(free_bytes=0, jobs_a_minute=10_000)
+    limits = Limits(free_bytes=0, jobs_per_minute=10_000)
     with Platform(tmp_path_factory.mktemp("data"), limits=limits) as made:
         yield made
 

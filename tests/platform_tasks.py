@@ -137,7 +137,7 @@ def film_pieces(inputs, options):
 
 def take_time(inputs, options, context):
     """As `count`, after it has said that it takes long."""
-    context.take_time()
+    context.expect_long()
     count(inputs, options, context)
 
 

@@ -13,7 +13,7 @@ from workbench.service.platform import Platform
 
 if __name__ == "__main__":
     data, workers, owner = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    limits = Limits(free_bytes=0, jobs_a_minute=10_000)
+    limits = Limits(free_bytes=0, jobs_per_minute=10_000)
     platform = Platform(data, workers=workers, limits=limits, kinds=platform_tasks.KINDS)
     for _ in range(2):
         platform.submit(owner, "count", [], {"seconds": 600})

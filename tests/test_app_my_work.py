@@ -11,7 +11,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.service.engines.local import LocalEngine
 from workbench.service.limits import Limits
 from workbench.service.platform import JobView, Platform
-from workbench.service.storage import Made
+from workbench.service.storage import ResultFile
 from workbench.ui import job_card, launch, my_work
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -31,7 +31,7 @@ def engine():
 
 
 def serve(folder, engine, **options):
-    limits = Limits(free_bytes=0, jobs_a_minute=10_000)
+    limits = Limits(free_bytes=0, jobs_per_minute=10_000)
     platform = Platform(folder, engine, limits=limits, **options)
     return platform, launch(port=None, platform=platform)
 
@@ -179,7 +179,7 @@ def test_cards_say_it_in_words():
     remarked = {"state": "done", "reason": "1 passed over: a.txt.", "finished": 1.0}
     assert "<strong>Drawn, but:</strong> 1 passed over" in my_work.card(view(**remarked))
     assert "<strong>Read, but:</strong> 1 passed over" in my_work.card(view(kind="read_pictures", **remarked))
-    files = (Made("video.mp4", 9, ""), Made("video.thumb.jpg", 9, ""))
+    files = (ResultFile("video.mp4", 9, ""), ResultFile("video.thumb.jpg", 9, ""))
     done = my_work.card(view(state="done", files=files, seconds=75.0, title="a.mov"))
     address = f"/jobs/j{32 * 'a'}/video"
     assert f'<img src="{address}.thumb.jpg"' in done
@@ -192,7 +192,7 @@ def test_cards_say_it_in_words():
 
 def test_any_result_that_a_browser_shows_can_be_opened():
     def looked_at(*names):
-        files = tuple(Made(name, 9, "") for name in names)
+        files = tuple(ResultFile(name, 9, "") for name in names)
         found = job_card.main_result(view(state="done", files=files))
         return found and (found[0].rpartition("/")[2], found[1])
 

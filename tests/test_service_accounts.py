@@ -198,10 +198,10 @@ def test_guesses_at_once_are_counted_before_they_are_tried(database):
 
 def test_logging_out_ends_the_session_wherever_its_token_was_copied_to(accounts, database, clock):
     owner = accounts.add("ann", GOOD).owner
-    assert accounts.holds(owner, 0, "one token")
+    assert accounts.is_session_valid(owner, 0, "one token")
     accounts.end_session(owner, "one token")
-    assert not accounts.holds(owner, 0, "one token")
-    assert accounts.holds(owner, 0, "another token")
+    assert not accounts.is_session_valid(owner, 0, "one token")
+    assert accounts.is_session_valid(owner, 0, "another token")
     clock.now += 31 * 86400
     accounts.end_session(owner, "another token")
     module.prune(database, clock.now)
@@ -211,14 +211,14 @@ def test_logging_out_ends_the_session_wherever_its_token_was_copied_to(accounts,
 
 def test_a_new_password_ends_the_sessions(accounts):
     owner = accounts.add("ann", GOOD).owner
-    assert accounts.holds(owner, 0)
+    assert accounts.is_session_valid(owner, 0)
     accounts.set_password("ann", "four green herons")
-    assert not accounts.holds(owner, 0)
+    assert not accounts.is_session_valid(owner, 0)
     with pytest.raises(LoginError):
         accounts.login("ann", GOOD)
     assert accounts.login("ann", "four green herons") == (owner, 1)
     assert accounts.remove("ann") == owner
-    assert not accounts.holds(owner, 1)
+    assert not accounts.is_session_valid(owner, 1)
     with pytest.raises(AccountError, match="There is no account ann"):
         accounts.remove("ann")
 

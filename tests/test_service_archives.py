@@ -22,7 +22,7 @@ from workbench.data.atelier import paint
 from workbench.data.images import read_image
 from workbench.interpret.measuring import measure
 from workbench.reporting.page import problems_of
-from workbench.service.archives import gather
+from workbench.service.archives import collect_files
 from workbench.service.engines.worker import Context
 from workbench.service.folder_tasks import drawing_names, read_pictures, stylize_pictures
 from workbench.service.limits import Limits
@@ -51,7 +51,7 @@ def archive(path, members, **options):
 def gathered(tmp_path, *paths):
     folder = tmp_path / "folder"
     folder.mkdir()
-    return gather(paths, [path.name for path in paths], folder)
+    return collect_files(paths, [path.name for path in paths], folder)
 
 
 @pytest.mark.parametrize(

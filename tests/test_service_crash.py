@@ -30,7 +30,7 @@ from workbench.service.storage import Store, new_id
 
 HERE = Path(__file__).parent
 PATIENCE = 300.0
-LIMITS = Limits(free_bytes=0, active_jobs=300, jobs_a_minute=10_000)
+LIMITS = Limits(free_bytes=0, active_jobs=300, jobs_per_minute=10_000)
 
 
 def start(data, **options):
@@ -203,7 +203,7 @@ def test_a_worker_that_does_not_start_is_started_again(tmp_path, monkeypatch):
 
 def test_an_engine_that_says_nothing_keeps_no_job_for_ever(tmp_path, monkeypatch):
     """Neither of a job that hangs nor, once killed, that it has ended."""
-    monkeypatch.setattr(jobs, "_DEAF", 0.3)
+    monkeypatch.setattr(jobs, "_KILL_TIMEOUT", 0.3)
 
     class Deaf:
         capacity = 1

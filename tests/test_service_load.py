@@ -35,7 +35,7 @@ def test_200_jobs_of_20_owners_at_once(tmp_path):
 
 def test_a_queue_costs_no_memory_and_is_served_in_turn(tmp_path):
     """Waiting jobs are rows; the one of another owner does not wait for all of them."""
-    limits = Limits(active_jobs=500, jobs_a_minute=1000, free_bytes=0)
+    limits = Limits(active_jobs=500, jobs_per_minute=1000, free_bytes=0)
     before = threading.active_count()
     with Platform(tmp_path, workers=1, limits=limits, kinds=platform_tasks.KINDS) as platform:
         greedy, modest = new_id("a"), new_id("a")

@@ -76,7 +76,7 @@ def test_what_brings_its_worker_down_is_told_to_its_owner_and_harms_nobody(start
     evil = start("crash", inputs=[upload], owner="evil"), start("die", owner="evil")
     good = [start("who", owner=f"good{number}") for number in range(3)]
     for preview in evil:
-        with pytest.raises(WorkbenchError, match=r"brought its reader down \(its worker died \(signal SIG"):
+        with pytest.raises(WorkbenchError, match=r"crashed the worker \(its worker died \(signal SIG"):
             preview.result(PATIENCE)
         assert not preview.work.out.exists()
     for preview in good:
@@ -138,7 +138,9 @@ def test_the_address_counts_before_the_owner(start):
 @pytest.mark.parametrize("first", ["1.1.1.1", "2001:db8::1"])
 def test_nobody_waits_for_more_than_his_share(tmp_path, first):
     second = first.replace("db8::1", "db8::2")  # the same customer's
-    runner = PreviewRunner(no_folder, Limits(previews=2, previews_an_address=3, previews_of_all=4), threads=1)
+    runner = PreviewRunner(
+        no_folder, Limits(previews=2, previews_per_address=3, previews_in_total=4), threads=1
+    )
     try:
 
         def ask(owner, address):

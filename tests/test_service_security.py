@@ -31,7 +31,7 @@ GOOD = "three blue herons"
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
-    limits = Limits(free_bytes=0, jobs_a_minute=10_000)
+    limits = Limits(free_bytes=0, jobs_per_minute=10_000)
     with Platform(tmp_path_factory.mktemp("data"), kinds=platform_tasks.KINDS, limits=limits) as made:
         yield made
 
@@ -185,7 +185,7 @@ def test_limits_of_an_owner(tmp_path):
     upload = tmp_path / "in.bin"
     upload.write_bytes(bytes(1000))
     limits = Limits(
-        active_jobs=2, jobs_a_minute=4, owner_bytes=3000, free_bytes=0, jobs_a_minute_an_address=5
+        active_jobs=2, jobs_per_minute=4, owner_bytes=3000, free_bytes=0, jobs_per_minute_per_address=5
     )
     with Platform(tmp_path / "data", kinds=platform_tasks.KINDS, limits=limits) as platform:
         first, second, third = (new_id("a") for _ in range(3))
@@ -208,7 +208,7 @@ def test_limits_of_an_owner(tmp_path):
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_many_cookies_at_one_address_neither_fill_the_queue_nor_hold_others_up(tmp_path, database, request):
-    limits = Limits(free_bytes=0, active_jobs_an_address=6, active_jobs=2)
+    limits = Limits(free_bytes=0, active_jobs_per_address=6, active_jobs=2)
     url = request.getfixturevalue("postgres") if database == "postgresql" else None
     with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=limits, database=url) as platform:
         many, owners = "2001:db8::1", [new_id("a") for _ in range(6)]  # and others of this customer's

@@ -35,7 +35,7 @@ from workbench.service.web import gate, identify
 from workbench.ui import launch
 
 GOOD = "three blue herons"
-ANY_DISK = {"free_bytes": 0, "jobs_a_minute": 10_000}
+ANY_DISK = {"free_bytes": 0, "jobs_per_minute": 10_000}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,7 +48,7 @@ def cold():
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
-    limits = Limits(**ANY_DISK, upload_bytes=3_000_000, upload_bytes_of_all=8_000_000)
+    limits = Limits(**ANY_DISK, upload_bytes=3_000_000, upload_bytes_in_total=8_000_000)
     with Platform(tmp_path_factory.mktemp("data"), kinds=platform_tasks.KINDS, limits=limits) as made:
         yield made
 
@@ -276,15 +276,15 @@ def test_an_owner_has_a_quota_of_uploads(visit):
 )
 def test_new_cookies_get_no_more_room_at_one_address(tmp_path, addresses):
     """Of IPv6 one customer has a whole network."""
-    limits = Limits(free_bytes=0, upload_bytes=2_000_000, upload_bytes_an_address=3_000_000)
+    limits = Limits(free_bytes=0, upload_bytes=2_000_000, upload_bytes_per_address=3_000_000)
     uploads = Uploads(tmp_path, b"secret", limits)
     for owner, address in zip(("first", "second"), addresses, strict=False):
-        with uploads.coming(owner, 0, address) as folder:
+        with uploads.receiving(owner, 0, address) as folder:
             (folder / "photo.png").write_bytes(bytes(1_500_000))
     with pytest.raises(LimitError, match="Too many uploads wait"):
         uploads.room("third", addresses[2])
     assert uploads.room("third", "10.0.0.2") == 2_000_000
-    with uploads.coming("fourth", 2_500_000, "10.0.0.3"):  # announced, and never sent
+    with uploads.receiving("fourth", 2_500_000, "10.0.0.3"):  # announced, and never sent
         assert uploads.room("fifth", "10.0.0.3") == 500_000
     assert uploads.room("fifth", "10.0.0.3") == 2_000_000
     uploads.sweep(time.time() + KEEP_SECONDS + 60)
@@ -293,7 +293,7 @@ def test_new_cookies_get_no_more_room_at_one_address(tmp_path, addresses):
 
 def test_results_of_one_visitor_do_not_fill_the_disk(tmp_path):
     """A filter draws faster than six hours pass."""
-    limits = Limits(free_bytes=0, result_bytes=1_000_000, result_bytes_of_all=1_500_000)
+    limits = Limits(free_bytes=0, result_bytes=1_000_000, result_bytes_in_total=1_500_000)
     uploads = Uploads(tmp_path, b"secret", limits)
 
     def draw(owner, age):
@@ -354,7 +354,7 @@ def test_a_killed_servers_uploads_are_gone_at_the_next_start(tmp_path):
     code = (
         "import sys, os, signal, pathlib; from workbench.service.platform import Platform\n"
         "platform = Platform(sys.argv[1])\n"
-        "with platform.uploads.coming('a' + 32 * '0', 10) as folder:\n"
+        "with platform.uploads.receiving('a' + 32 * '0', 10) as folder:\n"
         "    (folder / 'tmpabc').write_bytes(bytes(1000))\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -624,7 +624,7 @@ def test_a_body_that_drips_is_given_up(served):
 
 def test_a_body_that_comes_for_ever_is_given_up(served, monkeypatch):
     """Fast enough to be no drip, it would keep the room that it announces from everybody."""
-    monkeypatch.setattr(bodies, "LONGEST_SECONDS", 2.0)
+    monkeypatch.setattr(bodies, "MAX_SECONDS", 2.0)
     sock = socket.create_connection(served[0])
     sock.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n")
     sock.sendall(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n")
@@ -677,7 +677,7 @@ def test_the_word_of_an_unnamed_proxy_on_the_clients_address_is_not_taken(tmp_pa
 
 def test_one_line_a_kind_of_trouble():
     now = [0.0]
-    quiet = connections.OncePerKind(60.0, lambda: now[0])
+    quiet = connections.RepeatFilter(60.0, lambda: now[0])
 
     def record(text, error=None):
         info = (type(error), error, None) if error else None

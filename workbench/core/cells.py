@@ -14,9 +14,8 @@ from typing import Any
 _SEPARATORS = re.compile(r"[;|\t\n\v\f\r\x85\u2028\u2029]")
 _SIGN = "[=+\\-@＝＋－＠]"  # East Asian Excel runs the wide ones, too
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?%?|[+-]?(inf|nan)"
-_MARKED = re.compile(
-    rf"""(?<![;|"'\s])[;|"'\s]*(?={_SIGN})(?!({_NUMBER})\ *(;|\Z))""", re.IGNORECASE
-)  # what stands before a sign, but not before a number
+# what stands before a sign, but not before a number
+_MARKED = re.compile(rf"""(?<![;|"'\s])[;|"'\s]*(?={_SIGN})(?!({_NUMBER})\ *(;|\Z))""", re.IGNORECASE)
 
 
 def guarded(value: Any) -> Any:

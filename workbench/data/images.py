@@ -107,9 +107,7 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
         _check_size(size, name)
         try:
             if size[0] * size[1] > max_pixels:
-                image.draft(
-                    None, _reduced_size(size, max_pixels)
-                )  # JPEG is decoded small, others as they are
+                image.draft(None, _reduced_size(size, max_pixels))  # works for JPEG only
             image = _loaded(image, stream)
             known = colour_info(image, header)
             picture = to_srgb(_within(_upright(image), max_pixels), known)

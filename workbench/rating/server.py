@@ -30,7 +30,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.rating.collection import Collection
 from workbench.rating.endpoints import Pages
 from workbench.service import connections
-from workbench.service.bodies import BodyError, bounded
+from workbench.service.bodies import BodyError, bounded_receive
 from workbench.service.errors import LimitError
 from workbench.service.origin import refusal
 
@@ -105,7 +105,7 @@ def serve(
         WorkbenchError: the port is in use, or another process serves the folder.
     """
     connections.raise_file_limit()
-    connections.one_line_a_kind()
+    connections.limit_repeated_lines()
     config = uvicorn.Config(
         app(collection, {host, *public_hosts}),
         log_level="warning",
@@ -158,7 +158,9 @@ class _Gate:
             await PlainTextResponse(refused[1], refused[0])(scope, receive, with_headers)
             return
         try:
-            await self._app(scope, bounded(receive, _BODY_BYTES, "Expected a shorter request."), with_headers)
+            await self._app(
+                scope, bounded_receive(receive, _BODY_BYTES, "Expected a shorter request."), with_headers
+            )
         except BodyError as error:
             await PlainTextResponse(str(error), error.status)(scope, receive, with_headers)
 

@@ -1,4 +1,4 @@
-"""Accounts: names, argon2id hashes, and a login that neither tells names nor lets passwords be guessed.
+"""Accounts: names, argon2id hashes, and a login that reveals no names and limits the guessing of passwords.
 
 Source: OWASP Authentication and Password Storage cheat sheets; NIST SP 800-63B (length over composition).
 """
@@ -27,8 +27,8 @@ from workbench.service.storage import new_id
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 MIN_PASSWORD, MAX_PASSWORD = 10, 256
-# Failures before a lock: by name from one address, and by address. None by name from anywhere, with which
-# a stranger could lock somebody out.
+# Failures before a lock: by name and address, and by address. Not by name alone, or a stranger could lock
+# somebody out.
 FAILURES = {"both": 5, "address": 30}
 LOCK_SECONDS = 900.0
 _COMMON = frozenset(
@@ -40,7 +40,7 @@ _COMMON = frozenset(
 
 
 class Account(NamedTuple):
-    """What may be shown of an account."""
+    """An account, without its password."""
 
     name: str
     owner: str
@@ -52,18 +52,18 @@ class Accounts:
     """The accounts of one database.
 
     Args:
-        database: where they are kept.
-        hasher: argon2's parameters; argon2-cffi's defaults (RFC 9106, low memory) unless told.
+        database: with the accounts.
+        hasher: parameters of argon2; by default argon2-cffi's (RFC 9106, low memory).
         clock: UTC seconds, for tests.
     """
 
     def __init__(self, database: Database, hasher: PasswordHasher | None = None, clock=time.time):
         self._database, self._hasher, self._clock = database, hasher or PasswordHasher(), clock
-        self._nobody = self._hasher.hash(new_id("u"))  # verified when a name is unknown: the same time
-        self._hashing = threading.BoundedSemaphore(2)  # a hash costs 64 MiB: logins cannot eat the memory
+        self._nobody = self._hasher.hash(new_id("u"))  # verified for an unknown name, to take the same time
+        self._hashing = threading.BoundedSemaphore(2)  # a hash takes 64 MiB
 
     def add(self, name: str, password: str, is_administrator: bool = False) -> Account:
-        """Make an account; an administrator's may see how the server is used.
+        """Create an account; an administrator may see how the server is used.
 
         Raises:
             AccountError: the name is taken or malformed, or the password is too weak.
@@ -99,9 +99,7 @@ class Accounts:
             audit.note(session, user.owner, "password set", name)
 
     def remove(self, name: str) -> str:
-        """Remove an account, and its sessions with it; return its owner id, whose jobs are the caller's to
-        delete.
-        """
+        """Remove an account and its sessions; return its owner id, whose jobs the caller deletes."""
         with self._database.write() as session:
             user = _known(session, _checked_name(name))
             session.delete(user)
@@ -117,22 +115,22 @@ class Accounts:
     def login(
         self, name: str, password: str, address: str = "", browser: tuple[str, int, str] | None = None
     ) -> tuple[str, int]:
-        """(owner, epoch) of the account that ``name`` and ``password`` open.
+        """(owner, epoch) of the account with this name and password.
 
         Args:
             name: of the account.
             password: of the account.
-            address: from which they come; failures are counted there.
+            address: of the client, by which failures are counted.
             browser: owner, epoch and a number, of a browser in which somebody has logged in before. Failures
                 for that account are counted there instead, as others may share the address.
                 Source: OWASP, Slow Down Online Guessing Attacks with Device Cookies.
 
         Raises:
-            LoginError: they open none, in the same words and time whether the name exists or not; or there
-                were too many failures.
+            LoginError: there is none (the message and the time are the same whether the name exists or not),
+                or there were too many failures.
         """
         name, password = name.strip().casefold()[:64], password[: MAX_PASSWORD + 1]
-        with self._database.write() as session:  # counted before it is tried: guesses at once count too
+        with self._database.write() as session:  # counted before verification, so that parallel guesses count
             user = _find(session, name) if _NAME.fullmatch(name) else None
             if browser is not None and user is not None and browser[:2] == (user.owner, user.epoch):
                 keys = _keys(name, f"browser {browser[2]}")
@@ -149,7 +147,7 @@ class Accounts:
             if opened is None:
                 audit.note(session, user.owner if user else "", "login", name, f"refused from {address}")
             else:
-                self._forgive(session, keys)
+                self._reset_failures(session, keys)
                 if hashed:
                     session.merge(opened).password = hashed
                 audit.note(session, opened.owner, "login", name, f"ok from {address}")
@@ -157,8 +155,8 @@ class Accounts:
             raise LoginError("Name and password do not belong together. Check both.")
         return opened.owner, opened.epoch
 
-    def holds(self, owner: str, epoch: int, token: str = "") -> bool:
-        """Whether a session is good: the account exists, its password is the same, nobody logged out."""
+    def is_session_valid(self, owner: str, epoch: int, token: str = "") -> bool:
+        """Whether the account exists, its password is unchanged, and the session was not ended."""
         with self._database.read() as session:
             user = session.get(User, owner)
             if user is None or user.epoch != epoch:
@@ -166,7 +164,7 @@ class Accounts:
             return not token or session.get(EndedSession, _digest(token)) is None
 
     def end_session(self, owner: str, token: str) -> None:
-        """Log out: ``token`` is good no more, wherever it has been copied to."""
+        """Log out: ``token`` and its copies are no longer valid."""
         now = self._clock()
         with self._database.write() as session:
             session.merge(EndedSession(key=_digest(token), until=now + DAYS * 86400))
@@ -211,8 +209,8 @@ class Accounts:
             if row and row.failures >= FAILURES[kind] and left > 0:
                 raise LoginError(f"Too many failed logins. Wait {max(1, round(left / 60))} minutes.")
 
-    def _forgive(self, session: Session, keys: dict[str, str]) -> None:
-        """Take back what a good login was counted as, and its owner's own failures."""
+    def _reset_failures(self, session: Session, keys: dict[str, str]) -> None:
+        """Undo the count of a successful login, and delete its owner's failures."""
         session.execute(sql.delete(Attempt).where(Attempt.key == keys["both"]))
         row = session.get(Attempt, keys["address"]) if "address" in keys else None
         if row is not None:
@@ -229,7 +227,7 @@ class Accounts:
 
 
 def prune(database: Database, now: float) -> None:
-    """Forget ended sessions that would have ended by themselves."""
+    """Delete ended sessions that have expired."""
     with database.write() as session:
         session.execute(sql.delete(EndedSession).where(EndedSession.until < now))
 
@@ -253,7 +251,7 @@ def check_password(password: str, name: str = "") -> None:
 
 
 def _keys(name: str, address: str) -> dict[str, str]:
-    """Keys of the failure counts; hashed, so that what a stranger typed is not stored."""
+    """Keys of the failure counts, hashed so that typed names are not stored."""
     place = network(address)
     keys = {"both": _digest("both", name, place)}
     return keys | ({"address": _digest("address", place)} if place else {})

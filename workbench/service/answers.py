@@ -1,6 +1,4 @@
-"""What every answer of the web server carries: headers that keep one site's pages from another's, and words
-where something went wrong.
-"""
+"""Responses of the web server: security headers, and errors in one line of text."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from starlette.types import Message, Scope, Send
 
 from workbench.service.bodies import BodyError
 from workbench.service.errors import LimitError, StorageError
-from workbench.service.languages import preferred, told
+from workbench.service.languages import preferred, translated
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +41,15 @@ HEADERS = {
 }
 
 
-class Answer:
-    """``send`` with our headers, the cookie for a new visitor, and an eye on what is said.
+class ResponseSender:
+    """``send`` that adds our headers and a new visitor's cookie, and watches the body.
 
     Attributes:
         cookie: to set, if any.
         seen: called with every piece of the body.
-        lasts: whether browsers need never ask again.
+        lasts: whether browsers may cache it for ever.
         begun: whether the headers are sent.
-        status: of the answer.
+        status: of the response.
     """
 
     def __init__(self, send: Send):
@@ -69,8 +67,8 @@ class Answer:
             if self.lasts and self.status == 200:
                 headers["Cache-Control"] = _FOR_EVER
             name = f"{self.cookie}".partition("=")[0]
-            is_said = any(said.startswith(f"{name}=") for said in headers.getlist("set-cookie"))
-            if self.cookie is not None and not is_said:  # a login has made another one
+            is_set = any(value.startswith(f"{name}=") for value in headers.getlist("set-cookie"))
+            if self.cookie is not None and not is_set:  # a login has set another one
                 headers.append("set-cookie", self.cookie)
         elif self.seen is not None and message["type"] == "http.response.body":
             self.seen(message.get("body", b""))
@@ -78,17 +76,17 @@ class Answer:
 
 
 def language_of(scope: Scope) -> str:
-    """The visitor's, as the browser says."""
+    """Language of the visitor, by the browser's header."""
     return preferred(Headers(scope=scope).get("accept-language", ""))
 
 
-def line(scope: Scope, text: str, status: int) -> PlainTextResponse:
+def text_response(scope: Scope, text: str, status: int) -> PlainTextResponse:
     """One line of text in the visitor's language."""
-    return PlainTextResponse(told(text, language_of(scope)), status)
+    return PlainTextResponse(translated(text, language_of(scope)), status)
 
 
-def in_words(error: Exception) -> tuple[int, str] | None:
-    """(status, one line) of an error that is no bug, else None."""
+def status_and_text(error: Exception) -> tuple[int, str] | None:
+    """(status, one line) of an expected error, else None."""
     match error:
         case BodyError():
             return error.status, str(error)

@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 
 from workbench.core.errors import WorkbenchError
 
-MOST_FILES = 5000
-MOST_BYTES = 4_000_000_000  # of all files together, unpacked
+MAX_FILES = 5000
+MAX_BYTES = 4_000_000_000  # of all files together, unpacked
 _LIST_BYTES = 8_000_000  # of what an archive says of its files: more is no list of so many
 _KEPT_FREE = 200_000_000  # bytes of the disk
 BOMB_BYTES, BOMB_RATIO = 100_000_000, 100  # pictures hardly shrink: more than both is no archive of pictures
@@ -48,7 +48,7 @@ class _Archive(io.FileIO):
 
 
 @dataclasses.dataclass
-class Gathered:
+class CollectedFiles:
     """A folder of files."""
 
     folder: Path
@@ -57,7 +57,7 @@ class Gathered:
     bytes: int = 0
 
 
-def gather(inputs: Sequence[Path], names: Sequence[str], folder: Path) -> Gathered:
+def collect_files(inputs: Sequence[Path], names: Sequence[str], folder: Path) -> CollectedFiles:
     """Lay out uploads, and what ZIP archives among them hold, in an empty folder.
 
     Args:
@@ -69,7 +69,7 @@ def gather(inputs: Sequence[Path], names: Sequence[str], folder: Path) -> Gather
         WorkbenchError: an archive holds a path that leads outside, is damaged or unpacks to too much; or too
             many files.
     """
-    found = Gathered(folder)
+    found = CollectedFiles(folder)
     for path, name in zip(inputs, names, strict=True):
         if zipfile.is_zipfile(path):
             _unpack(path, name, found)
@@ -79,7 +79,7 @@ def gather(inputs: Sequence[Path], names: Sequence[str], folder: Path) -> Gather
     return found
 
 
-def _unpack(path: Path, title: str, found: Gathered) -> None:
+def _unpack(path: Path, title: str, found: CollectedFiles) -> None:
     try:
         with _Archive(path) as file, zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
@@ -88,7 +88,7 @@ def _unpack(path: Path, title: str, found: Gathered) -> None:
                 name = member.filename.replace("\\", "/")
                 if _is_junk(name):
                     continue
-                if reason := _refusal(member):
+                if reason := _reason_to_skip(member):
                     found.skipped[name[:_NAME_BYTES]] = reason
                 elif place := _place(found, name):
                     _extract(archive, member, place, name, found)
@@ -100,7 +100,7 @@ def _unpack(path: Path, title: str, found: Gathered) -> None:
         raise WorkbenchError(f"{title} is damaged and cannot be opened as a ZIP. Make it anew.") from error
 
 
-def _check(members: Sequence[zipfile.ZipInfo], title: str, size: int, found: Gathered) -> None:
+def _check(members: Sequence[zipfile.ZipInfo], title: str, size: int, found: CollectedFiles) -> None:
     for member in members:
         name = member.filename.replace("\\", "/")
         if name.startswith("/") or _DRIVE.match(name) or ".." in PurePosixPath(name).parts:
@@ -117,14 +117,14 @@ def _check(members: Sequence[zipfile.ZipInfo], title: str, size: int, found: Gat
         raise WorkbenchError(
             f"There is no room for the {unpacked / 1e6:.4g} MB that {title} unpacks to. Come back later."
         )
-    if len(found.names) + len(members) > MOST_FILES or found.bytes + unpacked > MOST_BYTES:
+    if len(found.names) + len(members) > MAX_FILES or found.bytes + unpacked > MAX_BYTES:
         raise WorkbenchError(
-            f"Expected at most {MOST_FILES} files and {MOST_BYTES / 1e9:g} GB but {title} brings more. "
+            f"Expected at most {MAX_FILES} files and {MAX_BYTES / 1e9:g} GB but {title} brings more. "
             "Divide it."
         )
 
 
-def _refusal(member: zipfile.ZipInfo) -> str:
+def _reason_to_skip(member: zipfile.ZipInfo) -> str:
     """Why a member is passed over, if it is."""
     if member.flag_bits & 1:
         return "locked with a password"
@@ -133,7 +133,7 @@ def _refusal(member: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _place(found: Gathered, name: str) -> Path | None:
+def _place(found: CollectedFiles, name: str) -> Path | None:
     """Where a file goes; None, with the reason noted, if its name cannot be used."""
     parts = PurePosixPath(name).parts
     sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
@@ -141,8 +141,8 @@ def _place(found: Gathered, name: str) -> Path | None:
         found.skipped[name[:_NAME_BYTES]] = "its name is too long, or holds characters that cannot be shown"
         return None
     place = found.folder / name
-    if len(found.names) >= MOST_FILES:
-        found.skipped[name] = f"more than {MOST_FILES} files"
+    if len(found.names) >= MAX_FILES:
+        found.skipped[name] = f"more than {MAX_FILES} files"
         return None
     if place.exists() or any((found.folder / parent).is_file() for parent in PurePosixPath(name).parents):
         found.skipped[name] = "a second file of this name"
@@ -153,7 +153,7 @@ def _place(found: Gathered, name: str) -> Path | None:
 
 
 def _extract(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, name: str, found: Gathered
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, name: str, found: CollectedFiles
 ) -> None:
     """Write one member, at most as many bytes as it announces."""
     left = member.file_size

@@ -1,4 +1,4 @@
-"""The audit log: one row for everything that somebody did or tried, kept for a while."""
+"""The audit log: one row for every action or attempt, kept for :data:`KEEP_DAYS`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
 
 def note(session: Session, owner: str, action: str, subject: str = "", outcome: str = "ok") -> None:
-    """Add a line within the caller's transaction: it is there if and only if what it tells of is."""
+    """Add a line within the caller's transaction, so that both are stored or neither."""
     session.add(
         Audit(
             time=time.time(),
@@ -47,12 +47,12 @@ def entries(database: Database, owner: str | None = None, most: int = 1000) -> l
 
 
 def prune(database: Database, now: float | None = None) -> None:
-    """Forget what is older than ``KEEP_DAYS``."""
+    """Delete what is older than ``KEEP_DAYS``."""
     before = (time.time() if now is None else now) - KEEP_DAYS * 86400
     with database.write() as session:
         session.execute(sql.delete(Audit).where(Audit.time < before))
 
 
 def _plain(text: str) -> str:
-    """One printable line: what a visitor wrote cannot forge another entry."""
+    """One printable line, so that a visitor's text cannot forge an entry."""
     return "".join(c if c.isprintable() else " " for c in text)

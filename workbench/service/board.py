@@ -1,4 +1,4 @@
-"""How far running jobs are, for those who wait for news of them."""
+"""Progress of running jobs, with notification of those who wait for a change."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from collections.abc import Iterator
 
 
 @dataclasses.dataclass(frozen=True)
-class Live:
-    """How far a running job is."""
+class JobProgress:
+    """Progress of a running job."""
 
     share: float  # in [0, 1]
     note: str
     since: float  # monotonic time of the attempt's start
 
 
-class Board:
-    """What running jobs said last, and a bell for each of those who wait for news of one job."""
+class ProgressBoard:
+    """The last progress of running jobs, and an event for each subscriber to a job."""
 
     def __init__(self) -> None:
-        self._live: dict[str, Live] = {}
-        self._bells: dict[str, list[threading.Event]] = {}
+        self._live: dict[str, JobProgress] = {}
+        self._subscribers: dict[str, list[threading.Event]] = {}
         self._lock = threading.Lock()
 
-    def put(self, job: str, live: Live) -> None:
-        """A word of progress."""
+    def put(self, job: str, live: JobProgress) -> None:
+        """Set the progress of a job."""
         with self._lock:
             self._live[job] = live
-        self.ring(job)
+        self.notify(job)
 
     def drop(self, job: str) -> None:
-        """The job no longer runs."""
+        """Remove a job that no longer runs."""
         with self._lock:
             self._live.pop(job, None)
-        self.ring(job)
+        self.notify(job)
 
-    def get(self, job: str) -> Live | None:
-        """How far a running job is."""
+    def get(self, job: str) -> JobProgress | None:
+        """Progress of a running job, else None."""
         with self._lock:
             return self._live.get(job)
 
-    def ring(self, job: str) -> None:
-        """Something about the job has changed."""
+    def notify(self, job: str) -> None:
+        """Notify the subscribers of a change of the job."""
         with self._lock:
-            for bell in self._bells.get(job, ()):
-                bell.set()
+            for event in self._subscribers.get(job, ()):
+                event.set()
 
     @contextlib.contextmanager
-    def listening(self, job: str) -> Iterator[threading.Event]:
-        """An event that is set whenever the job changes; the listener clears it before it looks."""
-        bell = threading.Event()
+    def subscribe(self, job: str) -> Iterator[threading.Event]:
+        """An event that is set whenever the job changes; the subscriber clears it before reading the job."""
+        event = threading.Event()
         with self._lock:
-            self._bells.setdefault(job, []).append(bell)
+            self._subscribers.setdefault(job, []).append(event)
         try:
-            yield bell
+            yield event
         finally:
             with self._lock:
-                self._bells[job].remove(bell)
-                if not self._bells[job]:
-                    del self._bells[job]
+                self._subscribers[job].remove(event)
+                if not self._subscribers[job]:
+                    del self._subscribers[job]

@@ -1,4 +1,4 @@
-"""Bodies of requests: bounded in size and in time, read before or while the page reads them."""
+"""Bodies of requests, bounded in size and time."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import time
 from starlette.types import Message, Receive
 
 IDLE_SECONDS = 30.0  # without a byte
-SLOWEST = 2000.0  # bytes a second, on the average after IDLE_SECONDS
-LONGEST_SECONDS = 3600.0  # of a whole body: what it announces is kept free for it
+MIN_BYTES_PER_SECOND = 2000.0  # bytes a second, on the average after IDLE_SECONDS
+MAX_SECONDS = 3600.0  # of a whole body, for which disk space is reserved
 
 
 class BodyError(Exception):
-    """A body that is not taken; the text is for whoever sent it."""
+    """A refused body; the text is for the client."""
 
     def __init__(self, status: int, text: str):
         super().__init__(text)
         self.status = status
 
 
-def bounded(receive: Receive, most: int, too_large: str) -> Receive:
+def bounded_receive(receive: Receive, most: int, too_large: str) -> Receive:
     """``receive`` that raises :class:`BodyError` when the body exceeds ``most`` bytes or is too slow."""
     count, ended, since = 0, False, time.monotonic()
 
     async def receive_bounded() -> Message:
         nonlocal count, ended
-        if ended:  # only the end of the connection is waited for
+        if ended:  # what follows is the end of the connection
             return await receive()
         try:
             message = await asyncio.wait_for(receive(), IDLE_SECONDS)
@@ -37,15 +37,15 @@ def bounded(receive: Receive, most: int, too_large: str) -> Receive:
         if count > most:
             raise BodyError(413, too_large)
         taken = time.monotonic() - since
-        is_slow = taken > IDLE_SECONDS and count < SLOWEST * (taken - IDLE_SECONDS)
-        if not ended and (is_slow or taken > LONGEST_SECONDS):
+        is_slow = taken > IDLE_SECONDS and count < MIN_BYTES_PER_SECOND * (taken - IDLE_SECONDS)
+        if not ended and (is_slow or taken > MAX_SECONDS):
             raise BodyError(408, "The request came too slowly. Try again.")
         return message
 
     return receive_bounded
 
 
-async def read(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
     """A whole body."""
     parts, more = [], True
     while more:
@@ -57,8 +57,8 @@ async def read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def again(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that gives ``body``, and then what ``receive`` gives."""
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that returns ``body`` first, then what ``receive`` returns."""
     given = False
 
     async def receive_again() -> Message:

@@ -1,6 +1,6 @@
-"""Connections that are held open: how many there may be, and how long one may take to say what it wants.
+"""Limits of open connections, and a deadline for the headers of a request.
 
-uvicorn has no deadline for a request's headers and takes connections until the process has no file left.
+uvicorn has neither: it accepts connections until the process runs out of file descriptors.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from workbench.service.limits import network
 
 HEADER_SECONDS = 15.0  # for the headers of a request, and between requests
-MOST, MOST_OF_ONE = 800, 200  # connections of all addresses, and of one that is not this computer's
+MOST, MAX_PER_ADDRESS = 800, 200  # connections in total, and of one remote address
 HEADER_BYTES = 32_768
 QUIET_SECONDS = 60.0
-_FILES = 4096  # that the process may have open, where the system lets it
+_FILES = 4096  # files that the process may have open, where the system allows it
 
 
 class BoundedProtocol(H11Protocol):
@@ -29,43 +29,43 @@ class BoundedProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or close it at once if there are too many."""
+        """Accept the connection, or close it at once if there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > MOST or self._of_this_address() > MOST_OF_ONE:
+        if len(self.connections) > MOST or self._of_this_address() > MAX_PER_ADDRESS:
             log_once("too many connections at a time, the newest are closed")
             transport.abort()
             return
-        self._watch()
+        self._set_deadline()
 
     def data_received(self, data: bytes) -> None:
-        """Go on with a request."""
+        """Continue with a request."""
         super().data_received(data)
-        self._watch()
+        self._set_deadline()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
-        self._watch()
+        self._set_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         super().connection_lost(exc)
-        self._rest()
+        self._clear_deadline()
 
-    def _watch(self) -> None:
-        """Give the headers their time: from the moment when the last request was answered."""
+    def _set_deadline(self) -> None:
+        """Start the deadline of the next headers when the last response is complete."""
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if is_answering or self.transport.is_closing():
-            self._rest()
+            self._clear_deadline()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self._give_up)
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._abort)
 
-    def _rest(self) -> None:
+    def _clear_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _give_up(self) -> None:
+    def _abort(self) -> None:
         self._deadline = None
         if not self.transport.is_closing():
             log_once("requests whose headers did not come in time were given up")
@@ -74,17 +74,17 @@ class BoundedProtocol(H11Protocol):
     def _of_this_address(self) -> int:
         proxies = self.config.forwarded_allow_ips or ()
         if self.client is None or self.client[0] in proxies or _is_local(self.client[0]):
-            return 0  # a proxy speaks for many, and may be on this computer
+            return 0  # a proxy forwards for many clients, and may be local
         mine = network(self.client[0])
         clients = (getattr(other, "client", None) for other in self.connections)
         return sum(client is not None and network(client[0]) == mine for client in clients)
 
 
 def options(trusted_proxies: Collection[str] = ()) -> dict[str, Any]:
-    """What to give to ``uvicorn.Config``.
+    """Options for ``uvicorn.Config``.
 
     Args:
-        trusted_proxies: addresses whose word on the client's address and scheme is taken; nobody's if empty.
+        trusted_proxies: addresses whose headers on the client's address and scheme are trusted.
     """
     return {
         "http": BoundedProtocol,
@@ -99,7 +99,7 @@ def options(trusted_proxies: Collection[str] = ()) -> dict[str, Any]:
 
 
 def raise_file_limit() -> None:
-    """Let the process open as many files as its connections need, where the system lets it."""
+    """Raise the limit of open files to what the connections need, where the system allows it."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -110,8 +110,8 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class OncePerKind(logging.Filter):
-    """Lets one record of a kind through in a minute, in one line, and says then how many there were."""
+class RepeatFilter(logging.Filter):
+    """Passes one record of each kind per minute, as one line with the number of those left out."""
 
     def __init__(self, seconds: float = QUIET_SECONDS, clock=time.monotonic):
         super().__init__()
@@ -141,16 +141,16 @@ class OncePerKind(logging.Filter):
 
 
 _log = logging.getLogger(__name__)
-_quiet = OncePerKind()
+_quiet = RepeatFilter()
 
 
 def log_once(text: str) -> None:
-    """Warn of a kind of trouble, once a minute."""
+    """Log a warning, at most once per minute."""
     _log.warning(text)
 
 
-def one_line_a_kind() -> None:
-    """Keep whoever makes trouble from filling the disk with our lines about it."""
+def limit_repeated_lines() -> None:
+    """Filter repeated log lines, so that errors caused by clients cannot fill the disk."""
     for name in ("asyncio", "uvicorn.error", "workbench.service", __name__):
         logger = logging.getLogger(name)
         if _quiet not in logger.filters:

@@ -64,26 +64,23 @@ def read_marker(root: Path) -> str | None:
 
 
 def write_marker(root: Path, replace: bool = False) -> str:
-    """Give the folder an id, whole or not at all.
+    """Give the folder an id and return it; without ``replace`` an existing id is kept."""
+    create(root / MARKER, f"{secrets.token_hex(16)}\n".encode(), replace)
+    return (root / MARKER).read_text(encoding="ascii").strip()
 
-    Args:
-        root: the folder.
-        replace: take the place of the id that it has; else that one counts.
 
-    Returns:
-        The id that the folder has now.
-    """
-    partial = root / f".{MARKER}.{secrets.token_hex(8)}"
+def create(path: Path, data: bytes, replace: bool = False) -> None:
+    """Write a private file atomically; without ``replace`` an existing one is kept."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with partial.open("x", encoding="ascii") as file:
-            file.write(secrets.token_hex(16) + "\n")
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was first: its id counts
-            (os.replace if replace else os.link)(partial, root / MARKER)
+        with contextlib.suppress(FileExistsError):  # another process was first
+            (os.replace if replace else os.link)(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-    return (root / MARKER).read_text(encoding="ascii").strip()
 
 
 def tie(store: Store, database: Database, adopt: bool = False) -> None:

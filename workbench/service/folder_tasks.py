@@ -1,4 +1,4 @@
-"""What workers do with many pictures at once. Loads decoders and networks: only workers import this."""
+"""Tasks on many pictures. Imports decoders and networks, so only workers import it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,10 +24,10 @@ from workbench.data.images import MOST_DRAWN, read_image
 from workbench.interpret import collection_map, embedding
 from workbench.interpret.measuring import dictionary, measure
 from workbench.reporting.readings import SMALLEST, folder_page
-from workbench.service.archives import Gathered, gather
+from workbench.service.archives import CollectedFiles, collect_files
 from workbench.service.engines.worker import Context
 from workbench.service.errors import without_paths
-from workbench.service.picture_tasks import load_classifier, reduced, thumbnail, write_png
+from workbench.service.picture_tasks import draw, load_classifier, reduced, thumbnail, write_png
 from workbench.service.tasks import (
     SHEET_COLUMNS,
     THUMBNAIL,
@@ -36,22 +36,22 @@ from workbench.service.tasks import (
     FolderReadOptions,
     cell_side,
 )
-from workbench.styles.stylize import get, stylize
+from workbench.styles.stylize import get
 
 log = logging.getLogger(__name__)
 _NAMED = 3  # files that a remark names
 _COLUMNS: list[Mapping[str, Any]] = [  # of the tables, beside the measures
     {"name": "path", "definition": "Path of the picture in the folder."},
-    {"name": "mood", "definition": "The likeliest mood."},
+    {"name": "mood", "definition": "The most probable mood."},
     {"name": "p_…", "low": 0, "high": 1, "definition": "Probability of each mood."},
     {
         "name": "novelty",
         "low": 0,
         "high": 1,
-        "definition": "Share of the training pictures less unlike them.",
+        "definition": "Share of training pictures that are less unusual.",
     },
-    {"name": "unlike", "definition": "Whether the picture is so unlike them that its moods mean little."},
-    {"name": "x", "definition": "Place on the map, if it is one; so is y."},
+    {"name": "unlike", "definition": "Whether the picture is too unlike them for a reliable result."},
+    {"name": "x", "definition": "Position on the map, as is y."},
     {"name": "error", "definition": "Why a file was passed over."},
 ]
 
@@ -76,7 +76,7 @@ def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, cont
 
                 tell(0.0)
                 with _passing_over(name, found, context):
-                    drawn = _drawn(found.folder / name, options, tell)
+                    drawn = draw(read_image(found.folder / name, MOST_DRAWN), options, tell)
                     write_png(drawn, part) if options.format == "png" else write_image(drawn, part)
                     archive.write(part, targets[name])
                     if not rows:
@@ -89,8 +89,8 @@ def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, cont
 
 
 def read_pictures(inputs: tuple[Path, ...], options: FolderReadOptions, context: Context) -> None:
-    """Read and measure every picture: ``readings`` as ``.csv``, ``.json`` and ``.parquet``, one row each, a
-    dictionary of the columns, one picture of all of them in the order of the rows, and ``report.html``.
+    """Classify and measure every picture: tables ``readings``, a dictionary of their columns, a contact sheet
+    in the order of the rows, and ``report.html``.
     """
     with _folder(inputs, options, context) as found:
         rows, cells = examine(found, options, context, share=0.8)
@@ -121,7 +121,7 @@ def map_pictures(inputs: tuple[Path, ...], options: FolderReadOptions, context: 
         contact_sheet(cells, context.out / f"map{THUMBNAIL}")
 
 
-def _embedded(found: Gathered, context: Context, start: float, part: float) -> embedding.Embeddings:
+def _embedded(found: CollectedFiles, context: Context, start: float, part: float) -> embedding.Embeddings:
     """Vectors of the pictures that can be read; progress goes from ``start`` on by ``part``."""
     for name in found.skipped:
         (found.folder / name).unlink(missing_ok=True)
@@ -131,14 +131,14 @@ def _embedded(found: Gathered, context: Context, start: float, part: float) -> e
 
 
 def examine(
-    found: Gathered, options: FolderReadOptions, context: Context, share: float = 1.0
+    found: CollectedFiles, options: FolderReadOptions, context: Context, share: float = 1.0
 ) -> tuple[list[dict[str, Any]], list[Image.Image]]:
     """A row per picture, its reading and its measures, and a small picture for each row.
 
     Args:
         found: the files; those that cannot be read are noted in ``skipped``.
-        options: who reads.
-        context: told of progress up to ``share``.
+        options: with the name of the classifier.
+        context: for progress up to ``share``.
         share: of the whole work.
 
     Raises:
@@ -177,8 +177,10 @@ def contact_sheet(cells: Sequence[Image.Image], path: Path) -> None:
 
 
 def drawing_names(names: Sequence[str], suffix: str) -> dict[str, str]:
-    """Where each drawing goes: under its picture's name with another suffix, with both where that is taken,
-    or with a number. Names that differ in case or in the form of their accents only are one.
+    """Names of the drawings: the picture's with the new suffix; if that is taken with both suffixes, or a
+    number.
+
+    Names that differ only in case or in the encoding of accents are the same.
     """
     made: dict[str, str] = {}
     taken: set[str] = set()
@@ -195,13 +197,13 @@ def drawing_names(names: Sequence[str], suffix: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _folder(inputs: tuple[Path, ...], options: FolderOptions, context: Context) -> Iterator[Gathered]:
-    """The files, laid out for as long as the block lasts; afterwards it is said what was passed over."""
+def _folder(inputs: tuple[Path, ...], options: FolderOptions, context: Context) -> Iterator[CollectedFiles]:
+    """The files in a temporary folder; at the end a remark names those that were passed over."""
     context.progress(0.0, "Unpacking")
     with tempfile.TemporaryDirectory(dir=context.out) as temporary:  # it goes with an attempt that is killed
         folder = Path(temporary) / "pictures"
         folder.mkdir()
-        found = gather(inputs, options.names or [path.name for path in inputs], folder)
+        found = collect_files(inputs, options.names or [path.name for path in inputs], folder)
         if not found.names:
             raise WorkbenchError("Expected pictures but found no file. Choose some, or a ZIP of them.")
         yield found
@@ -212,13 +214,13 @@ def _folder(inputs: tuple[Path, ...], options: FolderOptions, context: Context) 
 
 
 def _brief(reason: str) -> str:
-    """The first sentence, without what stands in brackets."""
+    """The first sentence, without brackets."""
     sentence = re.sub(r" \([^)]*\)", "", reason).partition(". ")[0].rstrip(".")
     return textwrap.shorten(sentence, 120, placeholder=" …")
 
 
 @contextlib.contextmanager
-def _passing_over(name: str, found: Gathered, context: Context) -> Iterator[None]:
+def _passing_over(name: str, found: CollectedFiles, context: Context) -> Iterator[None]:
     """One bad file never stops the rest."""
     try:
         yield
@@ -233,28 +235,14 @@ def _passing_over(name: str, found: Gathered, context: Context) -> Iterator[None
         )
 
 
-def _check_any(rows: Sequence[object], found: Gathered) -> None:
+def _check_any(rows: Sequence[object], found: CollectedFiles) -> None:
     if not rows:
         name, reason = next(iter(found.skipped.items()))
         raise WorkbenchError(f"None of {len(found.names)} files can be used. {name}: {reason}")
 
 
-def _drawn(path: Path, options: FolderPhotoOptions, progress: Callable[[float], None]) -> Image.Image:
-    return stylize(
-        read_image(path, MOST_DRAWN),
-        options.style,
-        options.strength,
-        progress,
-        preserve_color=options.preserve_color,
-        detail=options.detail,
-        deform=options.deform,
-        runtime=options.runtime,
-        device=options.device,
-    )
-
-
-def _write_tables(rows: Sequence[dict[str, Any]], found: Gathered, stem: Path) -> None:
-    """The rows as CSV, JSON and, where pyarrow is installed, Parquet, and what the columns mean."""
+def _write_tables(rows: Sequence[dict[str, Any]], found: CollectedFiles, stem: Path) -> None:
+    """The rows as CSV, JSON and, if pyarrow is installed, Parquet, and a dictionary of the columns."""
     skipped = [{"path": name, "error": reason} for name, reason in found.skipped.items()]
     for suffix in (".csv", ".json", ".parquet"):
         with contextlib.suppress(MissingExtraError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
 
-from workbench.service.languages import told
+from workbench.service.languages import translated
 
 if TYPE_CHECKING:
     from workbench.service.platform import Platform
@@ -97,7 +97,7 @@ def page(title: str, body: str, language: str, status: int = 200) -> HTMLRespons
 
 def _say(language: str) -> Callable[[object], str]:
     """What puts a text into a language, and into HTML."""
-    return lambda text: html.escape(told(str(text), language))
+    return lambda text: html.escape(translated(str(text), language))
 
 
 def administration(platform: Platform, language: str) -> HTMLResponse:

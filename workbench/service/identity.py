@@ -1,14 +1,12 @@
-"""Who asks: a signed token that only this server can make, carried in a cookie.
+"""Identity of a visitor: a signed token in a cookie, which only this server can create.
 
-Gradio's session hash is chosen by the client and proves nothing. A token names an opaque owner id: of an
-account, or of an anonymous visitor, whose id is made here and known to nobody else.
+Gradio's session hash is chosen by the client and proves nothing. A token has an opaque owner id, of an
+account or of an anonymous visitor.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from workbench.service.errors import LoginError, StorageError
+from workbench.service.folder import create
 from workbench.service.storage import is_id, new_id
 
 COOKIE = "workbench"  # before names depended on the secret; still read
@@ -25,20 +24,12 @@ MARK_DAYS = 365  # that a browser is known for in which somebody logged in
 
 def read_secret(path: Path) -> bytes:
     """32 random bytes, made once, whole or not at all, readable by this user only."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         if not path.exists():
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(32))
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
-                os.link(partial, path)
+            create(path, secrets.token_bytes(32))
         found = path.read_bytes()
     except OSError as error:
         raise StorageError(f"The secret {path} cannot be made or read ({error.strerror}).") from error
-    finally:
-        partial.unlink(missing_ok=True)
     if len(found) < 32:
         raise StorageError(
             f"Expected 32 bytes in {path} but it has {len(found)}. Delete it: all log in anew."

@@ -1,9 +1,9 @@
-"""Who sees to it that every accepted job ends: the manager, and one supervised actor for each running job.
+"""The job manager and one supervised actor per running job ensure that every accepted job ends.
 
 The queue is the job table, so it costs no memory and survives any crash. The manager claims as many jobs as
-the engine has workers and spawns an actor for each. A :class:`JobActor` sees one attempt through: it passes
-progress on, cancels, stops what hangs, publishes the result or says why there is none. Should the actor
-itself die, the manager notices and treats it as a crash of the attempt.
+the engine has workers and spawns an actor for each. A :class:`JobActor` supervises one attempt: it forwards
+progress, cancels, stops what hangs, and publishes the result or the reason for its failure. If the actor
+itself dies, the manager treats that as a crash of the attempt.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from workbench.core.errors import WorkbenchError
 from workbench.service import accounts, audit
-from workbench.service.board import Board, Live
+from workbench.service.board import JobProgress, ProgressBoard
 from workbench.service.database import Database
 from workbench.service.engines import Ended, Engine, Progress, Work
 from workbench.service.errors import StorageError
@@ -34,16 +34,16 @@ from workbench.service.tasks import Task
 
 log = logging.getLogger(__name__)
 
-TICK = 0.25  # seconds between looks at the clock
-_WEIGH = 2.0  # seconds between looks at what an attempt has written
-_SEARCH, _HOUSEKEEPING = 10.0, 600.0  # seconds between looks for lost jobs, and for old ones
-_DEAF = 30.0  # seconds that an engine has to say that what we killed has ended
+TICK = 0.25  # seconds between checks of deadlines
+_SIZE_CHECK = 2.0  # seconds between checks of the size of an attempt's files
+_SEARCH, _HOUSEKEEPING = 10.0, 600.0  # seconds between checks for lost jobs, and for old ones
+_KILL_TIMEOUT = 30.0  # seconds within which an engine must report the end of a killed attempt
 _NOT_OFFERED = "The server no longer offers this kind of work."
 
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """What the manager and the actors work with."""
+    """Components that the manager and the actors share."""
 
     database: Database
     records: Records
@@ -51,7 +51,7 @@ class Parts:
     engine: Engine
     limits: Limits
     kinds: Mapping[str, Task]
-    board: Board
+    board: ProgressBoard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Cancel:
 
 @dataclasses.dataclass(frozen=True)
 class _Over:
-    """A job's actor has nothing left to do, or has died of ``failure``."""
+    """A job's actor has finished, or has died of ``failure``."""
 
     job: str
     attempt: str
@@ -74,7 +74,7 @@ WAKE, CLOCK = "wake", "tick"
 
 
 class JobActor(pykka.ThreadingActor):
-    """Sees one attempt of one job through to its end."""
+    """Supervises one attempt of one job until its end."""
 
     use_daemon_thread = True
 
@@ -85,8 +85,8 @@ class JobActor(pykka.ThreadingActor):
         self._cancelling: float | None = None  # since when
         self._stopped = ""  # why we killed the attempt
         self._killed = 0.0  # and when, monotonic time
-        self._unwritten: Callable[[], Any] | None = None  # what the database has not taken yet
-        self._is_over = False  # it has taken it
+        self._unwritten: Callable[[], Any] | None = None  # the change that is not in the database yet
+        self._is_over = False  # whether it is
 
     def on_start(self) -> None:
         self._started = self._heard = self._weighed = time.monotonic()
@@ -107,33 +107,33 @@ class JobActor(pykka.ThreadingActor):
             split=self._kind.split,
             join=self._kind.join,
         )
-        parts.board.put(job.id, Live(0.0, "Starting", self._started))
-        parts.engine.start(work, self._hear)
+        parts.board.put(job.id, JobProgress(0.0, "Starting", self._started))
+        parts.engine.start(work, self._on_message)
         if job.cancel:
             self._ask_to_stop()
 
     def on_receive(self, message: Any) -> None:
-        if self._is_over:  # the next attempt may run already: what comes late changes nothing
+        if self._is_over:  # late messages are ignored: the next attempt may already run
             return
-        if self._unwritten is not None:  # the attempt has ended, only the database does not know
+        if self._unwritten is not None:  # the attempt has ended, but the database could not be written
             self._write(self._unwritten)
             return
         match message:
             case Progress():
                 self._heard = time.monotonic()
-                self._parts.board.put(self._job.id, Live(message.share, message.note, self._started))
+                self._parts.board.put(self._job.id, JobProgress(message.share, message.note, self._started))
             case Ended():
                 self.ended(message)
             case Cancel():
                 self._ask_to_stop()
             case _ if message == CLOCK:
-                self._look_at_the_clock()
+                self._check_deadlines()
 
     def on_failure(self, exception_type, exception_value, traceback) -> None:
         log.error("a job's actor died", exc_info=(exception_type, exception_value, traceback))
         self._over(_Over(self._job.id, self._attempt, exception_type.__name__))
 
-    def _hear(self, message: Progress | Ended) -> None:
+    def _on_message(self, message: Progress | Ended) -> None:
         with contextlib.suppress(pykka.ActorDeadError):
             self.actor_ref.tell(message)
 
@@ -142,11 +142,11 @@ class JobActor(pykka.ThreadingActor):
             self._cancelling = time.monotonic()
             self._parts.engine.cancel(self._attempt)
 
-    def _look_at_the_clock(self) -> None:
+    def _check_deadlines(self) -> None:
         now, limits = time.monotonic(), self._parts.limits
         if self._stopped:
-            if now - self._killed > _DEAF:  # a worker that cannot even be killed: nobody waits for it
-                log.error("nothing was heard of %s since it was killed", self._attempt)
+            if now - self._killed > _KILL_TIMEOUT:  # the worker cannot be killed: give up
+                log.error("%s did not end after it was killed", self._attempt)
                 self.ended(Ended(self._attempt, "crashed", self._stopped, now - self._started))
             return
         if self._cancelling is not None and now - self._cancelling > limits.cancel_seconds:
@@ -155,7 +155,7 @@ class JobActor(pykka.ThreadingActor):
             self._stopped = f"It took longer than {self._kind.seconds:g} s and was stopped."
         elif now - self._heard > limits.stall_seconds:
             self._stopped = f"It made no progress for {limits.stall_seconds:g} s and was stopped."
-        elif now - self._weighed > _WEIGH:
+        elif now - self._weighed > _SIZE_CHECK:
             self._weighed = now
             self._stopped = self._no_room() or self._no_disk()
         if self._stopped:
@@ -163,11 +163,11 @@ class JobActor(pykka.ThreadingActor):
             self._parts.engine.kill(self._attempt)
 
     def _no_room(self) -> str:
-        """What to say of a result that is larger than what its owner has left."""
+        """The reason to stop if the result is larger than the owner's remaining space, else ""."""
         room = math.inf
-        with contextlib.suppress(SQLAlchemyError):  # a database that is away for a while stops no work
+        with contextlib.suppress(SQLAlchemyError):  # an unavailable database does not stop the work
             room = self._parts.limits.owner_bytes - self._parts.records.usage(self._job.owner).bytes
-        if self._parts.store.weigh(self._folder) <= room:
+        if self._parts.store.size_of(self._folder) <= room:
             return ""
         return (
             f"Its result is larger than the {max(room, 0) / 1e6:.4g} MB that are left of your space. Delete "
@@ -198,7 +198,7 @@ class JobActor(pykka.ThreadingActor):
             self._end(FAILED, self._stopped or ended.reason, ended.seconds)
         else:
             parts.store.discard(self._folder)
-            self._write(lambda: after_crash(parts, job, ended.reason, ended.seconds))
+            self._write(lambda: retry_or_fail(parts, job, ended.reason, ended.seconds))
 
     def _end(self, state: str, reason: str | None, seconds: float) -> None:
         parts, job = self._parts, self._job
@@ -206,7 +206,7 @@ class JobActor(pykka.ThreadingActor):
         self._write(lambda: parts.records.finish(job.id, state, reason, seconds))
 
     def _write(self, change: Callable[[], Any]) -> None:
-        """Make the attempt's end known; while the database takes nothing (a full disk), at every tick."""
+        """Write the end of the attempt to the database; if that fails (full disk), again at every tick."""
         self._unwritten = change
         try:
             gone = change()
@@ -222,7 +222,7 @@ class JobActor(pykka.ThreadingActor):
 
 
 class JobManager(pykka.ThreadingActor):
-    """Claims waiting jobs, spawns their actors, and supervises these. It does not die of an exception."""
+    """Claims waiting jobs, spawns their actors and supervises them. It survives any exception."""
 
     use_daemon_thread = True
 
@@ -236,7 +236,7 @@ class JobManager(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> None:
         try:
             self._receive(message)
-        except Exception:  # the root of supervision: what it missed, the next tick does
+        except Exception:  # the root of supervision must survive; the next tick retries
             log.exception("the job manager could not handle %r", message)
 
     def _receive(self, message: Any) -> None:
@@ -244,7 +244,7 @@ class JobManager(pykka.ThreadingActor):
             case _Over(job, attempt, failure) if job in self._live and self._live[job][2] == attempt:
                 _, row, _ = self._live.pop(job)
                 if failure:
-                    self._bury(row, attempt, failure)
+                    self._handle_death(row, attempt, failure)
             case Cancel(job) if job in self._live:
                 with contextlib.suppress(pykka.ActorDeadError):
                     self._live[job][0].tell(message)
@@ -256,20 +256,20 @@ class JobManager(pykka.ThreadingActor):
         for actor, row, attempt in list(self._live.values()):
             try:
                 actor.tell(CLOCK)
-            except pykka.ActorDeadError:  # died without a word
+            except pykka.ActorDeadError:  # died without a message
                 if self._live.pop(row.id, None):
-                    self._bury(row, attempt, "died")
+                    self._handle_death(row, attempt, "died")
         now = time.monotonic()
         if now - self._searched > _SEARCH or not self._is_reserved:
-            self._searched, self._is_reserved = now, False  # until we know
+            self._searched, self._is_reserved = now, False  # until checked
             self._is_reserved = self._parts.database.is_reserved()
             if not self._is_reserved:
                 log.error("another server works on the database: no more jobs are begun here")
                 return
             for row in self._parts.records.running():
-                if row.id not in self._live:  # a full disk, say, kept us from writing what became of it
-                    after_crash(self._parts, row, "its supervisor was lost", 0.0)
-            for row in self._parts.records.of_nobody():  # nobody waits for it any more
+                if row.id not in self._live:  # its end could not be written, for instance on a full disk
+                    retry_or_fail(self._parts, row, "its supervisor was lost", 0.0)
+            for row in self._parts.records.orphaned():  # its account was removed
                 if self._parts.records.delete(row.owner, row.id):
                     erase(self._parts, row)
                 elif row.id in self._live:
@@ -292,9 +292,9 @@ class JobManager(pykka.ThreadingActor):
         for actor, _, _ in self._live.values():
             actor.stop(block=True, timeout=10)
 
-    def _bury(self, job: Job, attempt: str, failure: str) -> None:
+    def _handle_death(self, job: Job, attempt: str, failure: str) -> None:
         self._parts.engine.kill(attempt)
-        after_crash(self._parts, job, f"its supervisor died ({failure})", 0.0)
+        retry_or_fail(self._parts, job, f"its supervisor died ({failure})", 0.0)
         self._parts.board.drop(job.id)
 
     def _tell(self, message: _Over) -> None:
@@ -302,8 +302,8 @@ class JobManager(pykka.ThreadingActor):
             self.actor_ref.tell(message)
 
 
-def after_crash(parts: Parts, job: Job, reason: str, seconds: float) -> bool:
-    """Try a job again whose attempt crashed, or fail it if it had its attempts; whether it is deleted."""
+def retry_or_fail(parts: Parts, job: Job, reason: str, seconds: float) -> bool:
+    """Queue a job again after a crash, or fail it after its last attempt; whether it was deleted."""
     if job.attempts < parts.limits.attempts:
         parts.records.requeue(job.id, f"Tried again: {reason}.", seconds)
         return False
@@ -312,31 +312,31 @@ def after_crash(parts: Parts, job: Job, reason: str, seconds: float) -> bool:
 
 
 def erase(parts: Parts, job: Job) -> None:
-    """Remove a job: its files first, for a row that is left is erased at the next cleaning, while files that
-    are left would be taken for lost ones and kept.
+    """Remove a job, its files first: a row that remains is removed at the next cleaning, while files without
+    a row would be quarantined.
     """
     parts.store.delete(job.owner, job.id)
     parts.records.erase(job.id)
 
 
 def clean(parts: Parts) -> None:
-    """Erase deleted jobs and those past their time; forget old lines of the audit log.
+    """Erase deleted and expired jobs, and old lines of the audit log.
 
-    While the clock may be wrong, nothing goes for its age.
+    While the clock may be wrong, nothing is removed because of its age.
     """
     now = time.time()
     jumped = parts.records.clock_has_jumped(now)
     for job in parts.records.to_erase(now, by_age=not jumped):
         erase(parts, job)
     if jumped:
-        log.warning("the clock was set by more than a day: what is old is kept for a day more")
+        log.warning("the clock was changed by more than a day: nothing expires for one more day")
     else:
         audit.prune(parts.database, now)
         accounts.prune(parts.database, now)
 
 
 def recover(parts: Parts) -> None:
-    """Bring everything that the last server left to a state that is true. Before any job starts."""
+    """Reconcile database and files after an unclean shutdown, before any job starts."""
     for job in parts.records.running():
         made = parts.store.made(job.owner, job.id)
         if made is not None:  # killed between the rename and the row
@@ -346,7 +346,7 @@ def recover(parts: Parts) -> None:
         elif job.cancel:
             parts.records.finish(job.id, CANCELLED, None, 0.0)
         else:
-            after_crash(parts, job, "the server was stopped", 0.0)
+            retry_or_fail(parts, job, "the server was stopped", 0.0)
     clean(parts)
     quarantine = parts.store.sweep(parts.records.known())
     if quarantine is not None:

@@ -13,7 +13,7 @@ import re
 from importlib.resources import files
 
 ENGLISH, CHINESE = "en", "zh-CN"
-WORDS: dict[str, str] = json.loads(files(__package__).joinpath("zh.json").read_text(encoding="utf-8"))
+TRANSLATIONS: dict[str, str] = json.loads(files(__package__).joinpath("zh.json").read_text(encoding="utf-8"))
 _VALUES = {r"\{n\}": r"(-?[\d.,]+)", r"\{\}": r"((?:(?![.!?] ).)+?)"}
 
 
@@ -34,7 +34,7 @@ def preferred(accept: str) -> str:
     return CHINESE if wanted and min(wanted)[2] == "zh" else ENGLISH
 
 
-def told(text: str, language: str) -> str:
+def translated(text: str, language: str) -> str:
     """``text`` in a language; what is not in the table stays as it is.
 
     >>> told("There is no such page.", "zh-CN")
@@ -42,25 +42,25 @@ def told(text: str, language: str) -> str:
     """
     if language != CHINESE:
         return text
-    if text in WORDS:
-        return WORDS[text]
+    if text in TRANSLATIONS:
+        return TRANSLATIONS[text]
     for pattern, chinese in _patterns():
         if found := pattern.fullmatch(text):
-            return re.sub(r"\{(\d)\}", lambda place: told(found[int(place[1])], language), chinese)
+            return re.sub(r"\{(\d)\}", lambda place: translated(found[int(place[1])], language), chinese)
     first, _, rest = text.partition(". ")
     if not rest:
         return text
-    first = told(f"{first}.", language)
-    return first + " " * (not first.endswith("。")) + told(rest, language)
+    first = translated(f"{first}.", language)
+    return first + " " * (not first.endswith("。")) + translated(rest, language)
 
 
 @functools.cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """The table's entries with values in them, the longest first."""
     found = []
-    for english in sorted(filter(lambda text: "{" in text, WORDS), key=len, reverse=True):
+    for english in sorted(filter(lambda text: "{" in text, TRANSLATIONS), key=len, reverse=True):
         pattern = re.escape(english)
         for place, value in _VALUES.items():
             pattern = pattern.replace(place, value)
-        found.append((re.compile(pattern), WORDS[english]))
+        found.append((re.compile(pattern), TRANSLATIONS[english]))
     return tuple(found)

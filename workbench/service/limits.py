@@ -18,19 +18,19 @@ class Limits:
     """The platform's limits."""
 
     active_jobs: int = 20  # of one owner, waiting or running
-    active_jobs_an_address: int = 200  # a new cookie does not help
+    active_jobs_per_address: int = 200  # a new cookie does not help
     queued_jobs: int = 1000  # of all owners
     previews: int = 8  # that one owner may wait for at a time: pictures, readings, frames
-    previews_an_address: int = 64
-    previews_of_all: int = 200
-    jobs_a_minute: int = 30  # of one owner
-    jobs_a_minute_an_address: int = 120  # a new cookie does not help
+    previews_per_address: int = 64
+    previews_in_total: int = 200
+    jobs_per_minute: int = 30  # of one owner
+    jobs_per_minute_per_address: int = 120  # a new cookie does not help
     owner_bytes: int = 2_000_000_000  # inputs and results of one owner
     upload_bytes: int = 2_000_000_000  # of one owner that wait on the page and are in no job
-    upload_bytes_an_address: int = 10_000_000_000
-    upload_bytes_of_all: int = 20_000_000_000
+    upload_bytes_per_address: int = 10_000_000_000
+    upload_bytes_in_total: int = 20_000_000_000
     result_bytes: int = 1_000_000_000  # of one owner, of what is in no job; then the oldest go
-    result_bytes_of_all: int = 10_000_000_000
+    result_bytes_in_total: int = 10_000_000_000
     free_bytes: int = 200_000_000  # left on the disk, or nothing new is taken: the database needs room too
     keep_days: float = 7.0  # finished jobs of accounts
     keep_days_anonymous: float = 1.0

@@ -61,7 +61,7 @@ _KINDS = TASKS | {
     "echo": Task("echo", "Echo", f"{_HERE}:echo"),
     "rest": Task("rest", "Rest", f"{_HERE}:rest", Rest, inputs=0),
 }
-_LIMITS = Limits(active_jobs=10_000, queued_jobs=10_000, jobs_a_minute=100_000, free_bytes=0)
+_LIMITS = Limits(active_jobs=10_000, queued_jobs=10_000, jobs_per_minute=100_000, free_bytes=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Logins of the web server: a hash takes long and much memory, so a few at a time in threads of their own."""
+"""Logins of the web server, few at a time in separate threads, since hashing takes time and memory."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from workbench.service.errors import LimitError
 from workbench.service.limits import network
 
 AT_A_TIME, WAITING = 2, 40
-WAITING_AT_ONE_ADDRESS = 10  # or one visitor keeps everybody out
+WAITING_AT_ONE_ADDRESS = 10  # so that one visitor cannot block the others
 
 
-class LoginDesk:
-    """Takes logins one after the other; whoever comes when too many wait is asked to come back."""
+class LoginQueue:
+    """A bounded queue of logins; when it is full, further logins are refused."""
 
     def __init__(self, accounts: Accounts):
         self._accounts = accounts
@@ -51,4 +51,4 @@ class LoginDesk:
             return await asyncio.get_running_loop().run_in_executor(self._pool, do, *arguments)
         finally:
             self._waiting[place] -= 1
-            self._waiting += Counter()  # forgets who waits no more
+            self._waiting += Counter()  # drops counts of zero

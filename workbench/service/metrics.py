@@ -1,4 +1,4 @@
-"""Whether the server works, and how much it does: ``/healthz`` for probes, ``/metrics`` for Prometheus."""
+"""Health and load of the server: ``/healthz`` for probes, ``/metrics`` for Prometheus."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HEALTH, METRICS = "/healthz", "/metrics"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
-class Watch:
-    """Answers the two addresses for one platform, and counts the requests to all others."""
+class Monitoring:
+    """Serves the two addresses for one platform, and counts requests."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -32,18 +32,18 @@ class Watch:
         self._registry.register(self)
 
     def count(self, status: int) -> None:
-        """One more answer."""
+        """Count a response."""
         self._requests.labels(f"{status // 100}xx").inc()
 
     def health(self) -> Response:
-        """200 if jobs can be taken and worked on, else 503; what is wrong, in words."""
+        """200 if jobs can be accepted and processed, else 503 with the reasons."""
         wrong = {}
         try:
             self._platform.counts()
         except SQLAlchemyError:
             wrong["database"] = "does not answer"
         if not self._platform.is_working():
-            wrong["jobs"] = "nobody works on them"
+            wrong["jobs"] = "are not being processed"
         try:
             self._platform.uploads.check_disk()
         except (StorageError, OSError):
@@ -53,13 +53,13 @@ class Watch:
         )
 
     def metrics(self, client: str, headers: Headers) -> Response:
-        """All figures as Prometheus reads them, for a client on this computer that no proxy stands before."""
+        """All figures in Prometheus' format, for a direct client on this computer."""
         if client not in ("127.0.0.1", "::1") or any(name in headers for name in _FORWARDED):
             return PlainTextResponse("Expected a client on this computer.", 403)
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def collect(self) -> Iterator[Metric]:
-        """What is read when it is asked for."""
+        """Figures that are computed on request."""
         jobs = GaugeMetricFamily("workbench_jobs", "Jobs that are kept, by state.", labels=["state"])
         counts, oldest = self._platform.counts()
         for state, count in counts.items():

@@ -1,9 +1,11 @@
-"""What workers do with one picture. Loads decoders and networks: only workers import this."""
+"""Tasks on one picture. Imports decoders and networks, so only workers import it."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from workbench.service.tasks import (
     TilesOptions,
     WarmUpOptions,
 )
+from workbench.styles.options import DrawOptions
 from workbench.styles.stylize import DEFAULT_STYLE, get, stylize
 
 FACTS, PICTURE, BEFORE, AFTER = "facts.json", "picture.png", "before.jpg", "after.jpg"
@@ -41,7 +44,7 @@ TILE_SIDE = 320  # pixels, the longer side of a drawing that shows what a style 
 FACES_SIDE = 1024  # pixels, the longer side of the picture in which faces are looked for
 PREVIEW_SIDE = 1600  # pixels, the longer side of what a page shows; the whole picture is downloaded
 THUMBNAIL_SIDE = 480  # pixels, the longer side
-QUICK_PIXELS = 2_200_000  # a larger picture takes longer than somebody with a small one should wait for
+QUICK_PIXELS = 2_200_000  # larger pictures would delay the visitors with small ones
 _SLOW_METHODS = ("integrated_gradients", "occlusion")  # they run the network some fifty times
 
 
@@ -49,19 +52,9 @@ def stylize_picture(inputs: tuple[Path, ...], options: PhotoOptions, context: Co
     """Redraw a picture: ``picture.png``, and a small one of it for lists or two to compare on a page, where
     the drawing is a JPEG as well.
     """
-    get(options.style)  # an unknown one is told before the upload is opened
+    get(options.style)  # refuses an unknown style before the upload is opened
     image = open_picture(inputs[0], context, max_pixels=MOST_DRAWN)
-    drawn = stylize(
-        image,
-        options.style,
-        options.strength,
-        lambda share: context.progress(0.05 + 0.85 * share, "Drawing"),
-        preserve_color=options.preserve_color,
-        detail=options.detail,
-        deform=options.deform,
-        runtime=options.runtime,
-        device=options.device,
-    )
+    drawn = draw(image, options, lambda share: context.progress(0.05 + 0.85 * share, "Drawing"))
     context.progress(0.9, "Writing the PNG")
     write_png(drawn, context.out / PICTURE)
     if not options.compare:
@@ -92,7 +85,7 @@ def try_styles(inputs: tuple[Path, ...], options: TilesOptions, context: Context
 
 
 def classify_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:
-    """Read a painting's mood: ``reading.json`` with the probability of each class."""
+    """Classify a painting: ``reading.json`` with the probability of each class."""
     classifier = load_classifier(options.model)
     image = open_picture(inputs[0], context)
     context.progress(0.2, "Reading")
@@ -100,11 +93,11 @@ def classify_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Co
 
 
 def explain_picture(inputs: tuple[Path, ...], options: ExplainOptions, context: Context) -> None:
-    """Where the model looked: ``picture.png``, the painting under a heat map, and ``facts.json``."""
+    """Explain a classification: ``picture.png``, the painting under a heat map, and ``facts.json``."""
     classifier = load_classifier(options.model)
     method = options.method or "grad_cam"
     if method in _SLOW_METHODS:
-        context.take_time()
+        context.expect_long()
     image = open_picture(inputs[0], context, any_size=options.reduce)
     layered = method not in METHODS or METHODS[method].layered
     explanation = classifier.explain(
@@ -119,7 +112,7 @@ def explain_picture(inputs: tuple[Path, ...], options: ExplainOptions, context: 
 
 
 def measure_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:
-    """How a painting is painted, and what the other models with the same classes say: ``facts.json``."""
+    """Descriptors of a painting, and the results of other models with the same classes: ``facts.json``."""
     image = open_picture(inputs[0], context)
     context.progress(0.1, "Measuring")
     values = describe(image) if min(image.size) >= SMALLEST else {}
@@ -134,9 +127,9 @@ def measure_picture(inputs: tuple[Path, ...], options: ReadOptions, context: Con
 
 
 def report_picture(inputs: tuple[Path, ...], options: ReportOptions, context: Context) -> None:
-    """Everything that is known of a painting: ``report.html``, and ``reading.json`` and ``.csv``."""
+    """Full report on a painting: ``report.html``, ``reading.json`` and ``reading.csv``."""
     classifier = load_classifier(options.model)
-    context.take_time()  # it measures, explains and asks every model
+    context.expect_long()  # it measures, explains and runs every model
     image = open_picture(inputs[0], context, any_size=True)
     context.progress(0.1, "Reading and measuring")
     write_json(context.out / "reading.json", classifier.classify(image).as_dict())
@@ -147,7 +140,7 @@ def report_picture(inputs: tuple[Path, ...], options: ReportOptions, context: Co
 
 
 def classifier_facts(inputs: tuple[Path, ...], options: ReadOptions, context: Context) -> None:
-    """What only the network itself can tell: its methods and layers, and how far its maps can be trusted."""
+    """Properties that need the loaded network: methods, layers, and reliability of its maps."""
     write_facts(context, facts_of(load_classifier(options.model)))
 
 
@@ -164,28 +157,34 @@ def facts_of(classifier: Classifier) -> dict[str, Any]:
 
 
 def warm_up(inputs: tuple[Path, ...], options: WarmUpOptions, context: Context) -> None:
-    """Load what most ask for first, where it is installed; what is wrong with it is told to who asks."""
+    """Load the most used models; their errors are reported to the first visitor who needs them."""
     blank = Image.new("RGB", (64, 64))
     with contextlib.suppress(WorkbenchError):
         if options.what == "drawing":
             stylize(blank, DEFAULT_STYLE)
         else:
             Classifier.load().explain(blank)
-    context.out.rmdir()  # nobody looks there
+    context.out.rmdir()  # there is no result
 
 
 def open_picture(
     path: Path, context: Context, any_size: bool = False, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """The picture as RGB, upright; a large one only where no quick task waits, or ``any_size`` says so."""
+    """The picture as RGB, upright; a large one only in the worker for slow tasks, unless ``any_size``."""
     context.progress(0.0, "Opening the picture")
     if not any_size:
         size = (0, 0)
         with contextlib.suppress(Exception), Image.open(path) as header:  # `read_image` says what is wrong
             size = header.size
         if size[0] * size[1] > QUICK_PIXELS:
-            context.take_time()
+            context.expect_long()
     return read_image(path, max_pixels)
+
+
+def draw(image: Image.Image, options: DrawOptions, progress: Callable[[float], None]) -> Image.Image:
+    """Redraw a picture with the options of a task."""
+    chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(DrawOptions)}
+    return stylize(image, progress=progress, **chosen)
 
 
 def load_classifier(name: str) -> Classifier:
@@ -222,7 +221,7 @@ def write_png(image: Image.Image, path: Path) -> None:
 
 
 def write_shown(image: Image.Image, path: Path) -> None:
-    """Write what a page shows, as a JPEG of a fifth of a PNG's bytes; lines keep the colour beside them."""
+    """Write a JPEG for the page, a fifth of a PNG's size, without colour subsampling because of the lines."""
     with replacing(path) as partial:
         image.save(partial, "JPEG", quality=88, subsampling=0)
 

@@ -1,4 +1,4 @@
-"""The platform as its callers see it: submit, follow, cancel, fetch, delete.
+"""The platform's interface: submit, follow, cancel, fetch, delete.
 
     with Platform("data") as platform:
         job = platform.submit(owner, "stylize_picture", ["photo.jpg"], {"style": "fsgan_comic"})
@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from workbench.core.errors import UnknownNameError, WorkbenchError
 from workbench.service import audit, jobs, schema
 from workbench.service.accounts import Accounts
-from workbench.service.board import Board
+from workbench.service.board import ProgressBoard
 from workbench.service.database import Database
 from workbench.service.engines import Engine, create
 from workbench.service.errors import LimitError, StorageError, UnknownJobError, without_paths
@@ -36,15 +36,15 @@ from workbench.service.folder import DATABASE, SECRET, lock, tie
 from workbench.service.identity import Tokens, read_secret
 from workbench.service.limits import Limits, Rate, network
 from workbench.service.previews import PreviewRunner
-from workbench.service.records import Records, Usage, new_job
-from workbench.service.storage import Made, Store, is_id, new_id
+from workbench.service.records import Records, Usage
+from workbench.service.storage import ResultFile, Store, is_id, new_id
 from workbench.service.tasks import TASKS, Task, as_json
 from workbench.service.uploads import NOBODY, Uploads
 
 log = logging.getLogger(__name__)
 
-_TIDY = 10.0  # seconds between looks for old and too many uploads
-_LOOK = 2.0  # seconds after which a waiter looks for itself
+_CLEAN_UP = 10.0  # seconds between checks for old and too many uploads
+_POLL = 2.0  # seconds after which a waiter polls the database
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +59,15 @@ class JobView:
     stopping: bool  # whether it was cancelled and has not ended yet
     share: float  # done, in [0, 1]
     note: str  # what it is doing
-    ahead: int  # jobs that were accepted earlier and wait too
-    eta: float | None  # seconds to go, as far as can be told
+    ahead: int  # jobs that were accepted earlier and still wait
+    eta: float | None  # estimated seconds to go
     created: float  # UTC seconds
     finished: float | None
     seconds: float  # worker time that it cost
     bytes: int  # on the disk
     attempts: int
     reason: str | None  # why it failed or waits again, or what to know of its result
-    files: tuple[Made, ...]  # results, by name
+    files: tuple[ResultFile, ...]  # results, by name
 
     @property
     def ended(self) -> bool:
@@ -136,9 +136,9 @@ class Platform:
         self.accounts = Accounts(self.database)
         self.local_owner = _local_owner(self.database) if local and not accounts else None
         self._records = Records(self.database, self.limits)
-        self._board = Board()
-        self._by_owner = Rate(self.limits.jobs_a_minute)
-        self._by_address = Rate(self.limits.jobs_a_minute_an_address)
+        self._board = ProgressBoard()
+        self._by_owner = Rate(self.limits.jobs_per_minute)
+        self._by_address = Rate(self.limits.jobs_per_minute_per_address)
         self._denials, self._denials_of_all = Rate(60), Rate(200)
         self._owns_engine = isinstance(engine, str)
         self._engine = create(engine, workers, address=address) if isinstance(engine, str) else engine
@@ -167,14 +167,14 @@ class Platform:
         title: str | None = None,
         address: str = "",
     ) -> str:
-        """Accept a job, or refuse it with the reason. Accepted means: on the disk, and it will end.
+        """Accept a job, or refuse it with a reason. An accepted job is stored on disk and will end.
 
         Args:
             owner: a confirmed owner id.
             kind: one of the platform's kinds.
-            inputs: files to copy; they are the caller's and may go when this returns.
+            inputs: files to copy; the caller may remove them when this returns.
             options: of the kind; the rest by default.
-            title: for the list of jobs; the first input's name unless told.
+            title: for the list of jobs; by default the name of the first input.
             address: of the client, for the rate limit; a visitor may have many owner ids.
 
         Returns:
@@ -189,7 +189,7 @@ class Platform:
             raise UnknownNameError("kind of work", kind, self.kinds)
         offered = self.kinds[kind]
         checked = as_json(offered.check(options))
-        most = max(offered.inputs, offered.most_inputs)
+        most = max(offered.inputs, offered.max_inputs)
         if not offered.inputs <= len(inputs) <= most:
             wanted = f"{offered.inputs} to {most}" if most > offered.inputs else most
             raise WorkbenchError(f"Expected {wanted} files for {kind} but got {len(inputs)}.")
@@ -204,13 +204,15 @@ class Platform:
         names, size = self.store.accept(owner, job, inputs, offered.input_bytes, room)
         shown = _plain(title or (Path(inputs[0]).name if inputs else offered.title))
         try:
-            self._records.add(new_job(job, owner, place, kind, checked, names, shown, size))
+            row = schema.Job(id=job, owner=owner, address=place, kind=kind, title=shown, state=schema.QUEUED)
+            row.options, row.inputs, row.bytes, row.created = checked, names, size, time.time()
+            self._records.add(row)
         except BaseException as error:
             self.store.delete(owner, job)
             if isinstance(error, DBAPIError):
                 raise StorageError("The job cannot be written down: the disk may be full.") from error
             raise
-        self._wake()
+        self._manager.tell(jobs.WAKE)
         return job
 
     def jobs(self, owner: str) -> list[JobView]:
@@ -221,7 +223,7 @@ class Platform:
 
     def job(self, owner: str, job: str) -> JobView:
         """One job. Raises :class:`UnknownJobError` if it is not this owner's, or nobody's."""
-        row = self._own(owner, job)
+        row = self._require_job(owner, job)
         return self._view(row, self._records.results([job]).get(job, []))
 
     def events(self, owner: str, job: str, every: float = 1.0) -> Iterator[JobView]:
@@ -231,44 +233,44 @@ class Platform:
             every: seconds after which it is given again without a change.
         """
         last = None
-        with self._board.listening(job) as bell:
+        with self._board.subscribe(job) as changed:
             while True:
-                bell.clear()
+                changed.clear()
                 view = self.job(owner, job)
                 if view != last:
                     yield view
                     last = view
                 if view.ended:
                     return
-                bell.wait(every)
+                changed.wait(every)
 
     def wait(self, owner: str, job: str, timeout: float | None = None) -> JobView:
         """Wait until a job has ended, or ``timeout`` seconds; the job as it is then."""
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        with self._board.listening(job) as bell:
+        with self._board.subscribe(job) as changed:
             while True:
-                bell.clear()
+                changed.clear()
                 view = self.job(owner, job)
                 left = deadline - time.monotonic()
                 if view.ended or left <= 0:
                     return view
-                bell.wait(min(left, _LOOK))
+                changed.wait(min(left, _POLL))
 
     def cancel(self, owner: str, job: str) -> None:
         """Stop a job: at once if it waits, at its next frame if it runs. Ended ones stay as they are."""
-        self._own(owner, job)
+        self._require_job(owner, job)
         self._records.cancel(owner, job)
         self._manager.tell(jobs.Cancel(job))
-        self._board.ring(job)
+        self._board.notify(job)
 
     def delete(self, owner: str, job: str) -> None:
         """Remove a job with its files; one that runs is stopped first, and seen by nobody meanwhile."""
-        row = self._own(owner, job)
+        row = self._require_job(owner, job)
         if self._records.delete(owner, job):
             jobs.erase(self._parts, row)
         else:
             self._manager.tell(jobs.Cancel(job))
-        self._board.ring(job)
+        self._board.notify(job)
 
     def result(self, owner: str, job: str, name: str | None = None) -> Path:
         """Path of a finished job's file; of its first unless ``name`` is one of ``JobView.files``.
@@ -283,7 +285,7 @@ class Platform:
             )
         names = [made.name for made in view.files]
         if name is not None and name not in names:
-            self._denied(owner, job)
+            self._log_denial(owner, job)
             raise UnknownJobError
         if not names:
             raise WorkbenchError("This job made no file.")
@@ -298,7 +300,7 @@ class Platform:
         return self._records.counts()
 
     def is_working(self) -> bool:
-        """Whether somebody sees to the jobs."""
+        """Whether jobs are being processed."""
         return not self._closing.is_set() and self._manager.is_alive()
 
     def remove_owner(self, owner: str) -> None:
@@ -326,26 +328,26 @@ class Platform:
         if not is_id(owner, kinds) or (owner[0] == "u" and self.accounts.name_of(owner) is None):
             raise LimitError("Expected somebody who has logged in. Log in first.")
 
-    def _own(self, owner: str, job: str) -> schema.Job:
+    def _require_job(self, owner: str, job: str) -> schema.Job:
         try:
             if not (is_id(owner, "au") and is_id(job, "j")):
                 raise UnknownJobError
             return self._records.get(owner, job)
         except UnknownJobError:
-            self._denied(owner, job)
+            self._log_denial(owner, job)
             raise
 
-    def _denied(self, owner: str, job: object) -> None:
-        """Log it, within reason: a guesser must not fill the disk."""
+    def _log_denial(self, owner: str, job: object) -> None:
+        """Log a refused access, at a limited rate so that guessing cannot fill the disk."""
         try:
-            self._denials_of_all.take("")  # who sends no cookie is somebody else at each request
+            self._denials_of_all.take("")  # a client without cookies is a new owner at each request
             self._denials.take(str(owner))
         except LimitError:
             return
-        with contextlib.suppress(DBAPIError), self.database.write() as session:  # a full disk says no too
+        with contextlib.suppress(DBAPIError), self.database.write() as session:  # or the disk is full
             audit.note(session, str(owner), "job asked for", str(job), "refused")
 
-    def _view(self, row: schema.Job, files: Sequence[Made]) -> JobView:
+    def _view(self, row: schema.Job, files: Sequence[ResultFile]) -> JobView:
         live = self._board.get(row.id) if row.state == schema.RUNNING else None
         share, note, eta = 1.0 if row.state == schema.DONE else 0.0, "", None
         if live is not None:
@@ -372,21 +374,18 @@ class Platform:
             files=tuple(files),
         )
 
-    def _wake(self) -> None:
-        self._manager.tell(jobs.WAKE)
-
     def _tick(self) -> None:
         while not self._closing.wait(jobs.TICK):
             if self._manager.is_alive():
                 self._manager.tell(jobs.CLOCK)
-            if time.monotonic() - self._tidy > _TIDY:
+            if time.monotonic() - self._tidy > _CLEAN_UP:
                 self._tidy = time.monotonic()
                 self.uploads.sweep()
                 self.uploads.trim()
 
 
 def _local_owner(database: Database) -> str:
-    """The owner of everything that is done without an account on this computer, made once."""
+    """The owner of all work without an account on this computer, created once."""
     with database.write() as session:
         row = session.get(schema.Meta, "local_owner")
         if row is None:

@@ -144,7 +144,7 @@ class _Lane:
         self._timer.daemon = True
         self._timer.start()
 
-    def rest(self) -> None:
+    def set_idle(self) -> None:
         """Mark the worker as idle."""
         self._timer.cancel()
         self.running = None
@@ -196,7 +196,7 @@ class PreviewRunner:
             inputs: files, which the task only reads; they must stay until it has ended.
             options: of the task; the rest by default.
             out: an empty folder for the result, removed if there is none.
-            owner: who asks; owners take turns.
+            owner: of the request; owners take turns.
             address: the client's network address; addresses take turns, too.
             page: the visitor's page, for :meth:`stop_page`.
 
@@ -270,8 +270,8 @@ class PreviewRunner:
             raise LimitError(
                 f"You wait for {limits.previews} pictures, which is the most. Wait for one of them."
             )
-        full = address and sum(p.address == address for p in self._open) >= limits.previews_an_address
-        if full or len(self._open) >= limits.previews_of_all:
+        full = address and sum(p.address == address for p in self._open) >= limits.previews_per_address
+        if full or len(self._open) >= limits.previews_in_total:
             raise LimitError("Too many people are waiting at the moment. Come back in a minute.")
 
     def _order(self, lane: _Lane) -> list[Preview]:
@@ -315,7 +315,7 @@ class PreviewRunner:
 
     def _ended(self, preview: Preview, lane: _Lane, ended: Ended) -> None:
         with self._lock:
-            lane.rest()
+            lane.set_idle()
             is_wanted = preview in self._open
             is_deferred = ended.outcome == "deferred" and is_wanted
             if is_deferred:
@@ -352,7 +352,7 @@ def _problem(ended: Ended, preview: Preview) -> WorkbenchError:
         )
     log.warning("a preview was lost: %s", ended.reason)
     return WorkbenchError(
-        f"Opening this file brought its reader down ({ended.reason}). It may be damaged, or need more memory "
+        f"Opening this file crashed the worker ({ended.reason}). It may be damaged, or need more memory "
         "than there is. Save it again, smaller or in another format."
     )
 

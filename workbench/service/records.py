@@ -1,11 +1,10 @@
-"""Jobs in the database: every change of state is one transaction, made here and nowhere else."""
+"""Jobs in the database: every change of state is one transaction of this module."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.orm import Session
@@ -15,14 +14,14 @@ from workbench.service.database import Database
 from workbench.service.errors import LimitError, UnknownJobError
 from workbench.service.limits import Limits
 from workbench.service.schema import ACTIVE, CANCELLED, FINAL, QUEUED, RUNNING, Job, Meta, Result, User
-from workbench.service.storage import Made
+from workbench.service.storage import ResultFile
 
 _DAY = 86400.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Usage:
-    """What an owner, and everybody, has at the moment."""
+    """Current use by an owner, and the length of the queue."""
 
     active: int
     bytes: int
@@ -64,7 +63,7 @@ class Records:
         limits = self._limits
         if address:
             query = sql.select(sql.func.count()).where(Job.address == address, Job.state.in_(ACTIVE))
-            if (session.scalar(query) or 0) >= limits.active_jobs_an_address:
+            if (session.scalar(query) or 0) >= limits.active_jobs_per_address:
                 raise LimitError("Too many jobs from your address are at work. Wait for some to end.")
         if now.active >= limits.active_jobs:
             raise LimitError(f"You have {now.active} jobs at work, which is the most. Wait for one to end.")
@@ -94,13 +93,13 @@ class Records:
         with self._database.read() as session:
             return list(session.scalars(query))
 
-    def results(self, jobs: Sequence[str]) -> Mapping[str, Sequence[Made]]:
+    def results(self, jobs: Sequence[str]) -> Mapping[str, Sequence[ResultFile]]:
         """Result files by job id."""
-        found: dict[str, list[Made]] = {}
+        found: dict[str, list[ResultFile]] = {}
         query = sql.select(Result).where(Result.job.in_(jobs)).order_by(Result.name)
         with self._database.read() as session:
             for row in session.scalars(query):
-                found.setdefault(row.job, []).append(Made(row.name, row.bytes, row.sha256))
+                found.setdefault(row.job, []).append(ResultFile(row.name, row.bytes, row.sha256))
         return found
 
     def ahead(self, job: Job) -> int:
@@ -113,8 +112,8 @@ class Records:
         """Take the next waiting job and mark it running.
 
         The address with the fewest running jobs is served first, then the one that was served longest ago;
-        of one address so its owners, and each in the order of acceptance: a hundred jobs of one do not hold
-        up the one job of another, whether he takes a new cookie for each or not.
+        within an address likewise by owner, then in order of acceptance. A hundred jobs of one visitor
+        therefore do not delay the one job of another, even with a new cookie for each.
         """
         addresses, owners = _served(Job.address), _served(Job.owner)
         query = (
@@ -134,7 +133,7 @@ class Records:
             return job
 
     def finish(
-        self, job: str, state: str, reason: str | None, seconds: float, made: Sequence[Made] = ()
+        self, job: str, state: str, reason: str | None, seconds: float, made: Sequence[ResultFile] = ()
     ) -> bool:
         """Mark a running job done, failed or cancelled; whether its owner has deleted it meanwhile."""
         with self._database.write() as session:
@@ -149,7 +148,7 @@ class Records:
             return row.deleted
 
     def requeue(self, job: str, reason: str, seconds: float, counts: bool = True) -> None:
-        """Put a running job back; ``counts`` says whether the attempt is one of the few it has."""
+        """Queue a running job again; ``counts`` says whether the attempt counts towards the limit."""
         with self._database.write() as session:
             row = session.get(Job, job)
             if row is not None and row.state == RUNNING:
@@ -159,13 +158,13 @@ class Records:
                 audit.note(session, row.owner, "job tried again", job, reason)
 
     def cancel(self, owner: str, job: str) -> None:
-        """Cancel a waiting job at once; ask for it if it runs. Ended ones stay as they are."""
+        """Cancel a waiting job at once; request it of a running one. Ended jobs are unchanged."""
         with self._database.write() as session:
             row = _own(session, owner, job)
             _stop(session, row)
 
     def delete(self, owner: str, job: str) -> bool:
-        """Hide a job for good; True if it has stopped and can be erased now."""
+        """Mark a job as deleted; True if it has ended and can be erased now."""
         with self._database.write() as session:
             row = _own(session, owner, job)
             _stop(session, row)
@@ -179,20 +178,20 @@ class Records:
             session.execute(sql.delete(Job).where(Job.id == job))
 
     def running(self) -> Sequence[Job]:
-        """Jobs that are marked running: after a start, those that the last server did not end."""
+        """Running jobs; after a start, those that the last server did not finish."""
         with self._database.read() as session:
             return list(session.scalars(sql.select(Job).where(Job.state == RUNNING)))
 
-    def of_nobody(self) -> Sequence[Job]:
+    def orphaned(self) -> Sequence[Job]:
         """Unfinished jobs whose account was removed."""
         gone = sql.and_(~Job.owner.startswith("a"), Job.owner.not_in(sql.select(User.owner)))
         with self._database.read() as session:
             return list(session.scalars(sql.select(Job).where(Job.state.in_(ACTIVE), ~Job.deleted, gone)))
 
     def clock_has_jumped(self, now: float) -> bool:
-        """Whether the computer's clock was set, within the last day, by more than a day.
+        """Whether the computer's clock was changed by more than a day within the last day.
 
-        A server that was off that long looks the same; then old jobs stay for a day more.
+        A server that was off that long looks the same; then old jobs are kept for one more day.
         """
         with self._database.write() as session:
             kept = {key: session.get(Meta, key) for key in ("clock", "clock_jumped")}
@@ -204,7 +203,7 @@ class Records:
         return jumped is not None and 0 <= now - jumped < _DAY
 
     def to_erase(self, now: float, by_age: bool = True) -> Sequence[Job]:
-        """Ended jobs that were deleted, are past their time (``by_age``), or whose account is gone."""
+        """Ended jobs that were deleted, have expired (``by_age``), or whose account was removed."""
         anonymous = Job.owner.startswith("a")
         named, unnamed = (
             now - 86400 * days for days in (self._limits.keep_days, self._limits.keep_days_anonymous)
@@ -224,37 +223,8 @@ class Records:
             return {(owner, job) for owner, job in session.execute(sql.select(Job.owner, Job.id))}
 
 
-def new_job(
-    id: str,
-    owner: str,
-    address: str,
-    kind: str,
-    options: dict[str, Any],
-    inputs: list[str],
-    title: str,
-    size: int,
-) -> Job:
-    """A row for a job that waits."""
-    return Job(
-        id=id,
-        owner=owner,
-        address=address,
-        kind=kind,
-        options=options,
-        inputs=inputs,
-        title=title,
-        state=QUEUED,
-        attempts=0,
-        cancel=False,
-        deleted=False,
-        created=time.time(),
-        seconds=0.0,
-        bytes=size,
-    )
-
-
 def _served(column: sql.orm.InstrumentedAttribute[str]) -> sql.Subquery:
-    """Of each owner or address that waits: who, how many jobs are running, when the last was begun."""
+    """For each waiting owner or address: number of running jobs, and start of the last one."""
     return (
         sql.select(
             column.label("who"),

@@ -1,7 +1,7 @@
-"""Whose a page's session, an event or a result is: what a client names is only its first user's.
+"""Binds the page's sessions and events to their first owner.
 
-Gradio streams the events of a session, or of one event, to whoever names it. Both are remembered here with
-the owner who was first to use them, and are nobody else's until they are forgotten.
+Gradio streams the events of a session, or of one event, to any client that names it. Both are therefore bound
+here to the owner who used them first.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from urllib.parse import parse_qs
 
 from workbench.service.limits import network
 
-NOBODY = ""  # owner of what came without a cookie; whoever knows its name may use it
-MOST, MOST_OF_ONE = 4000, 200
+NOBODY = ""  # owner of what came without a cookie; anybody who knows its name may use it
+MOST, MAX_PER_ADDRESS = 4000, 200
 
 
-class Bound:
+class OwnerRegistry:
     """Names and the owners that they are bound to, in bounded memory.
 
     Args:
-        most: names of all owners; then the address that has most of them loses the one that it used longest
-            ago: who takes many cookies pushes out nobody but himself.
-        most_of_one: names of one owner at one address; then the one that was used longest ago is forgotten.
-        forgotten: told of every name that is forgotten.
+        most: names in total. Beyond it, the address with the most names loses its least recently used one, so
+            that many cookies displace only their own user's names.
+        most_of_one: names of one owner at one address; beyond it, the least recently used one is dropped.
+        forgotten: called with every name that is dropped.
     """
 
     def __init__(
         self,
         most: int = MOST,
-        most_of_one: int = MOST_OF_ONE,
+        most_of_one: int = MAX_PER_ADDRESS,
         forgotten: Callable[[str], None] = lambda name: None,
     ):
         self._most, self._most_of_one, self._forgotten = most, most_of_one, forgotten
@@ -44,7 +44,7 @@ class Bound:
         return len(self._holders)
 
     def take(self, name: str, owner: str, address: str = "") -> bool:
-        """Bind ``name`` to ``owner`` if it is free or nobody's; whether it is the owner's, then."""
+        """Bind ``name`` to ``owner`` if it is unbound; whether it is the owner's now."""
         holder, gone = (owner, network(address)), None
         with self._lock:
             if self._holders.get(name, holder)[0] not in (owner, NOBODY):
@@ -62,7 +62,7 @@ class Bound:
             self._forgotten(gone)
         return True
 
-    def is_free_or_of(self, name: str, owner: str) -> bool:
+    def is_available_to(self, name: str, owner: str) -> bool:
         """Whether ``name`` is bound to nobody else."""
         with self._lock:
             return self._holders.get(name, (owner,))[0] in (owner, NOBODY)
@@ -76,14 +76,14 @@ class Bound:
 
 
 class Named(NamedTuple):
-    """What a call of the page names."""
+    """Names in a call of the page."""
 
     sessions: list[str]
     events: list[str]
     paths: list[str]
 
 
-def named(called: str, query: bytes, body: bytes) -> Named:
+def names_in_call(called: str, query: bytes, body: bytes) -> Named:
     """Every session, event and file that a call names.
 
     Args:

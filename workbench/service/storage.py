@@ -1,12 +1,13 @@
-"""Files under the data folder: one folder an owner, one a job, each file whole or not there.
+"""Files in the data folder: a folder per owner and per job; files are written atomically.
 
     owners/OWNER/JOB/input/00.jpg       written before the job is accepted
     owners/OWNER/JOB/result/…           appears by one rename, when the job is done
     owners/OWNER/JOB/try-TOKEN/…        an attempt's own folder; removed with the attempt
     incoming/TOKEN/…                    uploads that are not accepted yet, jobs that are being removed
-    quarantine/TIME/OWNER/JOB/…         what the database did not know at a start; never removed
+    quarantine/TIME/OWNER/JOB/…         jobs unknown to the database at a start; never removed
 
-Owner and job ids are made here and checked before they touch a path; no name that a visitor chose ever does.
+Owner and job ids are created here and checked before they are used in a path; names chosen by visitors never
+are.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _CHUNK = 1 << 20
 
 
-class Made(NamedTuple):
+class ResultFile(NamedTuple):
     """A result file."""
 
     name: str
@@ -52,7 +53,7 @@ def is_id(value: object, kinds: str) -> bool:
 
 
 def explain(error: OSError, doing: str) -> StorageError:
-    """The error of the file system, as one line without paths."""
+    """An error of the file system as one line without paths."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"The disk is full while {doing}. Delete old jobs, or come back later.")
     return StorageError(f"The data folder failed while {doing} ({error.strerror}). Try again later.")
@@ -129,7 +130,7 @@ class Store:
         return [self.job(owner, job) / "input" / name for name in names]
 
     def attempt(self, owner: str, job: str) -> Path:
-        """A fresh folder for one attempt, its own: a straggler of an earlier one cannot reach it."""
+        """A new folder for one attempt, which a late earlier attempt cannot reach."""
         folder = self.job(owner, job) / f"try-{secrets.token_hex(8)}"
         try:
             folder.mkdir(mode=0o700)
@@ -137,7 +138,7 @@ class Store:
             raise explain(error, "preparing the work") from error
         return folder
 
-    def publish(self, owner: str, job: str, attempt: Path) -> list[Made]:
+    def publish(self, owner: str, job: str, attempt: Path) -> list[ResultFile]:
         """Turn an attempt's folder into the job's result by one rename; all its bytes are on disk before."""
         target = self.job(owner, job) / "result"
         try:
@@ -151,14 +152,14 @@ class Store:
             raise explain(error, "writing the result") from error
         return self.made(owner, job) or []
 
-    def made(self, owner: str, job: str) -> list[Made] | None:
+    def made(self, owner: str, job: str) -> list[ResultFile] | None:
         """The files of a published result, by name, or None if there is none yet."""
         folder = self.job(owner, job) / "result"
         if not folder.is_dir():
             return None
         found = []
         for path in sorted(folder.iterdir()):
-            found.append(Made(path.name, path.stat().st_size, file_digest(path)))
+            found.append(ResultFile(path.name, path.stat().st_size, file_digest(path)))
         return found
 
     def result(self, owner: str, job: str, name: str) -> Path:
@@ -168,8 +169,8 @@ class Store:
             raise StorageError("The result is gone from the data folder. Run the job again.")
         return path
 
-    def weigh(self, attempt: Path) -> int:
-        """Bytes of the result that an attempt has written; folders in it are its workplace."""
+    def size_of(self, attempt: Path) -> int:
+        """Bytes that an attempt has written as its result; folders in it are temporary."""
         total = 0
         with contextlib.suppress(FileNotFoundError):  # it is being removed
             for entry in os.scandir(attempt):
@@ -195,11 +196,11 @@ class Store:
         return {(owner, job) for owner, job in found if is_id(owner, "au") and is_id(job, "j")}
 
     def sweep(self, known: set[tuple[str, str]]) -> Path | None:
-        """Tidy up what a killed server left. Only while no job runs and none is being submitted.
+        """Clean up after a killed server, while no job runs and none is being submitted.
 
         Uploads that were never accepted and unfinished attempts are removed. Jobs that the database does not
-        know are moved into a quarantine, which is kept; those that it knows come back from there. What has
-        no name of ours is left alone.
+        know are moved to quarantine, which is kept; those that it knows again are moved back. Other files are
+        left alone.
 
         Args:
             known: (owner, job) of every row of the database.
@@ -241,7 +242,7 @@ class Store:
 
 
 def _copy(source: Path, target: Path, most: int, room: int) -> int:
-    """Copy at most ``most`` bytes, counted as they come: a size that was asked for before may be a lie."""
+    """Copy at most ``most`` bytes, counted while copying, since the file may grow."""
     count = 0
     with source.open("rb") as reader, target.open("xb") as writer:
         while block := reader.read(_CHUNK):

@@ -24,7 +24,7 @@ from workbench.styles.options import DrawOptions, VideoOptions
 
 THUMBNAIL = ".thumb.jpg"  # ends the name of a small picture of a result; sorted behind the result itself
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
-MOST_INPUTS = 1000  # files of one job; a ZIP among them may hold more
+MAX_INPUTS = 1000  # files of one job; a ZIP among them may hold more
 SHEET_COLUMNS = 16  # of a picture that shows many
 _PICTURES, _VIDEOS = "workbench.service.picture_tasks", "workbench.service.video_tasks"
 _FOLDERS = "workbench.service.folder_tasks"
@@ -44,7 +44,7 @@ class Task:
     run: str  # "module:function" of (inputs, options, context); writes its result into context.out
     options: type = NoOptions  # a config dataclass; see `workbench.core.options`
     inputs: int = 1  # files; at least, if there may be more
-    most_inputs: int = 0  # files at most; as many as `inputs` by default
+    max_inputs: int = 0  # files at most; as many as `inputs` by default
     input_bytes: int = 256_000_000  # of one of them
     seconds: float = 600.0  # that one attempt may take
     # For engines with several machines; see `video_tasks.split` and `video_tasks.join`.
@@ -183,7 +183,7 @@ TASKS: dict[str, Task] = {
         Task("report_picture", "Report on a painting", f"{_PICTURES}:report_picture", ReportOptions),
         Task("measure_picture", "Measure a painting", f"{_PICTURES}:measure_picture", ReadOptions),
         *(
-            Task(name, title, f"{_FOLDERS}:{name}", kind, 1, MOST_INPUTS, 1_000_000_000, 6 * 3600.0)
+            Task(name, title, f"{_FOLDERS}:{name}", kind, 1, MAX_INPUTS, 1_000_000_000, 6 * 3600.0)
             for name, title, kind in (
                 ("stylize_pictures", "Redraw photos", FolderPhotoOptions),
                 ("read_pictures", "Read a folder", FolderReadOptions),

@@ -1,10 +1,10 @@
-"""What visitors have uploaded to the page and not submitted: counted, bounded, and gone after a while.
+"""Uploads to the page that are not submitted yet: limited in size, and removed after some hours.
 
     cache/RUN/uploads/OWNER/TOKEN/…     one folder a request, which nobody else can guess
     cache/RUN/results/OWNER/TOKEN/…     one folder a result
 
-Only OWNER may see what lies in either. RUN is a folder of this process, with whatever else the page keeps
-while it runs. The folders of processes that were killed are removed at the next start.
+Only OWNER may read either. RUN is a folder of this process, which also has the page's other temporary files.
+The folders of processes that were killed are removed at the next start.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Uploads:
     def __init__(self, root: Path, secret: bytes, limits: Limits):
         self.run = root / CACHE / secrets.token_hex(16)
         self._secret, self._limits = secret, limits
-        self._coming: dict[str, tuple[str, int]] = {}  # requests at work: (owner's folder, bytes promised)
+        self._incoming: dict[str, tuple[str, int]] = {}  # requests: (owner's folder, bytes reserved)
         self._senders: dict[Path, str] = {}  # addresses that folders of requests came from
         in_use = os.environ.get(CACHE_VARIABLE)  # by another page of this process
         try:
@@ -117,19 +117,20 @@ class Uploads:
 
         Args:
             owner: who uploads.
-            address: from where; a visitor may have many owner ids.
+            address: of the client; a visitor may have many owner ids.
 
         Raises:
-            LimitError: none, for too much of the owner's, the address's or everybody's waits to be submitted.
-            StorageError: none, for the disk is nearly full.
+            LimitError: none, since too many uploads of the owner, the address or in total wait to be
+                submitted.
+            StorageError: none, since the disk is nearly full.
         """
         mine, limits, address = self.folder(owner), self._limits, network(address)
-        left_to_owner = limits.upload_bytes - _size(mine) - self._promised(mine.name)
-        left_to_all = limits.upload_bytes_of_all - _size(mine.parent) - self._promised()
-        free = self.check_disk() - self._promised()
+        left_to_owner = limits.upload_bytes - _size(mine) - self._reserved(mine.name)
+        left_to_all = limits.upload_bytes_in_total - _size(mine.parent) - self._reserved()
+        free = self.check_disk() - self._reserved()
         theirs = [folder for folder, sender in list(self._senders.items()) if address and sender == address]
-        left_to_address = limits.upload_bytes_an_address - sum(
-            max(_size(folder), self._coming.get(folder.name, ("", 0))[1]) for folder in theirs
+        left_to_address = limits.upload_bytes_per_address - sum(
+            max(_size(folder), self._incoming.get(folder.name, ("", 0))[1]) for folder in theirs
         )
         if min(left_to_all, left_to_address, free) <= 0:
             raise LimitError("Too many uploads wait at the moment. Come back in a while.")
@@ -148,7 +149,7 @@ class Uploads:
         """Bytes that may be written.
 
         Raises:
-            StorageError: none, for the disk is nearly full.
+            StorageError: none, since the disk is nearly full.
         """
         return self._limits.check_disk(self.run)
 
@@ -159,13 +160,13 @@ class Uploads:
         (self.run / UPLOADS).mkdir(parents=True, mode=0o700)
 
     @contextlib.contextmanager
-    def coming(self, owner: str, size: int, address: str = "") -> Iterator[Path]:
+    def receiving(self, owner: str, size: int, address: str = "") -> Iterator[Path]:
         """A folder for one request of ``size`` bytes, which are reserved while it lasts.
 
         What lies in it stays if the block ends without an exception, and goes otherwise.
         """
         folder = self.folder(owner) / secrets.token_hex(16)
-        self._coming[folder.name] = (folder.parent.name, size)
+        self._incoming[folder.name] = (folder.parent.name, size)
         self._senders[folder] = network(address)
         token = _folder.set(folder)
         try:
@@ -177,15 +178,15 @@ class Uploads:
             raise
         finally:
             _folder.reset(token)
-            del self._coming[folder.name]
+            del self._incoming[folder.name]
 
     def sweep(self, now: float | None = None) -> None:
         """Remove uploads and results that are older than ``KEEP_SECONDS``."""
         before = (time.time() if now is None else now) - KEEP_SECONDS
-        # listed first: a search under way loses its way when folders go
+        # listed first, since removing folders would disturb the search
         for folder in [p for kind in (UPLOADS, RESULTS) for p in (self.run / kind).glob("*/*")]:
             with contextlib.suppress(OSError):
-                if folder.name not in self._coming and folder.stat().st_mtime < before:
+                if folder.name not in self._incoming and folder.stat().st_mtime < before:
                     shutil.rmtree(folder, ignore_errors=True)
                     self._senders.pop(folder, None)
                     folder.parent.rmdir()  # unless another upload is in it
@@ -195,7 +196,7 @@ class Uploads:
         results, limits = self.run / RESULTS, self._limits
         for owner in list(results.glob("*")):
             _keep_newest(owner.glob("*"), limits.result_bytes)
-        _keep_newest(results.glob("*/*"), limits.result_bytes_of_all)
+        _keep_newest(results.glob("*/*"), limits.result_bytes_in_total)
 
     def close(self) -> None:
         """Remove all of them."""
@@ -204,8 +205,8 @@ class Uploads:
         with contextlib.suppress(OSError):
             self.run.rmdir()  # unless something else of the page is in it
 
-    def _promised(self, owner: str | None = None) -> int:
-        return sum(size for whose, size in list(self._coming.values()) if owner in (None, whose))
+    def _reserved(self, owner: str | None = None) -> int:
+        return sum(size for whose, size in list(self._incoming.values()) if owner in (None, whose))
 
 
 def _keep_newest(folders: Iterable[Path], most: int) -> None:

@@ -65,7 +65,7 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     context.progress(0.0, "Opening the video")
     width, height = _sides(video.probe(inputs[0]), options.scale)
     if width * height > QUICK_PIXELS:
-        context.take_time()
+        context.expect_long()
     pixels = frame_at(inputs[0], options.at, options.scale)
     write_shown(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")

@@ -1,8 +1,7 @@
-"""The gate in front of the page: it confirms who asks before anything else sees the request.
+"""The ASGI middleware in front of the page: it identifies the visitor before anything else sees the request.
 
-An ASGI middleware. It reads the signed cookie, gives a new visitor an id of their own, asks for a login where
-accounts are required, hands out result files to their owner only, and sets the headers that browsers need to
-keep one site's pages from another's.
+It reads the signed cookie, gives a new visitor an id, requires a login where only accounts are admitted,
+serves result files to their owner only, and sets security headers.
 """
 
 from __future__ import annotations
@@ -22,25 +21,22 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbench.core.errors import WorkbenchError
-from workbench.service.answers import Answer, in_words, language_of, line
-from workbench.service.bodies import BodyError, again, bounded, read
+from workbench.service.answers import ResponseSender, language_of, status_and_text, text_response
+from workbench.service.bodies import BodyError, bounded_receive, read_body, replayed
 from workbench.service.errors import AccountError, LimitError, LoginError
 from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
 from workbench.service.identity import DAYS, MARK_DAYS
-from workbench.service.logins import LoginDesk
-from workbench.service.metrics import HEALTH, METRICS, Watch
+from workbench.service.logins import LoginQueue
+from workbench.service.metrics import HEALTH, METRICS, Monitoring
 from workbench.service.origin import refusal
 from workbench.service.platform import Platform
-from workbench.service.sessions import NOBODY, Bound, named
+from workbench.service.sessions import NOBODY, OwnerRegistry, names_in_call
 from workbench.service.uploads import new_request
 
 WORK = "/jobs/"
 LINK_PICTURE = "/link-picture.jpg"  # that other sites show beside a link to the page
-_OPEN = (
-    LINK_PICTURE,
-    "/startup-events",
-    "/gradio_api/startup-events",
-)  # the server asks itself when it starts
+# without a login; the server requests the latter two itself when it starts
+_OPEN = (LINK_PICTURE, "/startup-events", "/gradio_api/startup-events")
 _ASSETS = "/assets/"  # scripts and styles, whose names change with what they hold
 API = "/gradio_api/"  # the page's own calls
 _RUNS = ("queue/join", "call/", "run/", "api/")  # those that make results
@@ -68,12 +64,12 @@ _RESULT = {
 
 
 def identify(platform: Platform, cookies: Mapping[str, str], is_secure: bool = False) -> str | None:
-    """The owner whom the cookies prove, else the platform's local one, else None.
+    """The owner that the cookies prove, else the platform's local one, else None.
 
-    No token, a forged one, one that is too old, and one of an account that is gone prove nobody.
+    A missing, forged or expired token, or one of a removed account, proves none.
 
     Args:
-        platform: who knows the owners.
+        platform: that knows the owners.
         cookies: of the request.
         is_secure: whether it came by HTTPS.
     """
@@ -82,7 +78,7 @@ def identify(platform: Platform, cookies: Mapping[str, str], is_secure: bool = F
         return platform.local_owner
     token, owner, epoch = found
     if owner[0] == "u":
-        return owner if platform.accounts.holds(owner, epoch, token) else platform.local_owner
+        return owner if platform.accounts.is_session_valid(owner, epoch, token) else platform.local_owner
     return None if platform.named_only else owner
 
 
@@ -100,9 +96,9 @@ def gate(
     """The middleware for ``app_kwargs={"middleware": [gate(platform)]}`` of Gradio's ``launch``.
 
     Args:
-        platform: who knows the owners.
+        platform: that knows the owners.
         hosts: names under which the server is reached, besides its addresses and ``localhost``.
-        forget: told of sessions of the page that are no longer kept.
+        forget: called with each session of the page that is no longer kept.
         is_shared: whether a session is used for several owners, by the server itself.
     """
     return Middleware(Gate, platform=platform, hosts=hosts, forget=forget, is_shared=is_shared)
@@ -122,43 +118,46 @@ class Gate:
         self._app, self._platform, self._is_shared = app, platform, is_shared
         self._packed = GZipMiddleware(app)
         self._hosts = frozenset(name.casefold().rstrip(".") for name in hosts)
-        self._sessions, self._calls = Bound(KEPT, KEPT_OF_ONE, forget), Bound(CALLS, KEPT_OF_ONE, forget)
-        self._events = Bound()
-        self._logins, self._watch = LoginDesk(platform.accounts), Watch(platform)
+        self._sessions, self._calls = (
+            OwnerRegistry(KEPT, KEPT_OF_ONE, forget),
+            OwnerRegistry(CALLS, KEPT_OF_ONE, forget),
+        )
+        self._events = OwnerRegistry()
+        self._logins, self._watch = LoginQueue(platform.accounts), Monitoring(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         new_request()
-        dressed = Answer(send)
+        sender = ResponseSender(send)
         try:
-            await self._receive(scope, receive, dressed)
+            await self._receive(scope, receive, sender)
         except Exception as error:
-            words = in_words(error)
-            if words is None or scope["type"] != "http":
+            known = status_and_text(error)
+            if known is None or scope["type"] != "http":
                 raise
-            if not dressed.begun:
-                await line(scope, words[1], words[0])(scope, receive, dressed)
+            if not sender.begun:
+                await text_response(scope, known[1], known[0])(scope, receive, sender)
         finally:
-            self._watch.count(dressed.status or 500)
+            self._watch.count(sender.status or 500)
 
-    async def _receive(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+    async def _receive(self, scope: Scope, receive: Receive, sender: ResponseSender) -> None:
         headers, path = Headers(scope=scope), _path(scope)
         is_page = not path.startswith((API, WORK, LOGOUT))
         refused = refusal(headers, scope["scheme"], scope.get("method", "GET"), is_page, self._hosts)
         if refused is not None:
             if scope["type"] == "websocket":
-                await answer({"type": "websocket.close", "code": 1008})
+                await sender({"type": "websocket.close", "code": 1008})
             else:
-                await line(scope, refused[1], refused[0])(scope, receive, answer)
+                await text_response(scope, refused[1], refused[0])(scope, receive, sender)
             return
         if path == HEALTH:
-            await (await run_in_threadpool(self._watch.health))(scope, receive, answer)
+            await (await run_in_threadpool(self._watch.health))(scope, receive, sender)
             return
         if path == METRICS:
             found = await run_in_threadpool(self._watch.metrics, _address(scope), headers)
-            await found(scope, receive, answer)
+            await found(scope, receive, sender)
             return
         sent = cookie_parser(headers.get("cookie", ""))
         is_secure = scope["scheme"] in ("https", "wss")
@@ -170,28 +169,28 @@ class Gate:
             renewed = known[0]  # under the name that this server's cookies have now
         scope.setdefault("state", {})["owner"] = owner
         if token := fresh or renewed:
-            answer.cookie = _cookie(tokens.names(is_secure)[0], token, is_secure)
+            sender.cookie = _cookie(tokens.names(is_secure)[0], token, is_secure)
         if scope["type"] == "websocket":
             if owner is None:
-                await answer({"type": "websocket.close", "code": 1008})
+                await sender({"type": "websocket.close", "code": 1008})
             else:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, sender)
             return
-        response = await self._own(scope, receive, path, owner, sent)
+        response = await self._own_response(scope, receive, path, owner, sent)
         if response is not None:
-            await response(scope, receive, answer)
+            await response(scope, receive, sender)
         else:
-            # who comes without a cookie cannot prove at the next call that they were here
-            await self._pass_on(scope, receive, answer, path, owner if fresh is None else NOBODY)
+            # a visitor without a cookie cannot be recognised at the next call
+            await self._forward(scope, receive, sender, path, owner if fresh is None else NOBODY)
 
-    async def _own(
+    async def _own_response(
         self, scope: Scope, receive: Receive, path: str, owner: str | None, sent: Mapping[str, str]
     ) -> Response | None:
-        """The answers that are the gate's own."""
+        """The response to requests that the gate handles itself, else None."""
         if path in (LOGIN, PASSWORD):
-            request = Request(scope, bounded(receive, _FORM_BYTES, _FORM_WORDS))
+            request = Request(scope, bounded_receive(receive, _FORM_BYTES, _FORM_WORDS))
             if request.method not in ("GET", "HEAD", "POST"):
-                return line(scope, "Expected GET or POST.", 405)
+                return text_response(scope, "Expected GET or POST.", 405)
             return await (self._login(request) if path == LOGIN else self._password(owner, request))
         if path == ADMINISTRATION:
             return await run_in_threadpool(self._administration, scope, owner)
@@ -202,75 +201,75 @@ class Gate:
             wants_page = "text/html" in Headers(scope=scope).get("accept", "*/*") or path == "/"
             if is_reading and wants_page:
                 return RedirectResponse(LOGIN, 303)
-            return line(scope, "Log in first.", 401)
+            return text_response(scope, "Log in first.", 401)
         if owner is not None and path.startswith(WORK):
             return await run_in_threadpool(self._work, scope, owner, path)
         return None
 
-    async def _pass_on(
-        self, scope: Scope, receive: Receive, answer: Answer, path: str, owner: str | None
+    async def _forward(
+        self, scope: Scope, receive: Receive, sender: ResponseSender, path: str, owner: str | None
     ) -> None:
-        """Let the page answer, once everything that the request names is the owner's or nobody's."""
+        """Forward a request to the page if all that it names belongs to the owner or to nobody."""
         if owner is None or not path.startswith(API):
-            answer.lasts = path.startswith(_ASSETS)
+            sender.lasts = path.startswith(_ASSETS)
             page = self._app if "." in path else self._packed  # Gradio packs what has a suffix
-            await page(scope, bounded(receive, _JSON_BYTES, _JSON_WORDS), answer)
+            await page(scope, bounded_receive(receive, _JSON_BYTES, _JSON_WORDS), sender)
             return
         called = path.removeprefix(API)
         name = re.split("[/=]", called, maxsplit=1)[0]
         if name not in _CALLS:
-            await line(scope, "There is no such call.", 404)(scope, receive, answer)
+            await text_response(scope, "There is no such call.", 404)(scope, receive, sender)
             return
         if called == "upload" and scope["method"] == "POST":
-            await self._upload(scope, receive, answer, owner)
+            await self._upload(scope, receive, sender, owner)
             return
         may_see, is_file = self._platform.uploads.may_see, called.startswith(("file=", "file/"))
         if is_file and not await run_in_threadpool(may_see, owner, called[5:]):
-            await line(scope, "There is no such file.", 404)(scope, receive, answer)
+            await text_response(scope, "There is no such file.", 404)(scope, receive, sender)
             return
         body = b""
         if scope["method"] == "POST":
-            body = await read(bounded(receive, _JSON_BYTES, _JSON_WORDS))
-            receive = again(body, receive)
+            body = await read_body(bounded_receive(receive, _JSON_BYTES, _JSON_WORDS))
+            receive = replayed(body, receive)
             if called.startswith(_RUNS):
                 await run_in_threadpool(self._platform.uploads.check_disk)  # results need room too
             elif name == "mcp":  # the tools keep the pictures that they are given
                 await run_in_threadpool(self._platform.uploads.room, NOBODY, _address(scope))
-        asker = owner, _address(scope)
-        if not await run_in_threadpool(self._is_owners, *asker, called, scope["query_string"], body):
-            await line(scope, "There is no such session.", 404)(scope, receive, answer)
+        client = owner, _address(scope)
+        if not await run_in_threadpool(self._is_owners, *client, called, scope["query_string"], body):
+            await text_response(scope, "There is no such session.", 404)(scope, receive, sender)
             return
         if called.startswith(_RUNS):
-            answer.seen = functools.partial(self._note, *asker, called.startswith("call/"))
-        await self._app(scope, receive, answer)
+            sender.seen = functools.partial(self._note, *client, called.startswith("call/"))
+        await self._app(scope, receive, sender)
 
     def _is_owners(self, owner: str, address: str, called: str, query: bytes, body: bytes) -> bool:
         """Whether the session, the event and the files that a call names are the owner's."""
-        sessions, events, paths = named(called, query, body)
+        sessions, events, paths = names_in_call(called, query, body)
         if any(map(self._is_shared, sessions)):  # of the server itself, whose name nobody else knows
             return True
         return (
             all(self._sessions.take(text, owner, address) for text in sessions)
-            and all(self._events.is_free_or_of(text, owner) for text in events)
+            and all(self._events.is_available_to(text, owner) for text in events)
             and all(self._platform.uploads.may_see(owner, path) for path in paths)
         )
 
     def _note(self, owner: str, address: str, is_session: bool, body: bytes) -> None:
-        """Bind the events that an answer of the page names to whom it was given.
+        """Bind the events in a response of the page to the owner who received it.
 
         Args:
-            owner: who asked.
-            address: from where.
-            is_session: whether the page makes a session of an event, for it was asked for without one.
-            body: of the answer.
+            owner: of the request.
+            address: of the client.
+            is_session: whether the page uses the event as a session, since the request named none.
+            body: of the response.
         """
         for event in map(bytes.decode, _EVENT.findall(body)):
             self._events.take(event, owner, address)
             if is_session:
                 self._calls.take(event, owner, address)
 
-    async def _upload(self, scope: Scope, receive: Receive, answer: Answer, owner: str) -> None:
-        """Let the page take an upload into a folder of its own, within what the owner may have."""
+    async def _upload(self, scope: Scope, receive: Receive, sender: ResponseSender, owner: str) -> None:
+        """Let the page receive an upload into a new folder, within the owner's limit."""
         uploads, length = self._platform.uploads, Headers(scope=scope).get("content-length", "")
         address = _address(scope)
         room = await run_in_threadpool(uploads.room, owner, address)
@@ -278,9 +277,9 @@ class Gate:
         too_large = f"There is room for {room / 1e6:.4g} MB but the upload is larger. Try a smaller one."
         if size > room:
             raise BodyError(413, too_large)
-        with contextlib.suppress(_Dropped), uploads.coming(owner, size, address):
-            await self._app(scope, bounded(receive, room, too_large), answer)
-            if answer.status != 200:
+        with contextlib.suppress(_Dropped), uploads.receiving(owner, size, address):
+            await self._app(scope, bounded_receive(receive, room, too_large), sender)
+            if sender.status != 200:
                 raise _Dropped
 
     async def _login(self, request: Request) -> Response:
@@ -288,32 +287,32 @@ class Gate:
             return form(LOGIN, language_of(request.scope))
         tokens, is_secure = self._platform.tokens, request.url.scheme == "https"
         mark = f"{tokens.names(is_secure)[0]}-browser"
-        name, password = await _filled(request, "name", "password")
+        name, password = await _form_fields(request, "name", "password")
         known = tokens.read_mark(cookie_parser(request.headers.get("cookie", "")).get(mark))
         try:
             found = await self._logins.login(name, password, _address(request.scope), known)
         except (LoginError, LimitError) as error:
-            return _again(LOGIN, request, error)
-        response = self._welcome(request, found)
+            return _form_again(LOGIN, request, error)
+        response = self._start_session(request, found)
         response.headers.append("set-cookie", _cookie(mark, tokens.mark(*found), is_secure, MARK_DAYS))
         return response
 
     async def _password(self, owner: str | None, request: Request) -> Response:
-        """An account's own password, changed by who knows it."""
+        """Change the password of an account."""
         if owner is None or owner[0] != "u":
             return RedirectResponse(LOGIN, 303)
         if request.method in ("GET", "HEAD"):
             return form(PASSWORD, language_of(request.scope))
-        password, new, again = await _filled(request, "password", "new", "again")
+        password, new, again = await _form_fields(request, "password", "new", "again")
         try:
             if new != again:
                 raise AccountError("Expected the new password twice but the two differ.")
-            return self._welcome(request, await self._logins.change(owner, password, new))
+            return self._start_session(request, await self._logins.change(owner, password, new))
         except (AccountError, LoginError, LimitError) as error:
-            return _again(PASSWORD, request, error)
+            return _form_again(PASSWORD, request, error)
 
-    def _welcome(self, request: Request, found: tuple[str, int]) -> Response:
-        """To the page, with a session of one's own."""
+    def _start_session(self, request: Request, found: tuple[str, int]) -> Response:
+        """Redirect to the page with a new session."""
         response = RedirectResponse("/", 303)
         tokens, is_secure = self._platform.tokens, request.url.scheme == "https"
         cookie = _cookie(tokens.names(is_secure)[0], tokens.issue(*found), is_secure)
@@ -321,9 +320,9 @@ class Gate:
         return response
 
     def _administration(self, scope: Scope, owner: str | None) -> Response:
-        """Who is no administrator is told what they would be of a page that is not."""
+        """The page of administrators; for others the same response as for a page that does not exist."""
         if not self._platform.accounts.is_administrator(owner):
-            return line(scope, "There is no such page.", 404)
+            return text_response(scope, "There is no such page.", 404)
         return administration(self._platform, language_of(scope))
 
     def _logout(self, owner: str | None, sent: Mapping[str, str], is_secure: bool) -> Response:
@@ -337,14 +336,14 @@ class Gate:
         return response
 
     def _work(self, scope: Scope, owner: str, path: str) -> Response:
-        """A result file, to its owner; everybody else is told what they would be of a file that is not."""
+        """A result file; for others than its owner the same response as for a file that does not exist."""
         if scope["method"] not in ("GET", "HEAD"):
-            return line(scope, "Expected GET.", 405)
+            return text_response(scope, "Expected GET.", 405)
         job, _, name = path.removeprefix(WORK).partition("/")
         try:
             file = self._platform.result(owner, job, name)
         except WorkbenchError:
-            return line(scope, "There is no such file.", 404)
+            return text_response(scope, "There is no such file.", 404)
         policy = _RESULT.get(file.suffix, "sandbox")
         return FileResponse(
             file, headers={"Cache-Control": "private, no-store", "Content-Security-Policy": policy}
@@ -352,7 +351,7 @@ class Gate:
 
 
 class _Dropped(Exception):
-    """The page did not take an upload."""
+    """The page refused an upload."""
 
 
 def _cookie(name: str, value: str, is_secure: bool, days: int = DAYS) -> str:
@@ -360,14 +359,14 @@ def _cookie(name: str, value: str, is_secure: bool, days: int = DAYS) -> str:
     return cookie + ("; Secure" if is_secure else "")
 
 
-def _again(action: str, request: Request, error: WorkbenchError) -> Response:
-    """The form once more, with what was wrong."""
+def _form_again(action: str, request: Request, error: WorkbenchError) -> Response:
+    """The form again, with the error."""
     status = 429 if isinstance(error, LimitError) else 401
     return form(action, language_of(request.scope), str(error), status)
 
 
-async def _filled(request: Request, *names: str) -> list[str]:
-    """What was typed into a form."""
+async def _form_fields(request: Request, *names: str) -> list[str]:
+    """The values of a submitted form."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
     return [fields.get(name, [""])[0] for name in names]
 

@@ -29,11 +29,7 @@ CEILING = 0.75  # of a head that is linear in the colours
 SIZE = 32  # pixels of a side
 NARROW = {"base_width": 16}  # a quarter of the channels within a block
 _CLASSES = ("no", "yes")
-_LEVEL, _STEP, _NOISE = (
-    128,
-    48,
-    12,
-)  # mean of a colour channel, the shift that encodes a bit, and the noise
+_LEVEL, _STEP, _NOISE = 128, 48, 12  # mean of a colour channel, shift that encodes a bit, noise
 
 
 @register

@@ -290,9 +290,7 @@ class Stylizers(TableStudy):
 
     data: str | Sequence[Picture] = "atelier:60"  # pictures of the style: a folder, or atelier:N
     photos: str = ""  # folder of photos; "" takes six free ones of installed packages
-    stylizers: tuple[
-        str, ...
-    ] = ()  # names; () takes networks and drawings of the menu and the classical ones
+    stylizers: tuple[str, ...] = ()  # by name; by default networks, drawings and classical filters
     masks: str = ""  # folder of masks (say of faces), for the measures of the background
     costs: str | Mapping = ""  # what `workbench bench stylizers --json` wrote, for the cost columns
     held_out: int = 80  # number of photos (without ROLES: held out by training, of which half report)

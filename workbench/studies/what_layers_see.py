@@ -137,10 +137,8 @@ class WhatLayersSee(Study):
         """Cross-validate MAFR with each choice of blocks; finished folds are kept."""
 
         def estimator(choice: str, split_seed: int) -> FinetuneEstimator:
-            blocks = {
-                "aggregated": blocks_of(choice, chosen, split_seed)
-            }  # random ones change with the split
-            return FinetuneEstimator(CONFIG, arguments=blocks, size=self.train_size, epochs=self.epochs)
+            arguments = {"aggregated": blocks_of(choice, chosen, split_seed)}
+            return FinetuneEstimator(CONFIG, arguments=arguments, size=self.train_size, epochs=self.epochs)
 
         validations = {
             choice: cross_validate(
@@ -169,12 +167,7 @@ def some(data: Paintings, count: int, seed: int) -> Paintings:
     """At most ``count`` of the paintings, drawn by ``seed``, in about the same class proportions."""
     if count >= len(data):
         return data
-    keep = np.sort(np.random.default_rng(seed).permutation(len(data))[:count])
-    names = tuple(data.paths[i] for i in keep)
-    votes = None if data.votes is None else data.votes[keep]
-    return dataclasses.replace(
-        data, paths=names, labels=data.labels[keep], groups=data.groups[keep], votes=votes
-    )
+    return data.subset(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
 
 
 def recommended(rows: Sequence[Mapping]) -> list[int]:

@@ -121,9 +121,7 @@ class Trainer:
         bar = tqdm(total=config.steps, initial=self.step, desc="training", mininterval=5)
         progress = elapsed()
         while progress < 1:
-            torch.manual_seed(
-                1_000_003 * config.seed + self.step
-            )  # so that a resumed step has the same noise
+            torch.manual_seed(1_000_003 * config.seed + self.step)  # a resumed step has the same noise
             phase = self.recipe.phase(self.step)
             terms = self.recipe.step(self.step, progress)
             if not np.isfinite(sum(terms.values())):

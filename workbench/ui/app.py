@@ -165,7 +165,7 @@ def _bounded_server(trusted_proxies: Sequence[str]) -> Iterator[None]:
     """Gradio configures uvicorn itself and leaves no room for more: within the block it takes our options."""
     utils.error_payload = queueing.error_payload = _in_words
     connections.raise_file_limit()
-    connections.one_line_a_kind()
+    connections.limit_repeated_lines()
     bounded = SimpleNamespace(
         Config=functools.partial(uvicorn.Config, **connections.options(trusted_proxies)),
         Server=uvicorn.Server,

@@ -23,7 +23,7 @@ def _read(name: str) -> dict[str, str]:
 
 
 CHINESE = _read("zh.json")
-LATER = languages.WORDS | _read("zh_later.json")
+LATER = languages.TRANSLATIONS | _read("zh_later.json")
 _ENGLISH = {
     "common.complete": "Done",
     "common.upload": "Upload",

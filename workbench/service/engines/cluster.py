@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 _PART_RETRIES = 2  # of a piece of a video whose node is lost; the other pieces stay
 _STARTS = 3  # Ray gives its own processes 15 s to start, which a busy machine may miss
-_LAST_WORD = 10.0  # seconds that a killed attempt has to end by itself; one in Ray's queue cannot
+_KILL_GRACE = 10.0  # seconds that a killed attempt has to end by itself; one in Ray's queue cannot
 
 
 class RayEngine:
@@ -92,7 +92,7 @@ class RayEngine:
             self._reports[work.attempt] = report
             self._parts[work.attempt] = {0: 0.0}
         threading.Thread(
-            target=self._see_through, args=(work, report), name=work.attempt, daemon=True
+            target=self._run_attempt, args=(work, report), name=work.attempt, daemon=True
         ).start()
 
     def cancel(self, attempt: str) -> None:
@@ -114,7 +114,7 @@ class RayEngine:
         self._listener.join(5)
         self._ray.shutdown()
 
-    def _see_through(self, work: Work, report: Report) -> None:
+    def _run_attempt(self, work: Work, report: Report) -> None:
         errors = self._ray.exceptions
         start = time.perf_counter()
         try:
@@ -195,7 +195,7 @@ class RayEngine:
                 return ready[0], left
             with self._lock:
                 killed = self._killed.get(work.attempt)
-            if killed is not None and time.monotonic() - killed > _LAST_WORD:
+            if killed is not None and time.monotonic() - killed > _KILL_GRACE:
                 raise _Killed
 
     def _finished(self, work: Work, answer: tuple[Outcome, str, float, Files], seconds: float = 0.0) -> Ended:

@@ -27,8 +27,8 @@ from workbench.service.engines.worker import CANCEL, main
 log = logging.getLogger(__name__)
 
 _SPAWN = multiprocessing.get_context("spawn")  # a forked copy of a threaded server may hang
-_STEADY = 5.0  # seconds; a process that dies sooner counts as a failed start
-_SLOWEST = 30.0  # seconds between starts, at most
+_STABLE_SECONDS = 5.0  # seconds; a process that dies sooner counts as a failed start
+_MAX_BACKOFF = 30.0  # seconds between starts, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Kill:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Heard:
+class _FromProcess:
     """A message from the process; None when it has died."""
 
     generation: int
@@ -71,7 +71,7 @@ class WorkerSupervisor(pykka.ThreadingActor):
         self._freed, self._arguments = freed, (threads, nice)
         self._current: _Run | None = None
         self._generation = 0
-        self._quick_deaths = 0
+        self._early_deaths = 0
         self.pid: int | None = None
 
     def on_start(self) -> None:
@@ -96,20 +96,20 @@ class WorkerSupervisor(pykka.ThreadingActor):
                 self._send((CANCEL, attempt))
             case _Kill(attempt) if self._current and self._current.work.attempt == attempt:
                 self._process.kill()  # its sentinel reports the death
-            case _Heard(generation, heard) if generation == self._generation:
+            case _FromProcess(generation, heard) if generation == self._generation:
                 if heard is None:
-                    self._bury()
+                    self._handle_death()
                 elif self._current and heard.attempt == self._current.work.attempt:
-                    self._hear(heard, self._current.report)
+                    self._on_message(heard, self._current.report)
 
-    def _hear(self, heard: Progress | Ended, report: Report) -> None:
+    def _on_message(self, heard: Progress | Ended, report: Report) -> None:
         if isinstance(heard, Ended):
             self._current = None
         report(heard)
         if isinstance(heard, Ended):
             self._freed(self.actor_ref)
 
-    def _bury(self) -> None:
+    def _handle_death(self) -> None:
         """The process has died: end its attempt as crashed and start a new process."""
         self._process.join()
         code = self._process.exitcode
@@ -117,13 +117,13 @@ class WorkerSupervisor(pykka.ThreadingActor):
         log.warning("worker %s died (%s)", self.pid, how)
         lived = time.monotonic() - self._born
         run, self._current = self._current, None
-        is_steady = lived > _STEADY or run is not None  # a death during an attempt is the task's fault
-        self._quick_deaths = 0 if is_steady else self._quick_deaths + 1
+        is_early = lived <= _STABLE_SECONDS and run is None  # a death during an attempt is the task's fault
+        self._early_deaths = self._early_deaths + 1 if is_early else 0
         self._pipe.close()
         if run is not None:
             run.report(Ended(run.work.attempt, "crashed", f"its worker died ({how})", lived))
-        if self._quick_deaths > 2:
-            time.sleep(min(_SLOWEST, 0.5 * 2**self._quick_deaths))
+        if self._early_deaths > 2:
+            time.sleep(min(_MAX_BACKOFF, 0.5 * 2**self._early_deaths))
         self._spawn()
         if run is not None:
             self._freed(self.actor_ref)
@@ -144,7 +144,7 @@ class WorkerSupervisor(pykka.ThreadingActor):
             except Exception:  # killed before it could read what to do, no room for a process, or a bug:
                 log.exception("a worker did not start")  # without its supervisor it never would
                 self._pipe.close()
-                time.sleep(min(_SLOWEST, 0.05 * 2**failures))
+                time.sleep(min(_MAX_BACKOFF, 0.05 * 2**failures))
             finally:
                 theirs.close()
         self.pid, self._born = self._process.pid, time.monotonic()
@@ -163,11 +163,11 @@ def _listen(actor: pykka.ActorRef, generation: int, pipe, sentinel: int) -> None
             ready = wait([pipe, sentinel])
             if pipe in ready:
                 try:
-                    actor.tell(_Heard(generation, pipe.recv()))
+                    actor.tell(_FromProcess(generation, pipe.recv()))
                     continue
                 except (EOFError, OSError):
                     wait([sentinel])
-            actor.tell(_Heard(generation, None))
+            actor.tell(_FromProcess(generation, None))
             return
 
 

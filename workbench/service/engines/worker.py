@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 CANCEL = "cancel"
 DISK_FULL = "The disk is full. Delete old jobs, or come back later."
-MOST_REPORTS = 20.0  # per second; more frequent ones are dropped
+MAX_REPORTS = 20.0  # per second; more frequent ones are dropped
 Function = Callable[..., None]
 
 
@@ -55,7 +55,7 @@ class Context:
         """Add a note for the owner about the result."""
         self.remarks.append(text)
 
-    def take_time(self) -> None:
+    def expect_long(self) -> None:
         """Announce, before the work, that it takes more than a second or two: a worker for quick tasks then
         ends this attempt, and another worker runs the task.
         """
@@ -75,7 +75,7 @@ class Context:
         if self._cancelled():
             raise CancelledError("Stopped, as you asked.")
         now = time.monotonic()
-        if now - self._last >= 1 / MOST_REPORTS:
+        if now - self._last >= 1 / MAX_REPORTS:
             self._last = now
             self._tell(min(max(float(share), 0.0), 1.0), note)
 
@@ -85,7 +85,7 @@ class _Deferred(Exception):
 
 
 def find(dotted: str) -> Callable[..., Any]:
-    """The function that "module:function" names."""
+    """Import the function named "module:function"."""
     module, _, name = dotted.partition(":")
     return getattr(importlib.import_module(module), name)
 
