@@ -25,8 +25,9 @@ def test_a_person_is_found_once_and_near():
 
 def test_a_head_is_put_where_it_should_be(head):
     (face,) = find_faces(head)
-    own = face_detection._Head(head, (*face.middle.tolist(), face.interocular_px), 60.0)
-    scene = face_detection.put(np.full((400, 500, 3), 127, np.uint8), own, np.array([300, 150]), 30.0, 20.0)
+    own = face_detection.Head(head, (*face.middle.tolist(), face.interocular_px), 60.0)
+    empty = np.full((400, 500, 3), 127, np.uint8)
+    scene = face_detection.paste_head(empty, own, np.array([300, 150]), 30.0, 20.0)
     (found,) = find_faces(scene)
     np.testing.assert_allclose(found.middle, (300, 150), atol=2)
     assert found.interocular_px == pytest.approx(30, abs=2)

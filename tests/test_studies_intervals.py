@@ -11,7 +11,7 @@ from workbench.classify.probes import MajorityClass
 from workbench.classify.summary import compare, read_predictions, read_summary
 from workbench.core.errors import DatasetError
 from workbench.data.paintings import read_paintings
-from workbench.studies.intervals import APART, Intervals, trained_on, unmet
+from workbench.studies.intervals import APART, Intervals, trained_on, without_known_painters
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_without_the_pictures_whose_painters_were_known_no_answer_is_about_one(f
             if other not in fold.rows
         )
     ]
-    kept = unmet(found["floor"])
+    kept = without_known_painters(found["floor"])
     assert known
     assert trained_on(kept) == 0
     assert set(kept.paintings.paths) == set(paintings.paths) - {paintings.paths[row] for row in known}

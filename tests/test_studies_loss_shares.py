@@ -15,7 +15,7 @@ from workbench.studies import loss_shares as study
 def test_a_loss_gets_the_share_of_the_others_gradient_that_is_asked_for():
     drawing = torch.tensor([1.0, 2.0], requires_grad=True)
     others = {"a": 3 * drawing[0], "b": 4 * drawing[1]}  # a gradient of norm 5
-    held = study.scaled(7 * drawing.sum(), others, drawing, 0.3)
+    held = study.with_gradient_share(7 * drawing.sum(), others, drawing, 0.3)
     (pull,) = torch.autograd.grad(held, drawing)
     assert float(pull.norm()) == pytest.approx(0.3 * 5)
     assert pull[0] == pull[1]  # its direction stays
@@ -53,7 +53,8 @@ def test_differences_are_those_of_the_same_seed_and_their_mean_stands_in_its_int
     sets = {(study.NONE, 0.0, seed): drawn(0.0, 0.1, seed) for seed in range(3)}
     sets |= {("block", 1.0, seed): drawn(0.5, 0.1, seed + 10) for seed in range(2)}
     sets["block", 1.0, 0]["content"][0] = np.nan  # a photo without a value counts for no mean
-    rows = {(r["term"], r["metric"]): r for r in study.compared(study.resampled(sets, style, 300))}
+    found = study.comparison_rows(study.resample_measures(sets, style, 300))
+    rows = {(r["term"], r["metric"]): r for r in found}
     edges = rows["block", "edge_f1"]
     each = [
         sets["block", 1.0, s]["edge_f1"].mean() - sets[study.NONE, 0.0, s]["edge_f1"].mean() for s in (0, 1)

@@ -9,12 +9,12 @@ import torch
 
 from workbench import models
 from workbench.data.images import read_image
-from workbench.studies.mafr_control import NARROW, SIZE, copying_host, plant
+from workbench.studies.mafr_control import NARROW, SIZE, copying_host, write_pictures
 from workbench.studies.mafr_gates import CONFIG, MafrGates
 
 
 def test_blue_says_whether_red_or_green_is_the_label(tmp_path):
-    folder = plant(tmp_path, 200)
+    folder = write_pictures(tmp_path, 200)
     table = pd.read_csv(folder / "ratings.csv")
     means = np.array([np.asarray(read_image(folder / path)).mean((0, 1)) for path in table["path"]])
     red, green, blue = (means > 128).T

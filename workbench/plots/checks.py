@@ -1,4 +1,4 @@
-"""What a plot asks of a table."""
+"""Checks of the tables that plots are drawn from."""
 
 from __future__ import annotations
 

@@ -55,8 +55,6 @@ def metric_intervals(
 def score_against(
     table,
     x: str,
-    y: str = "estimate",
-    band: tuple[str, str] | None = ("low", "high"),
     series: str | None = None,
     references: Mapping[str, float] | None = None,
     xlabel: str = "",
@@ -66,32 +64,27 @@ def score_against(
     """A score against a number (aggregated blocks, epochs, pictures) with the band of its interval.
 
     Args:
-        table: one row a point, with columns ``x``, ``y``, those of ``band`` and ``series``.
+        table: columns ``x``, ``series``, estimate, low and high.
         x: column of the number.
-        y: column of the score.
-        band: columns of the interval's ends, or None.
-        series: column that tells lines apart, or None for one line.
+        series: column with a line per value, or None for one line.
         references: label -> value of horizontal dashed lines.
     """
-    frame = check_table(table, (x, y, *(band or ()), *((series,) if series else ())))
+    frame = check_table(table, (x, *INTERVAL, *((series,) if series else ())))
     figure, grid = new_figure(size=(6.4, 4.0))
     axes = grid[0, 0]
     names = in_order(frame[series]) if series else [None]
     for index, name in enumerate(names):
         own = (frame if name is None else frame[frame[series] == name]).sort_values(x)
         style = look(index)
-        if band:
-            axes.fill_between(
-                own[x], own[band[0]], own[band[1]], color=style["color"], alpha=0.16, linewidth=0
-            )
-        axes.plot(own[x], own[y], **style, markersize=6, label=name and pretty(name))
+        axes.fill_between(own[x], own["low"], own["high"], color=style["color"], alpha=0.16, linewidth=0)
+        axes.plot(own[x], own["estimate"], **style, markersize=6, label=name and pretty(name))
     for i, (label, value) in enumerate((references or {}).items()):
         reference_line(axes, value, label, across=True, index=i + len(names) - 1)
     if series or references:
         axes.legend()
     if frame[x].dtype.kind in "iu":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel=xlabel or pretty(x), ylabel=ylabel or pretty(y), title=title)
+    axes.set(xlabel=xlabel or pretty(x), ylabel=ylabel or "estimate", title=title)
     return figure
 
 
@@ -126,10 +119,8 @@ def confusion(matrix: ArrayLike, classes: Sequence[str], title: str = "") -> Fig
 
 
 @styled
-def reliability(
-    edges: ArrayLike, count: ArrayLike, confidence: ArrayLike, accuracy: ArrayLike, title: str = ""
-) -> Figure:
-    """How often a model is right against how sure it is, over the number of pictures in each bin.
+def reliability(edges: ArrayLike, count: ArrayLike, confidence: ArrayLike, accuracy: ArrayLike) -> Figure:
+    """Reliability diagram: accuracy against predicted probability, and the number of pictures in each bin.
 
     Args:
         edges: (B + 1,) of the bins.
@@ -148,17 +139,17 @@ def reliability(
         confidence[filled], confidence[filled], accuracy[filled], colors=COLOURS[1], linewidth=2, label="gap"
     )
     above.plot(confidence[filled], accuracy[filled], **look(0), markersize=7, label="model")
-    above.set(ylabel="share that is right", ylim=(0, 1), title=title)
+    above.set(ylabel="accuracy", ylim=(0, 1))
     above.legend(loc="upper left")
     bars = below.bar(edges[:-1], count, np.diff(edges), align="edge", color="#b8cfe0", edgecolor="white")
     below.bar_label(bars, [f"{n:g}" if n else "" for n in count], fontsize="x-small", color="#333333")
-    below.set(xlabel="probability of the class named", ylabel="pictures", xlim=(0, 1))
+    below.set(xlabel="probability of the predicted class", ylabel="pictures", xlim=(0, 1))
     below.margins(y=0.25)
     return figure
 
 
 @styled
-def per_class(table, title: str = "") -> Figure:
+def per_class(table) -> Figure:
     """Bars by class, one per metric, with their intervals where the table has them.
 
     Args:
@@ -171,7 +162,7 @@ def per_class(table, title: str = "") -> Figure:
     for _, places, own in grouped_bars(axes, frame, "class", "metric", "estimate").values():
         if {"low", "high"} <= set(own.columns):
             axes.vlines(places, own["low"], own["high"], colors="black", linewidth=1.4)
-    axes.set(ylim=(0, 1), title=title)
+    axes.set(ylim=(0, 1))
     percent(axes)
     figure_legend(figure, columns=frame["metric"].nunique())
     return figure

@@ -1,4 +1,4 @@
-"""Figures of a collection: where its pictures lie by likeness."""
+"""Figures of a collection: its pictures on a map by similarity."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from PIL import Image
 
 from workbench.plots.style import look, new_figure, pretty, styled
 
-CELLS = 8  # thumbnails along each side at most, so that they do not lie on each other
+CELLS = 8  # thumbnails along each side at most, so that they do not overlap
 _INCHES = 7.0
 _THUMBNAIL = 44  # points of the longer side
 
 
-def spread(x: ArrayLike, y: ArrayLike, cells: int = CELLS) -> list[int]:
-    """Indices of pictures that lie apart: of each cell of a grid on the unit square the first."""
+def spread(x: ArrayLike, y: ArrayLike) -> list[int]:
+    """Indices of well separated pictures: the first in each cell of a grid on the unit square."""
     places = np.stack([np.asarray(x, float), np.asarray(y, float)], 1)
-    grid = (places * cells).astype(int).clip(0, cells - 1)
+    grid = (places * CELLS).astype(int).clip(0, CELLS - 1)
     return sorted(np.unique(grid, axis=0, return_index=True)[1].tolist())
 
 

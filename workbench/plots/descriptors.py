@@ -1,4 +1,4 @@
-"""Figures of expression descriptors: what tells the classes apart, and where one picture stands."""
+"""Figures of expression descriptors by class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from workbench.plots.checks import check_table, in_order
 from workbench.plots.panels import figure_legend, interval_panels, signed_heat_map
-from workbench.plots.style import GRAY, new_figure, pretty, reference_line, styled
+from workbench.plots.style import new_figure, pretty, reference_line, styled
 
 COLUMNS = ("descriptor", "class", "mean", "low", "high")
 
@@ -18,9 +18,7 @@ COLUMNS = ("descriptor", "class", "mean", "low", "high")
 def class_averages(
     table,
     classes: Sequence[str] | None = None,
-    descriptors: Sequence[str] | None = None,
     picture: Mapping[str, float] | None = None,
-    units: Mapping[str, str] | None = None,
     columns: int = 4,
 ) -> Figure:
     """One panel a descriptor: the mean of every class with its interval.
@@ -28,9 +26,7 @@ def class_averages(
     Args:
         table: rows of ``descriptor``, ``class``, ``mean``, ``low`` and ``high``.
         classes: their order, from the top; as they come in the table if not given.
-        descriptors: which, in order; all if not given.
         picture: descriptors of one picture, drawn as a dashed line in every panel.
-        units: unit of each descriptor, written below its panel.
         columns: panels in a row.
 
     Raises:
@@ -38,11 +34,10 @@ def class_averages(
     """
     frame = check_table(table, COLUMNS)
     frame = frame.rename(columns={"mean": "estimate"})
-    figure, panels = interval_panels(frame, "descriptor", "class", descriptors, classes, columns)
+    figure, panels = interval_panels(frame, "descriptor", "class", None, classes, columns)
     for name, panel in panels.items():
         if picture is not None and np.isfinite(picture.get(name, np.nan)):
             reference_line(panel, picture[name], "this picture")
-        panel.set_xlabel((units or {}).get(name, ""), color=GRAY, fontsize="small")
         panel.locator_params(axis="x", nbins=4)
     figure_legend(figure, place="outside lower right")
     return figure

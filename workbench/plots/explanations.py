@@ -1,4 +1,4 @@
-"""Figures of what layers know and how far explanations can be trusted, drawn from the studies' tables."""
+"""Figures of what layers encode and how faithful explanations are."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _name(method: str) -> str:
     return _NAMES.get(method, pretty(method))
 
 
-def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
+def _with_network_names(frame: pd.DataFrame) -> pd.DataFrame:
     """Cases measured on several networks get the network's name."""
     if "network" not in frame:
         return frame
@@ -44,7 +44,7 @@ def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
 
 @styled
 def layer_heat_map(table, kind: str = "descriptor", weights: str = "imagenet", title: str = "") -> Figure:
-    """What each layer knows of each characteristic: layers across, characteristics down.
+    """How well each layer predicts each characteristic: layers across, characteristics down.
 
     Args:
         table: columns part, weights, kind, layer, characteristic, score; the rows of part ``probe``.
@@ -80,24 +80,22 @@ def _short(value: float) -> str:
 
 
 @styled
-def similarity_map(table, title: str = "How alike layers see the pictures (RSA)") -> Figure:
+def similarity_map(table) -> Figure:
     """Similarity of layers, from the rows of part ``similarity``."""
     frame = check_table(table, ("part", "layer", "characteristic", "score"))
     frame = check_table(frame[frame["part"] == "similarity"], ("score",))
     layers = in_order(frame["layer"])
-    values = frame.pivot_table(index="layer", columns="characteristic", values="score").reindex(layers)[
-        layers
-    ]
-    values = values.to_numpy(dtype=float)
+    values = frame.pivot_table(index="layer", columns="characteristic", values="score")
+    values = values.reindex(layers)[layers].to_numpy(dtype=float)
     names = [n.removeprefix("block") for n in layers]
     figure, grid = new_figure(size=(1.8 + 0.46 * len(layers), 1.5 + 0.36 * len(layers)))
     heat_map(grid[0, 0], np.clip(values, 0, 1), [[_short(v) for v in r] for r in values], names, names, top=1)
-    grid[0, 0].set(title=title, xlabel="block", ylabel="block")
+    grid[0, 0].set(title="Representational similarity of layers (RSA)", xlabel="block", ylabel="block")
     return figure
 
 
 @styled
-def block_choices(table, title: str = "MAFR with the blocks that are ...") -> Figure:
+def block_choices(table) -> Figure:
     """Balanced accuracy of the recommended, the deepest and random blocks: a point per seed, the mean, and
     its interval over painters if the table has it.
 
@@ -125,13 +123,15 @@ def block_choices(table, title: str = "MAFR with the blocks that are ...") -> Fi
             interval_points(axes, [place], [mean], [float(row["low"])], [float(row["high"])], index=place)
         axes.plot(mean, place, linestyle="none", markersize=9, markeredgecolor="white", **series)
         axes.annotate(f"{mean:.3f}", (mean, place), (0, 10), textcoords="offset points", ha="center")
-    axes.set(xlabel="balanced accuracy (small: a split seed, large: over all)", title=title)
+    axes.set(
+        xlabel="balanced accuracy (small: a split seed, large: over all)", title="MAFR by choice of blocks"
+    )
     name_rows(axes, [pretty(c) for c in choices])
     return figure
 
 
 @styled
-def faithfulness_plot(table, title: str = "") -> Figure:
+def faithfulness_plot(table) -> Figure:
     """Every measure of every method in one figure: a panel per measure, a row per method, a series per case.
 
     Args:
@@ -139,7 +139,7 @@ def faithfulness_plot(table, title: str = "") -> Figure:
     """
     frame = check_table(table, ("case", "method", "measure", "part", "estimate", "low", "high"))
     frame = frame[frame["measure"].isin(list(_MEASURES)) & (frame["method"].astype(str) != "")]
-    frame = _told_apart(check_table(frame, ("case",)))
+    frame = _with_network_names(check_table(frame, ("case",)))
     cases = in_order(frame["case"])
     measures, rows = in_order(frame["measure"], _MEASURES), in_order(frame["method"], _METHODS)
     size = (2.35, 0.9 + 0.36 * len(rows))
@@ -156,13 +156,11 @@ def faithfulness_plot(table, title: str = "") -> Figure:
         axes.set_title(f"{name} {'→ better' if more else '← better'}", fontsize="small")
         name_rows(axes, [_name(m) for m in rows])
     figure_legend(figure, columns=len(cases))
-    if title:
-        figure.suptitle(title, fontsize="medium", fontweight="bold")
     return figure
 
 
 @styled
-def cascade_plot(table, title: str = "Maps of an ever more randomised network") -> Figure:
+def cascade_plot(table) -> Figure:
     """Rank correlation with the original map while parts are randomised from the logits down.
 
     One panel per case.
@@ -171,7 +169,7 @@ def cascade_plot(table, title: str = "Maps of an ever more randomised network") 
         table: columns case, method, measure, part, estimate; the rows of measure ``cascade`` are drawn.
     """
     frame = check_table(table, ("case", "method", "measure", "part", "estimate"))
-    frame = _told_apart(check_table(frame[frame["measure"] == "cascade"], ("case",)))
+    frame = _with_network_names(check_table(frame[frame["measure"] == "cascade"], ("case",)))
     cases, names = in_order(frame["case"]), in_order(frame["method"], _METHODS)
     figure, grid = panel_grid(len(cases), (3.1, 3.9), len(cases), margin=(1.4, 0), sharey=True)
     for axes, case in zip(grid, cases, strict=True):
@@ -187,12 +185,12 @@ def cascade_plot(table, title: str = "Maps of an ever more randomised network") 
     grid[0].set_ylabel("rank correlation")
     figure.supxlabel("randomised from the logits down to", fontsize="small")
     figure_legend(figure, columns=1, place="outside right center")
-    figure.suptitle(title, fontsize="medium", fontweight="bold")
+    figure.suptitle("Cascading randomisation of the network", fontsize="medium", fontweight="bold")
     return figure
 
 
 @styled
-def seal_plot(table, title: str = "How much of the relevance lies on the planted seal") -> Figure:
+def seal_plot(table) -> Figure:
     """Relevance mass inside the seal: of the network that needs it, and of one that does not.
 
     Args:
@@ -215,6 +213,6 @@ def seal_plot(table, title: str = "How much of the relevance lies on the planted
     if len(area):
         reference_line(axes, float(pd.to_numeric(area).iloc[0]), "the seal's area")
     name_rows(axes, [_name(m) for m in rows])
-    axes.set(xlabel="share of the positive relevance inside the seal", title=title)
+    axes.set(xlabel="share of the positive relevance inside the seal", title="Relevance on the planted seal")
     axes.legend(loc="lower right")
     return figure

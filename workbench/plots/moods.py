@@ -1,4 +1,4 @@
-"""Figures of the ratings: how many pictures, what raters named, where moods lie in feeling."""
+"""Figures of the ratings: numbers of pictures, votes, and moods by the feelings they evoke."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def votes_heat_map(
 
 
 @styled
-def mood_space(table, correlations=None, across: str = "pleasure", title: str = "") -> Figure:
+def mood_space(table, correlations=None, across: str = "pleasure") -> Figure:
     """Where moods lie by what people feel: ``across`` against each other dimension.
 
     A cross is a mood's mean with its interval either way; the ellipse is one standard deviation of its
@@ -98,8 +98,6 @@ def mood_space(table, correlations=None, across: str = "pleasure", title: str = 
         axes.autoscale_view()
         axes.set(xlabel=pretty(across), ylabel=pretty(other))
     figure_legend(figure, columns=min(len(moods), 5))
-    if title:
-        figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize="medium")
     return figure
 
 

@@ -36,13 +36,8 @@ GRAY = "#595959"
 _CHINESE = (
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN"),
     *("Microsoft YaHei", "SimHei", "PingFang SC", "Heiti TC", "Hiragino Sans GB", "Arial Unicode MS"),
-    *(
-        "WenQuanYi Micro Hei",
-        "WenQuanYi Zen Hei",
-        "Droid Sans Fallback",
-        "Noto Serif CJK SC",
-        "Noto Serif CJK JP",
-    ),
+    *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Noto Serif CJK SC"),
+    "Noto Serif CJK JP",
 )
 
 STYLE = {
@@ -137,14 +132,8 @@ def interval_points(
 def reference_line(axes: Axes, value: float, label: str, across: bool = False, index: int = 0) -> None:
     """A thin dashed line at ``value`` that names itself in the legend: chance, a ceiling, a baseline."""
     draw = axes.axhline if across else axes.axvline
-    draw(
-        value,
-        color=GRAY,
-        linewidth=1.3,
-        linestyle=DASHES[1:][index % (len(DASHES) - 1)],
-        label=label,
-        zorder=1,
-    )
+    dashes = DASHES[1:][index % (len(DASHES) - 1)]
+    draw(value, color=GRAY, linewidth=1.3, linestyle=dashes, label=label, zorder=1)
 
 
 def heat_map(
@@ -193,11 +182,4 @@ def pretty(name: str) -> str:
     return _WORDS.get(str(name), str(name).replace("_", " "))
 
 
-_WORDS = {
-    "ece": "ECE",
-    "f1": "F1",
-    "macro_f1": "macro F1",
-    "roc_auc": "ROC AUC",
-    "r2": "R²",
-    "rmse": "RMSE",
-}
+_WORDS = {"ece": "ECE", "f1": "F1", "macro_f1": "macro F1", "roc_auc": "ROC AUC", "r2": "R²", "rmse": "RMSE"}

@@ -56,16 +56,14 @@ QUALITY_TITLES = SCENE_TITLES | PAIRED_TITLES | PORTRAIT_TITLES
 
 
 @styled
-def costs(table, columns: Sequence[str] = tuple(COST_TITLES)) -> Figure:
-    """The paper's figure 4: what each network costs, a panel per cost, on a logarithmic axis.
+def costs(table) -> Figure:
+    """The paper's figure 4: the costs of each network, a panel per cost, on a logarithmic axis.
 
     Args:
-        table: rows of ``stylizer`` and of ``columns``; those without costs, and costs that nobody has, are
-            left out.
-        columns: of :data:`COST_TITLES`.
+        table: columns ``stylizer`` and those of :data:`COST_TITLES`; empty rows and columns are left out.
     """
-    frame = check_table(table, ("stylizer", *columns)).dropna(subset=list(columns), how="all")
-    columns = [c for c in columns if frame[c].notna().any()]
+    frame = check_table(table, ("stylizer", *COST_TITLES)).dropna(subset=list(COST_TITLES), how="all")
+    columns = [c for c in COST_TITLES if frame[c].notna().any()]
     frame = check_table(frame, ("stylizer", *columns))
     size = (2.5, 0.9 + 0.36 * len(frame))
     figure, axes = panel_grid(len(columns), size, len(columns), margin=(1.2, 0), sharey=True)
@@ -181,17 +179,16 @@ def spectrograms(examples: Mapping[str, tuple[NDArray[np.uint8], NDArray]]) -> F
 
 
 @styled
-def radial_profiles(table, sets: Sequence[str] | None = None) -> Figure:
+def radial_profiles(table) -> Figure:
     """Mean log amplitude by frequency (left) and its difference from the photos' (right), with intervals.
 
     Args:
         table: rows of set, measure ("profile" ones are drawn), kind, radius, estimate, low and high.
-        sets: which, in order; all if not given.
     """
     columns = ("set", "measure", "kind", "radius", "estimate", "low", "high")
     frame = check_table(table, columns)
     frame = check_table(frame[frame["measure"] == "profile"], columns)
-    names = in_order(frame["set"], sets)
+    names = in_order(frame["set"])
     figure, axes = new_figure(1, 2, (9.4, 3.7))
     for kind, ax in zip(("mean", "difference"), axes[0], strict=True):
         for i, name in enumerate(names):
@@ -221,7 +218,6 @@ def differences(
     name: str,
     titles: Mapping[str, str] | None = None,
     xlabel: str = "",
-    columns: int = 3,
     same_scale: bool = False,
 ) -> Figure:
     """A panel for every ``name``, a row for every ``group``: a difference with its interval, against 0.
@@ -232,11 +228,10 @@ def differences(
         name: column of the panels.
         titles: of the panels, and which.
         xlabel: below every panel.
-        columns: panels in a row.
         same_scale: one axis for all panels, where all have one unit.
     """
     frame = check_table(table, (group, name, *INTERVAL))
-    figure, panels = interval_panels(frame, name, group, titles, most=columns, sharex=same_scale)
+    figure, panels = interval_panels(frame, name, group, titles, sharex=same_scale)
     for panel, ax in panels.items():
         ax.axvline(0, color=GRAY, linewidth=1, zorder=1)
         if titles:
@@ -248,24 +243,23 @@ def differences(
 
 
 @styled
-def transitions(table, styles: Sequence[str] | None = None, key: str = "style") -> Figure:
+def transitions(table, styles: Sequence[str] | None = None) -> Figure:
     """Transition matrices, one panel per style: of the pictures read as the row's mood before, the share
     that is read as the column's after, with its interval. Rows sum to 1.
 
     Args:
-        table: rows of ``key``, measure ("transition" ones are drawn), name (before), other (after), estimate,
+        table: rows of style, measure ("transition" ones are drawn), name (before), other (after), estimate,
             low, high and pictures.
         styles: which, in order; all if not given.
-        key: column of the panels.
     """
-    columns = (key, "measure", "name", "other", "estimate", "low", "high", "pictures")
+    columns = ("style", "measure", "name", "other", "estimate", "low", "high", "pictures")
     frame = check_table(table, columns)
     frame = check_table(frame[frame["measure"] == "transition"], columns)
-    names, moods = in_order(frame[key], styles), in_order(frame["name"])
+    names, moods = in_order(frame["style"], styles), in_order(frame["name"])
     width = 0.95 * len(moods)
     figure, axes = new_figure(1, len(names), (width * len(names) + 1.6, 0.62 * len(moods) + 1.6), sharey=True)
     for ax, style in zip(axes[0], names, strict=True):
-        own = frame[frame[key] == style]
+        own = frame[frame["style"] == style]
         grids = {
             c: own.pivot(index="name", columns="other", values=c)
             .reindex(index=moods, columns=moods)
@@ -293,21 +287,19 @@ def transitions(table, styles: Sequence[str] | None = None, key: str = "style") 
 
 
 @styled
-def descriptor_changes(table, styles: Sequence[str] | None = None, key: str = "style") -> Figure:
+def descriptor_changes(table) -> Figure:
     """Heat map, descriptor by style: paired change in deviations of the untouched pictures. What is not
     significant after correction is gray.
 
     Args:
-        table: rows of ``key``, measure ("descriptor" ones are drawn), name, estimate and p.
-        styles: which, in order; all if not given.
-        key: column of the columns.
+        table: rows of style, measure ("descriptor" ones are drawn), name, estimate and p.
     """
-    columns = (key, "measure", "name", "estimate", "p")
+    columns = ("style", "measure", "name", "estimate", "p")
     frame = check_table(table, columns)
     frame = check_table(frame[frame["measure"] == "descriptor"], columns)
-    names, descriptors = in_order(frame[key], styles), in_order(frame["name"])
+    names, descriptors = in_order(frame["style"]), in_order(frame["name"])
     grid, p = (
-        frame.pivot(index="name", columns=key, values=c)
+        frame.pivot(index="name", columns="style", values=c)
         .reindex(index=descriptors, columns=names)
         .to_numpy(float)
         for c in ("estimate", "p")
@@ -319,26 +311,24 @@ def descriptor_changes(table, styles: Sequence[str] | None = None, key: str = "s
 
 
 @styled
-def shares(table, when: Sequence[str] = ("share before", "share after"), key: str = "style") -> Figure:
+def shares(table) -> Figure:
     """How often each mood is read before and after, with intervals, a panel per style.
 
     Args:
-        table: rows of ``key``, measure, name, estimate, low and high.
-        when: the two measures.
-        key: column of the panels.
+        table: rows of style, measure ("share before" and "share after" are drawn), name, estimate, low, high.
     """
-    columns = (key, "measure", "name", "estimate", "low", "high")
+    when = ("share before", "share after")
+    columns = ("style", "measure", "name", "estimate", "low", "high")
     frame = check_table(table, columns)
     frame = check_table(frame[frame["measure"].isin(when)], columns)
-    names, moods = in_order(frame[key]), in_order(frame["name"])
+    names, moods = in_order(frame["style"]), in_order(frame["name"])
     figure, axes = new_figure(
         1, len(names), (2.9 * len(names) + 1.0, 0.36 * len(moods) + 1.5), sharey=True, sharex=True
     )
     for ax, style in zip(axes[0], names, strict=True):
         for i, measure in enumerate(when):
-            own = (
-                frame[(frame[key] == style) & (frame["measure"] == measure)].set_index("name").reindex(moods)
-            )
+            own = frame[(frame["style"] == style) & (frame["measure"] == measure)]
+            own = own.set_index("name").reindex(moods)
             places = np.arange(len(moods)) + 0.3 * (i - (len(when) - 1) / 2)
             interval_points(ax, places, own["estimate"], own["low"], own["high"], i, label=measure)
         ax.set_title(style)

@@ -14,14 +14,13 @@ from workbench.plots.style import look, new_figure, reference_line, styled
 
 
 @styled
-def frame_strip(rows: Mapping[str, Sequence[NDArray[np.uint8]]], every: int = 3, count: int = 4) -> Figure:
+def frame_strip(rows: Mapping[str, Sequence[NDArray[np.uint8]]]) -> Figure:
     """Every third frame, four frames, a row per method.
 
     Args:
         rows: title -> frames (H, W, 3); a row shorter than that shows what it has.
-        every: step between the shown frames.
-        count: frames shown.
     """
+    every, count = 3, 4
     if not rows or not all(len(frames) for frames in rows.values()):
         raise ValueError("Expected rows of frames but got none.")
     height, width = next(iter(rows.values()))[0].shape[:2]
@@ -37,19 +36,17 @@ def frame_strip(rows: Mapping[str, Sequence[NDArray[np.uint8]]], every: int = 3,
 
 
 @styled
-def time_slices(rows: Mapping[str, Sequence[NDArray[np.uint8]]], line: float = 0.5) -> Figure:
-    """One row of pixels of each frame below that of the frame before: steady strokes run smooth, flicker is
-    a comb.
+def time_slices(rows: Mapping[str, Sequence[NDArray[np.uint8]]]) -> Figure:
+    """The middle row of pixels of each frame below that of the frame before: steady strokes are smooth,
+    flicker is jagged.
 
     Args:
         rows: title -> frames (H, W, 3).
-        line: which row, as a share of the height.
     """
     count = len(next(iter(rows.values())))
     figure, axes = new_figure(len(rows), 1, (7.2, 0.95 * len(rows) + 0.3))
     for ax, (title, frames) in zip(axes[:, 0], rows.items(), strict=True):
-        place = round(line * (frames[0].shape[0] - 1))
-        ax.imshow(np.stack([f[place] for f in frames]), aspect="auto", interpolation="nearest")
+        ax.imshow(np.stack([f[len(f) // 2] for f in frames]), aspect="auto", interpolation="nearest")
         ax.set_title(title, fontsize="small")
         ax.set_axis_off()
     figure.supylabel(f"time, {count} frames ↓", fontsize="small")
@@ -57,7 +54,7 @@ def time_slices(rows: Mapping[str, Sequence[NDArray[np.uint8]]], line: float = 0
 
 
 @styled
-def measure_bars(table, measure: str, title: str, reference: float | None = None, unit: str = "") -> Figure:
+def measure_bars(table, measure: str, title: str, reference: float | None = None) -> Figure:
     """A measure of each method, a bar a clip.
 
     Args:
@@ -65,7 +62,6 @@ def measure_bars(table, measure: str, title: str, reference: float | None = None
         measure: which.
         title: of the figure.
         reference: a line, for example 1 where values are relative to the photo's.
-        unit: of the axis.
     """
     frame = check_table(table, ("clip", "method", "measure", "value"))
     frame = check_table(frame[frame["measure"] == measure], ("clip", "method", "value"))
@@ -80,23 +76,22 @@ def measure_bars(table, measure: str, title: str, reference: float | None = None
     if reference is not None:
         reference_line(ax, reference, "the clip itself")
     name_rows(ax, methods)
-    ax.set_xlabel(f"{measure}{f' ({unit})' if unit else ''}")
+    ax.set_xlabel(measure)
     ax.set_title(title)
     figure_legend(figure, columns=1, place="outside right upper")
     return figure
 
 
 @styled
-def spectra(table, clips: Sequence[str] | None = None) -> Figure:
+def spectra(table) -> Figure:
     """Power of the changes of a pixel's brightness by rate, a panel per clip and a line per method.
 
     Args:
         table: rows (clip, method, measure, hertz, value) of which those of the measure "spectrum" are drawn.
-        clips: which; default all.
     """
     frame = check_table(table, ("clip", "method", "measure", "hertz", "value"))
     frame = check_table(frame[frame["measure"] == "spectrum"], ("clip", "method", "hertz", "value"))
-    shown, methods = in_order(frame["clip"], clips), in_order(frame["method"])
+    shown, methods = in_order(frame["clip"]), in_order(frame["method"])
     figure, axes = panel_grid(len(shown), (3.1, 2.6), margin=(0.6, 0.9), sharey=True)
     for ax, clip in zip(axes, shown, strict=True):
         for m, method in enumerate(methods):

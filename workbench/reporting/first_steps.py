@@ -33,11 +33,9 @@ class FirstSteps(TableStudy):
     samples: int = 500  # of the bootstrap over groups
 
     def plan(self) -> list[dict]:
-        """Counts, then a few means of expression."""
         return [{"step": "counts"}, {"step": "expression"}]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Open the pictures."""
         pictures = open_dataset(self.data)
         steps = {
             "counts": lambda: _counts(pictures),

@@ -69,7 +69,6 @@ class Benchmark(ComparisonStudy):
         }
 
     def folds_per_split(self) -> int:
-        """As asked for."""
         return self.folds
 
     def run(self, out: str | os.PathLike) -> list[Path]:  # type: ignore[override]

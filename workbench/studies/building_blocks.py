@@ -98,11 +98,11 @@ class BuildingBlocks(TableStudy):
         ]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """Each run keeps its predictions in ``predictions``."""
+        """Each run stores its predictions in ``predictions``."""
 
         def train(dataset: str, network: str, seed: int, fold: int) -> dict:
             row, predictions = train_and_test(self.sets[dataset], network, seed, fold, self)
-            _keep(out, (dataset, network, seed, fold), predictions)
+            _store(out, (dataset, network, seed, fold), predictions)
             return row
 
         return train
@@ -133,7 +133,8 @@ def tables(path: str | os.PathLike) -> dict[str, pd.DataFrame]:
     parameters.
     """
     path = Path(path)
-    beside = {name: pd.read_csv(_beside(path, name)) for name in ("summary", "saturation", "parameters")}
+    names = ("summary", "saturation", "parameters")
+    beside = {name: pd.read_csv(path.with_name(f"{path.stem}_{name}.csv")) for name in names}
     return {"runs": pd.read_csv(path), **beside}
 
 
@@ -360,16 +361,12 @@ def _count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def _beside(path: Path, name: str) -> Path:
-    return path.with_name(f"{path.stem}_{name}.csv")
-
-
 def _stored(out: Path, dataset: str, network: str, seed: int, fold: int) -> Path:
     stem = f"{dataset}_{network}_{seed}_{fold}".replace(":", "-").replace(" ", "-")
     return out / "predictions" / f"{stem}.csv"
 
 
-def _keep(out: Path, key: tuple, predictions: NDArray) -> None:
+def _store(out: Path, key: tuple, predictions: NDArray) -> None:
     write_whole(("\n".join(map(str, predictions)) + "\n").encode(), _stored(out, *key))
 
 

@@ -30,11 +30,9 @@ class ClassAverages(TableStudy):
     samples: int = 2000  # of the bootstrap over painters
 
     def plan(self) -> list[dict]:
-        """One run: the collection."""
         return [{"data": collection_name(self.data)}]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """The pictures are opened."""
         pictures = open_dataset(self.data, self.ratings or None)
 
         def describe(data: str) -> list[dict]:

@@ -1,10 +1,9 @@
 """How do measuring, embedding, neighbours and the map grow with the number of pictures?
 
-Each step runs once, in a process of its own. Pictures are 100 painted ones, each as often as the number asks
-for: nothing is kept between them, so that a copy costs what a new picture does. Neighbours and the map are of
-random vectors of lite0's length, whose cost does not depend on what is in them. Growth is that of the
-processor's time, which does not depend on what else the machine does. The memory is the peak of the process,
-the libraries included.
+Each step runs once, in a process of its own, on copies of 100 painted pictures; as nothing is cached between
+them, a copy costs as much as a new picture. Neighbours and the map use random vectors of lite0's length,
+since their cost does not depend on the values. Growth is of processor time, which does not depend on other
+load. Memory is the peak of the process, including libraries.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ STEPS: Mapping[str, Callable[[Path], object]] = {
 }
 
 
-def _timed(step: str, root: Path) -> dict[str, float]:
-    """What one step costs on a folder; the peak is that of this process, in MB."""
+def _measure_step(step: str, root: Path) -> dict[str, float]:
+    """Cost of one step on a folder; the peak memory is that of this process, in MB."""
     start, cpu = time.perf_counter(), time.process_time()
     STEPS[step](root)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
@@ -72,8 +71,8 @@ def _timed(step: str, root: Path) -> dict[str, float]:
 
 
 @functools.cache
-def _painted(size: int, count: int) -> tempfile.TemporaryDirectory:
-    """A folder of so many different pictures, there until the process ends."""
+def _painted_pictures(size: int, count: int) -> tempfile.TemporaryDirectory:
+    """A folder of ``count`` different pictures, which exists until the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="workbench-collection-")
     for seed in range(count):
         image = paint(MOODS[seed % len(MOODS)], seed=seed, size=size).image
@@ -82,14 +81,14 @@ def _painted(size: int, count: int) -> tempfile.TemporaryDirectory:
 
 
 def speed(pictures: int, size: int, step: str) -> dict[str, float]:
-    """What one step costs on so many pictures.
+    """Cost of one step.
 
     Args:
         pictures: how many, 2 or more.
         size: side in pixels.
         step: of :data:`STEPS`.
     """
-    own = Path(_painted(size, min(pictures, PAINTED)).name)
+    own = Path(_painted_pictures(size, min(pictures, PAINTED)).name)
     sources = sorted(own.iterdir())
     with tempfile.TemporaryDirectory(prefix="workbench-collection-") as name:
         for number in range(pictures):
@@ -97,12 +96,11 @@ def speed(pictures: int, size: int, step: str) -> dict[str, float]:
             shutil.copyfile(source, Path(name) / f"{number:05}.png")
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-            return process.submit(_timed, step, Path(name)).result()
+            return process.submit(_measure_step, step, Path(name)).result()
 
 
 def growth(rows: list[dict[str, str]]) -> list[dict]:
-    """How the time of every step grows, by its two greatest numbers of pictures of one size: with few the
-    start-up counts most.
+    """Growth of the time of every step, from its two largest numbers of pictures of one size.
 
     Args:
         rows: of the table.
@@ -126,13 +124,13 @@ def growth(rows: list[dict[str, str]]) -> list[dict]:
         found.append(
             {
                 "size": size, "step": step, "fewest": fewest, "most": most, "exponent": exponent,
-                "growth": _words(exponent), "pictures_per_core_second": rate, "peak_mb": peak,
+                "growth": _growth_in_words(exponent), "pictures_per_core_second": rate, "peak_mb": peak,
             }
         )  # fmt: skip
     return found
 
 
-def _words(exponent: float) -> str:
+def _growth_in_words(exponent: float) -> str:
     if exponent < 0.9:
         return "slower than the number of pictures: a start-up cost is shared"
     if exponent <= 1.1:
@@ -161,7 +159,6 @@ class CollectionSpeed(TableStudy):
     steps: tuple[str, ...] = ("measure", "embed", "neighbours", "map")  # what is measured
 
     def plan(self) -> list[dict]:
-        """One run per number of pictures and step."""
         return [
             {"pictures": count, "size": self.size, "step": step}
             for count in self.counts
@@ -169,11 +166,10 @@ class CollectionSpeed(TableStudy):
         ]
 
     def prepare(self, out: Path) -> Callable[..., dict]:
-        """Nothing is shared but the painted pictures."""
         return speed
 
     def summarise(self, out: Path) -> None:
-        """The growth of every step that was measured on two numbers of pictures or more."""
+        """The growth of every step with at least two measured numbers of pictures."""
         rows = growth(read_rows(out / f"{self.name}.csv"))
         if rows:
             write_rows(rows, out / f"{self.name}_growth.csv")

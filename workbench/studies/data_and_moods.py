@@ -53,17 +53,8 @@ class TopicRows:
         self._add(name, other, estimate, low, high, int(keep.sum()), more)
 
     def _add(self, name, other, estimate, low, high, pictures, more) -> None:
-        self.rows.append(
-            {
-                "name": name,
-                "other": other,
-                "estimate": estimate,
-                "low": low,
-                "high": high,
-                "pictures": pictures,
-            }
-            | {"sd": "", **more}
-        )
+        interval = {"estimate": estimate, "low": low, "high": high}
+        self.rows.append({"name": name, "other": other, **interval, "pictures": pictures, "sd": "", **more})
 
 
 def counts(ratings: Ratings, rows: TopicRows) -> None:
@@ -288,12 +279,10 @@ class DataAndMoods(TableStudy):
     seed: int = 0  # of the bootstrap and the posterior draws
 
     def plan(self) -> list[dict]:
-        """One run per topic."""
         name = collection_name(self.data)
         return [{"data": name, "topic": topic, "seed": self.seed} for topic in TOPICS]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Read pictures, votes and feelings."""
         ratings = read_ratings(self.data, self.ratings or None)
 
         def describe(data: str, topic: str, seed: int) -> list[dict]:

@@ -1,4 +1,4 @@
-"""Study 03: the gain of the light double-kernel classifier from each augmentation and each of its parts.
+"""Study 03: gains of the light double-kernel classifier from augmentations and from each of its parts.
 
 Every variant differs from the base in one thing: the augmentation policy, the kernel pair, the reduction or
 the number of modules. All start from random weights, or from what their architecture learnt on ``source``.
@@ -10,10 +10,10 @@ augmentation and one for the double kernel, so that Holm's correction is for two
     workbench study dkse --data PAINTINGS --source WESTERN --size 96 --variants augmentation=none
         --variants kernels=3,3 --split-seeds 0 --split-seeds 1 --split-seeds 2 --split-seeds 3 --split-seeds 4
 
-Stated before it was run: accuracy decides, paired with the base, with a margin of ± 0.03 and a 95 % interval
-over painters and training runs. An interval on one side of 0 says that the part helps or harms, one within
-the margin that it makes no difference, any other one nothing. The other scores are given beside it.
-Of the committed tables these are ``dkse_planned…``.
+Stated in advance: the paired difference of accuracy from the base decides, with a margin of ± 0.03 and a 95 %
+interval over painters and training runs. An interval on one side of 0 means that the part helps or harms, one
+within the margin that it makes no difference; any other is inconclusive. Other scores are reported too.
+The committed tables are ``dkse_planned…``.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Dkse(ComparisonStudy):
     size: int = 0  # pixels of the networks' pictures; 0 keeps the training's
 
     def estimators(self, out: Path) -> dict[str, FinetuneEstimator]:
-        """The base with one thing changed each."""
+        """The base, and variants with one change each."""
         labels, base = dict.fromkeys([BASELINE, *self.variants]), self.config
         if self.size:
             base = dataclasses.replace(base, size=self.size)

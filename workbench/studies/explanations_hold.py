@@ -68,7 +68,6 @@ class ExplanationsHold(TableStudy):
     settings: Settings = dataclasses.field(default_factory=Settings)  # of the measures
 
     def plan(self) -> list[dict]:
-        """The four cases."""
         name = collection_name(self.data)
         return [
             {"case": "paintings", "network": self.model, "data": name},
@@ -78,7 +77,6 @@ class ExplanationsHold(TableStudy):
         ]
 
     def depends_on(self, **run: str) -> str | None:
-        """The weights of the shipped classifier."""
         return models.card(run["network"]).sha256 if run["case"] == "paintings" else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:

@@ -77,7 +77,7 @@ DETECTORS = {"networks": networks, "cascade": cascade}
 
 
 @dataclasses.dataclass(frozen=True)
-class _Head:
+class Head:
     """A portrait and the position of its eyes."""
 
     pixels: Picture
@@ -85,8 +85,8 @@ class _Head:
     lightness: float  # L* of the cheeks
 
 
-def put(scene: Picture, head: _Head, middle: NDArray, unit: float, degrees: float = 0.0) -> Picture:
-    """The scene with a head whose eyes' middle is at ``middle``, eyes ``unit`` pixels apart, edges faded."""
+def paste_head(scene: Picture, head: Head, middle: NDArray, unit: float, degrees: float = 0.0) -> Picture:
+    """The scene with a head whose eyes are ``unit`` pixels apart around ``middle``, with soft edges."""
     x, y, own = head.place
     matrix = cv2.getRotationMatrix2D((x, y), degrees, unit / own)
     matrix = np.asarray(matrix, float) + [[0, 0, v] for v in middle - (x, y)]
@@ -109,7 +109,7 @@ def put(scene: Picture, head: _Head, middle: NDArray, unit: float, degrees: floa
 @register
 @dataclasses.dataclass(frozen=True)
 class FaceDetection(TableStudy):
-    """Does the detector find the people in a picture, and nobody where there is nobody?
+    """What are the recall and the false alarms of the face detector?
 
     A row has the recall over the people of a condition (a face found within half the interocular distance),
     ``false_alarms`` per picture, and the median of ``seconds_a_picture`` (processor time).
@@ -127,16 +127,14 @@ class FaceDetection(TableStudy):
     seed: int = 0
 
     def plan(self) -> list[dict]:
-        """Both detectors on each condition."""
         conditions = [*CONDITIONS, *(["panel groups"] if self.groups else [])]
         return [{"detector": d, "condition": c} for c in conditions for d in DETECTORS]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """Choose people and locate their eyes."""
-        heads, unseen = self._heads()
+        heads, undetected = self._heads()
 
         def measure(detector: str, condition: str) -> dict:
-            missed = unseen if (detector, condition) == ("networks", "portrait") else 0
+            missed = undetected if (detector, condition) == ("networks", "portrait") else 0
             counts, pictures, seconds = np.array([missed, 0, 0]), 0, []
             for picture, places, total in self._pictures(condition, heads):
                 start = time.process_time()
@@ -158,18 +156,18 @@ class FaceDetection(TableStudy):
 
         return measure
 
-    def _heads(self) -> tuple[list[_Head], int]:
+    def _heads(self) -> tuple[list[Head], int]:
         rng = np.random.default_rng(self.seed)
         files = list_images(self.portraits)
         chosen = rng.permutation(len(files))[: 4 * self.people]
-        heads, unseen = [], 0
+        heads, undetected = [], 0
         for index in chosen:
             pixels = np.asarray(read_image(files[index]).convert("RGB"))
             large = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
             pixels = np.asarray(large, np.uint8)
             detected = faces.find_faces(pixels)
             if not detected:
-                unseen += 1
+                undetected += 1
                 continue
             (x, y), unit = detected[0].middle, detected[0].interocular_px
             spots = detected[0].landmarks[[50, 280, 205, 425]].astype(int)
@@ -177,10 +175,10 @@ class FaceDetection(TableStudy):
                 [pixels[b - 4 : b + 5, a - 4 : a + 5].reshape(-1, 3) for a, b in spots], axis=(0, 1)
             )
             light = cv2.cvtColor((rgb / 255).astype(np.float32).reshape(1, 1, 3), cv2.COLOR_RGB2LAB)[0, 0, 0]
-            heads.append(_Head(pixels, (float(x), float(y), unit), float(light)))
-        return heads, unseen
+            heads.append(Head(pixels, (float(x), float(y), unit), float(light)))
+        return heads, undetected
 
-    def _pictures(self, condition: str, heads: list[_Head]) -> Iterator[tuple[Picture, Places | None, int]]:
+    def _pictures(self, condition: str, heads: list[Head]) -> Iterator[tuple[Picture, Places | None, int]]:
         """Pictures, the positions of the people in them (if known), and how many there are."""
         if condition == "panel groups":
             files = list_images(self.groups)
@@ -209,7 +207,7 @@ class FaceDetection(TableStudy):
 
 
 def _composite(
-    condition: str, scene: Picture, people: list[_Head], rng: np.random.Generator
+    condition: str, scene: Picture, people: list[Head], rng: np.random.Generator
 ) -> tuple[Picture, Places]:
     """A scene with people in it, and their positions."""
     height, width = scene.shape[:2]
@@ -221,7 +219,7 @@ def _composite(
         low, high = 2.2 * size, height - 2.8 * size
         middle = np.array([across * width, rng.uniform(low, max(high, low + 1))])
         degrees = rng.choice([-1, 1]) * rng.uniform(15, 30) if condition == "turned" else 0.0
-        scene = put(scene, head, middle, size, degrees)
+        scene = paste_head(scene, head, middle, size, degrees)
         if condition == "covered":  # a scarf or a hand over mouth and chin
             top, left = int(middle[1] + 0.75 * size), int(middle[0] - 1.4 * size)
             patch = scene[top : top + int(1.6 * size), max(0, left) : left + int(2.8 * size)]

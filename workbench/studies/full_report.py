@@ -76,11 +76,9 @@ class FullReport(TableStudy):
         return Source(self.root, ratings, self.group_by or None, self.skip_unreadable)
 
     def plan(self) -> list[dict]:
-        """The parts."""
         return [{"part": name} for name in PARTS]
 
     def depends_on(self, **run: str) -> Path | None:
-        """The weights of what is shipped."""
         return SHIPPED / f"{WEIGHTS[run['part']]}.safetensors" if run["part"] in WEIGHTS else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:

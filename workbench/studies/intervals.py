@@ -1,11 +1,11 @@
-"""Which intervals do stored answers have, with painters as they are known today?
+"""Recompute the intervals of stored predictions with the painters as they are known today.
 
-A study leaves every network's answer for every picture. When painters are found to be one under two names,
-or an interval is computed better, no network is trained again: the stored answers are resampled over today's
-painters and over the training runs. What this cannot correct is reported beside it: how many groups kept the
-folds apart, and which share of the answers is about a painter who was trained on, under another name.
-With ``apart`` the pictures of those answers are left out: no training run knew another picture by a painter
-of those that remain, as if today's painters had parted the folds, on fewer pictures.
+A study stores every network's prediction for every picture. When two names turn out to be one painter, or the
+method of an interval is improved, no network is trained again: the stored predictions are resampled over
+today's painters and over the training runs. What this cannot correct is reported too: the number of groups
+that separated the folds, and the share of predictions for painters who, under another name, were in the
+training set. With ``apart`` the pictures of those predictions are left out, as if today's painters had
+separated the folds.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ APART = "painters_apart.csv"
 @register
 @dataclasses.dataclass(frozen=True)
 class Intervals(Study):
-    """Which intervals do stored answers have, with painters as they are known today?
+    """What are the intervals of stored predictions, with painters as they are known today?
 
     Writes ``NAME_summary.csv``, as the study did, for each ``NAME_predictions.csv``, with three columns more:
-    groups (today's), groups_of_folds (that training kept apart, if the table says so), and
-    trained_on, the share of answers about a painter of whom another picture was trained on. With ``apart`` it
+    groups (today's), groups_of_folds (that separated the folds, if the table has them), and trained_on, the
+    share of predictions for a painter of whom another picture was in the training set. With ``apart`` it
     writes one table, :data:`APART`, with the columns table, pictures and left_out (a share) besides.
     """
 
     keys = ("table",)
     sources = ("data", "answers")
 
-    data: str = "atelier:60"  # folder of the labelled paintings that were answered for, or atelier:N
-    answers: tuple[str, ...] = ()  # tables of answers, NAME_predictions.csv
-    baseline: str = ""  # that the others are compared with; by default that of the summary beside the answers
+    data: str = "atelier:60"  # folder of the labelled paintings that were predicted, or atelier:N
+    answers: tuple[str, ...] = ()  # tables of predictions, NAME_predictions.csv
+    baseline: str = ""  # estimator to compare with; by default that of the summary beside the predictions
     scores: tuple[str, ...] = SCORES  # of the summary
     samples: int = 2000  # of the bootstrap
-    # leave out pictures whose painter any training run that answered for them knew, under another name
+    # leave out pictures whose painter was, under another name, in the training set of a prediction
     apart: bool = False
 
     def run(self, out: str | os.PathLike) -> list[Path]:  # type: ignore[override]
@@ -57,7 +57,7 @@ class Intervals(Study):
         paintings, written, without = open_dataset(self.data), [], []
         for table in map(Path, self.answers):
             if not table.name.endswith(_ENDING):
-                raise DatasetError(f"Expected answers in a file NAME{_ENDING} but got {table.name}.")
+                raise DatasetError(f"Expected predictions in a file NAME{_ENDING} but got {table.name}.")
             name = table.name.removesuffix(_ENDING)
             label, found = read_predictions(table, paintings)
             beside = table.with_name(f"{name}_summary.csv")
@@ -71,7 +71,7 @@ class Intervals(Study):
                 "trained_on": trained_on(next(iter(found.values()))),
             }
             if self.apart:
-                found = {variant: unmet(validation) for variant, validation in found.items()}
+                found = {variant: without_known_painters(validation) for variant, validation in found.items()}
                 kept = next(iter(found.values())).paintings
                 facts |= {
                     "groups": len(np.unique(kept.groups)),
@@ -93,7 +93,7 @@ class Intervals(Study):
 
 
 def baseline_of(summary: pd.DataFrame) -> str:
-    """The name that a summary's differences are from: the one without any."""
+    """The baseline of a summary: the only estimator without a difference."""
     label = summary.columns[0]
     without = summary.groupby(label, sort=False)["difference"].count().eq(0)
     if without.sum() != 1:
@@ -102,16 +102,18 @@ def baseline_of(summary: pd.DataFrame) -> str:
 
 
 def trained_on(validation: Validation) -> float:
-    """Share of answers about a picture in whose group there is another that was trained on."""
-    return float(np.concatenate([_met(fold, validation.paintings) for fold in validation.folds]).mean())
+    """Share of predictions for pictures of whose group another picture was in the training set."""
+    return float(
+        np.concatenate([_known_painter(fold, validation.paintings) for fold in validation.folds]).mean()
+    )
 
 
-def unmet(validation: Validation) -> Validation:
-    """Without the pictures of which in any split another one of their group was trained on."""
+def without_known_painters(validation: Validation) -> Validation:
+    """Without pictures of whose group, in any split, another picture was in the training set."""
     data, folds = validation.paintings, validation.folds
     kept = np.ones(len(data), dtype=bool)
     for fold in folds:
-        kept[fold.rows[_met(fold, data)]] = False
+        kept[fold.rows[_known_painter(fold, data)]] = False
     place = np.cumsum(kept) - 1
     return dataclasses.replace(
         validation,
@@ -128,7 +130,7 @@ def unmet(validation: Validation) -> Validation:
     )
 
 
-def _met(fold: Fold, paintings: Paintings) -> NDArray[np.bool_]:
-    """Of each tested picture, whether the training of its fold knew another one of its group."""
+def _known_painter(fold: Fold, paintings: Paintings) -> NDArray[np.bool_]:
+    """Per tested picture, whether another one of its group was in the training set of its fold."""
     others = np.setdiff1d(np.arange(len(paintings)), fold.rows)
     return np.isin(paintings.groups[fold.rows], paintings.groups[others])

@@ -59,11 +59,9 @@ class Likeness(TableStudy):
     samples: int = 2000  # of the bootstrap
 
     def plan(self) -> list[dict]:
-        """One run per style."""
         return [{"style": name} for name in (*self.styles, *(Path(w).stem for w in self.weights))]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """Choose people and find their faces."""
         files = list_images(self.portraits)
         most = -(-self.people // len(TONES))
         groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}

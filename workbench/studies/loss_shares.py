@@ -1,10 +1,10 @@
 """Study 14 b: what do the spectral, boundary and colour-block losses do once they have weight?
 
-In study 14 the share of the gradient that each of these losses had was not set, nor recorded: with a small
-one, leaving it out cannot change much. Here one of them at a time is added to the recipe without all three,
-and in every step its gradient at the drawing is scaled to a fixed share of the others' (10, 30 and 100 %).
-All trainings start from the same shipped weights, see the same crops in the same order with the same noise,
-and none of their crops is resized, nor shrunk before its spectrum is taken.
+In study 14 each loss's share of the gradient was neither set nor recorded; if it was small, leaving the loss
+out cannot change much. Here one of them at a time is added to the recipe without all three, and in every step
+its gradient at the drawing is scaled to a fixed share of the others' (10, 30 and 100 %). All trainings start
+from the same shipped weights and see the same crops in the same order with the same noise. Crops are not
+resized, also not before their spectrum is computed.
 
 Stated before any training: the nine planned contrasts are KID-lite0 × 1000 with a loss less that without,
 corrected by Holm. :data:`MARGIN` is 3 % of the way from the photos to the style (115.0 to 7.7 in
@@ -48,7 +48,7 @@ from workbench.training.scene_data import SceneData
 from workbench.training.trainer import Trainer
 
 NONE = "none"
-TERMS: dict[str, dict[str, Any]] = {  # that one training may have, and the weight that switches it on
+TERMS: dict[str, dict[str, Any]] = {  # losses that are added, with the weight that switches each on
     "spectral": {"w_spectral": 1e4},  # always above its cap, which is the share
     "boundary": {"w_boundary": 1.0},
     "block": {"w_block": 1.0},
@@ -82,13 +82,12 @@ class SharedGradient(FSGAN):
     ) -> dict[str, Tensor]:
         terms, name = super()._terms(batch, drawing, of_drawing, of_photo), self.config.term
         if name in terms:
-            terms[name] = scaled(terms.pop(name), terms, drawing, self.config.share)
+            terms[name] = with_gradient_share(terms.pop(name), terms, drawing, self.config.share)
         return terms
 
 
-def scaled(term: Tensor, others: Mapping[str, Tensor], drawing: Tensor, share: float) -> Tensor:
-    """``term`` times the number that gives its gradient at the drawing ``share`` times the norm of the sum of
-    the others'."""
+def with_gradient_share(term: Tensor, others: Mapping[str, Tensor], drawing: Tensor, share: float) -> Tensor:
+    """``term``, scaled so that its gradient at the drawing has ``share`` of the norm of the others' sum."""
     own, rest = (
         torch.autograd.grad(value, drawing, retain_graph=True)[0].norm()
         for value in (term, total(others.values()))
@@ -131,7 +130,6 @@ class LossShares(TableStudy):
         return [{"term": t, "share": s, "seed": seed} for t, s in wanted for seed in self.seeds]
 
     def depends_on(self, **run: str) -> str | None:
-        """The weights of the start."""
         return weights_of(self.start)
 
     def config(self, out: Path, term: str, share: float, seed: int) -> ShareConfig:
@@ -168,7 +166,6 @@ class LossShares(TableStudy):
         )
 
     def prepare(self, out: Path) -> Callable[..., dict]:
-        """Photos and style are read; the style is measured."""
         names = names_of_role(self.roles, picture_names(self.photos), "train")
         names = sorted(np.random.default_rng(0).permutation(names)[: self.trained].tolist())
         training = load_pictures(self.photos, SHORT_SIDE, names=names)
@@ -197,7 +194,7 @@ class LossShares(TableStudy):
                 **{m: np.array([pair[m] for pair in pairs]) for m in OF_PHOTOS},
             }
             found.arrays(_name(self, term, share, seed), lambda: measured)
-            estimates = resampled({0: measured}, found.arrays(_name(self), dict), 1)
+            estimates = resample_measures({0: measured}, found.arrays(_name(self), dict), 1)
             return {
                 "steps": trainer.step,
                 "minutes": trainer.seconds / 60,
@@ -208,7 +205,7 @@ class LossShares(TableStudy):
         return row
 
     def summarise(self, out: Path) -> None:
-        """Write the comparison of what is there; of a term or share without a training nothing is said."""
+        """Write the comparison of the finished trainings; terms and shares without any are left out."""
         found = Cache(out / "measured")
         done = [
             (r["term"], float(r["share"]), int(r["seed"]))
@@ -217,8 +214,8 @@ class LossShares(TableStudy):
         ]
         sets = {run: found.arrays(_name(self, *run), dict) for run in done}
         if any(term == NONE for term, *_ in sets):
-            values = resampled(sets, found.arrays(_name(self), dict), self.samples)
-            write_rows(compared(values), out / f"{self.name}_summary.csv")
+            values = resample_measures(sets, found.arrays(_name(self), dict), self.samples)
+            write_rows(comparison_rows(values), out / f"{self.name}_summary.csv")
 
 
 def _name(study: LossShares, *run: Any) -> str:
@@ -227,7 +224,7 @@ def _name(study: LossShares, *run: Any) -> str:
     return "_".join([study.content_key, *parts])
 
 
-def resampled(
+def resample_measures(
     sets: Mapping[Any, Mapping[str, NDArray]], style: Mapping[str, NDArray], samples: int, seed: int = 0
 ) -> dict[str, Resamples]:
     """Every measure of every set of drawings of the same photos, on resamples that the sets share.
@@ -245,7 +242,7 @@ def resampled(
     times = np.concatenate([np.ones((1, count)), draw_counts(count, samples, seed)]) / count
     target = style["profiles"].mean(0)
     features = {name: values["features"] for name, values in sets.items()}
-    found = {"kid_lite0": kid.resampled(features, style["features"], style["groups"], samples, seed)}
+    found = {"kid_lite0": kid.resample_measures(features, style["features"], style["groups"], samples, seed)}
 
     def gather(one: Callable[[Mapping[str, NDArray]], NDArray]) -> Resamples:
         values = {name: one(arrays) for name, arrays in sets.items()}
@@ -266,7 +263,7 @@ def _means(values: NDArray, times: NDArray) -> NDArray[np.float64]:
     return times[:, known] @ values[known] / times[:, known].sum(1)
 
 
-def compared(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
+def comparison_rows(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
     """Rows of the summary from :func:`resampled`, whose names are (term, share, seed)."""
     runs = list(values["kid_lite0"].estimate)
     rows: list[dict] = []
@@ -278,7 +275,7 @@ def compared(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
             row = {"term": term, "share": share, "metric": measure, "seeds": len(seeds)}
             row["estimate"] = float(np.mean([found.estimate[term, share, s] for s in seeds]))
             if term != NONE:
-                row |= over_trainings(found, [((term, share, s), (NONE, 0.0, s)) for s in seeds], seed)
+                row |= paired_difference(found, [((term, share, s), (NONE, 0.0, s)) for s in seeds], seed)
             rows.append(row)
     planned = [row for row in rows if row["metric"] == "kid_lite0" and "p" in row]
     corrected = holm({(row["term"], row["share"]): row["p"] for row in planned})
@@ -288,9 +285,9 @@ def compared(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
     return rows
 
 
-def over_trainings(found: Resamples, pairs: Sequence[tuple[Any, Any]], seed: int = 0) -> dict[str, float]:
-    """Mean difference of pairs of trainings, which are drawn anew with every resample; ``least`` and ``most``
-    are the differences of single pairs."""
+def paired_difference(found: Resamples, pairs: Sequence[tuple[Any, Any]], seed: int = 0) -> dict[str, float]:
+    """Mean difference of pairs of trainings, which are resampled too; ``least`` and ``most`` are the extremes
+    over single pairs."""
     each = [found.difference(*pair) for pair in pairs]
     draws = np.stack([found.draws[a] - found.draws[b] for a, b in pairs], 1)  # (S, pairs)
     times = draw_counts(len(pairs), len(draws), seed + 2) / len(pairs)
@@ -311,7 +308,7 @@ def over_trainings(found: Resamples, pairs: Sequence[tuple[Any, Any]], seed: int
 
 
 def verdict(low: float, high: float) -> str:
-    """What an interval of a planned contrast says: "nearer", "farther", "no difference" or "open"."""
+    """Conclusion from the interval of a planned contrast: "nearer", "farther", "no difference" or "open"."""
     if max(-low, high) <= MARGIN:
         return "no difference"
     return "nearer" if high < 0 else "farther" if low > 0 else "open"

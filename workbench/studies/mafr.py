@@ -37,7 +37,6 @@ class Mafr(ComparisonStudy):
     samples: int = 2000  # of the bootstrap
 
     def estimators(self, out: Path) -> dict[str, FinetuneEstimator]:
-        """The host with each number of aggregated blocks."""
         variants: dict[str, dict] = {f"n={n}": {"aggregated": n} for n in self.counts}
         if self.paper_gate:
             most = max(self.counts)

@@ -1,4 +1,4 @@
-"""Study 04 c: a positive control of study 04 b, a task in which a channel gate must help.
+"""Study 04 c: a positive control of study 04 b, on a task that a channel gate is needed for.
 
 Each picture has one colour: red and green each encode a bit, and blue encodes which of the two is the label.
 The frozen host is a ResNet-50 whose convolutions copy the three colours through all layers, so that its
@@ -49,11 +49,10 @@ class MafrControl(ComparisonStudy):
 
     def run(self, out: str | Path) -> Path:  # type: ignore[override]
         """Draw the pictures, build the host, train."""
-        folder = plant(Path(out) / "planted", self.pictures, self.seed)
+        folder = write_pictures(Path(out) / "planted", self.pictures, self.seed)
         return self.compare(self.name, Path(out), read_paintings(folder))
 
     def estimators(self, out: Path) -> dict[str, GatedEstimator]:
-        """The host with each number of aggregated blocks."""
         config = dataclasses.replace(
             CONFIG, model="mafr_resnet50", arguments=NARROW, size=SIZE, patience=self.patience
         )
@@ -66,17 +65,16 @@ class MafrControl(ComparisonStudy):
         }
 
     def folds_per_split(self) -> int:
-        """As in study 04 b."""
         return CONFIG.folds
 
 
-def plant(folder: Path, count: int, seed: int = 0) -> Path:
+def write_pictures(folder: Path, count: int, seed: int = 0) -> Path:
     """Write ``count`` pictures and their table into ``folder``; return it."""
     rng, rows = np.random.default_rng(seed), []
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(count):
-        red, green, blue = says = rng.integers(0, 2, 3)
-        level = _LEVEL + _STEP * (2 * says - 1) + rng.normal(0, _NOISE, 3)
+        red, green, blue = bits = rng.integers(0, 2, 3)
+        level = _LEVEL + _STEP * (2 * bits - 1) + rng.normal(0, _NOISE, 3)
         pixels = np.broadcast_to(level.clip(0, 255).astype(np.uint8), (SIZE, SIZE, 3))
         Image.fromarray(np.ascontiguousarray(pixels)).save(folder / f"{i}.png")
         rows.append({"path": f"{i}.png", "label": _CLASSES[red if blue else green]})

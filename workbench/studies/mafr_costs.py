@@ -19,12 +19,7 @@ from workbench import models
 from workbench.models.mafr import BLOCKS
 from workbench.studies.study import Rows, TableStudy, register
 
-HOSTS = {
-    "mafr_resnet50": "ResNet-50",
-    "mafr_efficientnet_lite0": "EfficientNet-lite0",
-}
-
-
+HOSTS = {"mafr_resnet50": "ResNet-50", "mafr_efficientnet_lite0": "EfficientNet-lite0"}
 VARIANTS: dict[str, dict] = {
     "n=0": {"aggregated": 0},
     "n=16": {"aggregated": BLOCKS},
@@ -49,7 +44,6 @@ class MafrCosts(TableStudy):
         return [{"host": host} for host in HOSTS.values()]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """Nothing is shared."""
         return self._of_host
 
     def _of_host(self, host: str) -> list[dict]:

@@ -79,7 +79,6 @@ class MafrGates(ComparisonStudy):
     source_epochs: int = 10  # passes over them
 
     def estimators(self, out: Path) -> dict[str, GatedEstimator]:
-        """The host with each number of aggregated blocks."""
         config = dataclasses.replace(self.config, model=self.host or self.config.model)
         if self.source:
             learning = dataclasses.replace(

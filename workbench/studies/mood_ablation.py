@@ -1,7 +1,8 @@
-"""Study 06 b: what do pleasure and dominance as auxiliary targets, and larger views, add to the mood reader?
+"""Study 06 b: gains of the mood classifier from pleasure and dominance as auxiliary targets, and larger
+views.
 
-Each is a second source beside the shipped mood reader (:mod:`workbench.classify.blended`). How much of it is
-mixed in is chosen within the training painters of every fold, so that it may be nothing.
+Each is blended with the shipped mood classifier (:mod:`workbench.classify.blended`). Its weight, possibly 0,
+is chosen within the training painters of every fold.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SCORES = ("accuracy", "balanced_accuracy", "log_loss", "log_loss_votes")
 @register
 @dataclasses.dataclass(frozen=True)
 class MoodAblation(Study):
-    """What do auxiliary targets and larger views add to the mood reader?"""
+    """Do auxiliary targets and larger views improve the mood classifier?"""
 
     keys = ("variant", "split_seed", "fold")
     sources = ("data",)
@@ -42,7 +43,7 @@ class MoodAblation(Study):
     samples: int = 2000  # of the bootstrap
 
     def estimators(self) -> dict[str, Estimator]:
-        """The reader, and the reader with each second source."""
+        """The classifier alone, and blended with each second source."""
         first = self.reader.variants[:1]
         found: dict[str, Estimator] = {BASELINE: StatisticsEstimator(self.reader)}
         if self.auxiliary:
@@ -55,7 +56,6 @@ class MoodAblation(Study):
         return found
 
     def run(self, out: str | os.PathLike) -> Path:
-        """Cross-validate and write the three tables."""
         paintings = open_dataset(self.data)
         validations = {
             name: cross_validate(

@@ -256,11 +256,9 @@ class MoodShift(TableStudy):
     seed: int = 0  # of the choice of photos and of the bootstrap
 
     def plan(self) -> list[dict]:
-        """Every style on both kinds of picture."""
         return [{"subject": s, "style": style} for style in self.styles for s in ("paintings", "photos")]
 
     def depends_on(self, **run: str) -> str | None:
-        """The weights of the style."""
         return weights_of(run["style"])
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:

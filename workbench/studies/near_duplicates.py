@@ -1,10 +1,10 @@
-"""From how many agreeing keypoints do two files show one painting: hits, misses and false alarms.
+"""Detection of two files of one painting by matching keypoints: recall and false alarms by threshold.
 
-Each collection is asked twice. *There already*: its own near pairs, of which a person has said which show one
-painting (``same``); every other pair at or above a threshold is a false alarm. *Reproduced*: some of its
-paintings are reproduced once more (cropped, turned, smaller, in other colours, on a mount, compressed) and
-looked for in the collection; any other painting that is found instead is a false alarm. The cosine of whole
-pictures is held beside it, at the thresholds that :mod:`workbench.data.duplicates` has for it.
+Each collection is tested twice. *There already*: its own near pairs, with pairs of one painting listed by a
+person (``same``); every other pair at or above a threshold is a false alarm. *Reproduced*: some of its
+paintings are altered (cropped, rotated, smaller, in other colours, on a mount, compressed) and searched in
+the collection; any other painting that is found is a false alarm. The cosine of whole pictures is compared at
+the thresholds of :mod:`workbench.data.duplicates`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Pairs = list[tuple[int, int]]
 @register
 @dataclasses.dataclass(frozen=True)
 class NearDuplicates(TableStudy):
-    """From how many agreeing keypoints do two files show one painting?
+    """How many matching keypoints show that two files are of one painting?
 
     Rows have collection, source (there already, or reproduced), detector and threshold; compared (pairs),
     same (of them, pairs of one painting), found (of these, at or above the threshold), recall with its 95 %
@@ -55,11 +55,9 @@ class NearDuplicates(TableStudy):
     seed: int = 0  # of the choice and of the reproductions
 
     def plan(self) -> list[dict]:
-        """The collections."""
         return [{"collection": collection_name(source)} for source in self.data]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Nothing is shared."""
         sources = {collection_name(source): source for source in self.data}
         return lambda collection: self._rows(open_dataset(sources[collection]))
 
@@ -103,7 +101,7 @@ class NearDuplicates(TableStudy):
 
 
 def reproduction(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A second one: up to 10 % off each side, turned by up to 5°, smaller, in other colours, on a mount."""
+    """A copy, cropped by up to 10 % per side, rotated by up to 5°, smaller, recoloured, on a mount."""
     width, height = image.size
     image = image.rotate(rng.uniform(-5, 5), Image.Resampling.BICUBIC, fillcolor="white")
     left, top, right, bottom = rng.uniform(0, 0.1, 4)
@@ -127,7 +125,7 @@ def _scores(
     first_local: list[LocalFeatures],
     second_local: list[LocalFeatures],
 ) -> dict[str, NDArray]:
-    """Keypoints that agree, and the greatest cosine over the turns, of each pair."""
+    """Matching keypoints, and the largest cosine over rotations, of each pair."""
     bar = tqdm(pairs, desc="comparing", unit="pair", disable=None)
     return {
         "keypoints": np.array([agreeing_keypoints(first_local[i], second_local[j]) for i, j in bar]),

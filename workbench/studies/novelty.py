@@ -49,11 +49,9 @@ class Novelty(TableStudy):
     samples: int = 2000  # of the bootstrap over pictures
 
     def depends_on(self, **run: str) -> str:
-        """The weights."""
         return Classifier.load(self.model).card.sha256
 
     def plan(self) -> list[dict]:
-        """The pictures of every set."""
         names = [Path(folder).name for folder in self.folders]
         if len(set(names)) < len(names) or ATELIER in names:
             raise DatasetError(f"Expected folders of different names, none {ATELIER}, but got {names}.")
@@ -73,7 +71,6 @@ class Novelty(TableStudy):
         return by_name
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """The classifier."""
         classifier, paths = Classifier.load(self.model), self._paths
 
         def read(set: str, picture: str) -> list[dict]:
@@ -87,7 +84,6 @@ class Novelty(TableStudy):
         return read
 
     def summarise(self, out: Path) -> None:
-        """One row per set and measure."""
         table, rows = pd.read_csv(self.runs(out).path), []
         for name, own in table.groupby("set", sort=False):
             measures = {

@@ -112,7 +112,6 @@ class PortraitTraining(TableStudy):
         return [{"method": method} for method in (PHOTOS, SHIPPED, PEER)]
 
     def depends_on(self, **run: str) -> str | None:
-        """The weights of the shipped network."""
         return models.card(self.network).sha256 if run["method"] == SHIPPED else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
@@ -153,7 +152,7 @@ def _judge(
     *near, halves = nearness(drawings, people, style)
 
     def rows_of(method: str) -> list[dict]:
-        _keep(drawings[method], out / "drawings" / method)
+        _save_drawings(drawings[method], out / "drawings" / method)
         rows = [
             {k: v for k, v in row.items() if k != "pictures"} for row in near if row["pictures"] == method
         ]
@@ -188,7 +187,7 @@ def _background(drawings: list[NDArray], people: dict[str, Portrait]) -> float:
     return round(float(np.mean(values)), 2)
 
 
-def _keep(drawings: list[NDArray], folder: Path) -> None:
+def _save_drawings(drawings: list[NDArray], folder: Path) -> None:
     """Save the drawings for inspection."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, drawing in enumerate(drawings):

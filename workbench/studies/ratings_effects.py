@@ -37,12 +37,9 @@ class RatingsEffects(TableStudy):
     raters: int = 12  # raters of each
 
     def plan(self) -> list[dict]:
-        """Every simulated study by every model."""
         return [{"seed": seed, "model": model} for seed in range(self.studies) for model in RANDOM]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """The function that simulates and analyses one study."""
-
         def analyse(seed: int, model: str) -> list[dict]:
             folder = out / "cache"
             root, table = simulated_table(self.data, folder, self.raters, seed)

@@ -88,7 +88,6 @@ class RatingsRegression(TableStudy):
         return tuple(name for name in read_ratings(table) if not name.startswith("votes_"))
 
     def plan(self) -> list[dict]:
-        """Every estimator on every scale."""
         name = collection_name(self.data)
         return [
             {"collection": name, "scale": scale, "estimator": estimator}
@@ -97,7 +96,6 @@ class RatingsRegression(TableStudy):
         ]
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Read each scale once."""
         root, table = Path(self.data), Path(self.ratings) if self.ratings else None
         if self.simulated:
             root, table = simulated_table(self.data, out)

@@ -50,18 +50,9 @@ def properties(report: ReportRun) -> list[Descriptor]:
 
 def _class_means(report: ReportRun, names: Collection[str]) -> list[Descriptor]:
     chosen = {k: v for k, v in report.measured.items() if k in names or k in ("path", "label", "group")}
-    return [
-        Descriptor(
-            row["descriptor"],
-            row["class"],
-            row["mean"],
-            row["low"],
-            row["high"],
-            row["spread"],
-            row["pictures"],
-        )
-        for row in class_averages(chosen, samples=report.study.samples)
-    ]
+    columns = ("descriptor", "class", "mean", "low", "high", "spread", "pictures")
+    rows = class_averages(chosen, samples=report.study.samples)
+    return [Descriptor(*(row[column] for column in columns)) for row in rows]
 
 
 def raters(report: ReportRun) -> list:

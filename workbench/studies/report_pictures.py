@@ -38,7 +38,7 @@ METHOD = "grad_cam"
 CONTROLS = ("random", "edges")
 SIDE = 512  # pixels of the longer side of redrawn pictures
 WEIGHTS = SHIPPED / f"{DEFAULT_STYLE}.safetensors"
-CHANGED = object()  # key of the share of changed answers, beside those of the classes
+CHANGED = object()  # key of the share of changed predictions, besides the classes
 
 
 def explanations(report: ReportRun) -> list:

@@ -1,4 +1,4 @@
-"""Rows of the full report: a type for every kind of row, and a column means the same in all that have it.
+"""Rows of the full report: a type for every kind of row. A column has the same meaning in all of them.
 
 ``label`` is the class that a picture has by its label and ``answer`` the one that the classifier gives;
 ``low`` and ``high`` bound the 95 % interval of ``estimate``, over groups; ``file`` is relative to the table.
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 KIND = "kind"  # column of a row's type
-PROBLEM, NOTE = "problem", "note"  # topics of remarks: what would spoil training, what is worth knowing
+PROBLEM, NOTE = "problem", "note"  # topics of remarks: problems for training, other notes
 LEFT_OUT, MAY_KNOW = "shipped left out", "shipped may know"  # why the shipped classifier was not asked, …
 UNRATED = "no ratings"  # why raters have no chapter
 
@@ -56,7 +56,7 @@ class Side(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """A sentence about the folder or about a part."""
+    """A sentence about the folder or about a part of the report."""
 
     topic: str  # one of the topics above
     text: str

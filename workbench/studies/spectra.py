@@ -24,14 +24,7 @@ from workbench.studies.stylizer_pictures import Picture, read_photos, read_style
 from workbench.studies.stylizers import PHOTO, TEACHER, check_stylizers, drawers, weights_of
 
 STYLE = "style"
-SETS = (  # drawings of the photos
-    "fsgan_comic",
-    "fsgan_bold",
-    "fsgan_anime",
-    "fsgan_ink",
-    TEACHER,
-    "convolution_soften",
-)
+SETS = ("fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink", TEACHER, "convolution_soften")
 MEASURES = ("brightness", "contrast", "slope", "concentration", "directionality", "light and dark")
 
 
@@ -114,16 +107,13 @@ class Spectra(TableStudy):
     seed: int = 0  # of the split and of the bootstrap
 
     def plan(self) -> list[dict]:
-        """Photos, drawn pictures, redrawn photos."""
         check_stylizers(self.sets)
         return [{"set": name} for name in (PHOTO, STYLE, *self.sets)]
 
     def depends_on(self, **run: str) -> str | None:
-        """The weights of a stylizer."""
         return weights_of(run["set"])
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """The photos are measured."""
         photos, style = read_photos(self.photos, self.held_out, self.seed, self.roles), read_style(self.data)
         shown, details = list(photos.values()), self.runs(out, "_pictures")
         known, base = drawers(shown), np.stack([spectral_measures(p) for p in shown])

@@ -1,10 +1,10 @@
-"""Test pictures of the stylizer studies: photos that trained and chose nothing, the style, masks.
+"""Test pictures of the stylizer studies: photos unused in training and selection, the style, masks.
 
-Test photos choose nothing: a photo that trained a network or chose its weights, losses or steps, or the
-settings of a drawing, is not measured. A table of roles, written before any measurement, says which
-photos these are (``reports/splits/scenes.csv`` for the shipped styles: whatever trained them or was looked at
-during development is listed as "train" or "choose"). Without one, the half of a training run's held-out
-photos that does not choose its weights is taken.
+A photo that was used to train a network, or to select its weights, losses, steps or drawing settings, is not
+measured. A table of roles, written before any measurement, lists them (``reports/splits/scenes.csv`` for the
+shipped styles: photos used in training or seen during development are "train" or "choose"). Without a table,
+    the
+half of the held-out photos that is not used for selection is taken.
 """
 
 from __future__ import annotations

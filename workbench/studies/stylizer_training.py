@@ -56,14 +56,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 }
 GROUPS = ("start", "ablation", "baseline")
 MEASURES = (
-    "kid_lite0",
-    "kid_lite1",
-    "spectral_distance",
-    "content",
-    "edge_f1",
-    "color_drift",
-    "region_variance",
-    "grid_db",
+    *("kid_lite0", "kid_lite1", "spectral_distance", "content", "edge_f1"),
+    *("color_drift", "region_variance", "grid_db"),
 )
 REFERENCE, PHOTO, SELF = "reference", "photo", "style set against itself"
 _DONE = "done.json"  # written last
@@ -288,7 +282,7 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
 
     def one(group: str, variant: str, seed: int) -> dict[str, float]:
         if variant == SELF:
-            return stylizers.against_itself(evaluator())
+            return stylizers.compare_style_halves(evaluator())
         shown = drawings(group, variant, seed)
         by_photo = {photo.tobytes(): drawing for photo, drawing in zip(photos.values(), shown, strict=True)}
         done = out / _folder(group, variant, seed) / _DONE

@@ -227,7 +227,7 @@ def _interval(
     return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def against_itself(evaluator: Evaluator, seed: int = 1) -> dict[str, float]:
+def compare_style_halves(evaluator: Evaluator, seed: int = 1) -> dict[str, float]:
     """One half of the style set compared with the other: the bound for all stylizers. Groups stay whole."""
     names = np.unique(evaluator.style_groups)
     half = np.isin(evaluator.style_groups, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
@@ -310,7 +310,6 @@ class Stylizers(TableStudy):
         return [{"stylizer": name} for name in dict.fromkeys([PHOTO, *wanted, STYLE, *self.cost_columns])]
 
     def depends_on(self, **run: str) -> str | None:
-        """The weights of the stylizer."""
         return weights_of(run["stylizer"])
 
     def prepare(self, out: Path) -> Callable[..., dict]:
@@ -325,7 +324,7 @@ class Stylizers(TableStudy):
         def row(stylizer: str) -> dict:
             costs = self.cost_columns.get(stylizer, {})
             if stylizer == STYLE:
-                return against_itself(evaluator())
+                return compare_style_halves(evaluator())
             if stylizer not in (PHOTO, *drawn):
                 return costs
             few = slice(None, None, max(1, len(usable) // FEW) if stylizer == GRAM else 1)

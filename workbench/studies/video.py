@@ -72,7 +72,7 @@ def synthesise(motion: str, frames: int = 12, seed: int = 0) -> Clip:
     """
     if motion not in _MOTIONS:
         raise UnknownNameError("motion", motion, _MOTIONS)
-    scene, rng = _astronaut() if motion == "portrait" else _palace(), np.random.default_rng(seed)
+    scene, rng = _portrait_photo() if motion == "portrait" else _palace_photo(), np.random.default_rng(seed)
     matrices = [_camera(*_MOTIONS[motion](i / RATE), scene.shape[1::-1]) for i in range(frames)]
     pictures = []
     for matrix in matrices:
@@ -84,10 +84,10 @@ def synthesise(motion: str, frames: int = 12, seed: int = 0) -> Clip:
         noisy = clean + rng.normal(0, NOISE, clean.shape)
         pictures.append(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
     flows = [_known_flow(before, after) for before, after in itertools.pairwise(matrices)]
-    return Clip(pictures, flows, [_inside(flow) for flow in flows], RATE)
+    return Clip(pictures, flows, [_stays_inside(flow) for flow in flows], RATE)
 
 
-def film(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
+def read_clip(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
     """The first frames of a video, scaled to about as many pixels as synthesised ones, with optical flow.
 
     Args:
@@ -114,14 +114,14 @@ def film(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
     return Clip(pictures, flows, masks, rate)
 
 
-def _palace() -> NDArray[np.float32]:
+def _palace_photo() -> NDArray[np.float32]:
     """A photograph of a palace in a landscape, shipped with scikit-learn; larger than the camera's view."""
     from sklearn.datasets import load_sample_image
 
     return _scene(load_sample_image("china.jpg"))
 
 
-def _astronaut() -> NDArray[np.float32]:
+def _portrait_photo() -> NDArray[np.float32]:
     """Head and shoulders of NASA's portrait of Eileen Collins (public domain), shipped with scikit-image."""
     from skimage import data
 
@@ -151,7 +151,7 @@ def _known_flow(before: NDArray, after: NDArray) -> NDArray[np.float32]:
     return (places[..., :2] - np.stack([x, y], -1)).astype(np.float32)
 
 
-def _inside(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _stays_inside(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
     height, width = flow.shape[:2]
     y, x = np.mgrid[:height, :width]
     x, y = x + flow[..., 0], y + flow[..., 1]
@@ -180,13 +180,13 @@ def heads(frames: Frames) -> list[NDArray[np.bool_]]:
     return masks
 
 
-def _by(style: str) -> Callable[[Frames], Frames]:
+def _in_style(style: str) -> Callable[[Frames], Frames]:
     """A function that draws frames in a style; its weights are loaded by the first call."""
     return lambda frames: get(style).drawer()(frames)
 
 
 def _nearest(frames: Frames) -> Frames:
-    """The same weights with nearest-neighbour upsampling, with which they were not trained."""
+    """The same weights with nearest-neighbour upsampling, for which they were not trained."""
     return run_together(_nearest_network(), frames)
 
 
@@ -201,7 +201,7 @@ def _nearest_network():
     return network.eval().requires_grad_(False)
 
 
-def _steadied(method: Callable[[Frames], Frames], weight: float) -> Callable[[Frames], Frames]:
+def _temporally_blended(method: Callable[[Frames], Frames], weight: float) -> Callable[[Frames], Frames]:
     def draw(frames: Frames) -> Frames:
         blend = TemporalBlend(weight)
         return [blend(photo, drawing) for photo, drawing in zip(frames, method(frames), strict=True)]
@@ -228,19 +228,19 @@ def _gram_stylizer():
 # The methods compared. Add a stylizer as an entry: it takes frames of one size, returns one drawing for each.
 METHODS: dict[str, Callable[[Frames], Frames]] = {
     "photo": list,
-    STYLE: _by(STYLE),
+    STYLE: _in_style(STYLE),
     f"{STYLE}, nearest": _nearest,
-    f"{STYLE}, temporal 0.5": _steadied(_by(STYLE), 0.5),
-    f"{STYLE}, temporal 0.8": _steadied(_by(STYLE), 0.8),
-    BOLD: _by(BOLD),
-    f"{BOLD}, temporal 0.8": _steadied(_by(BOLD), 0.8),
-    ANIME: _by(ANIME),
-    f"{ANIME}, temporal 0.8": _steadied(_by(ANIME), 0.8),
-    INK: _by(INK),
-    f"{INK}, temporal 0.8": _steadied(_by(INK), 0.8),
+    f"{STYLE}, temporal 0.5": _temporally_blended(_in_style(STYLE), 0.5),
+    f"{STYLE}, temporal 0.8": _temporally_blended(_in_style(STYLE), 0.8),
+    BOLD: _in_style(BOLD),
+    f"{BOLD}, temporal 0.8": _temporally_blended(_in_style(BOLD), 0.8),
+    ANIME: _in_style(ANIME),
+    f"{ANIME}, temporal 0.8": _temporally_blended(_in_style(ANIME), 0.8),
+    INK: _in_style(INK),
+    f"{INK}, temporal 0.8": _temporally_blended(_in_style(INK), 0.8),
     "gram": _gram,
-    PORTRAIT: _by(PORTRAIT),
-    f"{PORTRAIT}, temporal 0.8": _steadied(_by(PORTRAIT), 0.8),
+    PORTRAIT: _in_style(PORTRAIT),
+    f"{PORTRAIT}, temporal 0.8": _temporally_blended(_in_style(PORTRAIT), 0.8),
 }
 OF_FACES = tuple(name for name in METHODS if name.startswith(PORTRAIT))
 
@@ -301,16 +301,15 @@ class Video(TableStudy):
 
     @functools.cached_property
     def clips(self) -> Callable[[str], Clip]:
-        """Reads a clip by name; the last one is kept."""
+        """A function that reads a clip by name and caches the last one."""
         paths = {Path(path).stem: path for path in self.films}
 
         def read(name: str) -> Clip:
-            return film(paths[name], self.frames) if name in paths else synthesise(name, self.frames)
+            return read_clip(paths[name], self.frames) if name in paths else synthesise(name, self.frames)
 
         return functools.lru_cache(maxsize=1)(read)
 
     def plan(self) -> list[dict]:
-        """Every method on every clip that it applies to."""
         methods = self.methods or tuple(METHODS)
         for name in methods:
             if name not in METHODS:
@@ -323,13 +322,10 @@ class Video(TableStudy):
         ]
 
     def depends_on(self, **run: str) -> tuple:
-        """The film, and the weights of the style."""
         films = [Path(path) for path in self.films if Path(path).stem == run["clip"]]
         return films, weights_of(run["method"].partition(",")[0])
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Clips are read as they come."""
-
         def judge(clip: str, method: str, frames: int) -> list[dict]:
             shown = self.clips(clip)
             drawings = METHODS[method](shown.frames)

@@ -117,15 +117,12 @@ class VideoSpeed(TableStudy):
     rounds: int = 3  # of which the medians are kept
 
     def plan(self) -> list[dict]:
-        """One run: this film."""
         return [dataclasses.asdict(self)]
 
     def depends_on(self, **run: str) -> str | None:
-        """The weights of the style."""
         return weights_of(run["style"])
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        """Nothing is shared."""
         return lambda **run: speeds(
             self.style, (self.width, self.height), self.frames, self.threads, self.rounds
         )

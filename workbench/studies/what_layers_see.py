@@ -88,7 +88,7 @@ class WhatLayersSee(Study):
 
     @functools.cached_property
     def _pictures(self) -> Paintings:
-        return some(open_dataset(self.data, self.ratings or None), self.pictures, self.seed)
+        return sample(open_dataset(self.data, self.ratings or None), self.pictures, self.seed)
 
     def _features(self, pretrained: bool) -> dict:
         torch.manual_seed(self.seed)
@@ -163,7 +163,7 @@ class WhatLayersSee(Study):
         return validations
 
 
-def some(data: Paintings, count: int, seed: int) -> Paintings:
+def sample(data: Paintings, count: int, seed: int) -> Paintings:
     """At most ``count`` of the paintings, drawn by ``seed``, in about the same class proportions."""
     if count >= len(data):
         return data

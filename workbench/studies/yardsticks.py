@@ -25,7 +25,7 @@ MEASURES = (*(f.name for f in dataclasses.fields(Drawnness)), "color_drift", "lo
 @register
 @dataclasses.dataclass(frozen=True)
 class Yardsticks(TableStudy):
-    """Which measures rank stylizers as judges do who see their drawings side by side?
+    """Which measures rank stylizers as blinded judges do?
 
     Every sheet of every judge gives a rank correlation between measure and preference. A row has the mean,
     its interval over pictures, and the mean closest to zero when one stylizer is left out.
@@ -39,11 +39,9 @@ class Yardsticks(TableStudy):
     samples: int = 2000  # of the bootstrap over pictures
 
     def plan(self) -> list[dict[str, str]]:
-        """One run per measure and question."""
         return [{"measure": m, "question": q} for m in MEASURES for q in QUESTIONS]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        """Measure all drawings."""
         table = Path(self.panel) / "ranks.csv"
         ranks = [row for row in read_rows(table) if row["set"] == self.group]
         if not ranks:
