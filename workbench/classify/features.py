@@ -53,7 +53,6 @@ def per_picture(
     paintings: Paintings,
     make: Callable[[int], Mapping[str, NDArray]],
     cache: Cache | None,
-    version: int = 1,
 ) -> Arrays:
     """Arrays of every picture, stacked to (N, …) and cached by the picture's content.
 
@@ -63,9 +62,8 @@ def per_picture(
         paintings: N pictures.
         make: computes the arrays of the picture at an index.
         cache: keeps them between processes; None keeps them in memory only.
-        version: of the step; raise it when the result changes.
     """
-    keys = [key(step, version, settings, picture=paintings.root / path) for path in paintings.paths]
+    keys = [key(step, 1, settings, picture=paintings.root / path) for path in paintings.paths]
 
     def compute() -> Arrays:
         rows = [

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAME = 0.96  # least cosine of two photographs or scans of one picture
+NEIGHBOURS = 8  # that each picture is compared with by local features
 SERIES = 0.90  # least cosine of pictures that share maker, tool and motif: no split should separate them
 SIDE = 224  # pixels of the squeezed picture that the network sees
 _QUARTERS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
@@ -130,7 +131,6 @@ def same_paintings(
     root: Path,
     names: Sequence[str],
     features: NDArray,
-    neighbours: int = 8,
     cache: Path | None = None,
     progress: bool = True,
 ) -> list[Pair]:
@@ -142,11 +142,10 @@ def same_paintings(
         root: folder of the pictures.
         names: N paths relative to it.
         features: (N, V, D) of :func:`turned_features`, which say which pictures are near.
-        neighbours: of each picture.
         cache: folder that keeps the pairs of these pictures; by default one in the user's cache.
     """
     upright = np.asarray(features)[:, 0]
-    near, _ = nearest(upright, neighbours)
+    near, _ = nearest(upright, NEIGHBOURS)
     pairs = sorted({(min(i, int(j)), max(i, int(j))) for i, row in enumerate(near) for j in row})
 
     def compare() -> list[Pair]:

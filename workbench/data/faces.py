@@ -23,6 +23,7 @@ from workbench.data.images import read_image
 
 _EYES = ((33, 133), (263, 362))  # corners of the viewer's left and right eye in the face mesh
 _MOUTH = (61, 291, 13, 14)
+LEAST = 8  # portraits of a folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Portrait:
         return float(np.linalg.norm(self.eyes[1] - self.eyes[0]))
 
 
-def load_portraits(folder: str | Path, annotations: str | Path, least: int = 8) -> dict[str, Portrait]:
+def load_portraits(folder: str | Path, annotations: str | Path) -> dict[str, Portrait]:
     """The annotated portraits of ``folder``, by file name.
 
     Raises:
@@ -70,9 +71,9 @@ def load_portraits(folder: str | Path, annotations: str | Path, least: int = 8) 
                     f"{mask.shape} and {landmarks.shape}. Annotate the pictures again."
                 )
             portraits[name] = Portrait(photo, landmarks, mask)
-    if len(portraits) < least:
+    if len(portraits) < LEAST:
         raise DatasetError(
-            f"Expected at least {least} annotated portraits in {folder} but found {len(portraits)}. Add more."
+            f"Expected at least {LEAST} annotated portraits in {folder} but found {len(portraits)}. Add more."
         )
     return portraits
 

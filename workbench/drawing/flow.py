@@ -86,15 +86,15 @@ def difference_of_gaussians(light: Array, sigma: float) -> Array:
     return cv2.GaussianBlur(light, (0, 0), sigma) - cv2.GaussianBlur(light, (0, 0), 1.6 * sigma)
 
 
-def fold(image: Array, rounds: int, sigma: float = 3.0, shock: float = 0.5) -> Array:
+def fold(image: Array, rounds: int, shock: float = 0.5) -> Array:
     """Abstract a picture into smooth shapes with sharp borders: smooth along edges, sharpen across them.
 
     Args:
         image: (H, W, 3) floats.
         rounds: number of repetitions; 0 leaves the picture unchanged.
-        sigma: of the smoothing along edges, in pixels.
         shock: strength of the sharpening, in [0, 1].
     """
+    sigma = 3.0  # of the smoothing along edges, in pixels
     for _ in range(rounds):
         flow = Flow(luma(image), 2.0, int(np.ceil(2 * sigma)))
         # not where the flow is random, as that would create swirls

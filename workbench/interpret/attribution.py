@@ -21,6 +21,9 @@ from torch import Tensor, nn
 from workbench.core.errors import WorkbenchError
 
 
+OPACITY = 0.6  # of the strongest evidence, so that the picture always stays visible
+
+
 class AttributionError(WorkbenchError):
     """The requested explanation would be meaningless, or does not fit the network."""
 
@@ -147,24 +150,19 @@ def _probe(network: nn.Module, x: Tensor, layer: nn.Module) -> tuple[Tensor | No
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear (B, h, w) to (B, *size); values stay within the range of ``maps``."""
-    return torch.nn.functional.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[
-        :, 0
-    ]
+    larger = torch.nn.functional.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)
+    return larger[:, 0]
 
 
-def overlay(
-    picture: Image.Image, heatmap: NDArray, colormap: str = "inferno", opacity: float = 0.6
-) -> Image.Image:
+def overlay(picture: Image.Image, heatmap: NDArray) -> Image.Image:
     """The picture with a heat map over it, more opaque where the evidence is stronger.
 
     Only evidence for the class is shown: the largest value of the map has the brightest colour and
-    ``opacity``; where values are 0 or below, the picture is unchanged. For measurements use the raw map.
+    :data:`OPACITY`; where values are 0 or below, the picture is unchanged. For measurements use the raw map.
 
     Args:
         picture: mode RGB, W × H.
         heatmap: (H, W) raw values.
-        colormap: a perceptually uniform colormap of matplotlib.
-        opacity: of the maximum, in (0, 1]; below 1 the picture always stays visible.
 
     Returns:
         RGB, W × H.
@@ -173,15 +171,13 @@ def overlay(
 
     if heatmap.shape != (picture.height, picture.width):
         raise ValueError(f"Expected a heat map of {(picture.height, picture.width)} but got {heatmap.shape}.")
-    if not 0 < opacity <= 1:
-        raise ValueError(f"Expected `opacity` in (0, 1] but got {opacity}.")
     heatmap = np.asarray(heatmap, dtype=np.float32)
     if not np.isfinite(heatmap).all():
         raise ValueError("Expected finite values in the heat map but got NaN or infinity.")
     strength = np.clip(heatmap, 0, None)
     strength /= max(float(strength.max()), 1e-12)
     index = np.round(255 * strength).astype(np.uint8)
-    table = np.round(255 * colormaps[colormap].resampled(256)(np.arange(256))[:, :3]).astype(np.uint8)
+    table = np.round(255 * colormaps["inferno"].resampled(256)(np.arange(256))[:, :3]).astype(np.uint8)
     color = Image.fromarray(table[index])
-    mask = Image.fromarray(np.round(255 * opacity * np.sqrt(strength)).astype(np.uint8))
+    mask = Image.fromarray(np.round(255 * OPACITY * np.sqrt(strength)).astype(np.uint8))
     return Image.composite(color, picture.convert("RGB"), mask)

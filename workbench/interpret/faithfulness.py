@@ -9,6 +9,7 @@ explain them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -132,14 +133,9 @@ def _batch(
     """(method, measure, part, seed, values) of one batch; its first ``costly`` pictures get all measures."""
     first = settings.seeds[0]
     maps = {m: _explain(m, network, x, target, settings, first) for m in settings.methods}
-    drawn = (
-        {first: maps}
-        | {  # only the random map has more than one seed
-            seed: {"random": _explain("random", network, x, target, settings, seed)}
-            for seed in settings.seeds[1:]
-            if "random" in maps
-        }
-    )
+    drawn = {first: maps}
+    for seed in settings.seeds[1:] if "random" in maps else ():  # only the random map has several seeds
+        drawn[seed] = {"random": _explain("random", network, x, target, settings, seed)}
     for seed, several in drawn.items():
         for method, heat_maps in several.items():
             deletion, insertion = deletion_insertion(
@@ -170,30 +166,17 @@ def _batch(
 def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
     """The measures that compute a method's map many times."""
 
-    def mapped_by(method: str):
-        return lambda inputs, classes: _explain(method, network, inputs, classes, settings, settings.seeds[0])
-
-    def of_changed(method: str):
-        return lambda changed: _explain(method, changed, x, target, settings, settings.seeds[0])
-
+    first = settings.seeds[0]
     for method in settings.methods:
-        values = sensitivity(
-            mapped_by(method),
-            x,
-            target,
-            settings.radius,
-            settings.noises,
-            settings.seeds[0],
-        )
-        yield method, "sensitivity", "", settings.seeds[0], values
+
+        def explain(inputs: Tensor, classes: Tensor, changed=network, method: str = method) -> Tensor:
+            return _explain(method, changed, inputs, classes, settings, first)
+
+        values = sensitivity(explain, x, target, settings.radius, settings.noises, first)
+        yield method, "sensitivity", "", first, values
         seeds = settings.seeds if not METHODS[method].control else settings.seeds[:1]
         for seed in seeds:
-            levels = cascade(
-                of_changed(method),
-                network,
-                seed,
-                settings.points,
-            )
+            levels = cascade(functools.partial(explain, x, target), network, seed, settings.points)
             for place, (name, values) in enumerate(levels.items(), start=1):
                 yield method, "cascade", f"{place} {name}", seed, values
             yield method, "randomisation", "", seed, np.abs(values)
@@ -236,14 +219,8 @@ def summarise(
         pictures, array = _array(cells)
         own = np.asarray(pictures if groups is None else np.asarray(groups)[pictures])
         estimate, low, high = _interval(array, own, samples, seed)
-        row = {
-            "method": method,
-            "measure": name,
-            "part": part,
-            "estimate": estimate,
-            "low": low,
-            "high": high,
-        }
+        row = {"method": method, "measure": name, "part": part}
+        row |= {"estimate": estimate, "low": low, "high": high}
         for control in CONTROLS:
             difference, other = (float("nan"),) * 3, values.get((control, name, part))
             if other is not None and method not in (control, "chance") and name != "agreement":

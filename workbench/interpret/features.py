@@ -27,6 +27,7 @@ COLOURS = torch.tensor(  # square root of the colour covariance of natural pictu
     [[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]
 )
 COLOURS = COLOURS / COLOURS.norm(dim=0).max()
+JITTER = 8  # largest random shift in each step, in pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,25 +108,17 @@ def exciting_picture(
     channel: int,
     size: int = 128,
     steps: int = 96,
-    rate: float = 0.05,
-    jitter: int = 8,
     seed: int = 0,
-    mean: Sequence[float] = (0.5, 0.5, 0.5),
-    std: Sequence[float] = (0.5, 0.5, 0.5),
 ) -> tuple[Image.Image, list[float]]:
     """A picture that maximises a channel's activation, found by optimisation.
 
     Args:
-        network: in eval mode.
+        network: in eval mode, for RGB in [-1, 1].
         layer: with output (B, K, h, w).
         channel: 0 … K-1; its mean over positions is maximised.
         size: pixels of a side.
         steps: of Adam.
-        rate: of learning.
-        jitter: largest random shift in each step, in pixels.
         seed: of the initial picture and the shifts.
-        mean: of RGB in [0, 1], by which the network's input is standardised.
-        std: of RGB, likewise.
 
     Returns:
         RGB picture, and the activation at every step.
@@ -133,7 +126,6 @@ def exciting_picture(
     Raises:
         AttributionError: training mode, a layer without feature map, or an index that is no channel of it.
     """
-    middle, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
     check_request(network, torch.zeros(1, 3, size, size), 0)
     kernels = activations(network, torch.zeros(1, 3, size, size), {"layer": layer}).get("layer")
     channels = 0 if kernels is None else kernels.shape[1]
@@ -144,11 +136,11 @@ def exciting_picture(
     history = []
     with torch.inference_mode(False), torch.enable_grad(), recording({"layer": layer}) as outputs:
         spectrum.requires_grad_(True)
-        optimizer = torch.optim.Adam([spectrum], lr=rate)
+        optimizer = torch.optim.Adam([spectrum], lr=0.05)
         for _ in range(steps):
-            shift = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
+            shift = torch.randint(-JITTER, JITTER + 1, (2,), generator=generator).tolist()
             picture = torch.roll(fourier_picture(spectrum, size), shift, (2, 3))
-            network((picture - middle) / spread)
+            network(2 * picture - 1)
             activation = outputs["layer"][0, channel].mean()
             (gradient,) = torch.autograd.grad(-activation, spectrum)
             spectrum.grad = gradient  # for the picture only; the network's gradients are untouched

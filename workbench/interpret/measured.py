@@ -21,19 +21,15 @@ def _table(name: str, folder: Path) -> tuple[dict[str, str], ...]:
     return tuple(read_rows(folder / f"{name}.csv"))
 
 
-def averages_of(classes: Iterable[str], folder: Path = FOLDER) -> list[dict]:
+def averages_of(classes: Iterable[str]) -> list[dict]:
     """Class averages of a collection with exactly these classes.
-
-    Args:
-        classes: of a model.
-        folder: of ``class_averages.csv``.
 
     Returns:
         Rows of :func:`~workbench.interpret.descriptors.class_averages`, numbers as numbers, with ``data``,
         ``paintings`` and ``painters`` of the whole collection. Empty without such a collection.
     """
     by_data: dict[str, list[dict]] = {}
-    for row in _table("class_averages", folder):
+    for row in _table("class_averages", FOLDER):
         by_data.setdefault(row["data"], []).append(row)
     for rows in by_data.values():
         if {row["class"] for row in rows} == set(classes):

@@ -154,9 +154,9 @@ def _occlusion(network, x, target, _layer, _seed, fill="mean", window=None, stri
     return parts.mean(1)
 
 
-def _random(_network, x, _target, _layer, seed, grid=7) -> Tensor:
+def _random(_network, x, _target, _layer, seed) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(len(x), grid, grid, generator=generator)
+    return torch.randn(len(x), 7, 7, generator=generator)
 
 
 def _edges(_network, x, _target, _layer, _seed) -> Tensor:

@@ -36,10 +36,10 @@ def vote_counts(shares: ArrayLike, raters: int) -> NDArray[np.int64]:
     return counts.astype(np.int64)
 
 
-def number_of_raters(shares: ArrayLike, most: int = 60) -> int | None:
-    """The least number of raters that gives such shares (N, C), or None if no number up to ``most`` does."""
+def number_of_raters(shares: ArrayLike) -> int | None:
+    """The least number of raters that gives such shares (N, C), or None if no number up to 60 does."""
     shares = np.asarray(shares, dtype=np.float64)
-    for raters in range(2, most + 1):
+    for raters in range(2, 61):
         try:
             vote_counts(shares, raters)
         except ValueError:

@@ -23,12 +23,12 @@ FLOOR = 1e-5  # power below which frequencies count as silent
 _SECTORS = 18  # of ten degrees
 
 
-def log_spectrum(picture: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.float64]:
+def log_spectrum(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Half the log power spectrum (log amplitude) of the middle square's luma, Hann-windowed and mean-free.
 
     Args:
-        picture: (H, W, 3) RGB, both sides at least 2 · ``side``.
-        side: S, to which the largest middle square is reduced by area.
+        picture: (H, W, 3) RGB, both sides at least 2 · S; the largest middle square is reduced by area to S =
+            :data:`SIDE`.
 
     Returns:
         (S, S // 2 + 1) in nats; vertical frequency is shifted so that zero is in row S // 2.
@@ -36,6 +36,7 @@ def log_spectrum(picture: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.flo
     Raises:
         ValueError: a smaller picture, which would not be reduced by two.
     """
+    side = SIDE
     if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < 2 * side:
         raise ValueError(f"Expected (H, W, 3) with sides of at least {2 * side} but got {picture.shape}.")
     height, width = picture.shape[:2]

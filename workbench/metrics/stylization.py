@@ -51,22 +51,21 @@ def content_distance(photo: Sequence[NDArray], drawing: Sequence[NDArray]) -> fl
     return float(np.mean(distances))
 
 
-def edge_f1(
-    photo: NDArray[np.uint8], drawing: NDArray[np.uint8], tolerance: int = 2, thresholds=(60, 160)
-) -> EdgeScore:
+def edge_f1(photo: NDArray[np.uint8], drawing: NDArray[np.uint8], tolerance: int = 2) -> EdgeScore:
     """Canny edges of the drawing against those of the photo, matched within ``tolerance`` pixels.
+
+    Hysteresis thresholds are 60 and 160 on the luma's Sobel gradient after a Gaussian blur of one pixel.
 
     Args:
         photo: (H, W, 3) RGB.
         drawing: the same shape.
         tolerance: radius of a match in pixels, as in the boundary benchmark of BSDS.
-        thresholds: of Canny's hysteresis on the luma's Sobel gradient, after a Gaussian blur of one pixel.
 
     Source: Martin, Fowlkes and Malik, "Learning to detect natural image boundaries", PAMI 2004 (distance
         tolerance); Canny, PAMI 1986.
     """
     _check_pair(photo, drawing)
-    before, after = (_canny(p, thresholds) for p in (photo, drawing))
+    before, after = (_canny(p) for p in (photo, drawing))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * tolerance + 1,) * 2)
     near_seen, near_drawn = (cv2.dilate(e.astype(np.uint8), disc).astype(bool) for e in (before, after))
     precision, recall = _share(near_seen, after), _share(near_drawn, before)
@@ -76,9 +75,9 @@ def edge_f1(
     return EdgeScore(precision, recall, 2 * precision * recall / (precision + recall) if known else 0.0)
 
 
-def _canny(picture: NDArray[np.uint8], thresholds: tuple[float, float]) -> NDArray[np.bool_]:
+def _canny(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     luma = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
-    return cv2.Canny(luma, *thresholds) > 0
+    return cv2.Canny(luma, 60, 160) > 0
 
 
 def _share(near: NDArray, edges: NDArray) -> float:

@@ -25,6 +25,8 @@ from workbench.classify.probes import STRENGTH
 from workbench.data.atelier import MOODS, SEALS, paint
 from workbench.data.transforms import Squeeze, Views
 
+_BATCH = 16  # pictures per pass
+
 
 @dataclasses.dataclass(frozen=True)
 class Painted:
@@ -96,19 +98,19 @@ def mood_network(x: Tensor, labels: ArrayLike) -> Pooled:
     return fit_head(Pooled(trunk, lite0.num_features, len(set(np.asarray(labels)))), x, labels)
 
 
-def detail_network(x: Tensor, labels: ArrayLike, stages: int = 3) -> Pooled:
+def detail_network(x: Tensor, labels: ArrayLike) -> Pooled:
     """The first stages of EfficientNet-lite0, peak pooling, and a linear layer: sensitive to a small seal."""
     lite0: Any = models.create("lite0_classifier", pretrained=True)
-    trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks[:stages])
+    trunk = nn.Sequential(lite0.conv_stem, lite0.bn1, *lite0.blocks[:3])
     with torch.no_grad():
         features = trunk.eval()(x[:1]).shape[1]
     return fit_head(Pooled(trunk, features, len(set(np.asarray(labels))), peak=True), x, labels)
 
 
-def fit_head(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> Pooled:
+def fit_head(network: Pooled, x: Tensor, labels: ArrayLike) -> Pooled:
     """Fit the linear layer to the standardised features by logistic regression; the rest stays as it is."""
     network.eval().requires_grad_(False)
-    features = np.concatenate([network.pooled(part).double().numpy() for part in x.split(batch)])
+    features = np.concatenate([network.pooled(part).double().numpy() for part in x.split(_BATCH)])
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=2000))
     scaler, linear = (step for _, step in probe.fit(features, np.asarray(labels)).steps)
     weight, bias = linear.coef_ / scaler.scale_, linear.intercept_
@@ -121,9 +123,9 @@ def fit_head(network: Pooled, x: Tensor, labels: ArrayLike, batch: int = 16) -> 
 
 
 @torch.no_grad()
-def predictions(network: nn.Module, x: Tensor, batch: int = 16) -> Tensor:
+def predictions(network: nn.Module, x: Tensor) -> Tensor:
     """(N,) most probable classes."""
-    return torch.cat([network(part).argmax(1) for part in x.split(batch)])
+    return torch.cat([network(part).argmax(1) for part in x.split(_BATCH)])
 
 
 def share_right(answers: Tensor, labels: Sequence[int] | NDArray) -> float:

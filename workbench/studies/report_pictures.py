@@ -86,9 +86,9 @@ def chosen(report: ReportRun, p: NDArray) -> list[int]:
     return (kept + wrong)[: report.study.explained]
 
 
-def small(picture: Image.Image, side: int = SIDE) -> Image.Image:
-    """A copy whose longer side is at most ``side`` pixels; the shorter keeps 16 at least."""
-    scale = min(1.0, side / max(picture.size))
+def small(picture: Image.Image) -> Image.Image:
+    """A copy whose longer side is at most :data:`SIDE` pixels; the shorter keeps 16 at least."""
+    scale = min(1.0, SIDE / max(picture.size))
     width, height = (max(16, round(s * scale)) for s in picture.size)
     size = width, height
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)

@@ -83,12 +83,12 @@ def draw_all(network: nn.Module, portraits: list[Portrait]) -> tuple[list[np.nda
     return drawings, missed
 
 
-def latency(network: nn.Module, size: int = 256, runs: int = 7) -> float:
-    """Median milliseconds of one picture of ``size``² through the network."""
+def latency(network: nn.Module, size: int = 256) -> float:
+    """Median milliseconds of one picture of ``size``² through the network, over 7 runs after 2 to warm up."""
     x = to_tensor(np.full((size, size, 3), 128, np.uint8), next(network.parameters()).device)
     times = []
     with torch.inference_mode():
-        for _ in range(runs + 2):
+        for _ in range(9):
             started = time.perf_counter()
             network(x)
             times.append(time.perf_counter() - started)
