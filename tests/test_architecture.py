@@ -340,7 +340,7 @@ def privates_used(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("setattr", "setitem"):
             found |= {a.value for a in node.args[1:2] if isinstance(a, ast.Constant)}
-    return {n for n in found - own - OPEN_DESPITE_THEIR_NAME if re.match(r"_[a-z]", str(n))}
+    return {n for n in found - own - OPEN_DESPITE_THEIR_NAME if re.match(r"_[A-Za-z]", str(n))}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("*.py")), ids=lambda path: path.stem)

@@ -166,7 +166,7 @@ def test_nan_and_other_shapes_are_refused(tiny, tmp_path, monkeypatch, fault):
 
 
 def test_a_file_frozen_to_one_size_is_refused(tiny, tmp_path, monkeypatch):
-    monkeypatch.setitem(exporter._DYNAMIC, "stylizer", {0: "batch"})
+    monkeypatch.setitem(exporter.DYNAMIC, "stylizer", {0: "batch"})
     with pytest.raises(WorkbenchError, match=r"shape \(1, 3, 300, 451\) but one fails .*nothing was written"):
         export(tiny, tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())

@@ -203,7 +203,7 @@ def test_a_worker_that_does_not_start_is_started_again(tmp_path, monkeypatch):
 
 def test_an_engine_that_says_nothing_keeps_no_job_for_ever(tmp_path, monkeypatch):
     """Neither of a job that hangs nor, once killed, that it has ended."""
-    monkeypatch.setattr(jobs, "_KILL_TIMEOUT", 0.3)
+    monkeypatch.setattr(jobs, "KILL_TIMEOUT", 0.3)
 
     class Deaf:
         capacity = 1

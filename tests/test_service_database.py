@@ -167,7 +167,7 @@ def test_names_that_a_database_cannot_hold_are_wrong_names(url):
 
 def test_a_lost_connection_loses_neither_work_nor_the_reservation(postgres, tmp_path, monkeypatch):
     """A PostgreSQL that is started anew: jobs end as they would have, and no second server gets in."""
-    monkeypatch.setattr(jobs, "_SEARCH", 0.5)
+    monkeypatch.setattr(jobs, "SEARCH_SECONDS", 0.5)
     name = sql.make_url(postgres).database
     admin = sql.create_engine(sql.make_url(postgres).set(database="postgres"), isolation_level="AUTOCOMMIT")
 

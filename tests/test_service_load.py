@@ -21,7 +21,7 @@ PATIENCE = 300.0
 
 def test_200_jobs_of_20_owners_at_once(tmp_path):
     """Each of twenty threads finds its own ten results, byte by byte, and no other."""
-    with Platform(tmp_path / "data", workers=2, limits=loadtest._LIMITS, kinds=loadtest._KINDS) as platform:
+    with Platform(tmp_path / "data", workers=2, limits=loadtest.LIMITS, kinds=loadtest.KINDS) as platform:
         warm = new_id("a")
         platform.wait(warm, platform.submit(warm, "rest", [], {"seconds": 0}), PATIENCE)
         found = loadtest.throughput(platform, 200, tmp_path)

@@ -303,7 +303,7 @@ def test_a_clock_that_is_set_wrong_makes_nobody_a_new_visitor_and_no_ended_sessi
 
 def test_the_jobs_of_a_removed_account_are_stopped(tmp_path, monkeypatch):
     """By another process, as `workbench users remove` does it."""
-    monkeypatch.setattr(jobs, "_SEARCH", 0.2)
+    monkeypatch.setattr(jobs, "SEARCH_SECONDS", 0.2)
     with Platform(tmp_path, kinds=platform_tasks.KINDS, limits=Limits(free_bytes=0)) as platform:
         owner = platform.accounts.add("ann", GOOD).owner
         running, waiting = (platform.submit(owner, "count", [], {"seconds": 600}) for _ in range(2))

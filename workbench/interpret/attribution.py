@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from workbench.core.errors import WorkbenchError
 
-
 OPACITY = 0.6  # of the strongest evidence, so that the picture always stays visible
 
 

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 
 TICK = 0.25  # seconds between checks of deadlines
 _SIZE_CHECK = 2.0  # seconds between checks of the size of an attempt's files
-_SEARCH, _HOUSEKEEPING = 10.0, 600.0  # seconds between checks for lost jobs, and for old ones
-_KILL_TIMEOUT = 30.0  # seconds within which an engine must report the end of a killed attempt
+SEARCH_SECONDS, CLEAN_SECONDS = 10.0, 600.0  # seconds between checks for lost jobs, and for old ones
+KILL_TIMEOUT = 30.0  # seconds within which an engine must report the end of a killed attempt
 _NOT_OFFERED = "The server no longer offers this kind of work."
 
 
@@ -145,7 +145,7 @@ class JobActor(pykka.ThreadingActor):
     def _check_deadlines(self) -> None:
         now, limits = time.monotonic(), self._parts.limits
         if self._stopped:
-            if now - self._killed > _KILL_TIMEOUT:  # the worker cannot be killed: give up
+            if now - self._killed > KILL_TIMEOUT:  # the worker cannot be killed: give up
                 log.error("%s did not end after it was killed", self._attempt)
                 self.ended(Ended(self._attempt, "crashed", self._stopped, now - self._started))
             return
@@ -260,7 +260,7 @@ class JobManager(pykka.ThreadingActor):
                 if self._live.pop(row.id, None):
                     self._handle_death(row, attempt, "died")
         now = time.monotonic()
-        if now - self._searched > _SEARCH or not self._is_reserved:
+        if now - self._searched > SEARCH_SECONDS or not self._is_reserved:
             self._searched, self._is_reserved = now, False  # until checked
             self._is_reserved = self._parts.database.is_reserved()
             if not self._is_reserved:
@@ -274,7 +274,7 @@ class JobManager(pykka.ThreadingActor):
                     erase(self._parts, row)
                 elif row.id in self._live:
                     self._live[row.id][0].tell(Cancel(row.id))
-        if now - self._cleaned > _HOUSEKEEPING:
+        if now - self._cleaned > CLEAN_SECONDS:
             self._cleaned = now
             clean(self._parts)
 

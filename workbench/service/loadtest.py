@@ -57,11 +57,11 @@ def rest(inputs: tuple[Path, ...], options: Rest, context: Context) -> None:
     (context.out / "done.txt").write_text("done")
 
 
-_KINDS = TASKS | {
+KINDS = TASKS | {
     "echo": Task("echo", "Echo", f"{_HERE}:echo"),
     "rest": Task("rest", "Rest", f"{_HERE}:rest", Rest, inputs=0),
 }
-_LIMITS = Limits(active_jobs=10_000, queued_jobs=10_000, jobs_per_minute=100_000, free_bytes=0)
+LIMITS = Limits(active_jobs=10_000, queued_jobs=10_000, jobs_per_minute=100_000, free_bytes=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,7 +232,7 @@ def recovery(folder: Path, engine: str, workers: int) -> dict[str, float]:
         server.kill()
     psutil.wait_procs(below, timeout=60)
     start = time.perf_counter()
-    with Platform(folder, engine, workers, _LIMITS, kinds=_KINDS) as platform:
+    with Platform(folder, engine, workers, LIMITS, kinds=KINDS) as platform:
         up = time.perf_counter() - start
         jobs = platform.jobs(owner)
         _until(lambda: any(platform.job(owner, view.id).share > 0 for view in jobs))
@@ -271,7 +271,7 @@ def measure(
 
         def on_a_platform(figure: str, run: Callable[[Platform], dict[str, float]]) -> dict[str, float]:
             start = time.perf_counter()
-            with Platform(folder / figure, engine, workers, _LIMITS, kinds=_KINDS) as platform:
+            with Platform(folder / figure, engine, workers, LIMITS, kinds=KINDS) as platform:
                 up = time.perf_counter() - start
                 warm = new_id("a")
                 for job in [platform.submit(warm, "rest", [], {"seconds": 0.3}) for _ in range(2 * workers)]:
@@ -321,7 +321,7 @@ def _until(ready: Callable[[], bool]) -> None:
 def _server() -> None:
     """The server that :func:`recovery` kills: as many jobs at work as workers, and as many waiting."""
     folder, engine, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    platform, owner = Platform(folder, engine, workers, _LIMITS, kinds=_KINDS), new_id("a")
+    platform, owner = Platform(folder, engine, workers, LIMITS, kinds=KINDS), new_id("a")
     jobs = [platform.submit(owner, "rest", [], {"seconds": 600}) for _ in range(2 * workers)]
     _until(lambda: sum(platform.job(owner, job).share > 0 for job in jobs) == workers)
     sys.stdout.write(f"{owner}\n")

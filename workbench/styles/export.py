@@ -47,7 +47,7 @@ from workbench.models import Card, weights
 FORMATS = {"onnx": ".onnx", "torchscript": ".pt"}  # format: suffix of its files
 TOLERANCE = 1e-3  # largest absolute difference allowed: an eighth of one of 255 levels; 0.001 of a logit
 
-_DYNAMIC = {"stylizer": {0: "batch", 2: "height", 3: "width"}, "classifier": {0: "batch"}}
+DYNAMIC = {"stylizer": {0: "batch", 2: "height", 3: "width"}, "classifier": {0: "batch"}}
 _OUTPUT = {"stylizer": "drawing", "classifier": "logits"}
 
 Runner = Callable[[Tensor], NDArray[np.float32]]
@@ -116,7 +116,7 @@ def _to_onnx(network: nn.Module, card: Card) -> bytes:
         network,
         (_example(card),),
         dynamo=True,
-        dynamic_shapes=(_DYNAMIC[card.kind],),
+        dynamic_shapes=(DYNAMIC[card.kind],),
         input_names=["picture"],
         output_names=[_OUTPUT[card.kind]],
         verbose=False,
