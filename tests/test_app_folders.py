@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.reporting.page import problems_of
+from workbench.reporting.page import self_containment_problems
 from workbench.ui.examples import examples, paintings
 
 
@@ -75,7 +75,7 @@ def test_a_folder_is_a_table_to_sort_and_to_compare(tab, page, collection):
     assert tab.locator(".beside .cell.large").count() == 2
     with tab.expect_download() as download:
         tab.get_by_role("link", name="report.html").click()
-    assert problems_of(Path(download.value.path()).read_text(encoding="utf-8")) == []
+    assert self_containment_problems(Path(download.value.path()).read_text(encoding="utf-8")) == []
     with tab.expect_download() as download:
         tab.get_by_role("link", name="readings.csv").click()
     with open(download.value.path(), encoding="utf-8") as file:

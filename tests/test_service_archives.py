@@ -21,7 +21,7 @@ from workbench.core.tables import read_table
 from workbench.data.atelier import paint
 from workbench.data.images import read_image
 from workbench.interpret.measuring import measure
-from workbench.reporting.page import problems_of
+from workbench.reporting.page import self_containment_problems
 from workbench.service.archives import collect_files
 from workbench.service.engines.worker import Context
 from workbench.service.folder_tasks import drawing_names, read_pictures, stylize_pictures
@@ -252,7 +252,7 @@ def test_a_folder_is_read_into_tables_that_agree(mixed, tmp_path):
         x, y = cell_side(2) // 2, cell_side(2) // 2
         assert sheet.getpixel((x, y))[0] > 200 > sheet.getpixel((x + cell_side(2), y))[0]  # red, then gray
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert problems_of(report) == []
+    assert self_containment_problems(report) == []
     assert all(words in report for words in ("bad.png: Expected", "1.png", "rms contrast", "serenity"))
     page = folder_table.table(rows, "/jobs/j/readings.thumb.jpg")
     assert page.count("<tr>") == 3  # a head and two pictures
@@ -274,7 +274,7 @@ def test_the_whole_report_of_a_painting(tmp_path):
     )
     assert float(table["rms_contrast"]) == pytest.approx(measure(read_image(path))["rms_contrast"], rel=1e-4)
     report = (out / "report.html").read_text(encoding="utf-8")
-    assert problems_of(report) == []
+    assert self_containment_problems(report) == []
     assert "&lt;b&gt;Lotus" in report
     assert "<b>Lotus" not in report
     assert report.count("data:image/jpeg") == 2  # the painting, and where the model looked

@@ -1,7 +1,7 @@
-"""The files of a visitor's folder: several uploads, ZIP archives among them, laid out under their own names.
+"""Collects the files of a visitor's folder from several uploads, including ZIP archives.
 
-Nothing of an archive is trusted: a path that leads out of it refuses the whole, and so does a size that no
-archive of pictures has; bytes are counted as they come. What cannot be taken is named with its reason.
+Archives are not trusted: one with a path that leads outside, or of a size that no archive of pictures has, is
+refused; bytes are counted while they are unpacked. Files that cannot be used are listed with the reason.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from workbench.core.errors import WorkbenchError
 
 MAX_FILES = 5000
 MAX_BYTES = 4_000_000_000  # of all files together, unpacked
-_LIST_BYTES = 8_000_000  # of what an archive says of its files: more is no list of so many
+_LIST_BYTES = 8_000_000  # of an archive's directory, more than MAX_FILES need
 _KEPT_FREE = 200_000_000  # bytes of the disk
-BOMB_BYTES, BOMB_RATIO = 100_000_000, 100  # pictures hardly shrink: more than both is no archive of pictures
-# what Python's module raises on archives that are not as they should be
+BOMB_BYTES, BOMB_RATIO = 100_000_000, 100  # pictures hardly shrink: beyond both it is a ZIP bomb
+# what zipfile raises on damaged archives
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, OSError, RuntimeError, ValueError, MemoryError),
@@ -33,12 +33,12 @@ _DAMAGED = (
 _NAME_BYTES, _PATH_BYTES = 255, 1000
 _CHUNK = 1 << 20
 _DRIVE = re.compile(r"[A-Za-z]:")
-_JUNK = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")  # what systems add to folders
+_JUNK = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")  # added to folders by operating systems
 
 
 class _Archive(io.FileIO):
-    """A file of which nobody reads more at once than the list of an honest archive takes: a dishonest list of
-    a gigabyte would take ten of memory.
+    """A file that refuses to read a directory larger than an honest archive has: parsing one of a gigabyte
+    would take ten gigabytes of memory.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -58,11 +58,11 @@ class CollectedFiles:
 
 
 def collect_files(inputs: Sequence[Path], names: Sequence[str], folder: Path) -> CollectedFiles:
-    """Lay out uploads, and what ZIP archives among them hold, in an empty folder.
+    """Copy uploads, and the contents of ZIP archives among them, into an empty folder.
 
     Args:
-        inputs: files, which are left as they are.
-        names: what their owner calls them, in the same order.
+        inputs: files, which are not changed.
+        names: their original names, in the same order.
         folder: an empty one.
 
     Raises:
@@ -95,7 +95,7 @@ def _unpack(path: Path, title: str, found: CollectedFiles) -> None:
     except WorkbenchError:
         raise
     except _DAMAGED as error:
-        if _is_of_the_disk(error):
+        if _is_disk_error(error):
             raise
         raise WorkbenchError(f"{title} is damaged and cannot be opened as a ZIP. Make it anew.") from error
 
@@ -125,7 +125,7 @@ def _check(members: Sequence[zipfile.ZipInfo], title: str, size: int, found: Col
 
 
 def _reason_to_skip(member: zipfile.ZipInfo) -> str:
-    """Why a member is passed over, if it is."""
+    """Why a member is passed over, or ""."""
     if member.flag_bits & 1:
         return "locked with a password"
     if stat.S_ISLNK(member.external_attr >> 16):
@@ -134,7 +134,7 @@ def _reason_to_skip(member: zipfile.ZipInfo) -> str:
 
 
 def _place(found: CollectedFiles, name: str) -> Path | None:
-    """Where a file goes; None, with the reason noted, if its name cannot be used."""
+    """Destination of a file; None, with the reason noted, if its name cannot be used."""
     parts = PurePosixPath(name).parts
     sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
     if not parts or max(sizes) > _NAME_BYTES or sum(sizes) > _PATH_BYTES or not name.isprintable():
@@ -155,7 +155,7 @@ def _place(found: CollectedFiles, name: str) -> Path | None:
 def _extract(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path, name: str, found: CollectedFiles
 ) -> None:
-    """Write one member, at most as many bytes as it announces."""
+    """Write one member, at most as many bytes as declared."""
     left = member.file_size
     try:
         with archive.open(member) as source, place.open("xb") as target:
@@ -166,15 +166,15 @@ def _extract(
                 target.write(block)
                 found.bytes += len(block)
     except _DAMAGED as error:
-        if _is_of_the_disk(error):
+        if _is_disk_error(error):
             raise
         found.names.remove(PurePosixPath(name).as_posix())
         found.skipped[name] = "damaged in the archive"
         place.unlink(missing_ok=True)
 
 
-def _is_of_the_disk(error: Exception) -> bool:
-    """Whether it is no fault of the archive; bzip2 raises an ``OSError`` of its own, without a number."""
+def _is_disk_error(error: Exception) -> bool:
+    """Whether the disk failed, not the archive; bzip2 raises an ``OSError`` without a number."""
     return isinstance(error, OSError) and error.errno is not None
 
 

@@ -1,4 +1,4 @@
-"""What the platform refuses, each in one line that is fit to be shown to the person who asked."""
+"""Errors of the platform, each one line that may be shown to the visitor."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from workbench.core.errors import WorkbenchError
 
 
 class UnknownJobError(WorkbenchError):
-    """No such job for this owner: absent and somebody else's are the same, so that nothing can be probed."""
+    """No such job for this owner; also for the jobs of others, so that ids cannot be probed."""
 
     def __init__(self) -> None:
         super().__init__("There is no such job. Look at the list of your own jobs.")
 
 
 class LimitError(WorkbenchError):
-    """A rate, size or quota limit stands in the way; the text says which and what helps."""
+    """A rate, size or quota limit was reached; the text says which, and what to do."""
 
 
 class AccountError(WorkbenchError):
@@ -27,7 +27,7 @@ class LoginError(WorkbenchError):
 
 
 class StorageError(WorkbenchError):
-    """The data folder cannot take, hold or give what it should."""
+    """The data folder or the database cannot be read or written."""
 
 
 class EngineError(WorkbenchError):
@@ -38,7 +38,7 @@ _PATH = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:)?(?:[/\\][^/\\\s'\":,;<>()]+)+[/\\
 
 
 def without_paths(text: str) -> str:
-    """A message for a visitor: of a file of this computer no more than its name.
+    """A message for a visitor, with the names of files but not their folders.
 
     >>> without_paths("The file /srv/data/owners/a1/input/00.png is damaged.")
     'The file 00.png is damaged.'

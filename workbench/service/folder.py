@@ -1,8 +1,7 @@
-"""A data folder and its database belong together: both carry one id, and neither is used without the other.
+"""Ties a data folder to its database: both have the same id, and neither is used without the other.
 
-The id is kept in the file :data:`MARKER` of the folder and in the database's table ``meta``. A folder that is
-not empty and has no marker is somebody else's and left alone, unless it is a data folder of the first layout,
-which had none.
+The id is in the file :data:`MARKER` of the folder and in the database's table ``meta``. A non-empty folder
+without a marker is foreign and not touched, unless it is a data folder of the first layout, which had none.
 """
 
 from __future__ import annotations
@@ -119,7 +118,7 @@ def tie(store: Store, database: Database, adopt: bool = False) -> None:
 
 
 def lock(root: Path) -> filelock.BaseFileLock:
-    """The folder's lock, taken: one server a folder.
+    """Take the folder's lock: one server per folder.
 
     Raises:
         StorageError: another server has it, or it cannot be locked.
@@ -140,7 +139,7 @@ def lock(root: Path) -> filelock.BaseFileLock:
 
 @contextlib.contextmanager
 def temporary() -> Iterator[Path]:
-    """A new folder that goes at the end of the block, or by :func:`sweep_temporary` after a kill."""
+    """A new folder, removed at the end of the block, or by :func:`sweep_temporary` after a kill."""
     with tempfile.TemporaryDirectory(prefix=_TEMPORARY, ignore_cleanup_errors=True) as name:
         yield Path(name)
 
@@ -156,7 +155,7 @@ def sweep_temporary() -> None:
 
 
 def _is_foreign(root: Path) -> bool:
-    """Whether anything lies there that we did not make; a disk of its own has a ``lost+found``."""
+    """Whether there are other files than ours; the root of a disk has a ``lost+found``."""
     names = {path.name for path in root.iterdir() if not path.name.startswith(f".{MARKER}.")}
     return bool(names - {"lost+found"}) and not _is_first_layout(root)
 

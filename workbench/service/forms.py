@@ -1,6 +1,6 @@
-"""The server's own pages, beside Gradio's: log in, change the password, and what an administrator sees.
+"""Pages of the server itself: login, change of password, administration.
 
-Plain HTML without scripts, under a policy that allows none, in the language that the browser asks for.
+Plain HTML under a policy that allows no scripts, in the language of the browser.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ _FORMS = {  # title, button, and fields: name, label, attributes
 
 
 def form(action: str, language: str, message: str = "", status: int = 200) -> HTMLResponse:
-    """The form of an address, with what was wrong at the last attempt.
+    """The form at an address, with the error of the last attempt.
 
     Args:
         action: :data:`LOGIN` or :data:`PASSWORD`.
         language: of the visitor.
-        message: what was wrong, in English.
-        status: of the answer.
+        message: the error, in English.
+        status: of the response.
     """
     say = _say(language)
-    said, described = "", ""
+    alert, described = "", ""
     if message:
-        said, described = f'<p role="alert" id="wrong">{say(message)}</p>', ' aria-describedby="wrong"'
+        alert, described = f'<p role="alert" id="wrong">{say(message)}</p>', ' aria-describedby="wrong"'
     title, button, fields = _FORMS[action]
     made = "".join(
         _FIELD.format(name=name, words=say(words), attributes=attributes + described)
@@ -80,7 +80,7 @@ def form(action: str, language: str, message: str = "", status: int = 200) -> HT
     back = "" if action == LOGIN else f'<p><a href="/#work">{say("Back")}</a></p>'
     return page(
         title,
-        f'<form method="post" action="{action}">{said}{made}<button>{say(button)}</button>{back}</form>',
+        f'<form method="post" action="{action}">{alert}{made}<button>{say(button)}</button>{back}</form>',
         language,
         status,
     )
@@ -96,12 +96,12 @@ def page(title: str, body: str, language: str, status: int = 200) -> HTMLRespons
 
 
 def _say(language: str) -> Callable[[object], str]:
-    """What puts a text into a language, and into HTML."""
+    """A function that translates a text and escapes it for HTML."""
     return lambda text: html.escape(translated(str(text), language))
 
 
 def administration(platform: Platform, language: str) -> HTMLResponse:
-    """Who has an account, what they use, how many jobs there are, and how full the disk is."""
+    """Accounts and their use, numbers of jobs, and free disk space."""
     say = _say(language)
     counts, oldest = platform.counts()
     people = []

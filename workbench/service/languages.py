@@ -1,8 +1,8 @@
-"""English and Chinese: which of them a browser asks for, and the Chinese for what the server itself writes.
+"""English and Chinese: the language of a browser, and translation of the server's messages.
 
-The code speaks English. ``zh.json`` has its Chinese, sentence by sentence; the page uses the same table, and
-``ui/assets/chinese.js`` reads it by the same rules: a "{}" is any text within a sentence, which is translated
-in its turn, and a "{n}" a number.
+Messages in the code are English. ``zh.json`` has the Chinese, sentence by sentence; the page uses the same
+table, and ``ui/assets/chinese.js`` applies the same rules: "{}" is any text within a sentence, which is
+translated too, and "{n}" is a number.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def preferred(accept: str) -> str:
 
 
 def translated(text: str, language: str) -> str:
-    """``text`` in a language; what is not in the table stays as it is.
+    """``text`` in a language; text that is not in the table is unchanged.
 
     >>> told("There is no such page.", "zh-CN")
     '没有这个页面。'

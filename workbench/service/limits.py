@@ -1,4 +1,4 @@
-"""How much one owner, one address and all of them together may ask for."""
+"""Limits per owner, per address and in total."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Limits:
     """The platform's limits."""
 
     active_jobs: int = 20  # of one owner, waiting or running
-    active_jobs_per_address: int = 200  # a new cookie does not help
+    active_jobs_per_address: int = 200  # whatever the number of cookies
     queued_jobs: int = 1000  # of all owners
     previews: int = 8  # that one owner may wait for at a time: pictures, readings, frames
     previews_per_address: int = 64
     previews_in_total: int = 200
     jobs_per_minute: int = 30  # of one owner
-    jobs_per_minute_per_address: int = 120  # a new cookie does not help
+    jobs_per_minute_per_address: int = 120  # whatever the number of cookies
     owner_bytes: int = 2_000_000_000  # inputs and results of one owner
-    upload_bytes: int = 2_000_000_000  # of one owner that wait on the page and are in no job
+    upload_bytes: int = 2_000_000_000  # of one owner's uploads that are not submitted yet
     upload_bytes_per_address: int = 10_000_000_000
     upload_bytes_in_total: int = 20_000_000_000
-    result_bytes: int = 1_000_000_000  # of one owner, of what is in no job; then the oldest go
+    result_bytes: int = 1_000_000_000  # of one owner's results outside jobs; beyond it the oldest are removed
     result_bytes_in_total: int = 10_000_000_000
-    free_bytes: int = 200_000_000  # left on the disk, or nothing new is taken: the database needs room too
+    free_bytes: int = 200_000_000  # kept free on the disk, for the database
     keep_days: float = 7.0  # finished jobs of accounts
     keep_days_anonymous: float = 1.0
     attempts: int = 3  # of a job whose worker dies
@@ -53,7 +53,7 @@ class Limits:
 class Rate:
     """At most ``most`` events in any ``seconds`` for each key, in constant memory a key.
 
-    Keys that were silent for ``seconds`` are forgotten. Safe to share between threads.
+    Keys without events for ``seconds`` are dropped. Safe to share between threads.
     """
 
     def __init__(self, most: int, seconds: float = 60.0, clock=time.monotonic):
@@ -63,14 +63,14 @@ class Rate:
         self._swept = clock()
 
     def __len__(self) -> int:
-        """How many keys are remembered."""
+        """Number of keys in memory."""
         return len(self._events)
 
     def take(self, key: str) -> None:
         """Count one event.
 
         Raises:
-            LimitError: the key has had its share; the text says how long to wait.
+            LimitError: too many events; the text says how long to wait.
         """
         now = self._clock()
         with self._lock:
@@ -88,7 +88,7 @@ class Rate:
 
 
 def network(address: str) -> str:
-    """An address as limits see it: of IPv6 the 64 bits that one customer has."""
+    """The address that limits apply to: of IPv6 the 64 bits that one customer has."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

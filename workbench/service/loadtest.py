@@ -1,6 +1,6 @@
-"""What the platform costs: jobs a second, what it adds to one picture's time, memory, time to recover.
+"""Load test of the platform: jobs per second, added time per picture, memory, time to recover.
 
-``workbench bench platform`` writes one row per figure, with where it comes from.
+``workbench bench platform`` writes one row per figure, with its provenance.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _WAIT = 600.0
 
 @dataclasses.dataclass(frozen=True)
 class Rest:
-    """How long to do nothing."""
+    """How long to wait."""
 
     seconds: Annotated[float, Range(0, 600)] = 1.0
 
 
 def echo(inputs: tuple[Path, ...], options: NoOptions, context: Context) -> None:
-    """The least that a job can do: copy its input."""
+    """The smallest job: copy its input."""
     (context.out / "echo.bin").write_bytes(inputs[0].read_bytes())
 
 
 def rest(inputs: tuple[Path, ...], options: Rest, context: Context) -> None:
-    """Do nothing for a while."""
+    """Wait."""
     end = time.monotonic() + options.seconds
     while time.monotonic() < end:
         context.progress(0.5, "Resting")
@@ -223,7 +223,7 @@ def beside_a_large_one(platform: Platform, folder: Path) -> dict[str, float]:
 
 
 def recovery(folder: Path, engine: str, workers: int) -> dict[str, float]:
-    """Kill a server with work in hand; seconds until a new one is up, and until it works again."""
+    """Kill a busy server; seconds until a new one is up, and until it works again."""
     command = [sys.executable, "-m", _HERE, str(folder), engine, str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -314,7 +314,7 @@ def _until(ready: Callable[[], bool]) -> None:
     end = time.monotonic() + _WAIT
     while not ready():
         if time.monotonic() > end:
-            raise TimeoutError("The platform did not come to the point in time.")
+            raise TimeoutError("Timed out while waiting for the platform.")
         time.sleep(0.02)
 
 

@@ -1,8 +1,9 @@
-"""One rule for where a request may come from: the name it asks for, and the page that sent it.
+"""Protection against DNS rebinding and cross-site requests: one check of host and origin.
 
-A browser that shows somebody else's page can be made to send requests here: under a name of the attacker's
-that points to this address (DNS rebinding), or from another origin, another port of this computer included.
-Programs that are no browsers send neither ``Origin`` nor ``Sec-Fetch-Site``.
+A browser on another site can be made to send requests here: under a name of the attacker's that resolves to
+    this
+address (DNS rebinding), or from another origin, including another port of this computer. Programs other than
+browsers send neither ``Origin`` nor ``Sec-Fetch-Site``.
 
 Source: OWASP Cross-Site Request Forgery Prevention cheat sheet; W3C Fetch Metadata Request Headers.
 """
@@ -21,11 +22,11 @@ _PLAIN = {"ws": "http", "wss": "https"}
 def refusal(
     headers: Headers, scheme: str, method: str, is_page: bool, hosts: Collection[str]
 ) -> tuple[int, str] | None:
-    """(status, words) for a request that may not come from where it comes, else None.
+    """(status, message) to refuse a request by its host or origin, else None.
 
     Args:
         headers: of the request.
-        scheme: that it came by: "http", "https", "ws" or "wss".
+        scheme: of the request: "http", "https", "ws" or "wss".
         method: of the request.
         is_page: whether a link on another site may lead here.
         hosts: names of this server besides its addresses and ``localhost``.

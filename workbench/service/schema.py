@@ -55,7 +55,7 @@ class Attempt(Base):
 
 
 class EndedSession(Base):
-    """A token that was given back before its time."""
+    """A session token that was ended by a logout."""
 
     __tablename__ = "ended_sessions"
     key: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the token
@@ -76,7 +76,7 @@ class Job(Base):
     state: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(default=0)
     cancel: Mapped[bool] = mapped_column(default=False)  # asked for; survives a restart
-    deleted: Mapped[bool] = mapped_column(default=False)  # hidden from its owner; goes when it has stopped
+    deleted: Mapped[bool] = mapped_column(default=False)  # hidden from its owner, removed when it has stopped
     created: Mapped[float]
     started: Mapped[float | None]  # of the last attempt
     finished: Mapped[float | None]

@@ -1,13 +1,13 @@
-"""What can be asked for: one :class:`Task` each, whether somebody waits for it or not.
+"""The tasks that the platform offers.
 
-There are three ways to have a task. *Wait*: a page or a program stays until it is done, as for a photo or
-a painting. *Preview*: the same for a part of the whole, as one frame of a film. Both are run by
+There are three ways to run a task. *Wait*: a page or a program waits for the result, as for a photo or a
+painting. *Preview*: the same for a part of the whole, such as one frame of a film. Both are run by
 :class:`workbench.service.previews.PreviewRunner` and not recorded. *Job*: ``Platform.submit`` records it, and
 it ends whatever happens to its visitor, its worker or the server.
 
-Light: the options are checked in the server, which loads no model and opens no upload. The functions that do
-the work (:mod:`.picture_tasks`, :mod:`.folder_tasks`, :mod:`.video_tasks`) run in workers, so whatever a
-hostile file does to a decoder, it does to a process that can be replaced.
+Options are checked in the server, which loads no model and opens no upload. The functions that do the work
+(:mod:`.picture_tasks`, :mod:`.folder_tasks`, :mod:`.video_tasks`) run in workers, so a hostile file can only
+crash a process that is replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.options import Range, build, options
 from workbench.styles.options import DrawOptions, VideoOptions
 
-THUMBNAIL = ".thumb.jpg"  # ends the name of a small picture of a result; sorted behind the result itself
+THUMBNAIL = ".thumb.jpg"  # suffix of a small picture of a result; sorted after the result
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 MAX_INPUTS = 1000  # files of one job; a ZIP among them may hold more
 SHEET_COLUMNS = 16  # of a picture that shows many
@@ -32,7 +32,7 @@ _FOLDERS = "workbench.service.folder_tasks"
 
 @dataclasses.dataclass(frozen=True)
 class NoOptions:
-    """A task with nothing to choose."""
+    """No options."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Task:
 
 
 def cell_side(count: int) -> int:
-    """Pixels of the square in which each of ``count`` pictures is shown where one picture shows them all."""
+    """Side in pixels of a cell of a contact sheet of ``count`` pictures."""
     return 240 if count <= 120 else 160 if count <= 500 else 96
 
 
@@ -72,7 +72,7 @@ def as_json(chosen: Any) -> dict[str, Any]:
 
 
 def _check_name(value: str, option: str) -> None:
-    """Styles and models have names: a path would open the server's own files to a visitor."""
+    """Refuse paths, which would open the server's own files to a visitor."""
     if not _NAME.fullmatch(value):
         raise WorkbenchError(f"Expected {option} to be a name from the list but got {value[:40]!r}.")
 
@@ -119,7 +119,7 @@ class FrameOptions(FilmOptions):
 
 @dataclasses.dataclass(frozen=True)
 class ReadOptions:
-    """Who reads a painting."""
+    """The classifier of a painting."""
 
     model: str = DEFAULT_CLASSIFIER  # name of a classifier
 
@@ -131,22 +131,22 @@ class ReadOptions:
 class ExplainOptions(ReadOptions):
     """What is explained, and how."""
 
-    class_name: str = ""  # the mood to explain; empty for the likeliest
+    class_name: str = ""  # the mood to explain; empty for the most probable
     method: str = ""  # of explanation; empty for Grad-CAM
-    layer: str = ""  # that layered methods look at; empty for their usual one
-    reduce: bool = False  # explain the picture as large as a page shows it, and not whole
+    layer: str = ""  # of layered methods; empty for the default layer
+    reduce: bool = False  # explain the reduced picture that the page shows
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportOptions(ReadOptions):
-    """Who reads a painting, and what its report calls it."""
+    """The classifier of a painting, and the title of its report."""
 
     title: str = "a painting"  # of the painting
 
 
 @dataclasses.dataclass(frozen=True)
 class FolderOptions:
-    """What the files of a folder are called."""
+    """Names of the files of a folder."""
 
     names: tuple[str, ...] = ()  # by their owner, in the order of the inputs
 
@@ -163,12 +163,12 @@ class FolderPhotoOptions(FolderOptions, DrawOptions):
 
 @dataclasses.dataclass(frozen=True)
 class FolderReadOptions(FolderOptions, ReadOptions):
-    """Who reads the paintings of a folder."""
+    """The classifier of the paintings of a folder."""
 
 
 @dataclasses.dataclass(frozen=True)
 class WarmUpOptions:
-    """What a worker loads before it is asked."""
+    """Models that a worker loads in advance."""
 
     what: Literal["drawing", "reading"] = "drawing"  # the usual style, or the usual classifier
 

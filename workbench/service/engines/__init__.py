@@ -1,6 +1,6 @@
-"""What an engine is: something that runs one attempt at a task at a time in each of its workers.
+"""The interface of an engine, which runs one attempt of a task at a time in each of its workers.
 
-An engine knows nothing of owners, database or retries. It is given :class:`Work`, reports through the
+An engine knows nothing of owners, database or retries. It receives :class:`Work`, reports through the
 ``report`` function, and ends every attempt with exactly one :class:`Ended`, whatever happens to the worker.
 Two engines pass the same contract tests: :mod:`.local` and :mod:`.cluster`.
 """
@@ -16,7 +16,7 @@ from workbench.core.errors import UnknownNameError
 
 Outcome = Literal["done", "failed", "cancelled", "crashed", "deferred"]
 NAMES = ("local", "ray")
-BACKGROUND = 5  # niceness of workers for jobs, for which nobody waits on the page
+BACKGROUND = 5  # niceness of the workers for background jobs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ Report = Callable[[Progress | Ended], None]
 
 
 class Engine(Protocol):
-    """Runs attempts on a bounded number of workers that live long and keep their models."""
+    """Runs attempts on a fixed number of long-lived workers, which keep their models."""
 
     capacity: int  # attempts at a time
 

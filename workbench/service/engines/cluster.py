@@ -1,12 +1,12 @@
-"""The engine for a cluster: Ray runs each attempt as a task, and a video as many, wherever a CPU is free.
+"""The engine for a cluster: Ray runs each attempt as a task, and a video as several, wherever a CPU is free.
 
-Ray schedules, moves files between machines and notices dead processes and nodes; nothing of that is written
-here. Ray keeps its worker processes between tasks, so models are loaded once a process. A small actor, the
-switchboard, carries words of progress one way and wishes to end the other. Uploads and results travel through
-Ray's object store: the nodes share no folder, and no upload is opened in the server.
+Ray schedules, moves files between machines, and detects dead processes and nodes. It keeps its worker
+processes between tasks, so models are loaded once per process. A small actor, the switchboard, passes
+progress one way and stop requests the other. Uploads and results are sent through Ray's object store: the
+nodes share no folder, and the server opens no upload.
 
-A video has no more pieces in Ray's queue than the cluster has CPUs, so that what is submitted later waits for
-some pieces and not for all of a film.
+A video has at most as many pieces in Ray's queue as the cluster has CPUs, so that later work waits for some
+pieces and not for a whole film.
 
 Source: https://docs.ray.io/en/latest/ray-core/patterns/index.html (limit the number of pending tasks)
 """
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 _PART_RETRIES = 2  # of a piece of a video whose node is lost; the other pieces stay
 _STARTS = 3  # Ray gives its own processes 15 s to start, which a busy machine may miss
-_KILL_GRACE = 10.0  # seconds that a killed attempt has to end by itself; one in Ray's queue cannot
+_KILL_GRACE = 10.0  # seconds in which a killed attempt should end; one in Ray's queue cannot
 
 
 class RayEngine:
@@ -105,7 +105,7 @@ class RayEngine:
         with self._lock:
             if attempt not in self._reports:
                 return
-            self._killed[attempt] = time.monotonic()  # and no further task of it is begun
+            self._killed[attempt] = time.monotonic()  # no further task of it is started
         self._board.end.remote(attempt, KILL)
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ class RayEngine:
         return dataclasses.replace(ended, reason=" ".join(filter(None, (*remarks, ended.reason))))
 
     def _one_of(self, work: Work, waiting: Sequence[Any]) -> tuple[list[Any], Outcome, str, float]:
-        """Wait for the first piece that ends: (those that do not yet, outcome, reason, seconds)"""
+        """Wait for the first piece to end: (remaining pieces, outcome, reason, seconds)"""
         ready, left = self._first(work, waiting)
         outcome, reason, spent, _ = self._ray.get(ready)
         return left, outcome, reason, spent
@@ -216,12 +216,12 @@ class RayEngine:
     def _listen(self) -> None:
         while not self._closed.is_set():
             try:
-                words = self._ray.get(self._board.listen.remote(1.0), timeout=30)
+                progress = self._ray.get(self._board.listen.remote(1.0), timeout=30)
             except Exception:
                 if not self._closed.wait(1.0):
                     log.exception("the switchboard does not answer")
                 continue
-            for attempt, parts in words.items():
+            for attempt, parts in progress.items():
                 self._pass_on(attempt, parts)
 
     def _pass_on(self, attempt: str, parts: dict[int, tuple[float, str]]) -> None:
@@ -250,7 +250,7 @@ def _join_cluster(ray: Any, workers: int, address: str | None) -> None:
     options |= {"address": address} if address else here
     for left in reversed(range(1 if address else _STARTS)):
         try:
-            with _our_modules(), _no_dashboard(ray):
+            with _same_modules(), _without_dashboard(ray):
                 ray.init(include_dashboard=None if address else False, **options)
             return
         except Exception as error:  # a plain Exception, if the node is not up in time
@@ -261,7 +261,7 @@ def _join_cluster(ray: Any, workers: int, address: str | None) -> None:
                 raise EngineError(
                     f"The Ray cluster {what} ({reason}). Look at it with `ray status`."
                 ) from error
-            log.warning("Ray did not start in time; once more")
+            log.warning("Ray did not start in time; trying again")
 
 
 def _check_address(address: str) -> None:
@@ -278,8 +278,8 @@ def _check_address(address: str) -> None:
 
 
 @contextlib.contextmanager
-def _our_modules() -> Iterator[None]:
-    """What is started meanwhile finds the modules that this process finds."""
+def _same_modules() -> Iterator[None]:
+    """Processes started meanwhile find the same modules as this one."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
     try:
@@ -292,8 +292,8 @@ def _our_modules() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _no_dashboard(ray: Any) -> Iterator[None]:
-    """What is started meanwhile has no process of Ray's dashboard.
+def _without_dashboard(ray: Any) -> Iterator[None]:
+    """Ray started meanwhile has no dashboard process.
 
     Even where dashboard and reports are switched off, that process asks the network which cloud it is in.
     """

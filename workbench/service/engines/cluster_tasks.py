@@ -1,8 +1,8 @@
-"""What runs in the workers of a Ray cluster, and the actor that connects them with the server.
+"""Tasks in the workers of a Ray cluster, and the actor that connects them with the server.
 
-Nobody calls ``ray.cancel``: as of Ray 2.60, with ``force`` it aborts the caller, here the server, when the
-task happens to end at the same moment. Beside every task a thread asks the switchboard for wishes instead,
-and ends its own process if that is what is wished.
+``ray.cancel`` is not used: as of Ray 2.60, with ``force`` it aborts the caller, here the server, if the task
+ends at the same moment. Instead, a thread beside every task polls the switchboard for stop requests and ends
+its own process if asked to.
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ from workbench.service.engines import Outcome
 from workbench.service.engines.worker import Context, find, run_task
 
 STOP, KILL = "stop", "kill"
-_ASK = 0.2  # seconds between questions to the switchboard
-_REMEMBERED = 10_000  # wishes: an attempt may still be in Ray's queue when it is given up
+_POLL_SECONDS = 0.2  # between questions to the switchboard
+_MAX_STOP_REQUESTS = 10_000  # kept, since an attempt may still be in Ray's queue when it is given up
 Files = dict[str, NDArray[np.uint8]]  # names and bytes of a folder
 
 
 class Switchboard:
-    """An asynchronous Ray actor: what tasks say, and which attempts shall end."""
+    """An asynchronous Ray actor: progress of tasks, and requests to stop attempts."""
 
     def __init__(self) -> None:
-        self._words: dict[str, dict[int, tuple[float, str]]] = {}
-        self._wishes: dict[str, str] = {}
+        self._progress: dict[str, dict[int, tuple[float, str]]] = {}
+        self._stop_requests: dict[str, str] = {}
         self._news = asyncio.Event()
 
     async def tell(self, attempt: str, part: int, share: float, note: str) -> None:
-        self._words.setdefault(attempt, {})[part] = (share, note)
+        self._progress.setdefault(attempt, {})[part] = (share, note)
         self._news.set()
 
-    async def wish(self, attempt: str) -> str:
+    async def stop_request(self, attempt: str) -> str:
         """STOP, KILL, or nothing."""
-        return self._wishes.get(attempt, "")
+        return self._stop_requests.get(attempt, "")
 
     async def end(self, attempt: str, how: str) -> None:
-        """Wish that the attempt's tasks end."""
-        self._wishes[attempt] = how
-        while len(self._wishes) > _REMEMBERED:
-            del self._wishes[next(iter(self._wishes))]
+        """Request that the attempt's tasks end."""
+        self._stop_requests[attempt] = how
+        while len(self._stop_requests) > _MAX_STOP_REQUESTS:
+            del self._stop_requests[next(iter(self._stop_requests))]
 
     async def listen(self, seconds: float) -> dict[str, dict[int, tuple[float, str]]]:
-        """What was said since the last call, by attempt and part, after at most ``seconds``."""
+        """Progress since the last call, by attempt and part, after at most ``seconds``."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
         self._news.clear()
-        words, self._words = self._words, {}
-        return words
+        progress, self._progress = self._progress, {}
+        return progress
 
 
 def run_remote(
     board: Any, work: dict[str, Any], part: int, names: list[str], *files: NDArray[np.uint8]
 ) -> tuple[Outcome, str, float, Files]:
     """In a Ray worker: one task, or one piece of it. (outcome, reason, seconds, result files)"""
-    with _at_work(board, work["attempt"], part, names, files) as (inputs, context):
+    with _task_environment(board, work["attempt"], part, names, files) as (inputs, context):
         return _timed(work["run"], inputs, work["options"], context)
 
 
@@ -78,7 +78,7 @@ def split_remote(
     def collect(inputs, options, context) -> None:
         pieces.extend(find(work["split"])(inputs, options))
 
-    with _at_work(board, work["attempt"], 0, names, files) as (inputs, context):
+    with _task_environment(board, work["attempt"], 0, names, files) as (inputs, context):
         outcome, reason = run_task(collect, inputs, work["options"], context)
     return outcome, reason, pieces
 
@@ -90,9 +90,9 @@ def join_remote(
     names: list[str],
     *files: Any,
 ) -> tuple[Outcome, str, float, Files]:
-    """In a Ray worker: what `run_remote` made of the pieces, put together in order.
+    """In a Ray worker: join the results of the pieces in order.
 
-    ``files`` are the inputs, then each piece's answer, as Ray hands over what its references stood for.
+    ``files`` are the inputs, then each piece's answer, as Ray passes references by value.
     """
     answers = files[len(names) :]
 
@@ -104,27 +104,30 @@ def join_remote(
             write(parts[-1], made)
         find(work["join"])(inputs, pieces, parts, context)
 
-    with _at_work(board, work["attempt"], len(pieces), names, files[: len(names)]) as (inputs, context):
+    with _task_environment(board, work["attempt"], len(pieces), names, files[: len(names)]) as (
+        inputs,
+        context,
+    ):
         return _timed(join, inputs, None, context)
 
 
 @contextlib.contextmanager
-def _at_work(
+def _task_environment(
     board: Any, attempt: str, part: int, names: list[str], files: Sequence[NDArray[np.uint8]]
 ) -> Iterator[tuple[tuple[Path, ...], Context]]:
     """The inputs as files and an empty folder for the result, connected to the switchboard."""
     ray: Any = importlib.import_module("ray")
-    wish, over = "", threading.Event()
+    stop_request, over = "", threading.Event()
 
     def look() -> None:
-        nonlocal wish
+        nonlocal stop_request
         with contextlib.suppress(ray.exceptions.RayError):  # it is being restarted: ask again later
-            wish = ray.get(board.wish.remote(attempt))
-        if wish == KILL:
+            stop_request = ray.get(board.stop_request.remote(attempt))
+        if stop_request == KILL:
             os._exit(1)
 
     def watch() -> None:
-        while not over.wait(_ASK):
+        while not over.wait(_POLL_SECONDS):
             look()
 
     look()
@@ -138,7 +141,7 @@ def _at_work(
             write(given, dict(zip(names, files, strict=True)))
             inputs = tuple(given / name for name in names)
             tell = lambda share, note: board.tell.remote(attempt, part, share, note)  # noqa: E731
-            yield inputs, Context(out, tell, lambda: wish == STOP)
+            yield inputs, Context(out, tell, lambda: stop_request == STOP)
     finally:
         over.set()
         watcher.join()
