@@ -244,11 +244,11 @@ def test_some_paintings_are_the_same_for_a_seed(tmp_path):
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (32, 32), (20 * i, 0, 0)).save(path)
     data = read_paintings(tmp_path)
-    few = what_layers_see.some(data, 6, 1)
+    few = what_layers_see.sample(data, 6, 1)
     assert len(few) == 6
-    assert few.paths == what_layers_see.some(data, 6, 1).paths
+    assert few.paths == what_layers_see.sample(data, 6, 1).paths
     assert [data.labels[data.paths.index(p)] for p in few.paths] == few.labels.tolist()
-    assert what_layers_see.some(data, 20, 1) is data
+    assert what_layers_see.sample(data, 20, 1) is data
 
 
 def test_the_recommendation_is_read_from_the_table():

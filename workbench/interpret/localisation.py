@@ -53,6 +53,11 @@ def mask_area(masks: Tensor) -> NDArray[np.float64]:
     return masks.flatten(1).double().mean(1).numpy()
 
 
+def cells(maps: Tensor, count: int) -> Tensor:
+    """Means of maps (B, H, W) over ``count`` × ``count`` cells, to compare methods of different resolution."""
+    return F.adaptive_avg_pool2d(maps[:, None].double(), count)[:, 0]
+
+
 def rank_correlation(a: Tensor, b: Tensor) -> NDArray[np.float64]:
     """Spearman's correlation of two maps over 14 × 14 cells, in [-1, 1]: (B,). 0 if a map is constant.
 
@@ -67,10 +72,7 @@ def rank_correlation(a: Tensor, b: Tensor) -> NDArray[np.float64]:
     from scipy.stats import rankdata  # takes a second to import
 
     side = min(14, *a.shape[1:])
-    ranks = [
-        rankdata(F.adaptive_avg_pool2d(maps[:, None].double(), side).flatten(1).numpy(), axis=1)
-        for maps in (a, b)
-    ]
+    ranks = [rankdata(cells(maps, side).flatten(1).numpy(), axis=1) for maps in (a, b)]
     first, second = (r - r.mean(1, keepdims=True) for r in ranks)
     scale = np.sqrt((first**2).sum(1) * (second**2).sum(1))
     return np.divide((first * second).sum(1), scale, out=np.zeros(len(scale)), where=scale > 0)

@@ -242,7 +242,7 @@ def resample_measures(
     times = np.concatenate([np.ones((1, count)), draw_counts(count, samples, seed)]) / count
     target = style["profiles"].mean(0)
     features = {name: values["features"] for name, values in sets.items()}
-    found = {"kid_lite0": kid.resample_measures(features, style["features"], style["groups"], samples, seed)}
+    found = {"kid_lite0": kid.resampled(features, style["features"], style["groups"], samples, seed)}
 
     def gather(one: Callable[[Mapping[str, NDArray]], NDArray]) -> Resamples:
         values = {name: one(arrays) for name, arrays in sets.items()}
