@@ -54,7 +54,7 @@ def mask_area(masks: Tensor) -> NDArray[np.float64]:
 
 
 def cells(maps: Tensor, count: int) -> Tensor:
-    """Means of maps (B, H, W) over ``count`` × ``count`` cells, to compare methods of different resolution."""
+    """Means of maps (B, H, W) over ``count`` × ``count`` cells, for methods of different resolution."""
     return F.adaptive_avg_pool2d(maps[:, None].double(), count)[:, 0]
 
 
