@@ -33,10 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def train_classifier(
-    source: Source,
-    out: str | os.PathLike,
-    config: Config | None = None,
-    about: Publication | None = None,
+    source: Source, out: str | os.PathLike, config: Config | None = None, about: Publication | None = None
 ) -> Path:
     """Train a classifier; write weights, card, config and the tables of its cross-validation into ``out``.
 

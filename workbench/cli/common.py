@@ -21,8 +21,7 @@ Option = options.Option  # `options` is also a method below
 
 
 Device = Annotated[
-    str | None,
-    typer.Option(help="auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto."),
+    str | None, typer.Option(help="auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto.")
 ]
 
 

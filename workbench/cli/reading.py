@@ -29,12 +29,10 @@ def classify(
         bool, typer.Option("--json", help="Print JSON: an object, or for a folder a list.")
     ] = False,
     csv_file: Annotated[
-        Path | None,
-        typer.Option("--csv", metavar="OUT.csv", help="Also write a table, one row per picture."),
+        Path | None, typer.Option("--csv", metavar="OUT.csv", help="Also write a table, one row per picture.")
     ] = None,
     explain: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT.png", help="Also write the painting with a heat map."),
+        Path | None, typer.Option(metavar="OUT.png", help="Also write the painting with a heat map.")
     ] = None,
     method: Annotated[
         str, typer.Option(help="grad_cam, guided_grad_cam, integrated_gradients or occlusion.")

@@ -30,8 +30,7 @@ def train_stylizer(
     config: StylizerConfig,
     publication: StylizerPublication,
     setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="KEY=VALUE in JSON: another way to give any option."),
+        list[str] | None, typer.Option("--set", help="KEY=VALUE in JSON: another way to give any option.")
     ] = None,
 ) -> None:
     """Train a style from a folder of photos and a folder of pictures in the style.

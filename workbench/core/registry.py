@@ -44,11 +44,7 @@ class Registry(Generic[Entry]):
     """
 
     def __init__(
-        self,
-        what: str,
-        package: str = "",
-        group: str = "",
-        check: Callable[[str, Any], None] | None = None,
+        self, what: str, package: str = "", group: str = "", check: Callable[[str, Any], None] | None = None
     ):
         self.what, self.package, self.group = what, package, group
         self._check = check

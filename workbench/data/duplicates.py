@@ -128,11 +128,7 @@ def similar_pairs(features: ArrayLike, threshold: float = SERIES) -> list[Pair]:
 
 
 def same_paintings(
-    root: Path,
-    names: Sequence[str],
-    features: NDArray,
-    cache: Path | None = None,
-    progress: bool = True,
+    root: Path, names: Sequence[str], features: NDArray, cache: Path | None = None, progress: bool = True
 ) -> list[Pair]:
     """Pairs of files that show one painting by their local features, the surest first.
 

@@ -91,11 +91,7 @@ def check_classes(target: int | Tensor, classes: int) -> None:
 
 
 def grad_cam(
-    network: nn.Module,
-    x: Tensor,
-    target: int | Tensor,
-    layer: nn.Module | None = None,
-    relu: bool = False,
+    network: nn.Module, x: Tensor, target: int | Tensor, layer: nn.Module | None = None, relu: bool = False
 ) -> Tensor:
     """Raw Grad-CAM map at the resolution of the layer.
 

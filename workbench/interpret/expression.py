@@ -263,10 +263,7 @@ def blank_share(picture: Picture) -> float:
     return float(picture.blank.mean())
 
 
-@descriptor(
-    "1",
-    "centre of mass; McManus, Stöver and Kim, Arnheim's Gestalt theory of visual balance, 2011",
-)
+@descriptor("1", "centre of mass; McManus, Stöver and Kim, Arnheim's Gestalt theory of visual balance, 2011")
 def composition_balance(picture: Picture) -> float:
     """How central the visual weight lies, weight being the colour difference to the ground: 1 in the middle,
     0 at the middle of an edge or beyond."""

@@ -17,12 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from workbench.interpret.attribution import AttributionError
-from workbench.interpret.localisation import (
-    mask_area,
-    pointing_game,
-    rank_correlation,
-    relevance_mass,
-)
+from workbench.interpret.localisation import mask_area, pointing_game, rank_correlation, relevance_mass
 from workbench.interpret.methods import METHODS, attribute, methods
 from workbench.interpret.perturbation import deletion_insertion, infidelity, sensitivity
 from workbench.interpret.randomisation import cascade

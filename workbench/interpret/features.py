@@ -103,12 +103,7 @@ def fourier_picture(spectrum: Tensor, size: int) -> Tensor:
 
 
 def exciting_picture(
-    network: nn.Module,
-    layer: nn.Module,
-    channel: int,
-    size: int = 128,
-    steps: int = 96,
-    seed: int = 0,
+    network: nn.Module, layer: nn.Module, channel: int, size: int = 128, steps: int = 96, seed: int = 0
 ) -> tuple[Image.Image, list[float]]:
     """A picture that maximises a channel's activation, found by optimisation.
 

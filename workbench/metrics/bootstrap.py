@@ -133,11 +133,7 @@ def bootstrap(
 
 
 def resample(
-    metric: Callable,
-    *arrays: ArrayLike,
-    groups: ArrayLike | None = None,
-    samples: int = 2000,
-    seed: int = 0,
+    metric: Callable, *arrays: ArrayLike, groups: ArrayLike | None = None, samples: int = 2000, seed: int = 0
 ) -> Resamples:
     """The resampled values behind :func:`bootstrap`. A metric that gives one number has the name ""."""
     data = [np.asarray(a) for a in arrays]

@@ -194,11 +194,7 @@ def mafr_resnet50(
     """
     block_indices(aggregated)  # raises before anything is downloaded
     host: Any = timm.create_model(
-        "resnet50",
-        pretrained=pretrained,
-        num_classes=num_classes,
-        drop_rate=dropout,
-        **kwargs,
+        "resnet50", pretrained=pretrained, num_classes=num_classes, drop_rate=dropout, **kwargs
     )
     stages = (host.layer1, host.layer2, host.layer3, host.layer4)
     rescaling = {"reduction": reduction, "folded": folded, "neutral": neutral, "start": start}

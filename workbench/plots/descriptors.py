@@ -16,10 +16,7 @@ COLUMNS = ("descriptor", "class", "mean", "low", "high")
 
 @styled
 def class_averages(
-    table,
-    classes: Sequence[str] | None = None,
-    picture: Mapping[str, float] | None = None,
-    columns: int = 4,
+    table, classes: Sequence[str] | None = None, picture: Mapping[str, float] | None = None, columns: int = 4
 ) -> Figure:
     """One panel a descriptor: the mean of every class with its interval.
 

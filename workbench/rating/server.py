@@ -113,10 +113,7 @@ def serve(
         **connections.options(tuple(trusted_proxies)),
     )
     try:
-        with (
-            FileLock(collection.folder / "served.lock", timeout=0),
-            _listening(host, port) as listening,
-        ):
+        with FileLock(collection.folder / "served.lock", timeout=0), _listening(host, port) as listening:
             shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
             ready(f"http://{shown}:{listening.getsockname()[1]}")
             uvicorn.Server(config).run(sockets=[listening])

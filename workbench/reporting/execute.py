@@ -35,11 +35,7 @@ class OutOfTime(WorkbenchError):
 
 
 def execute(
-    path: Path,
-    out: Path,
-    parameters: Mapping[str, object],
-    minutes: float = 0,
-    progress: bool = True,
+    path: Path, out: Path, parameters: Mapping[str, object], minutes: float = 0, progress: bool = True
 ) -> nbformat.NotebookNode:
     """Run a notebook and return it with its outputs.
 

@@ -120,9 +120,7 @@ def render(
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(
-        extra_template_basedirs=[str(TEMPLATES)],
-        template_name="report",
-        embed_images=True,
+        extra_template_basedirs=[str(TEMPLATES)], template_name="report", embed_images=True
     )
     exporter.filters |= {
         "data_uri": _data_uri,

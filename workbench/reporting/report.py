@@ -111,10 +111,7 @@ def _prepare(request: Request, notebook: Notebook) -> tuple[Path, dict[str, obje
     data = None
     if request.data and not is_atelier(request.data):
         data = read_paintings(
-            request.data,
-            request.ratings,
-            skip_unreadable=request.skip_unreadable,
-            group_by=request.group_by,
+            request.data, request.ratings, skip_unreadable=request.skip_unreadable, group_by=request.group_by
         )
         identity += [str(Path(request.data).resolve()), data.paths, data.contents()]
     elif request.data:

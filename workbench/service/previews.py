@@ -165,12 +165,7 @@ class PreviewRunner:
         threads: compute threads of each worker; 0 for all processors.
     """
 
-    def __init__(
-        self,
-        new_folder: Callable[[], Path],
-        limits: Limits | None = None,
-        threads: int = 0,
-    ):
+    def __init__(self, new_folder: Callable[[], Path], limits: Limits | None = None, threads: int = 0):
         self._new_folder = new_folder
         self._limits, self._lock = limits or Limits(), threading.Lock()
         self._lanes = {QUICK: _Lane(0, threads), LARGE: _Lane(BACKGROUND, threads)}

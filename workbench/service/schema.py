@@ -83,10 +83,7 @@ class Job(Base):
     seconds: Mapped[float] = mapped_column(default=0.0)  # worker time of all attempts: what it cost
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # inputs and results on disk
     reason: Mapped[str | None] = mapped_column(Text)  # why it failed, or waits again
-    __table_args__ = (
-        Index("jobs_by_owner", "owner", "created"),
-        Index("jobs_by_state", "state", "created"),
-    )
+    __table_args__ = (Index("jobs_by_owner", "owner", "created"), Index("jobs_by_state", "state", "created"))
 
 
 class Result(Base):

@@ -59,7 +59,7 @@ KEPT, CALLS, KEPT_OF_ONE = 160, 100, 20  # of pages, of calls that name none, an
 # what a job wrote may run its own scripts, but as a stranger: without cookies, calls and other hosts
 _RESULT = {
     ".html": "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' "
-    "'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; frame-ancestors 'self'",
+    "'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; frame-ancestors 'self'"
 }
 
 

@@ -21,15 +21,7 @@ from workbench.metrics.checks import weighted_mean
 from workbench.studies.data_and_moods import TopicRows, agreement_of_raters, ceiling
 from workbench.studies.ratings import FEELINGS
 from workbench.studies.ratings import read_ratings as read_votes
-from workbench.studies.report_rows import (
-    UNRATED,
-    Descriptor,
-    Place,
-    Remark,
-    Scale,
-    ScaleMean,
-    VoteAgreement,
-)
+from workbench.studies.report_rows import UNRATED, Descriptor, Place, Remark, Scale, ScaleMean, VoteAgreement
 from workbench.studies.report_scores import ReportRun
 
 MAP = "map.html"  # beside the table, if plotly is installed

@@ -84,11 +84,7 @@ def split_remote(
 
 
 def join_remote(
-    board: Any,
-    work: dict[str, Any],
-    pieces: list[Any],
-    names: list[str],
-    *files: Any,
+    board: Any, work: dict[str, Any], pieces: list[Any], names: list[str], *files: Any
 ) -> tuple[Outcome, str, float, Files]:
     """In a Ray worker: join the results of the pieces in order.
 
