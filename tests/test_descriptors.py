@@ -327,7 +327,9 @@ def test_missing_values_are_left_out(table):
 def test_figures_show_what_the_table_says(table):
     rows = class_averages(table, samples=100)
     figure = plots.class_averages(
-        [r for r in rows if r["descriptor"] in ("lightness", "saturation")], MOODS, {"lightness": 50.0}
+        [r for name in ("lightness", "saturation") for r in rows if r["descriptor"] == name],
+        MOODS,
+        {"lightness": 50.0},
     )
     panels = figure.axes
     assert [p.get_title(loc="left") for p in panels] == ["lightness", "saturation"]
