@@ -69,7 +69,8 @@ class Settings:
     noises: int = 2  # noise samples per picture, of sensitivity
     radius: float = 0.02  # of that noise
     points: int = 4  # of the cascade
-    costly: int = 8  # pictures for sensitivity and cascade, which repeat the method; 0 skips both
+    costly: int = 8  # pictures for sensitivity and the steps of the cascade, which repeat the method; or 0
+    randomised: int = 40  # pictures whose maps are compared with those without any trained weight; or 0
     batch: int = 8  # pictures at a time
     options: Mapping[str, Mapping] = dataclasses.field(  # of methods
         default_factory=lambda: {"integrated_gradients": {"steps": 12}}
@@ -109,9 +110,8 @@ def judgements(
     for start in range(0, len(x), settings.batch):
         part = slice(start, start + settings.batch)
         truth = None if masks is None else masks[part]
-        costly = settings.costly - start
         for method, name, other, seed, values in _batch(
-            network, x[part], target[part], truth, settings, costly
+            network, x[part], target[part], truth, settings, start
         ):
             keys = {"method": method, "measure": name, "part": other}
             for i, value in enumerate(values):
@@ -127,9 +127,9 @@ def _explain(
 
 
 def _batch(
-    network: nn.Module, x: Tensor, target: Tensor, masks: Tensor | None, settings: Settings, costly: int
+    network: nn.Module, x: Tensor, target: Tensor, masks: Tensor | None, settings: Settings, start: int
 ) -> Iterator[tuple[str, str, str, int, NDArray]]:
-    """(method, measure, part, seed, values) of one batch; its first ``costly`` pictures get all measures."""
+    """(method, measure, part, seed, values) of the batch whose first picture has the number ``start``."""
     first = settings.seeds[0]
     maps = {m: _explain(m, network, x, target, settings, first) for m in settings.methods}
     drawn = (
@@ -163,40 +163,47 @@ def _batch(
         for other, compared in maps.items():
             if other != method:
                 yield method, "agreement", other, first, rank_correlation(heat_maps, compared)
-    if costly > 0:
-        yield from _costly(network, x[:costly], target[:costly], settings)
+    costly, randomised = (min(max(n - start, 0), len(x)) for n in (settings.costly, settings.randomised))
+    if costly:
+        yield from _sensitivity(network, x[:costly], target[:costly], settings)
+    yield from _randomised(network, x, target, maps, settings, costly, max(costly, randomised))
 
 
-def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
-    """The measures that compute a method's map many times."""
+def _sensitivity(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
+    """How much maps change under noise."""
 
     def mapped_by(method: str):
         return lambda inputs, classes: _explain(method, network, inputs, classes, settings, settings.seeds[0])
 
-    def of_changed(method: str):
-        return lambda changed: _explain(method, changed, x, target, settings, settings.seeds[0])
-
     for method in settings.methods:
         values = sensitivity(
-            mapped_by(method),
-            x,
-            target,
-            settings.radius,
-            settings.noises,
-            settings.seeds[0],
+            mapped_by(method), x, target, settings.radius, settings.noises, settings.seeds[0]
         )
         yield method, "sensitivity", "", settings.seeds[0], values
-        seeds = settings.seeds if not METHODS[method].control else settings.seeds[:1]
-        for seed in seeds:
-            levels = cascade(
-                of_changed(method),
-                network,
-                seed,
-                settings.points,
-            )
-            for place, (name, values) in enumerate(levels.items(), start=1):
-                yield method, "cascade", f"{place} {name}", seed, values
-            yield method, "randomisation", "", seed, np.abs(values)
+
+
+def _randomised(
+    network, x, target, maps, settings, costly, count
+) -> Iterator[tuple[str, str, str, int, NDArray]]:
+    """Maps without the trained weights, compared with ``maps``: in steps of the cascade for the first
+    ``costly`` pictures, in one step for the others of the first ``count``. Both end with the same weights."""
+    for method in settings.methods:
+        for seed in settings.seeds[:1] if METHODS[method].control else settings.seeds:
+            last = []
+            for points, part in ((settings.points, slice(costly)), (1, slice(costly, count))):
+                if not len(x[part]):
+                    continue
+
+                def explain(changed, method=method, part=part):
+                    return _explain(method, changed, x[part], target[part], settings, settings.seeds[0])
+
+                levels = cascade(explain, network, seed, points, maps[method][part])
+                last.append(np.abs(list(levels.values())[-1]))
+                if part.start is None:
+                    for place, (name, values) in enumerate(levels.items(), start=1):
+                        yield method, "cascade", f"{place} {name}", seed, values
+            if last:
+                yield method, "randomisation", "", seed, np.concatenate(last)
 
 
 def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Interval:
