@@ -33,6 +33,7 @@ from PIL import Image
 from workbench.core.files import write_image, write_whole
 from workbench.core.runs import read_rows, write_rows
 from workbench.data.images import read_image
+from workbench.data.scenes import picture_names
 from workbench.metrics import spectrum
 from workbench.metrics.grid import grid_excess
 from workbench.studies import stylizer_pictures, stylizers
@@ -225,7 +226,8 @@ class StylizerTraining(Study):
             draw_gatys(data, work, self.gatys_steps)
         references = [{"group": REFERENCE, "variant": v, "seed": 0} for v in (PHOTO, SELF)]
         done = [json.loads(f.read_text())["key"] for f in sorted(work.glob(f"*/{_DONE}"))]
-        path = self.runs(out).do([*references, *done], judge(data, work), desc="measuring")
+        shared = stylizer_pictures.episodes(picture_names(self.data))
+        path = self.runs(out).do([*references, *done], judge(data, work, shared), desc="measuring")
         write_effects(path)
         return path
 
@@ -273,12 +275,17 @@ def drawings_of(out: str | Path, group: str = "ablation", count: int = 3) -> dic
     return found
 
 
-def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
-    """A function that measures a finished training run in ``out``; see :class:`StylizerTraining`."""
+def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., dict[str, float]]:
+    """A function that measures a finished training run in ``out``; see :class:`StylizerTraining`.
+
+    ``groups`` says which pictures of the style belong together (a comic's episodes).
+    """
     large = [i for i, p in enumerate(data.test.values()) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
     photos = {name: p for i, (name, p) in enumerate(data.test.items()) if i in large}
-    evaluator = cache(lambda: stylizers.Evaluator(_large(data.style)))
-    judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1"))
+    shared = [g for g, p in zip(groups, data.style, strict=True) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
+    evaluator = cache(lambda: stylizers.Evaluator(_large(data.style), shared))
+    judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1", groups=shared))
+    untouched = cache(lambda: judge().features(map(Image.fromarray, photos.values())))
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
         if group == REFERENCE:
@@ -295,14 +302,12 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
         cost = json.loads(done.read_text()) if done.is_file() else {}
         row, _ = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
-        value = judge().kid([Image.fromarray(d) for d in shown])
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]
         return {
             "steps": cost.get("steps", ""),
             "minutes": cost["training_seconds"] / 60 if cost else "",
             **row,
-            "kid_lite1": value.mean,
-            "kid_lite1_error": value.error,
+            **judge().columns(judge().features(map(Image.fromarray, shown)), untouched()),
             "grid_db": float(np.mean(grid)),
             "grid_db_error": float(np.std(grid, ddof=1) / len(grid) ** 0.5),
         }
