@@ -285,7 +285,9 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
     """One line on how far ``method`` can be trusted, from the rows of :func:`summarise` (or of its CSV).
 
     A method passes a measure if the interval of its paired difference to random maps is entirely on the
-    better side, and fails if it is on the worse side; likewise for the edge detector.
+    better side, and fails if it is on the worse side; likewise for the edge detector. Everything that speaks
+    against a method is named: what beats it, a true region that it does not find more often than chance or
+    not at all, and maps that change much (by half of their norm or more) under noise that nobody sees.
     """
     title = METHODS[method].title if method in METHODS else method
     own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
@@ -301,13 +303,24 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
         failed = [name for name in judged if _side(own[name], name, control) < 0]
         if failed:
             text += f"; {beat} it on {_names(failed)}"
-    if "pointing" in own and not float(own["pointing"]["estimate"]):
-        text += f"; it points at the true region in none of {own['pointing']['pictures']} pictures"
+    text += _of_region(table, own)
+    if "sensitivity" in own and (changed := float(own["sensitivity"]["estimate"])) >= 0.5:
+        text += f"; noise that nobody sees changes its map by {100 * changed:.0f} % of its norm"
     if "randomisation" in own:
         kept = float(own["randomisation"]["estimate"])
         much = "stays much the same" if kept > 0.5 else "is another"
         text += f"; without the trained weights its map {much} (rank correlation {kept:.2f})"
     return text + "."
+
+
+def _of_region(table: Sequence[Mapping], own: Mapping[str, Mapping]) -> str:
+    """What speaks against a method where the true region is known."""
+    if "pointing" in own and not float(own["pointing"]["estimate"]):
+        return f"; it points at the true region in none of {own['pointing']['pictures']} pictures"
+    shares = {row["measure"]: float(row["estimate"]) for row in table if row["method"] == "chance"}
+    level = [name for name in ("pointing", "mass") if name in own and name in shares]
+    level = [name for name in level if float(own[name]["low"]) <= shares[name]]
+    return f"; on {_names(level)} it is not clearly above chance" if level else ""
 
 
 def _listed(names: Sequence[str]) -> str:
