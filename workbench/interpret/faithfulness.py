@@ -195,6 +195,8 @@ def _randomised(
                     continue
 
                 def explain(changed, method=method, part=part):
+                    if METHODS[method].control:  # a random map depends on its place in the batch
+                        return _explain(method, changed, x, target, settings, settings.seeds[0])[part]
                     return _explain(method, changed, x[part], target[part], settings, settings.seeds[0])
 
                 levels = cascade(explain, network, seed, points, maps[method][part])
