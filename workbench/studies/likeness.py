@@ -4,6 +4,9 @@ Likeness is measured by the displacement of landmarks, the change of skin tone, 
 with the photo's in the hair, around the eyes, and around mouth and chin. Flatness of regions and the amount
 of ink say how much it looks like a drawing. Distances of face-recognition embeddings are not measured, since
 no such network is available in a package under a free licence.
+
+Portraits on which a drawing was tuned should not report how good it is: a table of roles leaves them out, and
+the column "split" says whether there was one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 from workbench.core.errors import ImageError
 from workbench.core.pixels import luma, region_labels
 from workbench.data.images import list_images, read_image
+from workbench.data.scenes import names_to_report
 from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face, find_faces
 from workbench.metrics.stylization import within_region_variance
@@ -49,7 +53,7 @@ class Likeness(TableStudy):
     """
 
     keys = ("style",)
-    sources = ("portraits", "weights")
+    sources = ("portraits", "weights", "roles")
 
     portraits: str  # folder of portraits, one person each
     weights: tuple[str, ...] = ()  # other portrait stylizers, as .safetensors files
@@ -57,6 +61,7 @@ class Likeness(TableStudy):
     people: int = 120  # an equal number from each group of skin tones, if the folder has them
     seed: int = 0
     samples: int = 2000  # of the bootstrap
+    roles: str = ""  # CSV of photo and role: only portraits that "report" are drawn
 
     def plan(self) -> list[dict]:
         """One run per style."""
@@ -65,6 +70,10 @@ class Likeness(TableStudy):
     def prepare(self, out: Path) -> Callable[..., Rows]:
         """Choose people and find their faces."""
         files = list_images(self.portraits)
+        if self.roles:
+            names = {file.relative_to(self.portraits).as_posix(): file for file in files}
+            files = [names[name] for name in names_to_report(self.roles, names)]
+        rule = {"split": f"{Path(self.roles).name}: report" if self.roles else "all portraits"}
         most = -(-self.people // len(TONES))
         groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}
         for index in np.random.default_rng(self.seed).permutation(len(files)):
@@ -82,7 +91,7 @@ class Likeness(TableStudy):
         def rows(style: str) -> list[dict]:
             drawing_style = get(paths.get(style, style))
             measured = [measure(photo, face, _drawn(drawing_style, photo)) for photo, face in people]
-            return [row for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
+            return [row | rule for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
 
         return rows
 

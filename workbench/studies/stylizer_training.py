@@ -10,8 +10,10 @@ the same processor minutes as FSGAN from scratch. Minutes on one core, where the
 the comparison shows which method learns quickly, not which is best after convergence. Gatys' optimisation
 trains nothing and takes its time for each picture instead.
 
-All are measured by :mod:`workbench.metrics` on the same photos, the half of those held out that chooses no
-weights (split seed 0). The shipped styles have no row: they were trained on photos of another split.
+All are measured by :mod:`workbench.metrics` on the same photos, which train and choose nothing: with a table
+of roles (``reports/splits/scenes.csv``, written before) those that "report", without one the half of those
+held out that chooses no weights (split seed 0). The column "split" names the rule. The shipped styles have no
+row: they were trained on photos of another split.
 """
 
 from __future__ import annotations
@@ -194,7 +196,7 @@ class StylizerTraining(Study):
     """
 
     keys = ("group", "variant", "seed")
-    sources = ("photos", "data")
+    sources = ("photos", "data", "roles")
     selection = ("groups", "seeds", "checkpoint_every")
 
     photos: str  # folder of photos
@@ -208,6 +210,8 @@ class StylizerTraining(Study):
     crop: int = 160  # side of the crops in pixels
     checkpoint_every: int = 25  # steps
     gatys_steps: int = 40  # of Gatys' optimisation, per picture
+    roles: str = ""  # CSV of photo and role: which photos train, choose and report
+    held_out: int = 40  # photos that report, with ROLES
 
     def folder(self, out: str | os.PathLike) -> Path:
         """Folder of the training runs, named by pictures and budgets."""
@@ -218,7 +222,9 @@ class StylizerTraining(Study):
         out = Path(out)
         work = self.folder(out)
         wanted = list(training_runs(self, work))
-        data = load_data(dataclasses.replace(wanted[0].config, out=str(work)))
+        config = dataclasses.replace(wanted[0].config, out=str(work))
+        data = load_data(config, self.roles, self.held_out)
+        rule = {"split": stylizer_pictures.split_of(self.photos, config.held_out, 0, self.roles)}
         for one in wanted:
             if one.group in self.groups:
                 train(one, data)
@@ -227,7 +233,8 @@ class StylizerTraining(Study):
         references = [{"group": REFERENCE, "variant": v, "seed": 0} for v in (PHOTO, SELF)]
         done = [json.loads(f.read_text())["key"] for f in sorted(work.glob(f"*/{_DONE}"))]
         shared = stylizer_pictures.episodes(picture_names(self.data))
-        path = self.runs(out).do([*references, *done], judge(data, work, shared), desc="measuring")
+        measured = judge(data, work, shared)
+        path = self.runs(out).do([*references, *done], lambda **run: measured(**run) | rule, desc="measuring")
         write_effects(path)
         return path
 
@@ -275,7 +282,7 @@ def drawings_of(out: str | Path, group: str = "ablation", count: int = 3) -> dic
     return found
 
 
-def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., dict[str, float]]:
+def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., dict]:
     """A function that measures a finished training run in ``out``; see :class:`StylizerTraining`.
 
     ``groups`` says which pictures of the style belong together (a comic's episodes).

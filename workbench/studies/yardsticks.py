@@ -1,4 +1,9 @@
-"""Measures of drawings compared with the ranks that blinded judges gave them."""
+"""Measures of drawings compared with the ranks that blinded judges gave them.
+
+The judges' scenes are photos on which drawings were tuned. None of them is among the photos that report in
+``reports/splits/scenes.csv``, and no style that ships is measured on them: the study asks what measures say
+about judges, and chooses nothing that a photo of the other studies reports.
+"""
 
 from __future__ import annotations
 
