@@ -25,6 +25,8 @@ from workbench.data.images import list_images, read_image
 from workbench.data.scenes import names_to_report
 from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face, find_faces
+from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.checks import weighted_mean
 from workbench.metrics.stylization import within_region_variance
 from workbench.studies.study import Rows, TableStudy, register
 from workbench.styles.style import Style
@@ -102,7 +104,6 @@ class Likeness(TableStudy):
         if not own:
             return {}
         row: dict = {"tone": tone, "people": len(own)}
-        rng = np.random.default_rng(self.seed)
         for name in own[0]:
             if name == "lightness":
                 continue
@@ -110,12 +111,10 @@ class Likeness(TableStudy):
             values = values[np.isfinite(values)]
             if len(values) == 0:
                 continue
-            draws = values[rng.integers(0, len(values), (self.samples, len(values)))].mean(1)
-            row |= {name: round(float(values.mean()), 4)}
-            row |= {
-                f"{name}_{end}": round(float(v), 4)
-                for end, v in zip(("low", "high"), np.percentile(draws, (2.5, 97.5)), strict=True)
-            }
+            row[name] = float(values.mean())
+            if len(values) > 1:
+                found = bootstrap(weighted_mean, values, samples=self.samples, seed=self.seed)
+                row |= {f"{name}_low": found.low, f"{name}_high": found.high}
         return row
 
 
