@@ -265,8 +265,8 @@ def test_cards_are_tables_and_escaped():
         metrics={
             "accuracy": {"estimate": 0.654, "low": 0.6, "high": 0.7},
             "rows": [
-                {"pictures": "photos", "kid_lite0": 129.0, "kid_lite0_error": 1.5},
-                {"pictures": "drawn", "kid_lite0": 95.1, "kid_lite0_error": 1.2},
+                {"pictures": "photos", "kid_lite0": 129.0, "kid_lite0_low": 121.0, "kid_lite0_high": 138.0},
+                {"pictures": "drawn", "kid_lite0": 95.1, "kid_lite0_low": 88.0, "kid_lite0_high": 103.0},
             ],
         },
         limitations="none",
@@ -277,7 +277,7 @@ def test_cards_are_tables_and_escaped():
     assert "<script" not in page
     assert "<img" not in page
     assert "<strong>0.654</strong> <span>(95 % interval 0.6 to 0.7)</span>" in page
-    assert "95.1 ± 1.2" in page
+    assert "95.1 (88 to 103)" in page
     assert "喜" in page
     assert "about <strong>65 of 100</strong> (95 % interval 60 to 70)" in moods.trust(card)
 

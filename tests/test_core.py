@@ -425,3 +425,30 @@ def test_a_read_only_home_has_a_cache_elsewhere(tmp_path, monkeypatch, caplog):
     assert folder.parent.parent == tmp_path
     assert user_cache("kind") == folder
     assert "cannot be written" in caplog.text
+
+
+def test_a_commit_is_named_even_where_git_cannot_say_what_changed(monkeypatch):
+    """On a busy machine the look at every file may take too long: the row still names its commit."""
+    import subprocess
+
+    from workbench.core import provenance
+
+    def slow(command, **_):
+        if "status" in command:
+            raise subprocess.TimeoutExpired(command, 60)
+        return subprocess.CompletedProcess(command, 0, "0123456789ab\n")
+
+    monkeypatch.setattr(provenance.subprocess, "run", slow)
+    assert provenance.commit() == "0123456789ab+"
+
+
+def test_outside_a_checkout_no_commit_is_named(monkeypatch):
+    import subprocess
+
+    from workbench.core import provenance
+
+    def refuse(command, **_):
+        raise subprocess.CalledProcessError(128, command)
+
+    monkeypatch.setattr(provenance.subprocess, "run", refuse)
+    assert provenance.commit() == ""

@@ -16,7 +16,7 @@ from workbench.classify.features import DescriptorFeatures
 from workbench.classify.finetune import FinetuneEstimator
 from workbench.classify.probes import LinearProbe, MajorityClass, SoftProbe
 from workbench.classify.statistics import StatisticsEstimator
-from workbench.classify.summary import compare, read_summary, summarise, write_tables
+from workbench.classify.summary import compare, read_summary, summarise, write_summary, write_tables
 from workbench.classify.validation import Fold, Validation, cross_validate
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
 from workbench.data.paintings import read_paintings
@@ -224,6 +224,27 @@ def test_the_table_of_answers_gives_their_log_loss_again(paintings, tmp_path):
     table = pd.read_csv(tmp_path / "study_predictions.csv")
     chances = [row[f"p_{row['label']}"] for _, row in table.iterrows()]
     assert -np.log(chances).mean() == pytest.approx(np.log1p(np.exp(-6)) + 6 * 3 / 16, abs=1e-8)
+
+
+def test_answers_are_the_same_float32_again(paintings, tmp_path):
+    """Whoever reads the table has the probabilities that the network gave, not rounded ones."""
+    outputs = np.random.default_rng(0).normal(0, 8, (16, 2))
+    folds = tuple(
+        Fold(0, i, rows, outputs[rows], paintings.labels[rows], 1.0, 2, {})
+        for i, rows in enumerate(np.array_split(np.arange(16), 2))
+    )
+    own = Validation(paintings, folds)
+    write_tables("study", tmp_path, {"one": own}, "one", samples=2, calibrated=False)
+    table = pd.read_csv(tmp_path / "study_predictions.csv", float_precision="round_trip")
+    columns = [f"p_{name}" for name in paintings.classes]
+    written = table.set_index("path").loc[list(paintings.paths), columns].to_numpy()
+    assert written.min() < 1e-5  # where four decimals would leave nothing
+    assert np.array_equal(written.astype(np.float32), own.probabilities(False)[0].astype(np.float32))
+
+
+def test_a_small_p_of_a_summary_is_not_rounded_to_zero(tmp_path):
+    write_summary(pd.DataFrame({"variant": ["one"], "mcnemar_p": [1.25e-9]}), tmp_path / "s.csv")
+    assert pd.read_csv(tmp_path / "s.csv")["mcnemar_p"][0] == 1.25e-9
 
 
 def test_a_summary_by_hand(paintings):

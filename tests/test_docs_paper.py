@@ -1,6 +1,7 @@
 """The map of the paper names files that exist and numbers that a run wrote."""
 
 import csv
+import functools
 import json
 import re
 from pathlib import Path
@@ -20,23 +21,22 @@ def links(text):
     return re.findall(r"\]\(([^)#]+)\)", text)
 
 
-def numbers(value):
-    """Every number of a table or of a JSON file."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return {n for item in value for n in numbers(item)}
-    try:
-        return {float(value)}
-    except (TypeError, ValueError):
-        return set()
+def flat(row):
+    """A row of a JSON file, ``{"ratio": {"512": 2.0}}`` as ``{"ratio.512": 2.0}``."""
+    return {
+        f"{key}.{name}" if isinstance(value, dict) else key: inner
+        for key, value in row.items()
+        for name, inner in (value.items() if isinstance(value, dict) else [("", value)])
+    }
 
 
-def measured(path):
+@functools.cache
+def rows_of(path):
+    """Rows of a CSV, or of the networks of a benchmark."""
     if path.suffix == ".json":
-        return numbers(json.loads(path.read_text(encoding="utf-8")))
+        return [flat(row) for row in json.loads(path.read_text(encoding="utf-8"))["networks"]]
     with path.open(encoding="utf-8", newline="") as file:
-        return numbers([list(row) for row in csv.reader(file)])
+        return list(csv.DictReader(file))
 
 
 def test_every_file_that_is_named_exists():
@@ -45,27 +45,119 @@ def test_every_file_that_is_named_exists():
         assert (PAGE.parent / target).exists(), f"the map names {target}, which is not there"
 
 
+NUMBER = r"[+-]?\d+(?:\.\d+)?"
+QUOTED = re.compile(rf"\*\*({NUMBER})\*\*(?: \(({NUMBER}) to ({NUMBER})\))?")
+
+
 def cited(row):
-    """Bold numbers, and the bounds that stand in brackets behind one."""
-    bold = re.findall(r"\*\*([+-]?\d+(?:\.\d+)?)\*\*", row)
-    bounds = re.findall(r"\((-?\d+\.\d+) to (-?\d+\.\d+)\)", row)
-    return [*bold, *(b for pair in bounds for b in pair)]
+    """Numbers in bold, each with the interval that stands in brackets behind it, or None."""
+    return [(x, (low, high) if low else None) for x, low, high in QUOTED.findall(row)]
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if cited(r)], ids=lambda r: r[2:40])
-def test_every_number_is_in_the_table_that_its_row_names(row):
-    tables = [PAGE.parent / t for t in links(row) if t.endswith((".csv", ".json"))]
-    assert tables, "numbers without a table"
-    found = set().union(*(measured(t) for t in tables))
-    for number in cited(row):
-        digits = len(number.partition(".")[2])
-        near = 0.501 * 10**-digits if digits else 0
-        assert any(abs(float(number) - m) <= near for m in found), f"{number} is in none of {links(row)}"
+def claim_of(row):
+    """What the table of cells names a row by: its first words."""
+    return " ".join(row.split(" | ")[0][2:].split()[:6])
 
 
-def test_a_number_that_no_run_wrote_would_be_found():
-    assert cited("| **0.123** (0.1 to 0.2) and **7** |") == ["0.123", "7", "0.1", "0.2"]
-    assert not any(abs(0.123456 - m) < 1e-6 for m in measured(ROOT / "reports/results/mafr_summary.csv"))
+def written(number, bounds):
+    return f"{number} ({bounds[0]} to {bounds[1]})" if bounds else number
+
+
+def is_rounded(text, value):
+    """Whether ``text`` is ``value``, rounded to as many digits as it has."""
+    digits = len(text.partition(".")[2])
+    return abs(float(text) - float(value)) <= (0.501 * 10**-digits if digits else 0)
+
+
+def cell(entry):
+    """The row of the table that an entry of the table of cells names: there is exactly one."""
+    wanted = dict(part.split("=", 1) for part in entry["row"].split("; "))
+    rows = rows_of(ROOT / "reports" / "results" / entry["table"])
+    found = [row for row in rows if all(str(row.get(k, "")) == v for k, v in wanted.items())]
+    assert len(found) == 1, f"{entry['row']} names {len(found)} rows of {entry['table']}"
+    return found[0]
+
+
+def ends(entry, row):
+    """The interval beside the cell: its own, or that of the row's only estimate."""
+    column = entry["column"]
+    names = [f"{column}_low", f"{column}_high"]
+    if names[0] not in row:
+        assert column in ("estimate", "score"), f"{column} of {entry['table']} has no interval"
+        names = ["low", "high"]
+    return [row[name] for name in names]
+
+
+CELLS = list(csv.DictReader((ROOT / "docs" / "paper_cells.csv").open(encoding="utf-8", newline="")))
+
+
+@pytest.mark.parametrize("entry", CELLS, ids=lambda e: f"{e['claim'][:25]} {e['number']}")
+def test_every_number_is_that_of_its_cell(entry):
+    number, *bounds = re.findall(NUMBER, entry["number"])
+    row = cell(entry)
+    assert is_rounded(number, row[entry["column"]]), f"the table has {row[entry['column']]}"
+    if bounds:
+        held = ends(entry, row)
+        assert all(map(is_rounded, bounds, held)), f"the table has {held}"
+
+
+def test_every_number_of_the_map_has_a_cell_in_a_table_that_its_row_names():
+    quoted = [(claim_of(r), written(*c)) for r in ROWS for c in cited(r)]
+    assert len(quoted) > 150
+    assert quoted == [(entry["claim"], entry["number"]) for entry in CELLS]
+    for entry in CELLS:
+        (row,) = (r for r in ROWS if claim_of(r) == entry["claim"])
+        assert entry["table"] in [Path(target).name for target in links(row)], entry
+
+
+def test_no_interval_or_number_is_written_in_a_way_that_is_not_checked():
+    for row in ROWS:
+        measured = row.split(" | ")[1]
+        brackets = re.findall(r"\([^()]*\d to [^()]*\d\)", measured)
+        assert len(brackets) == sum(bounds is not None for _, bounds in cited(measured)), row[:60]
+        bold = re.findall(r"\*\*([^*]*\d[^*]*)\*\*", measured)
+        assert len(bold) == len(cited(measured)), f"a number that is none: {bold}"
+
+
+@pytest.mark.parametrize(
+    ("number", "interval", "right"),
+    [
+        ("0.12", None, True),
+        ("0.13", None, False),
+        ("0.12", ("0.10", "0.20"), True),
+        ("0.12", ("0.11", "0.20"), False),
+    ],
+)
+def test_a_wrong_number_or_interval_is_seen(number, interval, right):
+    row = {"estimate": "0.1204", "low": "0.1004", "high": "0.1996"}
+    bounds = interval or ("0.10", "0.20")
+    seen = is_rounded(number, row["estimate"]) and all(
+        map(is_rounded, bounds, ends({"column": "estimate", "table": "t"}, row))
+    )
+    assert seen == right
+    assert cited("| **0.12** (0.1 to 0.2), **7** and 5 (1 to 2) |") == [("0.12", ("0.1", "0.2")), ("7", None)]
+
+
+def is_comparison(entry):
+    """Whether a number is a difference between two of something."""
+    said = (entry["column"], entry["row"])
+    return any(
+        word in text
+        for text in said
+        for word in ("difference", "less_photo", "vs_", "minus", "measure=change")
+    )
+
+
+def test_a_verdict_of_a_comparison_has_one_that_leaves_zero_out():
+    checked = 0
+    for row in ROWS:
+        if not re.search(r"\*\*(held|did not hold)\*\*", row.rpartition(" | ")[2]):
+            continue
+        compared = [e for e in CELLS if e["claim"] == claim_of(row) and is_comparison(e)]
+        intervals = [tuple(map(float, ends(e, cell(e)))) for e in compared]
+        checked += bool(intervals)
+        assert not intervals or any(low > 0 or high < 0 for low, high in intervals), row[:70]
+    assert checked >= 5
 
 
 def missing(measured: str, verdict: str) -> str:

@@ -1,5 +1,7 @@
 """The studies of layers and explanations on small inputs, and their figures."""
 
+import csv
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from workbench.classify.probes import STRENGTH
 from workbench.classify.summary import summarise
 from workbench.classify.validation import Fold, Validation
+from workbench.core.errors import UnknownNameError
 from workbench.data.paintings import Paintings, read_paintings
 from workbench.plots import explanations as plots
 from workbench.plots.features import feature_sheet
@@ -209,6 +212,35 @@ def test_class_averages_are_measured_once(tmp_path):
     row = dict(zip(header.split(","), line.split(","), strict=True))
     assert (row["data"], row["paintings"]) == ("atelier", "10")
     assert float(row["p5"]) <= float(row["mean"]) <= float(row["p95"])
+
+
+def test_the_table_follows_from_the_values_of_every_picture(tmp_path):
+    options = {"integrated_gradients": {"steps": 2}, "occlusion": {"window": 32, "stride": 32}}
+    settings = explanations_hold.Settings(
+        methods=("grad_cam", "edges", "random"), seeds=(0, 1), costly=1, randomised=3, steps=2, samples=2,
+        points=1, options=options,
+    )  # fmt: skip
+    study = explanations_hold.ExplanationsHold(
+        "atelier:10", models=("mood_lite0",), cases=("paintings",), pictures=3, size=64, settings=settings
+    )
+    path = study.run(tmp_path)
+    table = [r for r in csv.DictReader(path.open(encoding="utf-8")) if r["measure"] != "accuracy"]
+    pictures = list(csv.DictReader(path.with_name(f"{path.stem}_pictures.csv").open(encoding="utf-8")))
+    assert_recomputed(table, pictures)
+    assert all(row["path"] and row["group"] for row in pictures)
+    with pytest.raises(UnknownNameError, match="case 'sketches'"):
+        explanations_hold.ExplanationsHold(cases=("sketches",)).run(tmp_path)
+
+
+def assert_recomputed(table, pictures):
+    """Every row of the table is that of the values of the pictures."""
+    again = explanations_hold.recomputed(pictures)
+    names = ("case", "network", "method", "measure", "part")
+    assert [tuple(r[n] for n in names) for r in again] == [tuple(r[n] for n in names) for r in table]
+    for new, old in zip(again, table, strict=True):
+        for column in ("estimate", "low", "high", "vs_edges", "vs_edges_low", "vs_random_high", "pictures"):
+            value = float(old[column] or "nan")
+            assert float(new[column]) == pytest.approx(value, nan_ok=True), (column, old)
 
 
 def test_what_the_package_carries_of_the_table():

@@ -114,6 +114,32 @@ def test_a_verdict_by_hand():
     )
 
 
+def test_a_verdict_names_what_speaks_against_a_method():
+    """The region covers .2 of the picture; noise moves the map by more than half of its norm."""
+    alike = {f"vs_{control}_{end}": "0.1" for control in ("random", "edges") for end in ("low", "high")}
+
+    def row(method, measure, estimate, low):
+        return {
+            "method": method,
+            "measure": measure,
+            "estimate": estimate,
+            "low": low,
+            "pictures": 40,
+        } | alike
+
+    rows = [
+        row("chance", "pointing", "0.2", "0.2"), row("chance", "mass", "0.2", "0.2"),
+        row("occlusion", "pointing", "0.3", "0.15"), row("occlusion", "mass", "0.4", "0.3"),
+        row("occlusion", "sensitivity", "0.64", "0.6"),
+        row("grad_cam", "pointing", "0.3", "0.25"), row("grad_cam", "sensitivity", "0.2", "0.1"),
+    ]  # fmt: skip
+    against = verdict(rows, "occlusion")
+    assert "; on pointing game it is not clearly above chance; noise that nobody sees" in against
+    assert "changes its map by 64 % of its norm" in against
+    for clause in ("chance", "noise"):
+        assert clause not in verdict(rows, "grad_cam")
+
+
 def test_means_and_paired_differences_by_hand():
     def row(method, picture, seed, value):
         return {
@@ -134,9 +160,30 @@ def test_means_and_paired_differences_by_hand():
     assert grouped["low"] == grouped["high"] == pytest.approx(0.6)  # one painter: nothing to resample
 
 
+def test_maps_without_weights_are_compared_on_more_pictures_than_the_cascade():
+    """Both end with the same weights, so one step says of a picture what the steps of the cascade do."""
+    x = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    target = torch.tensor([0, 1, 0, 1, 0])
+    settings = Settings(methods=("occlusion", "edges"), seeds=(0, 1), costly=3, randomised=5, steps=2,
+                        samples=2, batch=2, points=2)  # fmt: skip
+    by_both = judgements(RedSquare().eval(), x, target, settings=settings)
+    in_steps = dataclasses.replace(settings, costly=5)
+    found, wanted = (
+        {(r["method"], r["picture"], r["seed"]): r["value"] for r in rows if r["measure"] == "randomisation"}
+        for rows in (by_both, judgements(RedSquare().eval(), x, target, settings=in_steps))
+    )
+    assert {picture for _, picture, _ in found} == set(range(5))
+    assert {r["picture"] for r in by_both if r["measure"] == "cascade"} == {0, 1, 2}
+    assert found == pytest.approx(wanted)
+    table = [r for r in summarise(by_both) if r["measure"] == "randomisation"]
+    assert [(r["pictures"], r["seeds"]) for r in table] == [(5, 2), (5, 1)]
+
+
 def test_without_masks_or_costly_measures():
     x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    settings = Settings(methods=("grad_cam", "random"), seeds=(0,), costly=0, steps=2, samples=2)
+    settings = Settings(
+        methods=("grad_cam", "random"), seeds=(0,), costly=0, randomised=0, steps=2, samples=2
+    )
     table = faithfulness(RedSquare().eval(), x, torch.tensor([0, 1]), settings=settings)
     assert {r["measure"] for r in table} == {"deletion", "insertion", "infidelity", "agreement"}
     with pytest.raises(AttributionError, match="masks of shape"):

@@ -156,6 +156,48 @@ def test_bold_numbers_of_the_answer_are_in_the_tables_it_names(path):
         assert any(abs(float(number) - m) <= near for m in measured), f"{number} is in no table"
 
 
+NUMBER = r"[+−-]?\d+(?:\.\d+)?"
+BRACKETED = re.compile(rf"\*\*({NUMBER})\*\* \(({NUMBER}) to ({NUMBER})\)")
+
+
+def intervals_of(table):
+    """Every (estimate, low, high) of a table, as numbers."""
+    with table.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for column in row:
+                ends = (f"{column}_low", f"{column}_high")
+                if ends[0] not in row:
+                    ends = ("low", "high") if column in ("estimate", "score") else ()
+                cells = [row.get(name) or "nan" for name in (column, *ends)]
+                if ends and all(re.fullmatch(r"-?[\d.]+(e-?\d+)?", cell) for cell in cells):
+                    yield tuple(map(float, cells))
+
+
+def cites(written, measured):
+    """Whether (estimate, low, high) as text are those numbers, rounded; "lower by" turns signs and ends."""
+
+    def rounded(text, number):
+        return abs(abs(float(text.lstrip("+−-"))) - abs(number)) <= 0.501 * 10 ** -len(text.partition(".")[2])
+
+    return any(all(map(rounded, written, turned)) for turned in (measured, (*measured[:1], *measured[:0:-1])))
+
+
+@by_name
+def test_intervals_of_the_answer_are_those_of_their_estimates(path):
+    cells = load(path).cells
+    answer = "\n".join(c.source for c in cells[:2] if c.cell_type == "markdown")
+    measured = [interval for table in results_of(path) for interval in intervals_of(table)]
+    for written in BRACKETED.findall(answer):
+        assert any(cites(written, one) for one in measured), f"{written} are not of one row of a table"
+
+
+def test_an_interval_of_another_row_is_seen():
+    (written,) = BRACKETED.findall("it is −**0.59** (−0.71 to −0.47)")
+    assert cites(written, (-0.5875, -0.708, -0.467))
+    assert cites(("0.59", "0.47", "0.71"), (-0.5875, -0.708, -0.467))
+    assert not cites(("0.59", "0.46", "0.71"), (-0.5875, -0.708, -0.467))
+
+
 @by_name
 def test_it_runs_from_end_to_end(path, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # the pictures are painted for this test

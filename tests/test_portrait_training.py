@@ -144,6 +144,11 @@ def test_weights_are_published_with_what_was_measured(trainer, published):
     assert rows["photos", "all"]["skin_lightness_shift"] == 0
     assert rows["photos", "p"]["kid_lite0"] == rows["photos", "all"]["kid_lite0"]
     assert rows["drawn teacher", "all"]["kid_lite0"] != rows["photos", "all"]["kid_lite0"]
+    assert rows["photos", "all"]["kid_lite0_less_photo"] == 0
+    own = rows["drawn teacher", "all"]
+    gap = own["kid_lite0"] - rows["photos", "all"]["kid_lite0"]
+    assert own["kid_lite0_less_photo"] == pytest.approx(gap, abs=0.02)
+    assert own["kid_lite0_less_photo_low"] <= own["kid_lite0_less_photo_high"]
     with pytest.raises(WorkbenchError, match="step_000002, step_000003"):
         publish(trainer, PortraitPublication(keep="step_000009.pt"), "")
 

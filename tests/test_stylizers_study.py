@@ -156,6 +156,12 @@ def test_photos_that_trained_or_chose_are_not_measured(tmp_path):
     data = load_data(config_for("fsgan", photos=str(folder), style=str(folder), held_out=4, seed=3, out="x"))
     assert list(stylizer_pictures.read_photos(folder, held_out=4, seed=3)) == list(data.test)
     assert not set(data.test) & {*data.training, *data.validation}
+    config = config_for("fsgan", photos=str(folder), style=str(folder), seed=3, out="x")
+    data = load_data(config, roles, most=3)
+    assert set(data.training) == {f"{i:02d}.png" for i in range(0, 20, 4)}
+    assert set(data.validation) == {f"{i:02d}.png" for i in range(1, 20, 4)}
+    assert len(data.test) == 3
+    assert set(data.test) < may
     roles.write_text("photo,role\n00.png,choose\n")
     with pytest.raises(DatasetError, match=r'role in roles\.csv is "report" but none'):
         stylizer_pictures.read_photos(folder, roles=roles)

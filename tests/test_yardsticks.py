@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.metrics.bootstrap import FewGroupsWarning
 from workbench.studies.yardsticks import Yardsticks, preference, summary
 
 
@@ -20,9 +21,10 @@ def test_preference_by_hand():
 def test_one_stylizer_may_carry_an_agreement():
     sheets = {("a", "1"): {"x": 1.0, "y": 2.0, "z": 3.0}, ("b", "1"): {"x": 1.0, "y": 2.0, "z": 3.0}}
     values = {(p, s): v for p in "ab" for s, v in (("x", 9.0), ("y", 1.0), ("z", 2.0))}
-    found = summary(sheets, values, 10)
+    with pytest.warns(FewGroupsWarning, match="2 groups only"):  # so few pictures widen the interval
+        found = summary(sheets, values, 10)
     assert (found["correlation"], found["pictures"]) == (0.5, 2)
-    assert (found["left_out"], found["correlation_without_one"]) == ("x", -1.0)
+    assert (found["left_out"], found["correlation_without_one"]) == ("x", pytest.approx(-1))
 
 
 def test_a_measure_that_decides_the_ranks_agrees_with_them(tmp_path):
@@ -40,4 +42,4 @@ def test_a_measure_that_decides_the_ranks_agrees_with_them(tmp_path):
     study = Yardsticks(panel=str(tmp_path), samples=50)
     compare = study.prepare(tmp_path)
     found = compare(measure="sharpness", question="drawn")
-    assert (found["correlation"], found["correlation_without_one"]) == (1.0, 1.0)
+    assert (found["correlation"], found["correlation_without_one"]) == pytest.approx((1, 1))

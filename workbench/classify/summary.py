@@ -249,14 +249,15 @@ def write_tables(
     summary = summarise(validations, baseline, scores, samples, calibrated=calibrated, label=label)
     runs = [{**row, **{k: v for k, v in (stamp or {}).items() if k not in row}} for row in runs]
     _write(pd.DataFrame(runs), Path(out) / f"{name}{suffix}.csv", "%.6g")
-    _write(pd.DataFrame(predictions), Path(out) / f"{name}_predictions.csv", "%.9g")
+    answers = Path(out) / f"{name}_predictions.csv"
+    _write(pd.DataFrame(predictions), answers, "%.9g")  # nine digits say which float32 it was
     write_summary(summary.assign(**(stamp or {})), Path(out) / f"{name}_summary.csv")
     return summary
 
 
 def write_summary(summary: pd.DataFrame, path: Path) -> None:
     """Write the comparison of a study, whole or not at all."""
-    _write(summary, path, "%.4f")
+    _write(summary, path, "%.6g")
 
 
 def _write(table: pd.DataFrame, path: Path, float_format: str) -> None:

@@ -9,23 +9,28 @@ from importlib.metadata import version
 from pathlib import Path
 
 _PACKAGES = ("torch", "torchvision", "timm", "scikit-learn", "scikit-image", "numpy")
+_PATIENCE = 60  # seconds for git, which looks at every file, on a busy machine
 
 
 def commit() -> str:
-    """Short hash of the code's git commit, with "+" where tracked files had changes; empty outside a
-    checkout.
+    """Short hash of the code's git commit, with "+" where tracked files had changes, or where git could not
+    tell; empty outside a checkout.
     """
 
     def git(*arguments: str) -> str:
         folder = Path(__file__).resolve().parent
         return subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=_PATIENCE, check=True
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+        name = git("rev-parse", "--short=12", "HEAD")
     except (OSError, subprocess.SubprocessError):
         return ""
+    try:
+        return name + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return name + "+"
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:

@@ -65,7 +65,8 @@ class Settings:
     noises: int = 2  # noise samples per picture, of sensitivity
     radius: float = 0.02  # of that noise
     points: int = 4  # of the cascade
-    costly: int = 8  # pictures for sensitivity and cascade, which repeat the method; 0 skips both
+    costly: int = 8  # pictures for sensitivity and the steps of the cascade, which repeat the method; or 0
+    randomised: int = 40  # pictures whose maps are compared with those without any trained weight; or 0
     batch: int = 8  # pictures at a time
     options: Mapping[str, Mapping] = dataclasses.field(  # of methods
         default_factory=lambda: {"integrated_gradients": {"steps": 12}}
@@ -105,9 +106,8 @@ def judgements(
     for start in range(0, len(x), settings.batch):
         part = slice(start, start + settings.batch)
         truth = None if masks is None else masks[part]
-        costly = settings.costly - start
         for method, name, other, seed, values in _batch(
-            network, x[part], target[part], truth, settings, costly
+            network, x[part], target[part], truth, settings, start
         ):
             keys = {"method": method, "measure": name, "part": other}
             for i, value in enumerate(values):
@@ -123,9 +123,9 @@ def _explain(
 
 
 def _batch(
-    network: nn.Module, x: Tensor, target: Tensor, masks: Tensor | None, settings: Settings, costly: int
+    network: nn.Module, x: Tensor, target: Tensor, masks: Tensor | None, settings: Settings, start: int
 ) -> Iterator[tuple[str, str, str, int, NDArray]]:
-    """(method, measure, part, seed, values) of one batch; its first ``costly`` pictures get all measures."""
+    """(method, measure, part, seed, values) of the batch whose first picture has the number ``start``."""
     first = settings.seeds[0]
     maps = {m: _explain(m, network, x, target, settings, first) for m in settings.methods}
     drawn = {first: maps}
@@ -154,27 +154,49 @@ def _batch(
         for other, compared in maps.items():
             if other != method:
                 yield method, "agreement", other, first, rank_correlation(heat_maps, compared)
-    if costly > 0:
-        yield from _costly(network, x[:costly], target[:costly], settings)
+    costly, randomised = (min(max(n - start, 0), len(x)) for n in (settings.costly, settings.randomised))
+    if costly:
+        yield from _sensitivity(network, x[:costly], target[:costly], settings)
+    yield from _randomised(network, x, target, maps, settings, costly, max(costly, randomised))
 
 
-def _costly(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
-    """The measures that compute a method's map many times."""
+def _sensitivity(network, x, target, settings) -> Iterator[tuple[str, str, str, int, NDArray]]:
+    """How much maps change under noise."""
 
-    first = settings.seeds[0]
+    def mapped_by(method: str):
+        return lambda inputs, classes: _explain(method, network, inputs, classes, settings, settings.seeds[0])
+
     for method in settings.methods:
+        values = sensitivity(
+            mapped_by(method), x, target, settings.radius, settings.noises, settings.seeds[0]
+        )
+        yield method, "sensitivity", "", settings.seeds[0], values
 
-        def explain(inputs: Tensor, classes: Tensor, changed=network, method: str = method) -> Tensor:
-            return _explain(method, changed, inputs, classes, settings, first)
 
-        values = sensitivity(explain, x, target, settings.radius, settings.noises, first)
-        yield method, "sensitivity", "", first, values
-        seeds = settings.seeds if not METHODS[method].control else settings.seeds[:1]
-        for seed in seeds:
-            levels = cascade(functools.partial(explain, x, target), network, seed, settings.points)
-            for place, (name, values) in enumerate(levels.items(), start=1):
-                yield method, "cascade", f"{place} {name}", seed, values
-            yield method, "randomisation", "", seed, np.abs(values)
+def _randomised(
+    network, x, target, maps, settings, costly, count
+) -> Iterator[tuple[str, str, str, int, NDArray]]:
+    """Maps without the trained weights, compared with ``maps``: in steps of the cascade for the first
+    ``costly`` pictures, in one step for the others of the first ``count``. Both end with the same weights."""
+    for method in settings.methods:
+        for seed in settings.seeds[:1] if METHODS[method].control else settings.seeds:
+            last = []
+            for points, part in ((settings.points, slice(costly)), (1, slice(costly, count))):
+                if not len(x[part]):
+                    continue
+
+                def explain(changed, method=method, part=part):
+                    if METHODS[method].control:  # a random map depends on its place in the batch
+                        return _explain(method, changed, x, target, settings, settings.seeds[0])[part]
+                    return _explain(method, changed, x[part], target[part], settings, settings.seeds[0])
+
+                levels = cascade(explain, network, seed, points, maps[method][part])
+                last.append(np.abs(list(levels.values())[-1]))
+                if part.start is None:
+                    for place, (name, values) in enumerate(levels.items(), start=1):
+                        yield method, "cascade", f"{place} {name}", seed, values
+            if last:
+                yield method, "randomisation", "", seed, np.concatenate(last)
 
 
 def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Interval:
@@ -250,7 +272,9 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
     """One line on how far ``method`` can be trusted, from the rows of :func:`summarise` (or of its CSV).
 
     A method passes a measure if the interval of its paired difference to random maps is entirely on the
-    better side, and fails if it is on the worse side; likewise for the edge detector.
+    better side, and fails if it is on the worse side; likewise for the edge detector. Everything that speaks
+    against a method is named: what beats it, a true region that it does not find more often than chance or
+    not at all, and maps that change much (by half of their norm or more) under noise that nobody sees.
     """
     title = METHODS[method].title if method in METHODS else method
     own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
@@ -266,13 +290,24 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
         failed = [name for name in judged if _side(own[name], name, control) < 0]
         if failed:
             text += f"; {beat} it on {_names(failed)}"
-    if "pointing" in own and not float(own["pointing"]["estimate"]):
-        text += f"; it points at the true region in none of {own['pointing']['pictures']} pictures"
+    text += _of_region(table, own)
+    if "sensitivity" in own and (changed := float(own["sensitivity"]["estimate"])) >= 0.5:
+        text += f"; noise that nobody sees changes its map by {100 * changed:.0f} % of its norm"
     if "randomisation" in own:
         kept = float(own["randomisation"]["estimate"])
         much = "stays much the same" if kept > 0.5 else "is another"
         text += f"; without the trained weights its map {much} (rank correlation {kept:.2f})"
     return text + "."
+
+
+def _of_region(table: Sequence[Mapping], own: Mapping[str, Mapping]) -> str:
+    """What speaks against a method where the true region is known."""
+    if "pointing" in own and not float(own["pointing"]["estimate"]):
+        return f"; it points at the true region in none of {own['pointing']['pictures']} pictures"
+    shares = {row["measure"]: float(row["estimate"]) for row in table if row["method"] == "chance"}
+    level = [name for name in ("pointing", "mass") if name in own and name in shares]
+    level = [name for name in level if float(own[name]["low"]) <= shares[name]]
+    return f"; on {_names(level)} it is not clearly above chance" if level else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -54,7 +54,11 @@ def randomise(network: nn.Module, names: list[str], generator: torch.Generator) 
 
 
 def cascade(
-    explain: Callable[[nn.Module], Tensor], network: nn.Module, seed: int = 0, points: int | None = None
+    explain: Callable[[nn.Module], Tensor],
+    network: nn.Module,
+    seed: int = 0,
+    points: int | None = None,
+    original: Tensor | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Rank correlation of the original maps with those of cumulatively randomised copies of the network.
 
@@ -63,12 +67,14 @@ def cascade(
         network: not modified.
         seed: of the new parameters.
         points: number of comparisons; neighbouring parts are randomised together. By default one per part.
+        original: (B, H, W) maps of the network, if they are known.
 
     Returns:
         last part randomised -> (B,) Spearman correlations in [-1, 1], from the logits down; in the last
         entry all weights are random. 0 if a map became constant.
     """
-    original, network = explain(network), copy.deepcopy(network)
+    original = explain(network) if original is None else original
+    network = copy.deepcopy(network)
     groups = [list(g) for g in np.array_split(np.arange(len(parts(network))), points or len(parts(network)))]
     items = list(parts(network).items())
     generator, result = torch.Generator().manual_seed(seed), {}

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench import models
+from workbench.core.errors import UnknownNameError
 from workbench.data.atelier import open_dataset
 from workbench.data.transforms import Squeeze, Views
 from workbench.interpret.faithfulness import MEASURES, Settings, judgements, summarise
@@ -50,31 +51,38 @@ _TEST = 100_000  # first seed of the atelier's test pictures
 class ExplanationsHold(TableStudy):
     """Do explanations hold? Every attribution method, measured on paintings and where the truth is known.
 
-    About 10 minutes on one core by default. ``…_pictures.csv`` beside the table has every value of every
-    picture. Rows of the measure ``accuracy`` have no method.
+    About half an hour on one free core by default. ``…_pictures.csv`` beside the table has every value of
+    every picture: :func:`recomputed` makes the table of it. Rows of the measure ``accuracy`` have no method.
     """
 
+    version = 2  # maps without the trained weights: on 40 pictures
     keys = ("case", "network", "data")
     sources = ("data", "ratings")
+    selection = ("models", "cases")
 
     data: str = "atelier:60"  # folder of labelled paintings, or atelier:N
     ratings: str = ""  # the table of a folder, if it is not its ratings.csv
-    model: str = "mood_lite0"  # shipped classifier of the case "paintings"
-    pictures: int = 60  # of the paintings, drawn by the seed
-    painted: int = 30  # test pictures of the atelier
+    models: tuple[str, ...] = ("mood_statistics", "mood_lite0")  # shipped classifiers of "paintings"
+    cases: tuple[str, ...] = CASES  # which are measured
+    pictures: int = 40  # of the paintings, drawn by the seed
+    painted: int = 40  # test pictures of the atelier
     training: int = 250  # atelier pictures that its classifiers are fitted on
     size: int = 160  # pixels of a side; a picture is squeezed to a square
     seed: int = 0  # of the choice of pictures
     settings: Settings = dataclasses.field(default_factory=Settings)  # of the measures
 
     def plan(self) -> list[dict]:
+        unknown = set(self.cases) - set(CASES)
+        if unknown:
+            raise UnknownNameError("case", min(unknown), CASES)
         name = collection_name(self.data)
-        return [
-            {"case": "paintings", "network": self.model, "data": name},
+        runs = [
+            *({"case": "paintings", "network": model, "data": name} for model in self.models),
             {"case": "atelier", "network": "lite0 + linear layer", "data": "atelier"},
             {"case": "seal", "network": "lite0 stage 3 + linear layer", "data": "atelier, sealed"},
             {"case": "no cue", "network": "lite0 + linear layer", "data": "atelier, sealed"},
         ]
+        return [run for run in runs if run["case"] in self.cases]
 
     def depends_on(self, **run: str) -> str | None:
         return models.card(run["network"]).sha256 if run["case"] == "paintings" else None
@@ -85,7 +93,7 @@ class ExplanationsHold(TableStudy):
         details = self.runs(out, "_pictures")
 
         def judge(case: str, network: str, data: str) -> list[dict]:
-            rows, values, more = getattr(cases, case.replace(" ", "_"))()
+            rows, values, more = cases.judged(case, network)
             details.add({"case": case, "network": network, "data": data}, *values, seconds=0, stamp=False)
             return [*rows, *more]
 
@@ -106,8 +114,12 @@ class _Cases:
             self._moods = mood_network(train.x, train.moods)
         return self._moods
 
-    def paintings(self) -> Judged:
-        network, card = models.load(self.plan.model)
+    def judged(self, case: str, network: str) -> Judged:
+        by_case = {"atelier": self.atelier, "seal": self.seal, "no cue": self.no_cue}
+        return self.paintings(network) if case == "paintings" else by_case[case]()
+
+    def paintings(self, model: str) -> Judged:
+        network, card = models.load(model)
         known = Views.from_card(card.preprocessing)
         views = Views((Squeeze(self.plan.size),), known.mean, known.std)
         data = open_dataset(self.data, self.ratings)
@@ -117,7 +129,8 @@ class _Cases:
         values = list(judgements(network, x, answers, None, self.plan.settings))
         origin = {"weights": card.sha256[:12], "size": self.plan.size}  # the network and its input size
         rows = [{**row, **origin} for row in summarise(values, data.groups[chosen])]
-        values = [{**row, "path": data.paths[chosen[row["picture"]]]} for row in values]
+        named = [{"path": data.paths[i], "group": data.groups[i]} for i in chosen]
+        values = [{**row, **named[row["picture"]]} for row in values]
         more = []
         if set(data.classes) <= set(card.class_names):
             labels = [card.class_names.index(data.classes[k]) for k in data.labels[chosen]]
@@ -170,6 +183,23 @@ def localisation_rows(
             keys = {"method": method, "measure": name, "part": "", "seed": seed}
             rows += [{**keys, "picture": start + i, "value": float(v)} for i, v in enumerate(cells)]
     return rows
+
+
+def recomputed(pictures: Sequence[Mapping]) -> list[dict]:
+    """The table from the values of every picture, ``explanations_hold_pictures.csv``, without the accuracy.
+
+    Pictures that have a ``group``, their painter, are resampled with their group.
+    """
+    runs: dict[tuple, list[Mapping]] = {}
+    for row in pictures:
+        runs.setdefault(tuple(row[k] for k in ExplanationsHold.keys), []).append(row)
+    table = []
+    for run, rows in runs.items():
+        group = {int(row["picture"]): row.get("group", "") for row in rows}
+        groups = [group[i] for i in range(len(group))]
+        keys = dict(zip(ExplanationsHold.keys, run, strict=True))
+        table += [{**keys, **row} for row in summarise(rows, groups if all(groups) else None)]
+    return table
 
 
 def for_package(table: Sequence[Mapping]) -> list[dict]:

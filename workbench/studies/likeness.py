@@ -4,6 +4,9 @@ Likeness is measured by the displacement of landmarks, the change of skin tone, 
 with the photo's in the hair, around the eyes, and around mouth and chin. Flatness of regions and the amount
 of ink say how much it looks like a drawing. Distances of face-recognition embeddings are not measured, since
 no such network is available in a package under a free licence.
+
+Portraits on which a drawing was tuned should not report how good it is: a table of roles leaves them out, and
+the column "split" says whether there was one.
 """
 
 from __future__ import annotations
@@ -19,8 +22,11 @@ from numpy.typing import NDArray
 from workbench.core.errors import ImageError
 from workbench.core.pixels import luma, region_labels
 from workbench.data.images import list_images, read_image
+from workbench.data.scenes import names_to_report
 from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face, find_faces
+from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.checks import weighted_mean
 from workbench.metrics.stylization import within_region_variance
 from workbench.studies.study import Rows, TableStudy, register
 from workbench.styles.style import Style
@@ -49,7 +55,7 @@ class Likeness(TableStudy):
     """
 
     keys = ("style",)
-    sources = ("portraits", "weights")
+    sources = ("portraits", "weights", "roles")
 
     portraits: str  # folder of portraits, one person each
     weights: tuple[str, ...] = ()  # other portrait stylizers, as .safetensors files
@@ -57,12 +63,17 @@ class Likeness(TableStudy):
     people: int = 120  # an equal number from each group of skin tones, if the folder has them
     seed: int = 0
     samples: int = 2000  # of the bootstrap
+    roles: str = ""  # CSV of photo and role: only portraits that "report" are drawn
 
     def plan(self) -> list[dict]:
         return [{"style": name} for name in (*self.styles, *(Path(w).stem for w in self.weights))]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
         files = list_images(self.portraits)
+        if self.roles:
+            names = {file.relative_to(self.portraits).as_posix(): file for file in files}
+            files = [names[name] for name in names_to_report(self.roles, names)]
+        rule = {"split": f"{Path(self.roles).name}: report" if self.roles else "all portraits"}
         most = -(-self.people // len(TONES))
         groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}
         for index in np.random.default_rng(self.seed).permutation(len(files)):
@@ -80,7 +91,7 @@ class Likeness(TableStudy):
         def rows(style: str) -> list[dict]:
             drawing_style = get(paths.get(style, style))
             measured = [measure(photo, face, _drawn(drawing_style, photo)) for photo, face in people]
-            return [row for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
+            return [row | rule for tone in ("all", *TONES) if (row := self._mean(measured, tone))]
 
         return rows
 
@@ -91,7 +102,6 @@ class Likeness(TableStudy):
         if not own:
             return {}
         row: dict = {"tone": tone, "people": len(own)}
-        rng = np.random.default_rng(self.seed)
         for name in own[0]:
             if name == "lightness":
                 continue
@@ -99,12 +109,10 @@ class Likeness(TableStudy):
             values = values[np.isfinite(values)]
             if len(values) == 0:
                 continue
-            draws = values[rng.integers(0, len(values), (self.samples, len(values)))].mean(1)
-            row |= {name: round(float(values.mean()), 4)}
-            row |= {
-                f"{name}_{end}": round(float(v), 4)
-                for end, v in zip(("low", "high"), np.percentile(draws, (2.5, 97.5)), strict=True)
-            }
+            row[name] = float(values.mean())
+            if len(values) > 1:
+                found = bootstrap(weighted_mean, values, samples=self.samples, seed=self.seed)
+                row |= {f"{name}_low": found.low, f"{name}_high": found.high}
         return row
 
 

@@ -116,7 +116,7 @@ class LossShares(TableStudy):
     start: str = "fsgan_comic"  # weights that all trainings start from
     trained: int = 48  # photos to train on
     held_out: int = 40  # photos to measure on
-    steps: int = 60  # of each training
+    steps: int = 300  # of each training
     batch: int = 4  # crops a step
     crop: int = 96  # side of the crops in pixels
     learning_rate: float = 4e-4  # four times the recipe's, as there are few steps

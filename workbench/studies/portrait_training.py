@@ -1,8 +1,10 @@
 """U-GAT-IT light trained on AFGAN's portraits and anime faces, for the same processor time.
 
 Both are trained on the same people and anime faces for the same number of minutes on one core, and compared
-on the same held-out people. U-GAT-IT has no mask and gets no annotations: it draws the whole portrait, as in
-its paper.
+on the same held-out people, who train and choose nothing: what a person is for depends on the name and the
+seed alone (:func:`workbench.data.faces.split_by_person`), so it is fixed before any training; the other half
+of the people held out chose AFGAN's weights. U-GAT-IT has no mask and gets no annotations: it draws the whole
+portrait, as in its paper.
 
 The budget is minutes on one core, where the paper takes days on a GPU. The comparison shows which method
 learns quickly, not which is best after convergence.

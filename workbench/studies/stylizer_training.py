@@ -10,8 +10,10 @@ the same processor minutes as FSGAN from scratch. Minutes on one core, where the
 the comparison shows which method learns quickly, not which is best after convergence. Gatys' optimisation
 trains nothing and takes its time for each picture instead.
 
-All are measured by :mod:`workbench.metrics` on the same photos, the half of those held out that chooses no
-weights (split seed 0). The shipped styles have no row: they were trained on photos of another split.
+All are measured by :mod:`workbench.metrics` on the same photos, which train and choose nothing: with a table
+of roles (``reports/splits/scenes.csv``, written before) those that "report", without one the half of those
+held out that chooses no weights (split seed 0). The column "split" names the rule. The shipped styles have no
+row: they were trained on photos of another split.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from PIL import Image
 from workbench.core.files import write_image, write_whole
 from workbench.core.runs import read_rows, write_rows
 from workbench.data.images import read_image
+from workbench.data.scenes import picture_names
 from workbench.metrics import spectrum
 from workbench.metrics.grid import grid_excess
 from workbench.studies import stylizer_pictures, stylizers
@@ -187,7 +190,7 @@ class StylizerTraining(Study):
     """
 
     keys = ("group", "variant", "seed")
-    sources = ("photos", "data")
+    sources = ("photos", "data", "roles")
     selection = ("groups", "seeds", "checkpoint_every")
 
     photos: str  # folder of photos
@@ -201,6 +204,8 @@ class StylizerTraining(Study):
     crop: int = 160  # side of the crops in pixels
     checkpoint_every: int = 25  # steps
     gatys_steps: int = 40  # of Gatys' optimisation, per picture
+    roles: str = ""  # CSV of photo and role: which photos train, choose and report
+    held_out: int = 40  # photos that report, with ROLES
 
     def folder(self, out: str | os.PathLike) -> Path:
         """Folder of the training runs, named by pictures and budgets."""
@@ -211,7 +216,9 @@ class StylizerTraining(Study):
         out = Path(out)
         work = self.folder(out)
         wanted = list(training_runs(self, work))
-        data = load_data(dataclasses.replace(wanted[0].config, out=str(work)))
+        config = dataclasses.replace(wanted[0].config, out=str(work))
+        data = load_data(config, self.roles, self.held_out)
+        rule = {"split": stylizer_pictures.split_of(self.photos, config.held_out, 0, self.roles)}
         for one in wanted:
             if one.group in self.groups:
                 train(one, data)
@@ -219,7 +226,9 @@ class StylizerTraining(Study):
             draw_gatys(data, work, self.gatys_steps)
         references = [{"group": REFERENCE, "variant": v, "seed": 0} for v in (PHOTO, SELF)]
         done = [json.loads(f.read_text())["key"] for f in sorted(work.glob(f"*/{_DONE}"))]
-        path = self.runs(out).do([*references, *done], judge(data, work), desc="measuring")
+        shared = stylizer_pictures.episodes(picture_names(self.data))
+        measured = judge(data, work, shared)
+        path = self.runs(out).do([*references, *done], lambda **run: measured(**run) | rule, desc="measuring")
         write_effects(path)
         return path
 
@@ -267,12 +276,17 @@ def drawings_of(out: str | Path, group: str = "ablation", count: int = 3) -> dic
     return found
 
 
-def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
-    """A function that measures a finished training run in ``out``; see :class:`StylizerTraining`."""
+def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., dict]:
+    """A function that measures a finished training run in ``out``; see :class:`StylizerTraining`.
+
+    ``groups`` says which pictures of the style belong together (a comic's episodes).
+    """
     large = [i for i, p in enumerate(data.test.values()) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
     photos = {name: p for i, (name, p) in enumerate(data.test.items()) if i in large}
-    evaluator = cache(lambda: stylizers.Evaluator(_large(data.style)))
-    judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1"))
+    shared = [g for g, p in zip(groups, data.style, strict=True) if min(p.shape[:2]) >= 2 * spectrum.SIDE]
+    evaluator = cache(lambda: stylizers.Evaluator(_large(data.style), shared))
+    judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1", groups=shared))
+    untouched = cache(lambda: judge().features(map(Image.fromarray, photos.values())))
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
         if group == REFERENCE:
@@ -289,14 +303,12 @@ def judge(data: SceneData, out: Path) -> Callable[..., dict[str, float]]:
         cost = json.loads(done.read_text()) if done.is_file() else {}
         row, _ = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
-        value = judge().kid([Image.fromarray(d) for d in shown])
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]
         return {
             "steps": cost.get("steps", ""),
             "minutes": cost["training_seconds"] / 60 if cost else "",
             **row,
-            "kid_lite1": value.mean,
-            "kid_lite1_error": value.error,
+            **judge().columns(judge().features(map(Image.fromarray, shown)), untouched()),
             "grid_db": float(np.mean(grid)),
             "grid_db_error": float(np.std(grid, ddof=1) / len(grid) ** 0.5),
         }

@@ -1,4 +1,9 @@
-"""Measures of drawings compared with the ranks that blinded judges gave them."""
+"""Measures of drawings compared with the ranks that blinded judges gave them.
+
+The judges' scenes are photos on which drawings were tuned. None of them is among the photos that report in
+``reports/splits/scenes.csv``, and no style that ships is measured on them: the study asks what measures say
+about judges, and chooses nothing that a photo of the other studies reports.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,8 @@ from scipy.stats import rankdata
 from workbench.core.errors import DatasetError
 from workbench.core.runs import read_rows
 from workbench.data.images import list_images, read_image
+from workbench.metrics.bootstrap import Interval, bootstrap
+from workbench.metrics.checks import weighted_mean
 from workbench.metrics.lines import Drawnness, drawnness
 from workbench.metrics.stylization import color_drift, edge_f1
 from workbench.studies.study import Rows, TableStudy, register
@@ -80,18 +87,18 @@ def summary(
         return np.array([np.nanmean(v) for v in by_picture.values() if not np.isnan(v).all()])
 
     per_picture = agreement()
-    rng = np.random.default_rng(0)
-    draws = per_picture[rng.integers(0, len(per_picture), (samples, len(per_picture)))].mean(1)
+    found = Interval(float(per_picture.mean()), float("nan"), float("nan"))
+    if len(per_picture) > 1:
+        found = bootstrap(weighted_mean, per_picture, samples=samples)
     stylizers = sorted({name for ranks in sheets.values() for name in ranks})
     without = {name: float(agreement(name).mean()) for name in stylizers}
     worst = min(without, key=lambda name: without[name] * np.sign(per_picture.mean()))
-    low, high = np.percentile(draws, [2.5, 97.5])
     return {
         "pictures": len(per_picture),
-        "correlation": round(float(per_picture.mean()), 3),
-        "low": round(float(low), 3),
-        "high": round(float(high), 3),
-        "correlation_without_one": round(without[worst], 3),
+        "correlation": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "correlation_without_one": without[worst],
         "left_out": worst,
     }
 

@@ -18,7 +18,6 @@ from workbench.data.faces import Composites, Portrait
 from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face
 from workbench.drawing.portrait import PortraitSettings, draw
-from workbench.metrics import kid
 from workbench.styles import portrait as people
 from workbench.training.configs import PortraitConfig
 from workbench.training.validation import StyleJudge
@@ -110,11 +109,13 @@ def nearness(
         device: where features are computed.
 
     Returns:
-        One row per set and source, including "all", and one for the two halves of the style.
+        One row per set and source, including "all", and one for the two halves of the style. KID has 95 %
+        intervals over people and pictures of the style, and its paired difference from the photos.
     """
     everyone = list(portraits.values())
     sources = [n.split("_")[0] for n in portraits]
     judge = StyleJudge(style, device)
+    untouched = judge.features(Image.fromarray(p.photo) for p in everyone)
     before = np.array([skin_lightness(p.photo, p) for p in everyone])
     rows = []
     for title, pictures in sets.items():
@@ -122,22 +123,19 @@ def nearness(
         after = np.array([skin_lightness(a, p) for a, p in zip(pictures, everyone, strict=True)])
         for source in ("all", *sorted(set(sources))):
             chosen = np.array([source in ("all", s) for s in sources])
-            value = kid.kid(features[chosen], judge.style)
             correlation = np.corrcoef(before[chosen], after[chosen])[0, 1] if chosen.sum() > 2 else np.nan
             rows.append(
                 {
                     "pictures": title,
                     "source": source,
                     "portraits": int(chosen.sum()),
-                    "kid_lite0": round(value.mean, 2),
-                    "kid_lite0_error": round(value.error, 2),
+                    **judge.columns(features[chosen], untouched[chosen]),
                     "skin_lightness_correlation": round(float(correlation), 3),
                     "skin_lightness_shift": round(float((after - before)[chosen].mean()), 2),
                 }
             )
-    halves = judge.style_halves()
     rows.append({"pictures": "style against itself", "source": "all", "portraits": len(style)})
-    rows[-1] |= {"kid_lite0": round(halves.mean, 2), "kid_lite0_error": round(halves.error, 2)}
+    rows[-1] |= {"kid_lite0": round(judge.style_halves().mean, 2)}
     return rows
 
 

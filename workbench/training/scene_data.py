@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError
 from workbench.core.pixels import region_labels
-from workbench.data.scenes import load_pictures, split_three_ways
+from workbench.data.scenes import load_pictures, names_of_role, picture_names, split_three_ways
 from workbench.drawing.teachers import Teacher
 from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
@@ -35,21 +35,32 @@ class SceneData:
     cache: Path | None = None  # folder of the targets; by default in that of the training
 
 
-def load_data(config: StylizerConfig) -> SceneData:
+def load_data(config: StylizerConfig, roles: str | Path = "", most: int = 40) -> SceneData:
     """Read both folders and split the photos.
 
+    Args:
+        config: of the training.
+        roles: CSV of photo and role, written before: photos that "train" are trained on, those that "choose"
+            choose the weights, and ``most`` of those that "report" are measured. Without one, the split is
+            drawn by the configuration's seed.
+        most: photos that report, with ``roles``.
+
     Raises:
-        DatasetError: too few pictures, unreadable or tiny ones.
+        DatasetError: too few pictures, unreadable or tiny ones, or a role that none of the photos has.
     """
-    photos = load_pictures(config.photos, config.photo_side)
+    parts = _of_roles(config, roles, most) if roles else ()
+    wanted = [name for part in parts for name in part] or None
+    photos = load_pictures(config.photos, config.photo_side, names=wanted)
     apart = load_pictures(config.held_out_photos, config.photo_side, 4) if config.held_out_photos else {}
     style = load_pictures(config.style, config.style_side) if config.style else {}
     smallest = min(min(p.shape[:2]) for p in (*photos.values(), *apart.values(), *style.values()))
     if smallest < 64:
         raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
     seed = config.seed if config.split_seed is None else config.split_seed
-    train, choose, report = sorted(photos), sorted(apart)[::2], sorted(apart)[1::2]
-    if not apart:
+    train, choose, report = parts or (sorted(photos), sorted(apart)[::2], sorted(apart)[1::2])
+    if parts:
+        apart = photos
+    elif not apart:
         train, choose, report = split_three_ways(train, config.held_out, seed)
         apart = photos
     held_out = len(choose) + len(report)
@@ -62,6 +73,15 @@ def load_data(config: StylizerConfig) -> SceneData:
         list(style.values()),
         Path(config.out) / "targets",
     )
+
+
+def _of_roles(config: StylizerConfig, roles: str | Path, most: int) -> tuple[list[str], ...]:
+    """Names of the photos to train on, to choose by, and to report."""
+    if config.held_out_photos:
+        raise DatasetError("Expected a table of roles or a folder of held-out photos but got both.")
+    names = picture_names(config.photos)
+    train, choose, report = (names_of_role(roles, names, role) for role in ("train", "choose", "report"))
+    return train, choose, sorted(np.random.default_rng(0).permutation(report)[:most].tolist())
 
 
 def recoloured(photos: Mapping[str, NDArray], share: float, seed: int) -> dict[str, NDArray]:

@@ -32,6 +32,8 @@ def measure(
 ) -> list[dict]:
     """One row per set of drawings (KID on two networks, colour drift, flatness), and one of the style itself.
 
+    KID has 95 % intervals over photos and pictures of the style, and its paired difference from the photos.
+
     Args:
         photos: uint8 (H, W, 3).
         style: all pictures in the style; without them there is no KID.
@@ -41,12 +43,13 @@ def measure(
     """
     regions = [region_labels(p, **REGIONS) for p in photos]
     judges = {v: StyleJudge(style, device, v, cache) for v in ("lite0", "lite1") if style}
+    untouched = {v: judge.features(map(Image.fromarray, photos)) for v, judge in judges.items()}
     rows = []
     for name, pictures in drawings.items():
         arrays = [np.asarray(p) for p in pictures]
         row = {"pictures": name, "photos": len(photos)}
         for variant, judge in judges.items():
-            row |= _kid(variant, judge.kid(pictures))
+            row |= judge.columns(judge.features(pictures), untouched[variant])
         drift = [color_drift(p, a) for p, a in zip(photos, arrays, strict=True)]
         flat = [region_variation(a, r) for a, r in zip(arrays, regions, strict=True)]
         rows.append(
@@ -59,10 +62,6 @@ def measure(
     if judges:
         row = {"pictures": "style against itself", "photos": ""}
         for variant, judge in judges.items():
-            row |= _kid(variant, judge.style_halves())
-        rows.append(row | {"color_drift": "", "region_variation": ""})
+            row |= {f"kid_{variant}": round(judge.style_halves().mean, 2)}
+        rows.append({name: row.get(name, "") for name in rows[0]})
     return rows
-
-
-def _kid(variant: str, value) -> dict[str, float]:
-    return {f"kid_{variant}": round(value.mean, 2), f"kid_{variant}_error": round(value.error, 2)}

@@ -23,6 +23,7 @@ class StyleJudge:
         device: where the feature network runs.
         variant: "lite0" is the standard; another variant checks that results do not depend on it.
         cache: for the features of the style, which take a minute.
+        groups: (M,) whose pictures belong together, e.g. episodes; by default each is its own.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class StyleJudge:
         device: torch.device | str = "cpu",
         variant: str = "lite0",
         cache: Cache | None = None,
+        groups: Sequence[str] | None = None,
     ):
+        self.variant, self.groups = variant, groups
         self.device = torch.device(device)
         self._network = FrozenFeatures(variant).to(self.device).to(memory_format=torch.channels_last)
 
@@ -47,7 +50,25 @@ class StyleJudge:
 
     def kid(self, pictures: Iterable[Image.Image]) -> KID:
         """KID × 1000 of pictures to the style, with its standard error."""
-        return kid.kid(self.features(pictures), self.style)
+        return kid.kid(self.features(pictures), self.style, self.groups)
+
+    def columns(self, own: NDArray, photos: NDArray) -> dict[str, float]:
+        """Columns of a table: KID × 1000 of drawings to the style, and less that of their photos, paired.
+
+        Args:
+            own: features of the drawings, from :meth:`features`.
+            photos: those of the photos, in the same order.
+
+        Returns:
+            ``kid_VARIANT`` and ``kid_VARIANT_less_photo``, each with ``_low`` and ``_high``, 95 % intervals
+            over the photos and the style's groups. Two sets are compared by the paired difference only.
+        """
+        name = f"kid_{self.variant}"
+        value = kid.kid(own, self.style, self.groups)
+        gap = kid.kid_difference(own, photos, self.style, self.groups)
+        found = {"": value.mean, "_low": value.low, "_high": value.high}
+        found |= {"_less_photo": gap.estimate, "_less_photo_low": gap.low, "_less_photo_high": gap.high}
+        return {f"{name}{end}": round(number, 2) for end, number in found.items()}
 
     def style_halves(self) -> KID:
         """KID × 1000 between two random halves of the style, a lower limit for stylizers."""

@@ -34,6 +34,8 @@ _WORDS = {
     "kid": "KID",
     "kid_lite0": "KID-lite0 ×1000",
     "kid_lite1": "KID-lite1 ×1000",
+    "kid_lite0_less_photo": "KID-lite0 ×1000, less the photos'",
+    "kid_lite1_less_photo": "KID-lite1 ×1000, less the photos'",
     "color_drift": "colour drift (ΔE)",
     "ece": "ECE (calibration error)",
     "nll": "log-loss",
@@ -122,12 +124,15 @@ def scrolling(table: str) -> str:
 
 
 def rows_table(rows: Sequence[Mapping]) -> str:
-    """Rows with the same keys as a table with a header; a column ``x_error`` joins ``x`` as x ± error."""
-    columns = [k for k in rows[0] if not (k.endswith("_error") and k.removesuffix("_error") in rows[0])]
+    """Rows with the same keys as a table with a header; columns ``x_low`` and ``x_high`` join ``x`` as its
+    interval."""
+    ends = [f"{k}{end}" for k in rows[0] for end in ("_low", "_high")]
+    columns = [k for k in rows[0] if k not in ends]
 
     def cell(row: Mapping, key: str) -> str:
-        error = row.get(f"{key}_error", "")
-        return text(row[key]) + (f" ± {text(error)}" if error not in ("", None) else "")
+        low, high = (row.get(f"{key}{end}", "") for end in ("_low", "_high"))
+        known = low not in ("", None) and high not in ("", None)
+        return text(row[key]) + (f" ({text(low)} to {text(high)})" if known else "")
 
     head = "".join(f'<th scope="col">{html.escape(in_words(k))}</th>' for k in columns)
     body = "".join("<tr>" + "".join(f"<td>{cell(row, k)}</td>" for k in columns) + "</tr>" for row in rows)
