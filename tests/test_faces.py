@@ -41,6 +41,22 @@ def test_annotated_portraits_are_loaded_by_name(tmp_path):
     np.testing.assert_array_equal(loaded["p_3.png"].mask, stored["mask/p_3.png"])
 
 
+def test_a_portrait_that_cannot_be_read_is_passed_over_and_named(tmp_path, caplog):
+    photos, stored = folder_of(tmp_path)
+    np.savez(tmp_path / "a.npz", **stored)
+    (photos / "p_4.png").write_bytes(b"no picture")
+    skipped = {}
+    loaded = load_portraits(photos, tmp_path / "a.npz", skipped=skipped)
+    assert sorted(loaded) == [f"p_{i}.png" for i in range(9) if i != 4]
+    assert list(skipped) == [str(photos / "p_4.png")]
+    assert "p_4.png is passed over" in caplog.text
+    (photos / "p_5.png").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"at least 8 .* can be read .* found 7"):
+        load_portraits(photos, tmp_path / "a.npz")
+    with pytest.raises(DatasetError, match=r"a folder of portraits at .* but there is none"):
+        load_portraits(tmp_path / "nowhere", tmp_path / "a.npz")
+
+
 def test_what_is_wrong_with_annotations_is_said(tmp_path):
     photos, stored = folder_of(tmp_path)
     with pytest.raises(DatasetError, match="no such file"):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from workbench.core.errors import ImageError
 from workbench.core.pixels import luma, region_labels
-from workbench.data.images import list_images, read_image
+from workbench.data.images import list_images, read_each
 from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face, find_faces
 from workbench.metrics.stylization import within_region_variance
@@ -67,10 +67,11 @@ class Likeness(TableStudy):
         files = list_images(self.portraits)
         most = -(-self.people // len(TONES))
         groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}
-        for index in np.random.default_rng(self.seed).permutation(len(files)):
+        order = np.random.default_rng(self.seed).permutation(len(files))
+        for _, image in read_each(files[index] for index in order):
             if all(len(group) >= most for group in groups.values()):
                 break
-            photo = np.asarray(read_image(files[index]).convert("RGB"))
+            photo = np.asarray(image)
             if faces := find_faces(photo):
                 light = Shape(faces[0].landmarks, photo.astype(np.float32) / 255).tone[0]
                 group = next(groups[tone] for tone, (low, high) in TONES.items() if low <= light < high)
