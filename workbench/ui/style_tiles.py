@@ -60,9 +60,9 @@ def show(tiles: Tiles | None, chosen: str) -> str:
     hint = ""
     if tiles and tiles.face and PORTRAIT in known and chosen != PORTRAIT:
         hint = (
-            f'<p class="fine">There is a face in this photo. <button type="button" class="as-link" '
-            f'data-style="{PORTRAIT}">Try the portrait style</button>: it draws people with their own '
-            "features.</p>"
+            '<p class="fine">There is a face in this photo, and a style that keeps people\'s own features. '
+            f'<button type="button" class="as-link" data-style="{PORTRAIT}">Try the portrait style</button>'
+            "</p>"
         )
     return f'<div class="tiles" role="group" aria-label="Styles tried on this photo">{buttons}</div>{hint}'
 

@@ -183,7 +183,7 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
   #redraw-desk { grid-template: "yours" "drawn" "choices" / minmax(0, 1fr); }
   .under-result > :first-child { flex-basis: 100% !important; }
   .under-result > button, .under-result > a { flex: 1 1 0 !important; min-width: 0 !important; white-space: nowrap; }
-  .controls:has(#video-estimate) > button { flex: 1 1 100% !important; max-width: none; }
+  .controls:has(#video-estimate) > button { width: 100% !important; }
   [role=tablist] > [role=tab] { padding-inline: .45rem; font-size: .88rem; }
   #redraw-yours .picture-input:not(:has(img)) { height: 150px !important; min-height: 0 !important; }
   .rows th[scope=row] { white-space: normal; min-width: 7rem; }
