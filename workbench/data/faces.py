@@ -52,7 +52,7 @@ def load_portraits(
     *,
     skipped: dict[str, str] | None = None,
 ) -> dict[str, Portrait]:
-    """The annotated portraits of ``folder``, by file name; those that cannot be read are passed over.
+    """The annotated portraits of ``folder``, by path in it; those that cannot be read are passed over.
 
     Args:
         folder: of the portraits.
