@@ -128,6 +128,8 @@ def space(platform: Platform, owner: str, views: list[JobView]) -> str:
             who += f'<a href="{ADMINISTRATION}">Administration</a>, '
         who += f'<a href="{PASSWORD}">change password</a>, <a href="{LOGOUT}">log out</a>. '
     only = "" if name else " Only this browser can see them."
+    if owner == platform.local_owner:  # one for all who need no login here
+        only = " Every browser on this computer can see them."
     share = min(1.0, used / limits.owner_bytes)
     return (
         f'<div class="space"><p class="fine">{who}{_count(len(views))}, {job_card.size(used)} of '
