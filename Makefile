@@ -53,18 +53,23 @@ reports: .venv/app.stamp  ## the project's own reports, into reports/: from the 
 	test ! -f reports/results/full_report.csv || $(BIN)/workbench report full --no-pictures \
 	  --results reports/results/full_report.csv --out reports/full_chinese_mood.html
 
+define SET_UP
+@echo "Setting up .venv. The first time this downloads PyTorch, about 5 GB on Linux: some minutes."
+test -x $(BIN)/python || $(PYTHON) -m venv .venv
+endef
+
 .venv/app.stamp: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(SET_UP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[app,report]'
 	touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(SET_UP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@ .venv/app.stamp
 
 .venv/lab.stamp: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(SET_UP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[app,report,lab]'
 	touch $@ .venv/app.stamp
 

@@ -4,7 +4,8 @@
 
 Per picture: ``landmarks/NAME`` (478, 2) float32, the face mesh with irises in pixels, and ``mask/NAME``
 (H, W) uint8, 255 on the person: MediaPipe's selfie segmentation, sharpened by GrabCut, for which a plain
-backdrop is easy. Pictures without a face are listed and left out.
+backdrop is easy. NAME is the path in the folder. Pictures without a face, and those that cannot be read, are
+named and left out.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 
 from workbench.core.files import replacing
-from workbench.data.images import list_images, read_image
+from workbench.data.images import list_images, pass_over, read_each
 from workbench.drawing.faces import WEIGHTS, find_faces
 
 log = logging.getLogger(__name__)
@@ -47,16 +48,16 @@ def person_mask(photo: np.ndarray, probability: np.ndarray, points: np.ndarray) 
 def annotate(folder: Path, out: Path) -> None:
     """Write the annotations of all pictures of ``folder`` to ``out``."""
     segmentation, found = cv2.dnn.readNetFromTFLite(str(WEIGHTS / "person.tflite")), {}
-    for file in list_images(folder):
-        photo = np.asarray(read_image(file).convert("RGB"))
+    for file, picture in read_each(list_images(folder)):
+        photo, name = np.asarray(picture), file.relative_to(folder).as_posix()
         faces = find_faces(photo)
         if not faces:
-            log.warning("no face in %s", file.name)
+            pass_over(file, "There is no face in it.")
             continue
         segmentation.setInput(cv2.dnn.blobFromImage(photo, 1 / 255, (256, 256)))
         soft = cv2.resize(segmentation.forward()[0, 0], photo.shape[1::-1])
-        found[f"landmarks/{file.name}"] = faces[0].landmarks
-        found[f"mask/{file.name}"] = person_mask(photo, soft, faces[0].landmarks)
+        found[f"landmarks/{name}"] = faces[0].landmarks
+        found[f"mask/{name}"] = person_mask(photo, soft, faces[0].landmarks)
     with replacing(out) as partial:
         np.savez_compressed(partial, **found)
     log.warning("%d portraits annotated in %s", len(found) // 2, out)

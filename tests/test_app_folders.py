@@ -40,6 +40,8 @@ def test_several_photos_come_back_as_one_zip(tab, page, tmp_path):
     tab.get_by_role("button", name="Many photos at once").click()
     hand_in(tab, "stylize_pictures", bad, *(e.path for e in examples()[:2]))
     assert "1 passed over: bad.png" in tab.inner_text("#stylize_pictures-job .why")
+    found = pytest.importorskip("axe_playwright_python.sync_playwright").Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
     with tab.expect_download() as download:
         tab.get_by_role("link", name="Download: 3 files").click()
     assert download.value.suggested_filename == "3 files-fsgan_ink.zip"

@@ -1,6 +1,9 @@
 """The map of a collection in a real browser without any network."""
 
 import csv
+import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,3 +122,17 @@ def test_the_command_joins_tables_by_path(folder, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["map", str(folder), "--out", str(tmp_path / "map.pdf")])
     assert "Expected a page ending in .html" in capsys.readouterr().err
+
+
+def test_a_map_that_cannot_be_drawn_is_refused_before_any_work(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(SystemExit) as stopped:
+        main(["map", str(folder), "--out", str(tmp_path / "new" / "map.html")])
+    assert stopped.value.code == 2
+    assert "pip install 'painter-psychology-workbench[collection]'" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_page_brings_what_it_maps_with():
+    extras = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert set(extras["optional-dependencies"]["collection"]) <= set(extras["optional-dependencies"]["app"])

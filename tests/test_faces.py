@@ -1,6 +1,8 @@
 """Annotated portraits and their composites."""
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import numpy as np
 import portraits as drawn
@@ -39,6 +41,38 @@ def test_annotated_portraits_are_loaded_by_name(tmp_path):
     assert sorted(loaded) == [f"p_{i}.png" for i in range(9)]
     assert loaded["p_3.png"].interocular_px == pytest.approx(10, abs=0.2)
     np.testing.assert_array_equal(loaded["p_3.png"].mask, stored["mask/p_3.png"])
+
+
+def test_a_portrait_that_cannot_be_read_is_passed_over_and_named(tmp_path, caplog):
+    photos, stored = folder_of(tmp_path)
+    np.savez(tmp_path / "a.npz", **stored)
+    (photos / "p_4.png").write_bytes(b"no picture")
+    skipped = {}
+    loaded = load_portraits(photos, tmp_path / "a.npz", skipped=skipped)
+    assert sorted(loaded) == [f"p_{i}.png" for i in range(9) if i != 4]
+    assert list(skipped) == [str(photos / "p_4.png")]
+    assert "p_4.png is passed over" in caplog.text
+    (photos / "p_5.png").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"at least 8 .* can be read .* found 7"):
+        load_portraits(photos, tmp_path / "a.npz")
+    with pytest.raises(DatasetError, match=r"a folder of portraits at .* but there is none"):
+        load_portraits(tmp_path / "nowhere", tmp_path / "a.npz")
+
+
+def test_a_folder_is_annotated_past_what_cannot_be_used(tmp_path, caplog):
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    for name in ("people/a.png", "others/a.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(astronaut[:230, 120:330]).save(tmp_path / name)
+    Image.fromarray(astronaut[300:, :100]).save(tmp_path / "nobody.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    script = Path(__file__).parents[1] / "docs" / "annotate_portraits.py"
+    runpy.run_path(str(script))["annotate"](tmp_path, tmp_path / "a.npz")
+    assert "broken.jpg is passed over" in caplog.text
+    assert "nobody.png is passed over: There is no face in it." in caplog.text
+    loaded = load_portraits(tmp_path, tmp_path / "a.npz", least=2)
+    assert sorted(loaded) == ["others/a.png", "people/a.png"]
+    assert 0.2 < (loaded["people/a.png"].mask == 255).mean() < 0.95
 
 
 def test_what_is_wrong_with_annotations_is_said(tmp_path):

@@ -90,19 +90,21 @@ def test_the_warning_stands_beside_the_bars(classifier):
     assert "typical" not in bars(Reading("tiny", probabilities, True), card)
 
 
-def test_the_study(classifier, tmp_path):
+def test_the_study(classifier, tmp_path, caplog):
     reader, _ = classifier
     folder = tmp_path / "noise"
     folder.mkdir()
     for i in range(5):
         pixels = np.random.default_rng(i).integers(0, 256, (96, 96, 3), np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")
+    (folder / "2.png").write_bytes(b"no picture")  # one of the three that are evenly spaced
     path = models.save(reader.network, reader.card, tmp_path)
     study = Study(folders=(str(folder),), atelier=40, per_folder=3, model=str(path), samples=50)
     study.run(tmp_path / "out")
     with (tmp_path / "out/novelty_summary.csv").open() as file:
         rows = {(r["set"], r["measure"]): r for r in csv.DictReader(file)}
-    assert rows["noise", "auc"]["pictures"] == "3"
+    assert rows["noise", "auc"]["pictures"] == "2"
+    assert f"{folder / '2.png'} is passed over" in caplog.text
     assert float(rows["noise", "unlike"]["estimate"]) == 1
     assert float(rows["atelier", "auc"]["estimate"]) < 0.5  # its own training pictures
     assert float(rows["atelier", "as_meant"]["estimate"]) > 0.8

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from workbench.core.errors import DatasetError, WeightsError
+from workbench.data.atelier import open_dataset
 from workbench.data.paintings import read_paintings
 from workbench.data.splits import check_no_leak, grouped_folds
 from workbench.data.transforms import Crops, RandomView, Squeeze, Views, shrink
@@ -125,7 +126,9 @@ def test_unreadable_files_are_left_out_only_when_asked(folder, caplog):
     assert data.paths == ("calm/a.png", "calm/b.png", "wild/c.png", "wild/d.png")
     assert data.labels.tolist() == [0, 0, 1, 1]
     assert data.unreadable == ("calm/0.png", "wild/e.png")
-    assert "2 of 6 pictures cannot be read" in caplog.text
+    for name in data.unreadable:
+        assert f"{folder / name} is passed over: " in caplog.text
+    assert open_dataset(folder).paths == data.paths  # as studies read a folder
     (folder / "lost").mkdir()
     (folder / "lost" / "f.png").write_bytes(b"neither")
     with pytest.raises(DatasetError, match="but lost has none"):

@@ -11,6 +11,7 @@ import platform_tasks
 import pytest
 from PIL import Image
 
+from workbench.core.errors import VideoError
 from workbench.service import loadtest
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
@@ -148,6 +149,9 @@ def test_real_video(real, tmp_path, monkeypatch):
     out.mkdir()
     video_tasks.join((clip,), pieces, parts, Context(out))
     assert np.abs(np.subtract(levels(out / "video.mp4"), whole)).max() <= 2
+    with pytest.raises(VideoError, match="4 pieces of a film but number 3 does not say which"):
+        video_tasks.join((clip,), [*pieces[:2], options, pieces[3]], parts, Context(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
 
 
 OWNER = new_id("a")

@@ -23,6 +23,7 @@ from workbench.service.platform import Platform
 from workbench.service.storage import is_id, new_id
 from workbench.service.tasks import TASKS
 from workbench.service.web import gate, identify, result_url
+from workbench.ui import my_work
 
 PATIENCE = 300.0
 SECRET = b"a face that only Ann may see"
@@ -470,6 +471,9 @@ def test_all_browsers_of_a_computer_are_one_local_owner(tmp_path):
         assert "set-cookie" not in first.headers
         before = {"cookie": f"{COOKIE}={platform.tokens.issue(new_id('a'))}"}  # its work stays in sight
         assert client(platform, headers=before).get("/").json() != first.json()
+        told = [my_work.space(platform, owner, []) for owner in (platform.local_owner, new_id("a"))]
+        assert ["Every browser on this computer" in words for words in told] == [True, False]
+        assert ["Only this browser" in words for words in told] == [False, True]
     with Platform(tmp_path, **options) as platform:
         assert client(platform).get("/").json() == first.json()
     with Platform(tmp_path, accounts=True, **options) as platform:

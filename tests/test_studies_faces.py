@@ -34,9 +34,10 @@ def test_a_head_is_put_where_it_should_be(head):
     assert (scene[:, :100] == 127).all()
 
 
-def test_detection_from_folders_to_the_table(tmp_path, head):
+def test_detection_from_folders_to_the_table(tmp_path, head, caplog):
     for folder in ("people", "scenes"):
         (tmp_path / folder).mkdir()
+        (tmp_path / folder / "broken.jpg").write_bytes(b"no picture")
     Image.fromarray(head).save(tmp_path / "people" / "a.png")
     Image.fromarray(data.coffee()).save(tmp_path / "scenes" / "coffee.png")
     asked = face_detection.FaceDetection(
@@ -48,6 +49,8 @@ def test_detection_from_folders_to_the_table(tmp_path, head):
     assert rows["networks", "nobody"]["recall"] == ""
     assert float(rows["networks", "nobody"]["false_alarms"]) == 0
     assert rows["cascade", "turned"]["people"] == "1"
+    for folder in ("people", "scenes"):
+        assert caplog.text.count(f"{tmp_path / folder / 'broken.jpg'} is passed over") == 1
 
 
 def test_the_photo_itself_is_like_itself(head):
@@ -70,8 +73,9 @@ def test_what_is_done_to_a_face_is_measured(head):
     assert np.isnan(gone["landmarks"])
 
 
-def test_likeness_from_a_folder_to_the_table(tmp_path, head):
+def test_likeness_from_a_folder_to_the_table(tmp_path, head, caplog):
     (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "broken.jpg").write_bytes(b"no picture")
     Image.fromarray(head).save(tmp_path / "people" / "a.png")
     asked = likeness.Likeness(str(tmp_path / "people"), styles=("drawn_portrait", "colormatrix_warm"))
     with asked.run(tmp_path / "out").open(newline="") as file:
@@ -81,3 +85,5 @@ def test_likeness_from_a_folder_to_the_table(tmp_path, head):
     assert float(drawn["ink"]) > float(tinted["ink"])
     assert float(drawn["roughness"]) < float(tinted["roughness"])
     assert float(tinted["landmarks"]) < float(drawn["landmarks"]) < 0.2
+    assert drawn["people"] == "1"
+    assert "broken.jpg is passed over" in caplog.text

@@ -265,6 +265,26 @@ def test_folders_that_cannot_train_are_refused(tmp_path):
     assert loaded["one.png"].shape == (100, 88, 3)
 
 
+def test_what_cannot_be_used_is_passed_over_and_named(folders, tmp_path, caplog):
+    for i in range(4):
+        Image.fromarray(scene(i)).save(tmp_path / f"{i}.png")
+    Image.fromarray(scene(9, (63, 200))).save(tmp_path / "small.png")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff and no picture")
+    (tmp_path / "camera.dng").write_bytes(b"raw")
+    skipped = {}
+    loaded = load_pictures(tmp_path, 88, least=4, smallest=64, skipped=skipped)
+    assert sorted(loaded) == ["0.png", "1.png", "2.png", "3.png"]
+    assert sorted(skipped) == [str(tmp_path / n) for n in ("broken.jpg", "camera.dng", "small.png")]
+    assert "200×63 pixels" in skipped[str(tmp_path / "small.png")]
+    assert "raw file" in skipped[str(tmp_path / "camera.dng")]
+    assert all(f"{path} is passed over: {reason}" in caplog.text for path, reason in skipped.items())
+    assert sorted(load_pictures(tmp_path, 88, names=["1.png", "broken.jpg"])) == ["1.png"]
+    with pytest.raises(DatasetError, match=r"at least 6 .* only 5 of 7 can.*broken\.jpg"):
+        load_pictures(tmp_path, 88, least=6)
+    with pytest.raises(DatasetError, match="only 0 of 1 can"):
+        load_pictures(tmp_path, 88, names=["broken.jpg"])
+
+
 # -- KID ---------------------------------------------------------------------------------------------------
 
 

@@ -31,7 +31,10 @@ COMPOSED = {
     "{} (Expected {} to be a picture but its content is not one that can be read)",
     "One frame at {n} × {n} px takes {n} s; the file does not say how many it has.",
     "The file ends early, after {n} of {n} s: {n} frames of the {n} that it announces could be read.",
+    "The file ends early, after {n} of {n} s: {n} frames could be read.",
 }
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+REFUSING = ("archives", "jobs", "previews", "records", "engines/worker")  # modules whose errors visitors see
 # English on the page: three words in a row that are no name
 SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,}[ ,;:]+){2,}[a-z]{2,}")
 LEFT = """() => {
@@ -105,6 +108,25 @@ def test_what_a_visitor_waits_for_is_told_in_chinese():
     assert {"Trying the styles", "{} of {} pictures", "Writing the report"} <= told
     known = {text.replace("{n}", "{}") for text in translations.LATER}
     assert told - known == set()
+
+
+def test_why_work_was_refused_or_stopped_is_told_in_chinese():
+    """Every sentence of the modules that say so, but for those of the log."""
+    told = set()
+    for path in (PACKAGE / "service" / f"{name}.py" for name in REFUSING):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        nodes = list(ast.walk(tree))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        logged = {a for call in calls for a in call.args if ast.unparse(call.func).startswith("log.")}
+        inner = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in set(nodes) - logged - inner:
+            told |= {text for text in texts_of_one(node) if re.fullmatch(r"[A-Z][^\n]* [^\n]*\.", text)}
+        told -= {ast.get_docstring(node) for node in nodes if isinstance(node, DOCUMENTED)}
+    sentences = {one for text in told for one in re.split(r"(?<=[.!?…]) (?=\S)", text)}
+    assert {"It took longer than {} s and was stopped.", "Divide it."} <= sentences
+    known = {text.replace("{n}", "{}") for text in translations.LATER}
+    assert sentences - known - {"Given up after {} {}: {}."} == set()
+    assert {"Given up after {n} attempt: {}.", "Given up after {n} attempts: {}."} <= set(translations.LATER)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.core.errors import DatasetError
 from workbench.metrics.bootstrap import FewGroupsWarning
 from workbench.studies.yardsticks import Yardsticks, preference, summary
 
@@ -43,3 +44,6 @@ def test_a_measure_that_decides_the_ranks_agrees_with_them(tmp_path):
     compare = study.prepare(tmp_path)
     found = compare(measure="sharpness", question="drawn")
     assert (found["correlation"], found["correlation_without_one"]) == pytest.approx((1, 1))
+    (tmp_path / "scenes" / "soft" / "two.png").unlink()
+    with pytest.raises(DatasetError, match=r"the picture two, which has ranks, in .*soft but there is none"):
+        study.prepare(tmp_path)

@@ -138,8 +138,10 @@ def map_(
     """
     from workbench.core import tables
     from workbench.core.errors import WorkbenchError
+    from workbench.core.extras import require
     from workbench.interpret import collection_map, embedding
 
+    require("collection")  # before minutes of work
     if out.suffix.lower() not in (".html", ".htm"):
         raise WorkbenchError(f"Expected a page ending in .html but got {out.name}. Rename it.")
     columns: dict[str, dict[str, object]] = {}

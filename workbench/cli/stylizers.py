@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.common import OneOf, settings, with_options
+from workbench.cli.common import OneOf, report, settings, with_options
 from workbench.core import options
 from workbench.training.configs import (
     RECIPES,
@@ -65,3 +65,4 @@ def _train(command: str, config: TrainingConfig, publication: Publication) -> No
     trainer = Trainer(config)
     trainer.run()
     typer.echo(str(publish(trainer, publication, recorded_command(command, config, publication))))
+    report([f"{path}: {reason}" for path, reason in trainer.skipped.items()])

@@ -17,6 +17,7 @@ EXTRAS = {
         "itsdangerous",
         "jinja2",
         "markdown_it",
+        "plotly",
         "prometheus_client",
         "psutil",
         "pykka",

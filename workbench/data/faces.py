@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError
-from workbench.data.images import read_image
+from workbench.data.images import check_folder, read_each
 
 _EYES = ((33, 133), (263, 362))  # corners of the viewer's left and right eye in the face mesh
 _MOUTH = (61, 291, 13, 14)
@@ -46,13 +46,21 @@ class Portrait:
         return float(np.linalg.norm(self.eyes[1] - self.eyes[0]))
 
 
-def load_portraits(folder: str | Path, annotations: str | Path) -> dict[str, Portrait]:
-    """The annotated portraits of ``folder``, by file name.
+def load_portraits(
+    folder: str | Path, annotations: str | Path, *, skipped: dict[str, str] | None = None
+) -> dict[str, Portrait]:
+    """The annotated portraits of ``folder``, by path in it; those that cannot be read are passed over.
+
+    Args:
+        folder: of the portraits.
+        annotations: file with their landmarks and masks, see above.
+        skipped: the paths of those that are passed over are added to it, with the reason.
 
     Raises:
-        DatasetError: the annotations are missing or do not fit a picture, or there are too few pictures.
+        DatasetError: no such folder; the annotations are missing or do not fit a picture; or fewer than
+            :data:`LEAST` portraits are left.
     """
-    folder, annotations = Path(folder), Path(annotations)
+    folder, annotations = check_folder(folder, "portraits", DatasetError), Path(annotations)
     if not annotations.is_file():
         raise DatasetError(
             f"Expected annotations at {annotations} but there is no such file. Check the path."
@@ -60,10 +68,9 @@ def load_portraits(folder: str | Path, annotations: str | Path) -> dict[str, Por
     portraits = {}
     with np.load(annotations) as stored:
         names = sorted(key.removeprefix("mask/") for key in stored.files if key.startswith("mask/"))
-        for name in names:
-            if not (folder / name).is_file():
-                continue
-            photo = np.asarray(read_image(folder / name))
+        files = {folder / name: name for name in names if (folder / name).is_file()}
+        for path, image in read_each(files, skipped):
+            name, photo = files[path], np.asarray(image)
             mask, landmarks = stored[f"mask/{name}"], stored[f"landmarks/{name}"].astype(np.float32)
             if mask.shape != photo.shape[:2] or landmarks.shape != (478, 2):
                 raise DatasetError(
@@ -73,7 +80,8 @@ def load_portraits(folder: str | Path, annotations: str | Path) -> dict[str, Por
             portraits[name] = Portrait(photo, landmarks, mask)
     if len(portraits) < LEAST:
         raise DatasetError(
-            f"Expected at least {LEAST} annotated portraits in {folder} but found {len(portraits)}. Add more."
+            f"Expected at least {LEAST} annotated portraits that can be read in {folder} but found "
+            f"{len(portraits)}. Add more."
         )
     return portraits
 

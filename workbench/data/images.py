@@ -10,13 +10,13 @@ import io
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageOps
 
-from workbench.core.errors import ImageError
+from workbench.core.errors import ImageError, WorkbenchError
 from workbench.data.colours import colour_info, to_srgb
 from workbench.data.kinds import HEAD, RAW, advice, is_heif, is_picture, kind_not_read
 
@@ -35,6 +35,21 @@ ATELIER_FILE = "atelier.json"  # marks a folder by the atelier, in which
 ATELIER_MASKS = ("masks", "seal_masks")  # are folders of its pictures' masks, which are no pictures
 
 
+def check_folder(
+    folder: str | os.PathLike, of: str = "pictures", error: type[WorkbenchError] = ImageError
+) -> Path:
+    """The path of an existing folder.
+
+    Raises:
+        WorkbenchError: of the type ``error``, where it is a file or there is none.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        found = "it is a file" if folder.exists() else "there is none"
+        raise error(f"Expected a folder of {of} at {folder} but {found}. Check the path.")
+    return folder
+
+
 def list_images(folder: str | os.PathLike) -> list[Path]:
     """Pictures under ``folder`` at any depth, sorted, without hidden ones (``.name``), systems' own and the
     atelier's masks.
@@ -47,10 +62,7 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
     Raises:
         ImageError: if ``folder`` is not an existing folder.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        what = "a file" if folder.exists() else "missing"
-        raise ImageError(f"Expected a folder of pictures but {folder} is {what}. Check the path.")
+    folder = check_folder(folder)
     return sorted(_pictures(folder, {folder.resolve()}))
 
 
@@ -121,6 +133,31 @@ def read_image(source: str | os.PathLike | bytes | BinaryIO, max_pixels: int = M
         turned = (size[0] > size[1]) != (picture.width > picture.height)
         picture.info["reduced_from"] = size[::-1] if turned else size
     return picture
+
+
+def read_each(
+    paths: Iterable[Path], skipped: dict[str, str] | None = None
+) -> Iterator[tuple[Path, Image.Image]]:
+    """The pictures of those ``paths`` that can be read; every other one is logged as a warning that says why.
+
+    Args:
+        paths: of pictures.
+        skipped: the paths that are passed over are added to it, with the reason.
+    """
+    for path in paths:
+        try:
+            picture = read_image(path)
+        except ImageError as error:
+            pass_over(path, str(error), skipped)
+        else:
+            yield path, picture
+
+
+def pass_over(path: Path, reason: str, skipped: dict[str, str] | None = None) -> None:
+    """Log that a picture is passed over and why, and add it to ``skipped``."""
+    log.warning("%s is passed over: %s", path, reason)
+    if skipped is not None:
+        skipped[str(path)] = reason
 
 
 def as_rgb(image: Image.Image) -> Image.Image:

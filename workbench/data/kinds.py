@@ -31,6 +31,7 @@ _PICTURE = (
 _IS_PICTURE = re.compile(_PICTURE, re.DOTALL)
 _IS_HEIF = re.compile(rb"....ftyp(" + _HEIF + rb")", re.DOTALL)
 _FILM = "a film"
+PICTURE = "a picture"
 RAW = "a camera's raw file"
 _NOT_READ = tuple(
     (re.compile(signature, re.DOTALL), name)
@@ -62,10 +63,17 @@ def kind_not_read(head: bytes, suffix: str = "") -> str:
 
 
 def advice(kind: str) -> str:
-    """What to do with a file of a kind that is not read."""
-    if kind == _FILM:  # said on the command line and on the page
+    """What to do with a file of a kind that is not read here; said on the command line and on the page."""
+    if kind == _FILM:
         return "Redraw it as a video, or save one of its frames as a picture."
+    if kind == PICTURE:
+        return "Redraw it as a photo."
     return "Export it as PNG or JPEG."
+
+
+def is_still(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of a picture that is read, and of none that often moves."""
+    return _IS_PICTURE.match(head) is not None and not head.startswith(b"GIF8") and b"ANIM" not in head
 
 
 def is_heif(head: bytes) -> bool:

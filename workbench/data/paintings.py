@@ -23,7 +23,7 @@ from PIL import Image
 
 from workbench.core.errors import DatasetError, ImageError
 from workbench.data import painters
-from workbench.data.images import SYSTEM_FOLDERS, list_images, read_image
+from workbench.data.images import SYSTEM_FOLDERS, check_folder, list_images, pass_over, read_image
 from workbench.data.painting_tables import raw_votes, read_table
 
 log = logging.getLogger(__name__)
@@ -186,10 +186,7 @@ def list_paintings(
         DatasetError: no folder, a table that cannot be read or lacks a column, a row without a label, or
             votes that are not shares.
     """
-    root = Path(root)
-    if not root.is_dir():
-        found = "it is a file" if root.exists() else "there is none"
-        raise DatasetError(f"Expected a folder of paintings at {root} but {found}. Check the path.")
+    root = check_folder(root, "paintings", DatasetError)
     table = Path(ratings) if ratings is not None else root / "ratings.csv"
     if ratings is not None or table.is_file():
         return _from_table(root, table, group_by)
@@ -338,7 +335,8 @@ def _readable(data: Paintings, skip: bool) -> Paintings:
             f"Expected pictures that can be read but {len(broken)} cannot: {some}. "
             "Replace or remove them, or ask to skip them."
         )
-    log.warning("%d of %d pictures cannot be read and are left out: %s", len(broken), len(data), some)
+    for name, reason in broken.items():
+        pass_over(data.root / name, reason)
     kept = data.subset([i for i, name in enumerate(data.paths) if name not in broken])
     return dataclasses.replace(kept, unreadable=tuple(broken))
 

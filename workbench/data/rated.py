@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.duplicates import equal_files, merge_groups
+from workbench.data.images import pass_over
 from workbench.data.paintings import GROUP_COLUMNS, PictureList, groups_of, unreadable_files
 from workbench.data.rating_tables import find_column, picture_column, read_cells, read_ratings
 from workbench.metrics.reliability import split_half
@@ -82,11 +83,13 @@ def read_rated(
         root, [name for name, is_there in zip(chosen.pictures, there, strict=True) if is_there]
     )
     reasons = {"have no rating": ~rated, "are not there": ~np.array(there)}
-    reasons["cannot be read"] = np.array([name in broken for name in chosen.pictures])
+    for name, reason in broken.items():
+        pass_over(root / name, reason)
     for words, out in reasons.items():
         if out.any():
             first = chosen.pictures[int(out.argmax())]
             log.warning("%d of %d pictures %s and are left out, e.g. %s.", out.sum(), out.size, words, first)
+    reasons["cannot be read"] = np.array([name in broken for name in chosen.pictures])
     keep = np.flatnonzero(~np.any(list(reasons.values()), axis=0))
     names, values = [chosen.pictures[i] for i in keep], chosen.values[keep]
     if len(names) < 2:

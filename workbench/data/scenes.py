@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import DatasetError
-from workbench.data.images import list_images, read_image
+from workbench.data.images import check_folder, list_images, pass_over, read_each
 from workbench.data.paintings import list_paintings
 
 
@@ -29,10 +29,7 @@ def picture_names(folder: str | Path, least: int = 10) -> list[str]:
     Raises:
         DatasetError: if there are fewer than ``least``.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        found = "it is a file" if folder.exists() else "there is none"
-        raise DatasetError(f"Expected a folder of pictures at {folder} but {found}. Check the path.")
+    folder = check_folder(folder, error=DatasetError)
     if (folder / "ratings.csv").is_file():
         names = sorted(list_paintings(folder).paintings.paths)
     else:
@@ -45,26 +42,52 @@ def picture_names(folder: str | Path, least: int = 10) -> list[str]:
 
 
 def load_pictures(
-    folder: str | Path, short_side: int, least: int = 10, names: Iterable[str] | None = None
+    folder: str | Path,
+    short_side: int,
+    least: int = 10,
+    names: Iterable[str] | None = None,
+    *,
+    smallest: int = 1,
+    skipped: dict[str, str] | None = None,
 ) -> dict[str, NDArray[np.uint8]]:
     """Pictures of a folder by relative path, RGB (H, W, 3), scaled down to ``short_side`` if larger.
+
+    What cannot be read, or is too small, is passed over: a warning names it and says why.
 
     Args:
         folder: of the pictures, at any depth.
         short_side: in pixels.
-        least: minimum number of pictures.
+        least: minimum number of pictures of a folder; of ``names``, one is enough.
         names: a subset of :func:`picture_names`; all if not given.
+        smallest: side in pixels that a picture has at least.
+        skipped: the paths of what is passed over are added to it, with the reason.
 
     Raises:
-        DatasetError: if the folder holds fewer than ``least`` pictures or one of them cannot be read.
+        DatasetError: fewer than ``least`` pictures are left.
     """
+    if names is None:
+        names = picture_names(folder, least)
+    else:
+        least = 1
+    files = {Path(folder) / name: name for name in names}
+    over: dict[str, str] = {}
     pictures = {}
-    for name in picture_names(folder, least) if names is None else names:
-        image = read_image(Path(folder) / name)
+    for path, image in read_each(files, over):
+        if min(image.size) < smallest:
+            pass_over(path, f"{image.width}×{image.height} pixels, and {smallest} a side are needed.", over)
+            continue
         scale = short_side / min(image.size)
         if scale < 1:
             image = image.resize([max(short_side, round(side * scale)) for side in image.size], resample=1)
-        pictures[name] = np.asarray(image)
+        pictures[files[path]] = np.asarray(image)
+    if len(pictures) < least:
+        first = "".join(f" The first: {reason}" for reason in list(over.values())[:1])
+        raise DatasetError(
+            f"Expected at least {least} pictures that can be used in {folder} but only {len(pictures)} of "
+            f"{len(files)} can. Replace the others, or add more.{first}"
+        )
+    if skipped is not None:
+        skipped |= over
     return pictures
 
 

@@ -9,7 +9,6 @@ explain them.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.core.errors import WorkbenchError
+from workbench.core.errors import VideoError, WorkbenchError
 from workbench.service.engines.worker import Context
 from workbench.service.picture_tasks import (
     AFTER,
@@ -140,9 +140,19 @@ def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
 
 
 def join(inputs: tuple[Path, ...], pieces: list[FilmOptions], parts: list[Path], context: Context) -> None:
-    """Put the pieces' results together in order, with the sound of the source."""
+    """Put the pieces' results together in order, with the sound of the source.
+
+    Raises:
+        VideoError: the options of a piece do not say which piece of the film it is, or see
+            :func:`workbench.styles.video.join`.
+    """
     context.progress(0.99, "Joining")
-    chunks = [video.Chunk(*piece._chunk) for piece in pieces if piece._chunk]
+    if whole := [number for number, piece in enumerate(pieces, 1) if piece._chunk is None]:
+        raise VideoError(
+            f"Expected {len(pieces)} pieces of a film but number {whole[0]} does not say which piece it is. "
+            "Draw the film again."
+        )
+    chunks = [video.Chunk(*piece._chunk) for piece in pieces if piece._chunk is not None]
     target = context.out / FILM
     video.join(inputs[0], chunks=chunks, parts=[part / FILM for part in parts], target=target)
     made = video.probe(target)

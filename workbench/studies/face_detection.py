@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.pixels import resized
-from workbench.data.images import list_images, read_image
+from workbench.data.images import list_images, read_each, read_image
 from workbench.drawing import faces
 from workbench.studies.study import Rows, TableStudy, register
 
@@ -132,11 +132,12 @@ class FaceDetection(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
         heads, undetected = self._heads()
+        scenes = [file for file, _ in read_each(list_images(self.scenes))]
 
         def measure(detector: str, condition: str) -> dict:
             missed = undetected if (detector, condition) == ("networks", "portrait") else 0
             counts, pictures, seconds = np.array([missed, 0, 0]), 0, []
-            for picture, places, total in self._pictures(condition, heads):
+            for picture, places, total in self._pictures(condition, heads, scenes):
                 start = time.process_time()
                 detections = DETECTORS[detector](picture)
                 seconds.append(time.process_time() - start)
@@ -161,9 +162,8 @@ class FaceDetection(TableStudy):
         files = list_images(self.portraits)
         chosen = rng.permutation(len(files))[: 4 * self.people]
         heads, undetected = [], 0
-        for index in chosen:
-            pixels = np.asarray(read_image(files[index]).convert("RGB"))
-            large = cv2.resize(pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+        for _, image in read_each(files[index] for index in chosen):
+            large = cv2.resize(np.asarray(image), None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
             pixels = np.asarray(large, np.uint8)
             detected = faces.find_faces(pixels)
             if not detected:
@@ -178,15 +178,17 @@ class FaceDetection(TableStudy):
             heads.append(Head(pixels, (float(x), float(y), unit), float(light)))
         return heads, undetected
 
-    def _pictures(self, condition: str, heads: list[Head]) -> Iterator[tuple[Picture, Places | None, int]]:
+    def _pictures(
+        self, condition: str, heads: list[Head], scenes: list[Path]
+    ) -> Iterator[tuple[Picture, Places | None, int]]:
         """Pictures, the positions of the people in them (if known), and how many there are."""
         if condition == "panel groups":
             files = list_images(self.groups)
-            for file, count in zip(files, self.group_counts, strict=True):
-                yield np.asarray(read_image(file).convert("RGB")), None, count
+            counts = dict(zip(files, self.group_counts, strict=True))
+            for file, image in read_each(files):
+                yield np.asarray(image), None, counts[file]
             return
         rng = np.random.default_rng((self.seed, CONDITIONS.index(condition)))
-        scenes = list_images(self.scenes)
         if condition == "nobody":
             for file in scenes:
                 yield self._scene(file, self.side), np.zeros((0, 3)), 0
@@ -201,7 +203,7 @@ class FaceDetection(TableStudy):
             yield *_composite(condition, scene, some[first : first + step], rng), step
 
     def _scene(self, file: Path, side: int) -> Picture:
-        pixels = np.asarray(read_image(file).convert("RGB"))
+        pixels = np.asarray(read_image(file))
         scale = side / max(pixels.shape[:2])
         return resized(pixels, [round(scale * length) for length in pixels.shape[1::-1]])
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from workbench.core.errors import ImageError
 from workbench.core.pixels import luma, region_labels
-from workbench.data.images import list_images, read_image
+from workbench.data.images import list_images, read_each
 from workbench.data.scenes import names_to_report
 from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face, find_faces
@@ -76,10 +76,11 @@ class Likeness(TableStudy):
         rule = {"split": f"{Path(self.roles).name}: report" if self.roles else "all portraits"}
         most = -(-self.people // len(TONES))
         groups: dict[str, list[tuple[NDArray[np.uint8], Face]]] = {tone: [] for tone in TONES}
-        for index in np.random.default_rng(self.seed).permutation(len(files)):
+        order = np.random.default_rng(self.seed).permutation(len(files))
+        for _, image in read_each(files[index] for index in order):
             if all(len(group) >= most for group in groups.values()):
                 break
-            photo = np.asarray(read_image(files[index]).convert("RGB"))
+            photo = np.asarray(image)
             if faces := find_faces(photo):
                 light = Shape(faces[0].landmarks, photo.astype(np.float32) / 255).tone[0]
                 group = next(groups[tone] for tone, (low, high) in TONES.items() if low <= light < high)

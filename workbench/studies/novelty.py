@@ -20,7 +20,7 @@ from workbench.classify.results import DEFAULT_CLASSIFIER, UNLIKE
 from workbench.core.errors import DatasetError
 from workbench.core.runs import write_rows
 from workbench.data.atelier.dataset import open_dataset
-from workbench.data.images import list_images, read_image
+from workbench.data.images import list_images, read_each
 from workbench.metrics.bootstrap import resample
 from workbench.studies.study import TableStudy, register
 
@@ -74,7 +74,10 @@ class Novelty(TableStudy):
         classifier, paths = Classifier.load(self.model), self._paths
 
         def read(set: str, picture: str) -> list[dict]:
-            reading = classifier.classify(read_image(paths[set, picture]))
+            image = next((image for _, image in read_each([paths[set, picture]])), None)
+            if image is None:
+                return []
+            reading = classifier.classify(image)
             if reading.novelty is None:
                 raise DatasetError(f"Expected a classifier with a novelty but {self.model} has none.")
             label = picture.partition("/")[0] if set == ATELIER else ""

@@ -19,7 +19,7 @@ from PIL import Image
 
 from workbench.core.errors import DatasetError
 from workbench.data.atelier import open_dataset
-from workbench.data.images import list_images, read_image
+from workbench.data.images import list_images, read_each
 from workbench.data.scenes import load_pictures, names_to_report, picture_names, split_three_ways
 from workbench.metrics import spectrum
 
@@ -119,9 +119,9 @@ def read_masks(folder: str | Path, photos: Mapping[str, Picture]) -> dict[str, N
     """Masks (white is what may change) of the photos that have one: a picture of that name, any suffix."""
     files = {f.relative_to(folder).with_suffix("").as_posix(): f for f in list_images(folder)}
     found = {}
-    for name, photo in photos.items():
-        file = files.get(Path(name).with_suffix("").as_posix())
-        if file is not None:
-            mask = read_image(file).convert("L").resize(photo.shape[1::-1], Image.Resampling.BILINEAR)
-            found[name] = np.asarray(mask) > 127
+    wanted = {file: name for name in photos if (file := files.get(Path(name).with_suffix("").as_posix()))}
+    for file, image in read_each(wanted):
+        name = wanted[file]
+        mask = image.convert("L").resize(photos[name].shape[1::-1], Image.Resampling.BILINEAR)
+        found[name] = np.asarray(mask) > 127
     return found

@@ -123,7 +123,10 @@ def _measures(folder: Path, picture: str, stylizer: str) -> dict[str, float]:
 
 
 def _file(folder: Path, stem: str) -> Path:
-    return next(path for path in list_images(folder) if path.stem == stem)
+    found = next((path for path in list_images(folder) if path.stem == stem), None)
+    if found is None:
+        raise DatasetError(f"Expected the picture {stem}, which has ranks, in {folder} but there is none.")
+    return found
 
 
 def _picture(folder: Path, stem: str) -> NDArray[np.uint8]:

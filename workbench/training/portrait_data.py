@@ -37,27 +37,28 @@ class PortraitData:
     scenes: list[NDArray[np.uint8]]  # backgrounds of the training
     unseen_scenes: list[NDArray[np.uint8]]
     style: list[NDArray[np.uint8]]  # anime faces
+    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)  # what was passed over, and why
 
 
 def load_data(config: PortraitConfig) -> PortraitData:
-    """Read all folders, and split people and scenes.
+    """Read all folders, and split people and scenes; what cannot be read is passed over and named.
 
     Raises:
-        DatasetError: too few pictures, unreadable ones, or annotations that do not fit.
+        DatasetError: too few pictures are left, or annotations do not fit.
     """
-    portraits = load_portraits(config.portraits, config.annotations)
+    skipped: dict[str, str] = {}
+    portraits = load_portraits(config.portraits, config.annotations, skipped=skipped)
     parts = split_by_person(list(portraits), config.held_out, config.seed, config.person)
     training, validation, test = ({name: portraits[name] for name in part} for part in parts)
-    scenes = load_pictures(config.scenes, config.crop)
+    scenes = load_pictures(config.scenes, config.crop, skipped=skipped)
     learnt, held_out = split(list(scenes), max(2, len(scenes) // 10), config.seed)
-    style = list(load_pictures(config.style, 256).values())
+    style = list(load_pictures(config.style, 256, skipped=skipped).values())
     log.info(
         "%d portraits to train on, %d and %d held out, %d scenes, %d style pictures",
         len(training), len(validation), len(test), len(learnt), len(style),
     )  # fmt: skip
-    return PortraitData(
-        training, validation, test, [scenes[n] for n in learnt], [scenes[n] for n in held_out], style
-    )
+    learnt_scenes, unseen_scenes = ([scenes[name] for name in part] for part in (learnt, held_out))
+    return PortraitData(training, validation, test, learnt_scenes, unseen_scenes, style, skipped)
 
 
 def teacher_settings(config: PortraitConfig) -> PortraitSettings:

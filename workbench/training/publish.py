@@ -51,6 +51,7 @@ def publish(trainer: Trainer, publication: Publication, command: str) -> Path:
             "command": command,
             "steps": step,
             "kept": publication.keep,
+            **({"passed_over": len(trainer.skipped)} if trainer.skipped else {}),
             "seconds": round(trainer.seconds),
             **time_before(config.start),
             "device": stamp["device"],

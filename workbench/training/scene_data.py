@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import logging
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from workbench.training.configs import StylizerConfig
 from workbench.training.targets import Cost, make_targets
 
 log = logging.getLogger(__name__)
+SMALLEST = 64  # pixels a side of the pictures of a training
 REGIONS: dict[str, Any] = {"scale": 80, "sigma": 0.8, "min_size": 40}  # of the colour-block term and measure
 
 
@@ -33,10 +35,11 @@ class SceneData:
     test: dict[str, NDArray]  # held-out photos for measuring the chosen weights
     style: list[NDArray]
     cache: Path | None = None  # folder of the targets; by default in that of the training
+    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)  # what was passed over, and why
 
 
 def load_data(config: StylizerConfig, roles: str | Path = "", most: int = 40) -> SceneData:
-    """Read both folders and split the photos.
+    """Read both folders and split the photos; what cannot be read or is tiny is passed over and named.
 
     Args:
         config: of the training.
@@ -46,16 +49,16 @@ def load_data(config: StylizerConfig, roles: str | Path = "", most: int = 40) ->
         most: photos that report, with ``roles``.
 
     Raises:
-        DatasetError: too few pictures, unreadable or tiny ones, or a role that none of the photos has.
+        DatasetError: too few pictures are left, or a role that none of the photos has.
     """
+    skipped: dict[str, str] = {}
+    load = functools.partial(load_pictures, smallest=SMALLEST, skipped=skipped)
     parts = _of_roles(config, roles, most) if roles else ()
     wanted = [name for part in parts for name in part] or None
-    photos = load_pictures(config.photos, config.photo_side, names=wanted)
-    apart = load_pictures(config.held_out_photos, config.photo_side, 4) if config.held_out_photos else {}
-    style = load_pictures(config.style, config.style_side) if config.style else {}
-    smallest = min(min(p.shape[:2]) for p in (*photos.values(), *apart.values(), *style.values()))
-    if smallest < 64:
-        raise DatasetError(f"Expected pictures of at least 64 pixels a side but the smallest has {smallest}.")
+    photos = load(config.photos, config.photo_side, names=wanted)
+    parts = tuple([name for name in part if name in photos] for part in parts)
+    apart = load(config.held_out_photos, config.photo_side, 4) if config.held_out_photos else {}
+    style = load(config.style, config.style_side) if config.style else {}
     seed = config.seed if config.split_seed is None else config.split_seed
     train, choose, report = parts or (sorted(photos), sorted(apart)[::2], sorted(apart)[1::2])
     if parts:
@@ -72,6 +75,7 @@ def load_data(config: StylizerConfig, roles: str | Path = "", most: int = 40) ->
         {name: apart[name] for name in report},
         list(style.values()),
         Path(config.out) / "targets",
+        skipped,
     )
 
 

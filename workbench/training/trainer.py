@@ -75,6 +75,11 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.best: dict = {}
 
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Pictures that were passed over, with the reasons; none where the recipe's data names none."""
+        return getattr(self.recipe.data, "skipped", {})
+
     def _new_generator(self) -> nn.Module:
         network = models.create(self.config.architecture, **self.config.arguments)
         return network.to(self.device).to(memory_format=torch.channels_last)

@@ -208,10 +208,9 @@ _CLOSED: dict[str, Any] = {
 
 
 def _forgets(blocks: gr.Blocks) -> Callable[[str], None]:
-    """What gives back all that the page keeps of a session."""
+    """What gives back all that the page keeps of a session, with the messages that nobody has fetched."""
 
     def forget(session: str) -> None:
-        """Give back what the page keeps of a session, and messages in it that nobody has fetched."""
         blocks.app.state_holder.session_data.pop(session, None)
         blocks.app.state_holder.time_last_used.pop(session, None)
         queue = blocks._queue

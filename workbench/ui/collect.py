@@ -20,7 +20,9 @@ _CSS = """
 .study { border-top: 1px solid var(--border-color-primary); padding: .6rem 0; }
 .study summary { cursor: pointer; font-weight: 600; }
 .study pre { overflow: auto; max-height: 26rem; font-size: .8rem; line-height: 1.5; padding: .8rem;
-  background: var(--background-fill-secondary); }
+  background: var(--block-background-fill); border: 1px solid var(--block-border-color);
+  border-radius: .5rem; }
+.study p, .study p a { margin-left: 0 !important; padding-left: 0 !important; }
 """
 
 

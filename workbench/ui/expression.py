@@ -26,6 +26,7 @@ _GROUPS = {
     "Space": ("blank_share", "composition_balance", "left_right_balance"),
 }  # fmt: skip
 _SETS = {"chinese_mood": "Chinese paintings"}
+# of one element: Gradio nests it in a rule, in which "&" is that element
 CSS = """
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.3rem; margin: .7rem 0 .2rem; font-size: .88rem; }
 .legend span { display: inline-flex; align-items: center; gap: .5rem; }
@@ -41,13 +42,13 @@ CSS = """
 .track { grid-column: 1 / -1; position: relative; height: 1rem; }
 .track::before { content: ""; position: absolute; left: 0; right: 0; top: calc(.5rem - 1px); height: 2px;
   background: var(--neutral-300); border-radius: 1px; }
-.dark .track::before { background: var(--neutral-600); }
+.dark & .track::before { background: var(--neutral-600); }
 .track i, .legend i { position: absolute; display: block; box-sizing: border-box; }
 i.other { width: 2px; height: .6rem; top: .2rem; margin-left: -1px; background: var(--neutral-500); }
 i.band { height: .6rem; top: .2rem; min-width: 2px; background: var(--primary-300); opacity: .75; }
 i.mean { width: 4px; height: 1rem; top: 0; margin-left: -2px; background: var(--primary-600); }
-.dark i.band { background: var(--primary-700); }
-.dark i.mean { background: var(--primary-400); }
+.dark & i.band { background: var(--primary-700); }
+.dark & i.mean { background: var(--primary-400); }
 i.here { width: .68rem; height: .68rem; top: .16rem; margin-left: -.34rem; transform: rotate(45deg);
   background: var(--body-text-color); border: 2px solid var(--block-background-fill); }
 i.here.out { border-radius: 50% 50% 50% 0; }
@@ -55,7 +56,7 @@ i.here.out.more { border-radius: 50% 0 50% 50%; }
 .legend i.band { width: 1.6rem; }
 .legend i.band::after { content: ""; position: absolute; left: calc(50% - 2px); top: -.2rem; width: 4px;
   height: 1rem; background: var(--primary-600); }
-.dark .legend i.band::after { background: var(--primary-400); }
+.dark & .legend i.band::after { background: var(--primary-400); }
 .legend i.other, .legend i.here { margin-left: .2rem; }
 details { margin-top: 1rem; }
 details p { font-size: .88rem; }

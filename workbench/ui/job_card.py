@@ -286,8 +286,8 @@ img.job-player { background: none; }
 iframe.job-player { height: 75vh; border: 0; background: #fff; }
 .job time { color: inherit !important; font-size: inherit !important; }
 .job .why { color: var(--body-text-color); font-size: .9rem; margin: .4rem 0 0; overflow-wrap: anywhere; }
-.job h3 { font-family: inherit; font-size: 1rem; font-weight: 600; text-transform: none; letter-spacing: 0;
-  margin: 0; overflow-wrap: anywhere; color: var(--body-text-color); }
+.job :is(h2, h3) { font-family: inherit; font-size: 1rem; font-weight: 600; text-transform: none;
+  letter-spacing: 0; margin: 0; overflow-wrap: anywhere; color: var(--body-text-color); }
 .job-dialog { margin: auto; border: 0; border-radius: .8rem; padding: 1.2rem 1.3rem;
   max-width: min(60rem, 94vw); background: var(--background-fill-primary); color: var(--body-text-color); }
 .job-dialog::backdrop { background: rgb(20 16 12 / .6); }

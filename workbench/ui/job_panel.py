@@ -27,7 +27,7 @@ def panel(view: JobView | None, label: str = "Your work") -> str:
         buttons = job_card.button("cancel", "Cancel", view)
     return (
         f'<section class="job card" aria-label="{html.escape(label)}">'
-        f'<div class="job-head"><h3 translate="no">{html.escape(view.title)}</h3>{job_card.pill(view)}</div>'
+        f'<div class="job-head"><h2 translate="no">{html.escape(view.title)}</h2>{job_card.pill(view)}</div>'
         f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
         f"{job_card.why(view)}{job_card.player(view) if done else ''}"
         f'<div class="job-actions">{buttons}<a class="job-button" href="#work">See all in My work</a></div>'

@@ -128,6 +128,8 @@ def space(platform: Platform, owner: str, views: list[JobView]) -> str:
             who += f'<a href="{ADMINISTRATION}">Administration</a>, '
         who += f'<a href="{PASSWORD}">change password</a>, <a href="{LOGOUT}">log out</a>. '
     only = "" if name else " Only this browser can see them."
+    if owner == platform.local_owner:  # one for all who need no login here
+        only = " Every browser on this computer can see them."
     share = min(1.0, used / limits.owner_bytes)
     return (
         f'<div class="space"><p class="fine">{who}{_count(len(views))}, {job_card.size(used)} of '
@@ -299,7 +301,7 @@ CSS = """
 .chosen { align-items: center; margin: 0 0 .7rem; }
 .chosen label { display: flex; align-items: center; gap: .5rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.job-head h3 { flex: 1; }
+.job-head :is(h2, h3) { flex: 1; }
 .job-head input { flex: none; align-self: center; }
 .job-button:disabled { opacity: .5; cursor: default; }
 .jobs { list-style: none; margin: 0 !important; padding: 0 !important; display: grid; gap: .9rem;
@@ -315,8 +317,8 @@ CSS = """
 .job-text .job-actions { margin-top: auto; padding-top: .7rem; }
 .job-head { display: flex; align-items: baseline; gap: .6rem; justify-content: space-between;
   margin-bottom: .2rem; }
-.job-head h3 { overflow: hidden; text-overflow: ellipsis; display: -webkit-box; -webkit-line-clamp: 2;
-  -webkit-box-orient: vertical; }
+.job-head :is(h2, h3) { overflow: hidden; text-overflow: ellipsis; display: -webkit-box;
+  -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
 .jobs .fine { margin: .1rem 0; }
 .why:empty { display: none; }
 .space { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem 1rem; margin-bottom: .6rem; }

@@ -60,9 +60,9 @@ def show(tiles: Tiles | None, chosen: str) -> str:
     hint = ""
     if tiles and tiles.face and PORTRAIT in known and chosen != PORTRAIT:
         hint = (
-            f'<p class="fine">There is a face in this photo. <button type="button" class="as-link" '
-            f'data-style="{PORTRAIT}">Try the portrait style</button>: it draws people with their own '
-            "features.</p>"
+            '<p class="fine">There is a face in this photo, and a style that keeps people\'s own features. '
+            f'<button type="button" class="as-link" data-style="{PORTRAIT}">Try the portrait style</button>'
+            "</p>"
         )
     return f'<div class="tiles" role="group" aria-label="Styles tried on this photo">{buttons}</div>{hint}'
 
@@ -74,6 +74,7 @@ element.addEventListener("click", (event) => {
 });
 """
 
+# of one element: Gradio nests it in a rule, in which "&" is that element
 CSS = """
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; }
 .tiles button { display: flex; flex-direction: column; text-align: center; }
@@ -82,17 +83,17 @@ CSS = """
   cursor: pointer; min-width: 0; }
 .tiles button:hover { border-color: var(--neutral-400); }
 .tiles button[aria-pressed=true] { border-color: var(--primary-600); }
-.dark .tiles button[aria-pressed=true] { border-color: var(--primary-400); }
+.dark & .tiles button[aria-pressed=true] { border-color: var(--primary-400); }
 .tiles button:focus-visible, .as-link:focus-visible { outline: 3px solid var(--primary-400);
   outline-offset: 2px; }
 .tiles :is(img, i) { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: cover;
   background: var(--neutral-200); margin: 0; }
-.dark .tiles i { background: var(--neutral-700); }
+.dark & .tiles i { background: var(--neutral-700); }
 .tiles span { display: block; width: 100%; padding: .2rem .3rem .3rem; font-size: .82rem; line-height: 1.25;
   overflow-wrap: anywhere; }
 @media (max-width: 700px) { .tiles span { font-size: .74rem; } }
 .tiles + .fine { margin-top: .4rem !important; }
-.as-link { border: 0; padding: 0; background: none; color: var(--primary-700); text-decoration: underline;
-  cursor: pointer; font: inherit; }
-.dark .as-link { color: var(--primary-300); }
+.as-link { display: inline; border: 0; padding: 0; background: none; color: var(--primary-700);
+  text-decoration: underline; cursor: pointer; font: inherit; }
+.dark & .as-link { color: var(--primary-300); }
 """

@@ -71,6 +71,8 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_dark="*primary_600",
         button_primary_background_fill_hover_dark="*primary_500",
         button_primary_text_color="white",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
         slider_color="*primary_600",
         slider_color_dark="*primary_400",
     )
@@ -87,6 +89,10 @@ CSS = """
 .gradio-container :is(button, a, summary, input[type=range], [tabindex="0"]):focus-visible {
   outline: 3px solid var(--primary-500) !important; outline-offset: 2px; border-radius: .3rem; }
 [data-testid=slider].outer:focus-visible .icon-wrap { outline: 3px solid var(--primary-500); outline-offset: 3px; }
+[data-testid=slider].outer .icon-wrap { color: white; }
+.gradio-container input[type=range]::-webkit-slider-thumb { border: 2px solid var(--slider-color); }
+.gradio-container input[type=range]::-moz-range-thumb { border: 2px solid var(--slider-color); }
+.dark input[type=range] { --neutral-200: var(--neutral-600); }
 .dark button[role=tab][aria-selected=true] { color: var(--primary-400) !important; }
 .toast-body .toast-header { position: absolute; inset: .55rem .6rem auto auto; padding: 0; cursor: default; }
 .toast-body .toast-header > :not(.toast-close) { display: none; }
@@ -177,7 +183,7 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
   #redraw-desk { grid-template: "yours" "drawn" "choices" / minmax(0, 1fr); }
   .under-result > :first-child { flex-basis: 100% !important; }
   .under-result > button, .under-result > a { flex: 1 1 0 !important; min-width: 0 !important; white-space: nowrap; }
-  .controls:has(#video-estimate) > button { width: 100%; }
+  .controls:has(#video-estimate) > button { width: 100% !important; }
   [role=tablist] > [role=tab] { padding-inline: .45rem; font-size: .88rem; }
   #redraw-yours .picture-input:not(:has(img)) { height: 150px !important; min-height: 0 !important; }
   .rows th[scope=row] { white-space: normal; min-width: 7rem; }

@@ -104,6 +104,8 @@ def open_dataset(
 ) -> Paintings:
     """Labelled paintings from a folder, or painted by the atelier.
 
+    Files of the folder that cannot be read are passed over: a warning names each, ``unreadable`` has them.
+
     Args:
         source: ``"atelier"``, ``"atelier:N"`` or ``"atelier:N:SEED"`` (painted once into the user's cache
             folder, then read from there), else a folder for
@@ -116,7 +118,7 @@ def open_dataset(
         DatasetError: malformed ``atelier:N:SEED``, or see ``read_paintings``.
     """
     if not is_atelier(source):
-        return read_paintings(source, ratings)
+        return read_paintings(source, ratings, skip_unreadable=True)
     _, *numbers = str(source).split(":")
     if len(numbers) > 2 or not all(part.isdigit() for part in numbers):
         raise DatasetError(f"Expected atelier, atelier:N or atelier:N:SEED but got {source}. Correct it.")

@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from workbench.core.errors import VideoError
+from workbench.data import kinds
 
 # Names of FFmpeg's demuxers. The audio ones are here only so that a sound file is named as what it is.
 _VIDEO_DEMUXERS = (
@@ -33,7 +34,6 @@ _VIDEO_DEMUXERS = (
 )
 _AUDIO_DEMUXERS = ("mp3", "wav", "flac", "aac", "aiff", "ac3")
 _WHITELIST = ",".join((*_VIDEO_DEMUXERS, *_AUDIO_DEMUXERS))
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,11 +146,11 @@ def _printable(text: str) -> str:
 
 def _unreadable(path: Path) -> str:
     with contextlib.suppress(OSError), path.open("rb") as file:
-        head = file.read(64)
+        head = file.read(kinds.HEAD)
         if head[8:12] == b"WEBP" and b"ANIM" in head:
             return f"{shown(path)} is an animated WebP, which FFmpeg does not decode. Save it as GIF or MP4."
-        if head.startswith(_PICTURES) or head[8:12] == b"WEBP":
-            return f"Expected a video but {shown(path)} is a picture. Redraw it as a photo."
+        if kinds.is_still(head):
+            return f"Expected a video but {shown(path)} is {kinds.PICTURE}. {kinds.advice(kinds.PICTURE)}"
     return (
         f"Expected a video (MP4, MOV, MKV, WebM, AVI, GIF …) but {shown(path)} is not one, or its start or "
         "its index is missing. Check the file, or export it again."
