@@ -11,6 +11,9 @@ import statistics
 import sys
 from pathlib import Path
 
+from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.checks import weighted_mean
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "reports" / "results"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
@@ -53,21 +56,46 @@ def stylizers() -> Rows:
     return found
 
 
-def panel(newest: bool) -> Rows:
+def panel() -> Rows:
     """Mean rank of each stylizer by each question of the blind comparisons; 1 is best of three or four."""
-    questions = ("overall", "drawn", "clean")
     ranks: dict[tuple[str, str], dict[str, list[int]]] = {}
     for row in rows_of("panel.csv"):
-        if newest and row["photos"] != NEWEST_PANEL:
-            continue
-        of_one = ranks.setdefault((row["photos"], row["stylizer"]), {q: [] for q in questions})
+        of_one = ranks.setdefault((row["photos"], row["stylizer"]), {q: [] for q in QUESTIONS})
         of_one[row["question"]].append(int(row["rank"]))
-    means = {name: [statistics.mean(found[q]) for q in questions] for name, found in ranks.items()}
+    means = {name: [statistics.mean(found[q]) for q in QUESTIONS] for name, found in ranks.items()}
     means = {(photos, FORMER.get(name, name)): found for (photos, name), found in means.items()}
     ordered = sorted(
         means, key=lambda name: (name[0] != NEWEST_PANEL, -int(name[0][:2]), name[0], means[name])
     )
-    return [["photos", "mean rank of", *questions], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
+    return [["photos", "mean rank of", *QUESTIONS], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
+
+
+def preferred() -> Rows:
+    """How often judges ranked our styles before the published network: share of photos, with an interval over
+    photos, and the least and largest share by a single judge."""
+    found = [["style", "judges", *(f"{q}: share before White-box" for q in QUESTIONS)]]
+    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
+    for row in rows_of("panel.csv"):
+        if row["photos"].startswith(NEWEST_PANEL):
+            ranks.setdefault((row["question"], row["photos"], row["photo"]), {})[row["stylizer"]] = int(
+                row["rank"]
+            )
+    for style in ("fsgan_bold", "fsgan_comic"):
+        cells, judges = [], 0
+        for question in QUESTIONS:
+            won = {
+                (sheet, photo): float(of[style] < of[PUBLISHED])
+                for (asked, sheet, photo), of in ranks.items()
+                if asked == question and {style, PUBLISHED} <= set(of)
+            }
+            share = bootstrap(weighted_mean, list(won.values()), groups=[photo for _, photo in won])
+            sheets = {sheet for sheet, _ in won}
+            single = [statistics.mean(v for k, v in won.items() if k[0] == sheet) for sheet in sheets]
+            judges = len(sheets)
+            whole = f"{share.estimate:.2f} ({share.low:.2f} to {share.high:.2f})"
+            cells.append(f"{whole}; {min(single):.2f} to {max(single):.2f}")
+        found.append([style, str(judges), *cells])
+    return found
 
 
 def likeness() -> Rows:
@@ -295,11 +323,13 @@ def collection() -> Rows:
     return rows
 
 
+QUESTIONS = ("overall", "drawn", "clean")
+PUBLISHED = "White-box Cartoonization (published)"
 NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 TABLES = {
-    "panel": lambda: panel(newest=True),
-    "all_panels": lambda: panel(newest=False),
+    "preferred": preferred,
+    "all_panels": panel,
     "speed": lambda: costs(short=True),
     "moods": lambda: moods(
         ("accuracy", "balanced_accuracy", "log_loss_votes"),
