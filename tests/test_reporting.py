@@ -651,5 +651,5 @@ def test_folds_are_no_more_than_the_rarest_class_has_groups(painted, tmp_path):
     groups = np.where(own, np.where(np.cumsum(own) == 1, "x", "y"), data.groups)
     report = ReportRun(FullReport(folds=5), tmp_path, dataclasses.replace(data, groups=groups))
     assert report.folds == 2
-    assert report.some(range(10), 3).tolist() == report.some(range(10), 3).tolist()
-    assert len(report.some(range(2), 3)) == 2
+    assert report.sample(range(10), 3).tolist() == report.sample(range(10), 3).tolist()
+    assert len(report.sample(range(2), 3)) == 2

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+from typing import ClassVar
 
 import filelock
 import numpy as np
@@ -212,6 +213,8 @@ def seen(monkeypatch, tmp_path):
     seen = {}
 
     class Recorded:
+        skipped: ClassVar = {}
+
         def __init__(self, config):
             seen["config"] = config
 

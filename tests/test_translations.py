@@ -226,7 +226,7 @@ def test_names_of_files_are_nobodys_words(browser, page, tmp_path):
         tab.goto(page.local_url)
         tab.wait_for_selector("#redraw-tiles img")
         draw_all(tab, photo)
-        assert tab.inner_text("#stylize_pictures-job h3") == "Delete.png"
+        assert tab.inner_text("#stylize_pictures-job h2") == "Delete.png"
 
 
 def test_the_words_are_a_table_of_text():

@@ -37,7 +37,7 @@ def preferred(accept: str) -> str:
 def translated(text: str, language: str) -> str:
     """``text`` in a language; text that is not in the table is unchanged.
 
-    >>> told("There is no such page.", "zh-CN")
+    >>> translated("There is no such page.", "zh-CN")
     '没有这个页面。'
     """
     if language != CHINESE:

@@ -68,6 +68,14 @@
     document.querySelectorAll("div.empty[aria-label='Empty value']").forEach((place) => {
       set(place, {role: "img", "aria-label": "No picture yet"});
     });
+    // Gradio's icon to add files is a button in a button: the outer one is that of the keyboard and of readers.
+    document.querySelectorAll("button[aria-label='Upload'] > div > button").forEach((inner) => {
+      if (inner.inert) return;
+      inner.inert = true;
+      inner.closest("[aria-label='Upload']").addEventListener("click", ({target}) => {
+        if (target.type !== "file") inner.querySelector("input[type=file]").click();
+      });
+    });
     tabs().forEach((tab) => set(tab, {tabindex: tab.ariaSelected === "true" ? 0 : -1}));
   };
 
