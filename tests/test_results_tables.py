@@ -19,7 +19,6 @@ ROUNDED = (  # written with four or five decimals before answers were written in
     "dkse_predictions.csv",
     "mafr_predictions.csv",
     "mood_lite0_predictions.csv",
-    "transfer_predictions.csv",
     "what_layers_see_blocks_predictions.csv",
 )
 

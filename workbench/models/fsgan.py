@@ -137,8 +137,9 @@ class FSGANGenerator(nn.Module):
         del full
         y = (x + self.out(y).to(x.dtype))[..., :height, :width]  # the photo is never rounded to bfloat16
         if self.chroma < 1:
+            y = y.contiguous()  # single channels are read faster from planes
             luma = sum(share * y[:, c : c + 1] for c, share in enumerate(LUMA))
-            y = luma + self.chroma * (y - luma)
+            y = torch.lerp(luma, y, self.chroma)
         if self.steepness > 1:
             y = harden(y, self.steepness)
         return y if self.training else y.clamp(-1, 1)
