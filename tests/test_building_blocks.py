@@ -115,6 +115,17 @@ def test_nothing_is_pretrained():
         models.create("lenet", pretrained=True)
 
 
+def test_alexnet_is_the_published_network():
+    """61,100,840 weights with ImageNet's classes; the last features are 4096 numbers."""
+    with torch.device("meta"):
+        assert count(models.create("alexnet", num_classes=1000)) == 61_100_840
+    network = models.create("alexnet", num_classes=0, dropout=0.0).eval()
+    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 4096)
+    assert timm.create_model("alexnet", num_classes=7)(torch.zeros(1, 3, 63, 63)).shape == (1, 7)
+    with pytest.raises(ValueError, match="no weights"):
+        models.create("alexnet", pretrained=True)
+
+
 def test_gain_scales_the_first_weights():
     torch.manual_seed(0)
     usual = models.create("lenet")

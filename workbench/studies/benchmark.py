@@ -2,7 +2,8 @@
 
 Networks are trained as their own studies found best within the stated budget; the linear probe and the
 statistics model read frozen ImageNet networks; the colour-and-line model is a linear classifier on the
-expression descriptors. The majority class is the floor.
+expression descriptors. The floors are the majority class and two old networks from random weights, LeNet and
+AlexNet.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _BASE = FinetuneConfig(size=96, epochs=6, learning_rate=1e-3, folds=3)
 NETWORKS: dict[str, FinetuneConfig] = {
     "DKSE (scratch)": dataclasses.replace(
         _BASE, model="dkse_small", size=64, epochs=15, **_SCRATCH | {"learning_rate": 3e-3}
+    ),
+    "LeNet (scratch)": dataclasses.replace(_BASE, model="lenet", size=64, epochs=15, **_SCRATCH),
+    "AlexNet (scratch)": dataclasses.replace(
+        _BASE, model="alexnet", size=64, epochs=15, **_SCRATCH | {"learning_rate": 3e-4}
     ),
     "lite0 (ImageNet)": dataclasses.replace(_BASE, arguments={"aggregated": 0}),
     "MAFR lite0, n=16 (ImageNet)": dataclasses.replace(_BASE, arguments={"aggregated": 16}),
