@@ -409,3 +409,22 @@ def test_equal_history_averages_areas():
         equal_history(image, 4, 2.0)
     with pytest.raises(ValueError, match="square"):
         losses.log_spectrum(torch.zeros(1, 3, 4, 5))
+
+
+def test_random_gray_has_one_set_of_weights_for_all_pictures():
+    torch.manual_seed(3)
+    red, green, blue = (torch.eye(3)[i].view(1, 3, 1, 1).expand(1, 3, 4, 5) for i in range(3))
+    texture = losses.random_gray(red, green, blue)
+    weights = [t.unique().item() for t in texture]
+    assert texture[0].shape == (1, 1, 4, 5)
+    assert sum(weights) == pytest.approx(1)
+    assert weights == pytest.approx([0.299, 0.587, 0.114], abs=0.25)
+    assert weights != pytest.approx([0.299, 0.587, 0.114], abs=1e-3)
+    shade = torch.full((2, 3, 4, 5), -0.4)
+    assert torch.allclose(losses.random_gray(shade)[0], torch.full((2, 1, 4, 5), -0.4))
+    again = [losses.random_gray(red)[0].unique().item() for _ in range(8)]
+    assert len(set(again)) == 8
+    leaf = torch.rand(1, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(3)
+    (gradient,) = torch.autograd.grad(losses.random_gray(leaf)[0].sum(), leaf)
+    assert gradient[0, :, 0, 0].tolist() == pytest.approx(weights)

@@ -63,8 +63,11 @@ def test_baselines_share_data_crops_and_minutes():
         "cartoongan",
         "animeganv2",
         "ugatit_light",
+        "whitebox",
     }
     assert not any(r.config.start for r in runs)  # from random weights
+    one = study.StylizerTraining("p", "s", baselines=("whitebox",))
+    assert [r.variant for r in study.training_runs(one, "o") if r.group == "baseline"] == ["whitebox"]
 
 
 def test_every_start_is_trained_before_it_is_used():

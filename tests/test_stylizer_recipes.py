@@ -12,6 +12,7 @@ from workbench import models
 from workbench.core.errors import UnknownNameError, WeightsError, WorkbenchError
 from workbench.training.configs import RECIPES, StylizerConfig, config_for
 from workbench.training.recipes.base import weigh
+from workbench.training.recipes.whitebox import superpixels
 from workbench.training.scene_data import load_data
 from workbench.training.trainer import Trainer
 
@@ -21,6 +22,7 @@ TINY = {
     "distil": TINY_FSGAN | {"teacher": "kuwahara", "patch_from": 1, "patch_base": 4},
     "cartoongan": TINY_FSGAN,
     "animegan": TINY_FSGAN,
+    "whitebox": {"arguments": {"width": 4, "blocks": 1, "smooth": True}},
     "ugatit_light": {"arguments": {"width": 4, "blocks": 1}, "base": 4, "crop": 128},
 }
 
@@ -93,6 +95,20 @@ def test_a_term_of_weight_zero_is_not_computed_and_its_discriminator_not_trained
     assert not all(torch.equal(a, b) for a, b in zip(gray, now["gray"].parameters(), strict=True))
 
 
+def test_superpixels_keep_flat_squares_and_flatten_noise():
+    """Squares of 64 × 64 pixels change at their borders only, where superpixels lie across two of them."""
+    rng = np.random.default_rng(0)
+    squares = rng.integers(0, 256, (2, 2, 3)).repeat(64, 0).repeat(64, 1).astype(np.float32) / 127.5 - 1
+    picture = torch.from_numpy(squares).permute(2, 0, 1)[None]
+    drawn = superpixels(picture)
+    assert torch.allclose(drawn[..., :40, :40], picture[..., :40, :40], atol=1e-5)
+    assert (drawn - picture).abs().mean() < 0.1 * picture.abs().mean()
+    noise = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    flat = superpixels(noise)
+    assert flat.mean().item() == pytest.approx(noise.mean().item(), abs=1e-5)
+    assert flat.var() < 0.05 * noise.var()
+
+
 def test_weigh_leaves_out_what_weighs_nothing():
     def never():
         raise AssertionError("computed")
@@ -107,6 +123,7 @@ def test_the_papers_settings_are_defaults_and_can_be_overridden():
     assert (animegan.architecture, animegan.lr, animegan.batch) == ("animeganv2", 8e-5, 4)
     assert config_for("animegan", **folders, batch=2).batch == 2
     assert config_for("cartoongan", **folders, w_content=3).w_content == 3
+    assert models.create("whitebox", **config_for("whitebox", **folders).arguments).smooth
     assert all(issubclass(RECIPES.get(name), StylizerConfig) for name in TINY)
 
 

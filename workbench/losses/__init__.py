@@ -16,6 +16,7 @@ from workbench.losses.gram import gram_loss, gram_matrix
 from workbench.losses.lines import gradient_loss, line_loss, line_map
 from workbench.losses.mask import mask_loss
 from workbench.losses.spectral import log_spectrum, radial_profile, spectral_style_loss
+from workbench.losses.texture import random_gray
 from workbench.losses.tv import total_variation_loss
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "log_spectrum",
     "mask_loss",
     "radial_profile",
+    "random_gray",
     "region_means",
     "rgb_to_yuv",
     "smooth_edges",

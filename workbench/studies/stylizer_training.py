@@ -5,10 +5,10 @@ full recipe, without its spectral, boundary or colour-block term, with less weig
 and with nearest-neighbour in place of bilinear upsampling (whose generator first settles for some more steps
 of distilling). Two or more seeds of the batches and the noise show the effect of chance.
 
-*Baselines.* CartoonGAN, AnimeGAN and U-GAT-IT light begin from random weights, as in their papers, and get
-the same processor minutes as FSGAN from scratch. Minutes on one core, where the papers take hours on a GPU:
-the comparison shows which method learns quickly, not which is best after convergence. Gatys' optimisation
-trains nothing and takes its time for each picture instead.
+*Baselines.* CartoonGAN, AnimeGAN, U-GAT-IT light and White-box Cartoonization begin from random weights, as
+in their papers, and get the same processor minutes as FSGAN from scratch. Minutes on one core, where the
+papers take hours on a GPU: the comparison shows which method learns quickly, not which is best after
+convergence. Gatys' optimisation trains nothing and takes its time for each picture instead.
 
 All are measured by :mod:`workbench.metrics` on the same photos, which train and choose nothing: with a table
 of roles (``reports/splits/scenes.csv``, written before) those that "report", without one the half of those
@@ -64,8 +64,9 @@ MEASURES = (
 )
 REFERENCE, PHOTO, SELF = "reference", "photo", "style set against itself"
 _DONE = "done.json"  # written last
-FIRST_PHASE = {"fsgan": 500, "cartoongan": 20, "animegan": 40}  # steps of the baselines
-BASELINES = ("fsgan", "cartoongan", "animegan", "ugatit_light")
+# the baselines' steps of the first phase for each minute
+FIRST_PHASE = {"fsgan": 100, "cartoongan": 4, "animegan": 8, "whitebox": 12}
+BASELINES = ("fsgan", "cartoongan", "animegan", "ugatit_light", "whitebox")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,9 +123,9 @@ def training_runs(study: StylizerTraining, out: str | Path) -> Iterator[Training
             steps = {"distil_steps": 0, "steps": study.ablation_steps}
             start_weights = f"{start.config.out}/weights.pt"
             yield training("ablation", variant, seed, start=start_weights, **steps, **changes)
-    for recipe in BASELINES:
+    for recipe in study.baselines:
         limits = {"steps": 1_000_000, "total_minutes": study.minutes}
-        limits["distil_steps"] = FIRST_PHASE.get(recipe, 0)
+        limits["distil_steps"] = round(FIRST_PHASE.get(recipe, 0) * study.minutes)
         yield training("baseline", recipe, 0, recipe, **limits)
 
 
@@ -191,7 +192,7 @@ class StylizerTraining(Study):
 
     keys = ("group", "variant", "seed")
     sources = ("photos", "data", "roles")
-    selection = ("groups", "seeds", "checkpoint_every")
+    selection = ("groups", "baselines", "seeds", "checkpoint_every")
 
     photos: str  # folder of photos
     data: str  # folder of pictures in the style
@@ -200,6 +201,7 @@ class StylizerTraining(Study):
     settle_steps: int = 500  # of the same with nearest upsampling, from there
     ablation_steps: int = 250  # adversarial steps of each ablation
     seeds: tuple[int, ...] = (0, 1)  # of the ablations
+    baselines: tuple[str, ...] = BASELINES  # recipes trained from random weights
     minutes: float = 5.0  # processor minutes of each baseline
     crop: int = 160  # side of the crops in pixels
     checkpoint_every: int = 25  # steps

@@ -313,6 +313,24 @@ class AnimeGANConfig(StylizerConfig):
     w_smoothed: Weight = 0.1  # how much edge-smoothed fakes count
 
 
+@_recipe("whitebox", "whitebox:WhiteBox")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WhiteBoxConfig(StylizerConfig):
+    """White-box Cartoonization: surface and texture are judged, superpixels and content hold."""
+
+    architecture: str = "whitebox"
+    arguments: dict = dataclasses.field(default_factory=lambda: {"smooth": True})
+    lr_distil: Weight = 2e-4
+    lr: Weight = 2e-4
+    lr_discriminator: Weight = 2e-4
+    batch: Positive = 4
+    w_surface: Weight = 0.1  # adversarial, smoothed by a guided filter
+    w_texture: Weight = 1.0  # adversarial, gray with random weights of the colours
+    w_structure: Weight = 0.2  # content distance to the drawing's own superpixels
+    w_content: Weight = 0.2  # content distance to the photo
+    w_tv: Weight = 0.05  # total variation
+
+
 @_recipe("ugatit_light", "ugatit:UGATITLight")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UGATITConfig(StylizerConfig):

@@ -80,7 +80,7 @@ class WhiteBoxGenerator(nn.Module):
         y = self.trunk(self.down2(half))  # (B, 2·width, H/4, W/4)
         y = self.up1(F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False) + half)
         y = self.up2(F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False) + full)
-        return guided_filter(x, y) if self.smooth else y
+        return guided_filter(x, y.to(x.dtype)) if self.smooth else y
 
 
 @register("generator")
