@@ -30,7 +30,7 @@ from workbench.training.configs import WhiteBoxConfig
 from workbench.training.recipes.base import values, weigh
 from workbench.training.recipes.scenes import Batch, SceneRecipe
 
-SURFACE = {"radius": 5, "epsilon": 0.2}  # of the guided filter
+RADIUS, EPSILON = 5, 0.2  # of the guided filter that leaves the surface
 AREA = 330  # pixels of a superpixel: 200 in a picture of 256 × 256
 
 
@@ -90,7 +90,7 @@ class WhiteBox(SceneRecipe):
     def _represented(self, drawing: Tensor, style: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Surface and texture of drawing and style, as the discriminators see them."""
         textures = losses.random_gray(drawing, style)
-        surfaces = [guided_filter(p, p, **SURFACE) for p in (drawing, style)]
+        surfaces = [guided_filter(p, p, RADIUS, EPSILON) for p in (drawing, style)]
         fakes, reals = ({"surface": s, "texture": t} for s, t in zip(surfaces, textures, strict=True))
         return fakes, reals
 
