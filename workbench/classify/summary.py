@@ -20,7 +20,7 @@ from workbench.core.errors import DatasetError
 from workbench.core.files import write_whole
 from workbench.data.paintings import Paintings
 from workbench.data.rated import RatedPaintings
-from workbench.metrics.bootstrap import resample
+from workbench.metrics.bootstrap import resample, run_shares
 from workbench.metrics.paired import holm, mcnemar
 
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
@@ -116,15 +116,11 @@ def summarise(
     runs, rng = len(first.split_seeds), np.random.default_rng([seed, 1])
 
     def metric(rows: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray | float]:
-        if weights is None:
-            times = np.full((runs,), 1 / runs)
-        else:  # (runs, resamples)
-            times = rng.multinomial(runs, np.full(runs, 1 / runs), len(weights)).T / runs
-        resamples = {}
+        shares, resamples = run_shares(runs, weights, rng), {}
         for name, tables in answers.items():
             reports = [first.scores(table[rows], rows, weights) for table in tables]
             for score in reports[0] if scores is None else scores:
-                resamples[name, score] = (np.array([report[score] for report in reports]) * times).sum(0)
+                resamples[name, score] = (np.array([report[score] for report in reports]) * shares).sum(0)
         return resamples
 
     resamples = resample(metric, np.arange(len(data)), groups=data.groups, samples=samples, seed=seed)

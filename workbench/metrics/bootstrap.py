@@ -213,6 +213,21 @@ def draw_counts(groups: ArrayLike | int, samples: int, seed: int = 0) -> NDArray
     return times[:, codes]
 
 
+def run_shares(runs: int, weights: NDArray | None, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The share of each training run in a score that is the mean over runs, which a resample draws anew, too.
+
+    Args:
+        runs: number of training runs.
+        weights: of a metric's call: (S, N) of S resamples, or None for the estimate.
+        rng: draws the runs with replacement.
+
+    Returns:
+        (runs, S), or (runs,) equal shares for the estimate.
+    """
+    equal = np.full(runs, 1 / runs)
+    return equal if weights is None else rng.multinomial(runs, equal, len(weights)).T / runs
+
+
 def percentiles(draws: ArrayLike, level: float = 0.95, groups: int | None = None) -> tuple[float, float]:
     """The central ``level`` of draws, nan left out; (nan, nan) if all are.
 

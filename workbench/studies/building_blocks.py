@@ -32,7 +32,7 @@ from workbench.data.atelier import open_dataset
 from workbench.data.duplicates import group_near_duplicates
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
-from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.bootstrap import bootstrap, run_shares
 from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models import create
 from workbench.studies.study import Rows, TableStudy, register
@@ -67,7 +67,7 @@ class Pictures:
 class BuildingBlocks(TableStudy):
     """How do activation, pooling and head change a small network on paintings?
 
-    Beside the table lie ``…_summary.csv`` (intervals over groups, differences to the reference),
+    Beside the table lie ``…_summary.csv`` (intervals over groups and seeds, differences to the reference),
     ``…_saturation.csv`` (of the first data set) and ``…_parameters.csv``.
     """
 
@@ -108,7 +108,7 @@ class BuildingBlocks(TableStudy):
         return train
 
     def summarise(self, out: Path) -> None:
-        """Saturation, parameters, and the intervals over groups."""
+        """Saturation, parameters, and the intervals."""
         first = next(iter(self.sets.values()))
         self.runs(out, "_saturation", ("dataset", "activation", "gain", "seed")).do(
             [
@@ -318,18 +318,19 @@ def parameters(family: str) -> list[dict]:
 
 def intervals(pictures: Pictures, out: Path, plan: BuildingBlocks) -> Iterable[dict]:
     """Accuracy and balanced accuracy of each network over all seeds' out-of-fold predictions, and their
-    paired difference to the reference, with 95 % intervals bootstrapped over groups.
+    paired difference to the reference, with 95 % intervals bootstrapped over groups and seeds.
     """
+    rng = np.random.default_rng(1)
     predicted = {name: _predictions(out, pictures.name, name, plan) for name in NETWORKS}
 
     def scores(*columns: NDArray, weights: NDArray | None = None) -> dict[tuple[str, str], NDArray]:
         labels, *guesses = columns
         seeds = np.moveaxis(np.stack(guesses, 1), 2, 0)  # (S, N, networks)
-        values = {}
+        shares, values = run_shares(len(seeds), weights, rng), {}
         for k, name in enumerate(predicted):
             matrices = [confusion_matrix(labels, s[:, k], len(pictures.classes), weights) for s in seeds]
-            values[name, "accuracy"] = np.mean([accuracy(m) for m in matrices], 0)
-            values[name, "balanced_accuracy"] = np.mean([balanced_accuracy(m) for m in matrices], 0)
+            for metric, score in (("accuracy", accuracy), ("balanced_accuracy", balanced_accuracy)):
+                values[name, metric] = (np.array([score(m) for m in matrices]) * shares).sum(0)
         for name in predicted:
             for metric in ("accuracy", "balanced_accuracy"):
                 values[name, f"{metric}_minus_reference"] = values[name, metric] - values[REFERENCE, metric]
