@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import platform
-import random
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from workbench import models
 from workbench.core import devices
 from workbench.core.provenance import commit
 from workbench.models import weights
+from workbench.rating.orders import williams
 from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
 from workbench.styles.stylize import network_of
 
@@ -192,7 +192,7 @@ def bench_stylizers(
         sizes: sides of the square inputs in pixels, multiples of 4.
         threads: CPU threads of each network.
         rounds: timed passes of every network at every size, after one that is not timed; the networks'
-            order is another one in every round, and the same in every run.
+            order is another one in every round (a Williams design), and the same in every run.
         memory: also measure peak memory at the largest size, each network in its own process.
 
     Returns:
@@ -256,10 +256,11 @@ def measure_rounds(names: list[str], sizes: tuple[int, ...], rounds: int) -> tup
         rows.append(
             Row(name, parameters, layout, cost, {size: [] for size in sizes}, {}, {}, runtime or "torch")
         )
+    orders = williams(len(rows))  # from round to round each row follows another one, in another place
     with tqdm(total=len(sizes) * (rounds + 1) * len(rows), desc="timing", disable=None, leave=False) as bar:
         for size in sizes:
             for turn in range(rounds + 1):
-                for row in random.Random(turn).sample(rows, len(rows)):  # each after others
+                for row in (rows[i] for i in orders[turn % len(orders)]):
                     x = _picture(networks[row.name], size, _FORMATS[row.layout])
                     seconds = latency(networks[row.name], x)
                     if turn:  # the first pass warms up
