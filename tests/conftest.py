@@ -9,6 +9,16 @@ from postgres import cluster, postgres
 __all__ = ["cluster", "postgres"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cold():
+    """A page loads no network before somebody asks for a drawing: most tests of the page never do."""
+    from workbench.service.previews import PreviewRunner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PreviewRunner, "prepare", lambda self: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
     """A platform on which nobody waits for a limit of rate, and every browser is another visitor's."""

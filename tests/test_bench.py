@@ -1,5 +1,6 @@
 """The bench on tiny inputs: what it counts, not how fast this machine is."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from torch import nn
 
 from workbench import bench, cli
 from workbench.core.runs import read_rows
+from workbench.models import weights
 from workbench.studies.collection_speed import growth
+from workbench.styles.names import DEFAULT_STYLE
 
 
 def test_gmacs_by_hand():
@@ -54,6 +57,13 @@ def test_shipped_stylizers_have_a_row_a_runtime(monkeypatch):
         "fsgan_comic, torch-bf16",
         "fsgan_comic, onnx",
     ]
+    shipped = weights.trained("stylizer", weights.SHIPPED)
+    assert [n for n in names if "," not in n] == [
+        *sorted(shipped, key=lambda n: n != DEFAULT_STYLE),
+        *bench.PEERS,
+    ]
+    assert "fsgan_bold, onnx" not in names  # the comic's architecture: other weights gain as much
+    assert "fsgan_ink, onnx" in names
     assert names[-3:] == list(bench.PEERS)
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
     assert not [name for name in bench.contenders() if "onnx" in name]
@@ -72,6 +82,71 @@ def test_a_row_a_runtime(monkeypatch, tmp_path):
         assert (first["parameters"], first["gmacs"]) == (row["parameters"], row["gmacs"])
         assert row["whitebox_ratio"] == {}
     assert len(bench.table(result)[1]) == len(bench.table(result)[0])
+
+
+class Clock:
+    """Time as the bench sees it: another thread of the process computes until ``busy_until`` seconds."""
+
+    def __init__(self, busy_until: float):
+        self.now, self.busy_until = 0.0, busy_until
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def process_time(self) -> float:
+        return min(self.now, self.busy_until)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Noting(nn.Module):
+    """A network that notes that it was called."""
+
+    def __init__(self, note):
+        super().__init__()
+        self.note = note
+
+    def forward(self, x):
+        self.note(x.shape[-1])
+        return x
+
+
+def test_a_pass_starts_when_no_other_thread_computes(monkeypatch):
+    clock = Clock(busy_until=0.3)
+    monkeypatch.setattr(bench, "time", clock)
+    starts = []
+    network = Noting(lambda size: starts.append(clock.now))
+    assert bench.latency(network, torch.zeros(1, 3, 4, 4)) == 0.0  # the wait is not part of it
+    assert starts[0] >= 0.3
+    assert bench.wait_until_idle()
+
+
+def test_the_wait_for_a_thread_that_does_not_stop_ends_with_a_warning(monkeypatch, caplog):
+    clock = Clock(busy_until=1e9)
+    monkeypatch.setattr(bench, "time", clock)
+    assert not bench.wait_until_idle(at_most=0.5)
+    assert clock.now == pytest.approx(0.5, abs=0.05)
+    assert "does not stop computing" in caplog.text
+
+
+def test_no_network_is_always_timed_after_the_same_other(monkeypatch):
+    names, calls = ["a", "b", "c", "d", "animeganv2"], []
+    monkeypatch.setattr(
+        bench, "build", lambda name: Noting(lambda size: calls.append(name) if size == 12 else None)
+    )
+    monkeypatch.setattr(bench, "conv_throughput", lambda: 10.0)
+    result = bench.bench_stylizers(names, sizes=(8, 12), threads=1, rounds=4, memory=False)
+    assert [row["name"] for row in result["networks"]] == names  # whatever the order they were timed in
+    assert all(len(row["seconds"][12]) == 4 for row in result["networks"])
+    rounds = [calls[start : start + 5] for start in range(0, len(calls), 5)][-5:]
+    assert all(sorted(turn) == sorted(names) for turn in rounds)
+    before = {
+        name: {a for turn in rounds for a, b in itertools.pairwise(turn) if b == name} for name in names
+    }
+    assert all(len(others) > 1 for others in before.values())
+    places = {name: {turn.index(name) for turn in rounds} for name in names}
+    assert all(len(found) == 5 for found in places.values())
 
 
 def test_ratio_is_the_median_over_rounds_of_the_reference_by_the_network(monkeypatch):

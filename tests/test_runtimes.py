@@ -80,6 +80,11 @@ def test_an_exported_file_is_a_style_in_tiles_too(own, exported):
     assert np.abs(tiled.astype(int) - expected).max() <= 1
 
 
+def test_threads_of_onnx_runtime_rest_between_two_tiles(exported):
+    options = network_of(str(exported)).session.get_session_options()
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+
+
 def test_bfloat16_is_nearly_the_same_and_leaves_the_photo_alone(tmp_path):
     photo = Image.fromarray(data.coffee()[:150, :200])
     exact, rounded = (

@@ -193,12 +193,15 @@ def test_a_film_that_shows_nobody_says_so_in_the_portrait_style(real, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_page_behind_the_gate(real):
+def test_the_page_behind_the_gate(real, monkeypatch):
     from workbench.ui import launch
 
     platform, _ = real
+    prepared = []
+    monkeypatch.setattr(type(platform.previews), "prepare", lambda self: prepared.append(self))
     page = launch("127.0.0.1", None, platform=platform)
     try:
+        assert prepared == [platform.previews]  # before the first visitor needs the usual models
         first = httpx.get(page.local_url)
         assert first.status_code == 200
         owner = platform.tokens.read(first.cookies[platform.tokens.cookie])[0]

@@ -15,11 +15,12 @@ import platform_tasks
 import pytest
 
 from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.service.engines.worker import Context, run_task
 from workbench.service.errors import LimitError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, QUICK, PreviewRunner
-from workbench.service.tasks import TASKS, as_json
+from workbench.service.tasks import TASKS, WARM_UP, as_json
 
 PATIENCE = 120.0
 TASK = platform_tasks.KINDS
@@ -273,6 +274,14 @@ def test_a_large_photo_takes_the_lane_of_large_ones(runner, start, tmp_path):
     assert (small.lane, large.lane) == (QUICK, LARGE)
     with Image.open(made / "picture.png") as whole, Image.open(made / "after.jpg") as shown:
         assert (whole.size, shown.size) == ((2000, 1200), (1600, 960))
+
+
+@pytest.mark.parametrize("what", ["drawing", "reading"])
+def test_the_usual_models_are_loaded_in_advance_and_leave_nothing(what, tmp_path):
+    context = Context(tmp_path / "out")
+    context.out.mkdir()
+    assert run_task(WARM_UP.run, (), WARM_UP.check({"what": what}), context) == ("done", "")
+    assert not context.out.exists()
 
 
 def test_the_device_of_the_server_is_that_of_its_workers(start, monkeypatch, tmp_path):

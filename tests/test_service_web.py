@@ -29,21 +29,12 @@ from workbench.service import bodies, connections, web
 from workbench.service.errors import LimitError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
-from workbench.service.previews import PreviewRunner
 from workbench.service.uploads import KEEP_SECONDS, Uploads
 from workbench.service.web import gate, identify
 from workbench.ui import launch
 
 GOOD = "three blue herons"
 ANY_DISK = {"free_bytes": 0, "jobs_per_minute": 10_000}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cold():
-    """No networks are loaded: nothing here draws."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PreviewRunner, "prepare", lambda self: None)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,17 @@
 """What stylization networks cost on this machine: parameters, multiply-accumulates, latency, memory.
 
 All networks are timed in one process, one after the other in every round, so that whatever else the machine
-does falls on all of them alike; compare ratios between rows rather than seconds between machines. Each
-network runs in the memory layout (default or channels_last) that is faster for it. Peers have random weights,
-which costs the same as trained ones. The shipped stylizers have a row a runtime ("NAME, onnx"), so that
-everybody sees which is faster on their machine.
+does falls on all of them alike; compare ratios between rows rather than seconds between machines. The order
+is another one in every round, and a pass starts when no thread of the process computes any more: thread pools
+spin for a while after a pass (ONNX Runtime's for some 40 ms by default), and would slow whoever comes next.
+Each network runs in the memory layout (default or channels_last) that is faster for it. Peers have random
+weights, which costs the same as trained ones. The shipped stylizers have a row a runtime ("NAME, onnx"), so
+that everybody sees which is faster on their machine.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime
 import importlib.util
@@ -31,6 +34,7 @@ from workbench import models
 from workbench.core import devices
 from workbench.core.provenance import commit
 from workbench.models import weights
+from workbench.rating.orders import williams
 from workbench.styles.names import DEFAULT_STYLE, RUNTIMES
 from workbench.styles.stylize import network_of
 
@@ -40,7 +44,8 @@ PEERS = ("animeganv2", "cartoongan", "whitebox")
 REFERENCE = "animeganv2"
 SECOND = "whitebox"  # the fastest of the peers
 NOTES = (
-    "Latency: median of interleaved rounds in one process, batch 1.\n"
+    "Latency: median of rounds in one process, each in another order, batch 1; "
+    "a pass starts when no thread of the process computes.\n"
     "Memory: peak resident memory of one pass above what its own fresh process held before it.\n"
     "Ratios: images per second against AnimeGANv2's and White-box's networks, medians over the rounds.\n"
     "Share: of the throughput of one 3×3 convolution, 64 to 64 channels, on this machine."
@@ -76,34 +81,59 @@ def build(name: str) -> nn.Module:
 
 
 def contenders() -> list[str]:
-    """The shipped stylizers (or, without any, the architecture of their family) in each runtime whose
-    packages are installed; then the peers. One stylizer an architecture: other weights cost the same.
+    """The shipped stylizers (or, without any, the architecture of their family), then the peers.
+
+    The first stylizer of each architecture also has a row for each other runtime whose packages are
+    installed: other weights gain as much.
     """
     cards = [weights.card(name, weights.SHIPPED) for name in weights.trained("stylizer", weights.SHIPPED)]
-    cards.sort(key=lambda card: card.name == DEFAULT_STYLE)
-    shipped = {(card.architecture, str(card.arguments)): card.name for card in cards}.values()
+    cards.sort(key=lambda card: card.name != DEFAULT_STYLE)
     packages = ("onnx", "onnxscript", "onnxruntime")
     exported = all(importlib.util.find_spec(package) for package in packages)
     others = [runtime for runtime in RUNTIMES[1:] if runtime != "onnx" or exported]
-    named = [row for name in shipped for row in (name, *(f"{name}, {runtime}" for runtime in others))]
+    first = {(card.architecture, str(card.arguments)): card.name for card in reversed(cards)}.values()
+    shipped = [card.name for card in cards]
+    named = [row for name in shipped for row in (name, *(f"{name}, {r}" for r in others if name in first))]
     return [*(named or ["fsgan_small"]), *PEERS]
 
 
 def gmacs(network: nn.Module, size: int) -> float:
-    """10⁹ multiply-accumulates of one forward pass at ``size``² (convolutions and matrix products)."""
+    """10⁹ multiply-accumulates of one forward pass at ``size``² (convolutions and matrix products).
+
+    Counted from the shapes alone, on a copy without values: nothing is computed.
+    """
+    shapes = copy.deepcopy(network).to("meta")
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(_picture(network, size, torch.contiguous_format))
+        shapes(torch.empty(1, 3, size, size, device="meta"))
     return counter.get_total_flops() / 2e9
 
 
 @torch.inference_mode()
 def latency(network: nn.Module, x: torch.Tensor) -> float:
-    """Seconds of one forward pass."""
+    """Seconds of one forward pass, which starts when no thread of this process computes any more."""
     _synchronize(x.device)
+    wait_until_idle()
     start = time.perf_counter()
     network(x)
     _synchronize(x.device)
     return time.perf_counter() - start
+
+
+def wait_until_idle(at_most: float = 1.0) -> bool:
+    """Wait until all threads of this process rest, ``at_most`` so many seconds; whether they do.
+
+    A thread pool that has finished a pass keeps its threads spinning, in case more work comes soon.
+    """
+    step = 0.02  # seconds
+    deadline = time.perf_counter() + at_most
+    while True:
+        used = time.process_time()
+        time.sleep(step)
+        if time.process_time() - used < step / 10:
+            return True
+        if time.perf_counter() > deadline:
+            log.warning("Another thread of this process does not stop computing, which slows what is timed.")
+            return False
 
 
 def _synchronize(device: torch.device) -> None:
@@ -118,6 +148,7 @@ def _picture(network: nn.Module, size: int, memory_format: torch.memory_format) 
     return torch.rand(1, 3, size, size, device=where).contiguous(memory_format=memory_format)
 
 
+@torch.inference_mode()
 def conv_throughput(seconds: float = 0.5) -> float:
     """10⁹ multiply-accumulates a second of a 3×3 convolution (64 to 64 channels at 128², channels_last).
 
@@ -130,20 +161,22 @@ def conv_throughput(seconds: float = 0.5) -> float:
     latency(conv, x)
     passes, start = 0, time.perf_counter()
     while passes == 0 or time.perf_counter() - start < seconds:
-        latency(conv, x)
+        conv(x)
+        _synchronize(x.device)
         passes += 1
     return passes * 64 * 64 * 9 * 128 * 128 / 1e9 / (time.perf_counter() - start)
 
 
 def fastest_layout(network: nn.Module, size: int) -> str:
     """Name of the memory layout in which ``network`` is faster, and bring its weights into it."""
-    times = {}
-    for layout, memory_format in _FORMATS.items():
-        network.to(memory_format=memory_format)
-        x = _picture(network, size, memory_format)
-        latency(network, x)
-        times[layout] = min(latency(network, x) for _ in range(2))
-    best = min(times, key=lambda layout: times[layout])
+    times: dict[str, list[float]] = {layout: [] for layout in _FORMATS}
+    for turn in range(3):
+        for layout, memory_format in _FORMATS.items():
+            network.to(memory_format=memory_format)
+            seconds = latency(network, _picture(network, size, memory_format))
+            if turn:  # the first pass warms up
+                times[layout].append(seconds)
+    best = min(times, key=lambda layout: min(times[layout]))
     network.to(memory_format=_FORMATS[best])
     return best
 
@@ -163,7 +196,8 @@ def bench_stylizers(
     Args:
         sizes: sides of the square inputs in pixels, multiples of 4.
         threads: CPU threads of each network.
-        rounds: timed passes of every network at every size, after one that is not timed.
+        rounds: timed passes of every network at every size, after one that is not timed; the networks'
+            order is another one in every round (a Williams design), and the same in every run.
         memory: also measure peak memory at the largest size, each network in its own process.
 
     Returns:
@@ -223,14 +257,15 @@ def measure_rounds(names: list[str], sizes: tuple[int, ...], rounds: int) -> tup
         counted = build(plain) if runtime else network
         cost = {size: gmacs(counted, size) for size in sizes}
         parameters = sum(p.numel() for p in counted.parameters())
-        layout = "default" if runtime == "onnx" else fastest_layout(network, min(sizes))
+        layout = "default" if runtime == "onnx" else fastest_layout(network, min(256, *sizes))
         rows.append(
             Row(name, parameters, layout, cost, {size: [] for size in sizes}, {}, {}, runtime or "torch")
         )
+    orders = williams(len(rows))  # from round to round each row follows another one, in another place
     with tqdm(total=len(sizes) * (rounds + 1) * len(rows), desc="timing", disable=None, leave=False) as bar:
         for size in sizes:
             for turn in range(rounds + 1):
-                for row in rows:
+                for row in (rows[i] for i in orders[turn % len(orders)]):
                     x = _picture(networks[row.name], size, _FORMATS[row.layout])
                     seconds = latency(networks[row.name], x)
                     if turn:  # the first pass warms up
