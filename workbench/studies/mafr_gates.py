@@ -27,7 +27,7 @@ from workbench.models.mafr import AggregatedRescaling
 from workbench.studies import transfer
 from workbench.studies.study import ComparisonStudy, register
 
-COUNTS = (0, 3, 7, 13)  # 16 takes twice as long as 13: its first blocks see the largest maps
+COUNTS = (0, 3, 7, 13, 16)
 CONFIG = FinetuneConfig(
     model="mafr_efficientnet_lite0",
     transfer="frozen",
