@@ -16,13 +16,15 @@
   const known = new Map();
   const make = (text) => {
     if (words[text] !== undefined) return words[text];
+    const items = text.split("; "), made = items.length > 1 ? items.map(chinese) : [];
+    if (items.length > 1 && made.every((one, i) => one !== items[i])) return made.join("；");
     for (const [pattern, to] of patterns) {
       const found = pattern.exec(text);
       if (found) return to.replace(/\{(\d)\}/g, (_, number) => chinese(found[number]));
     }
     const list = text.split(", ");
     if (list.every((one) => words[one] !== undefined)) return list.map(chinese).join("、");
-    if (text.includes(" · ")) return text.split(" · ").map(chinese).join(" · ");
+    if (/(^| )· /.test(text)) return text.split(/ ?· /).map(chinese).join(" · ").trim();
     for (const end of [/(?<=[.!?…]) (?=\S)/, /(?<=:) (?=\S)/]) {
       const parts = text.split(end);
       if (parts.length > 1) return joined(parts.map(chinese));
@@ -33,7 +35,9 @@
     const whole = text.replace(/\s+/g, " ").trim();
     if (!/[a-z]/i.test(whole)) return text;
     if (!known.has(whole)) known.set(whole, make(whole));
-    return known.get(whole) === whole ? text : text.replace(text.trim(), () => known.get(whole));
+    const made = known.get(whole);
+    if (made === whole) return text;
+    return text.replace(/^[，。；：、]/.test(made) ? text.trimEnd() : text.trim(), () => made);
   };
 
   const LEFT = "[translate=no], script, style, pre, code, textarea";
