@@ -303,5 +303,5 @@ iframe.job-player { height: 75vh; border: 0; background: #fff; }
 .job-dialog::backdrop { background: rgb(20 16 12 / .6); }
 .job-dialog h2 { font-size: 1.1rem; font-weight: 600; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 #job-show { width: 60rem; }
-#job-show .job-links { display: flex; gap: .5rem; }
+#job-show .job-links { display: flex; flex-wrap: wrap; gap: .5rem; }
 """

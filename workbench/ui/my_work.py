@@ -310,7 +310,8 @@ CSS = """
 .job-look { aspect-ratio: 16 / 9; background: var(--neutral-100); display: grid; place-items: center;
   color: var(--neutral-400); overflow: hidden; }
 .dark .job-look { background: var(--neutral-800); }
-.job-look img { width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
+.job-look { position: relative; }
+.job-look img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
 .job-look img.row { object-fit: cover; object-position: left top; }
 .job-look svg { width: 3rem; height: 3rem; color: var(--neutral-400) !important; }
 .job-text { padding: .8rem .95rem 1rem; display: flex; flex-direction: column; flex: 1; }

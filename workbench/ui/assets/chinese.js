@@ -14,13 +14,15 @@
   });
   const joined = (parts) => parts.reduce((all, part) => all + (/[。！？；：]$/.test(all) ? "" : " ") + part);
   const known = new Map();
+  const list = (text) => {  // what is counted up within a sentence
+    const items = text.split("; "), made = items.map(chinese);
+    return made.every((one, i) => one !== items[i]) ? made.join("；") : chinese(text);
+  };
   const make = (text) => {
     if (words[text] !== undefined) return words[text];
-    const items = text.split("; "), made = items.length > 1 ? items.map(chinese) : [];
-    if (items.length > 1 && made.every((one, i) => one !== items[i])) return made.join("；");
     for (const [pattern, to] of patterns) {
       const found = pattern.exec(text);
-      if (found) return to.replace(/\{(\d)\}/g, (_, number) => chinese(found[number]));
+      if (found) return to.replace(/\{(\d)\}/g, (_, number) => list(found[number]));
     }
     const list = text.split(", ");
     if (list.every((one) => words[one] !== undefined)) return list.map(chinese).join("、");
