@@ -41,7 +41,8 @@ def card(view: JobView) -> str:
     """One job of the gallery. Whatever a visitor wrote is escaped."""
     title = html.escape(view.title)
     return (
-        f'<li class="job" data-id="{view.id}"><div class="job-look">{job_card.look(view)}</div><div class="job-text">'
+        f'<li class="job" data-id="{view.id}"><div class="job-look">{job_card.look(view)}</div>'
+        '<div class="job-text">'
         f'<div class="job-head"><input type="checkbox" aria-label="Choose: {title}">'
         f'<h3 title="{title}" translate="no">{title}</h3>{job_card.pill(view)}</div>'
         f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
@@ -311,7 +312,8 @@ CSS = """
   color: var(--neutral-400); overflow: hidden; }
 .dark .job-look { background: var(--neutral-800); }
 .job-look { position: relative; }
-.job-look img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
+.job-look img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain;
+  margin: 0 !important; }
 .job-look img.row { object-fit: cover; object-position: left top; }
 .job-look svg { width: 3rem; height: 3rem; color: var(--neutral-400) !important; }
 .job-text { padding: .8rem .95rem 1rem; display: flex; flex-direction: column; flex: 1; }
