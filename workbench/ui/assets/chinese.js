@@ -14,7 +14,7 @@
   });
   const joined = (parts) => parts.reduce((all, part) => all + (/[。！？；：]$/.test(all) ? "" : " ") + part);
   const known = new Map();
-  const list = (text) => {  // what is counted up within a sentence
+  const counted = (text) => {  // what is counted up within a sentence
     const items = text.split("; "), made = items.map(chinese);
     return made.every((one, i) => one !== items[i]) ? made.join("；") : chinese(text);
   };
@@ -22,7 +22,7 @@
     if (words[text] !== undefined) return words[text];
     for (const [pattern, to] of patterns) {
       const found = pattern.exec(text);
-      if (found) return to.replace(/\{(\d)\}/g, (_, number) => list(found[number]));
+      if (found) return to.replace(/\{(\d)\}/g, (_, number) => counted(found[number]));
     }
     const list = text.split(", ");
     if (list.every((one) => words[one] !== undefined)) return list.map(chinese).join("、");
