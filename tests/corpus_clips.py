@@ -300,6 +300,8 @@ CLIPS: dict[str, Clip] = {
     "session.mp4": bad("is not one", b"v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n"),
     "picture.png": bad("is a picture", b"\x89PNG\r\n\x1a\n" + bytes(99)),
     "picture.mp4": bad("is a picture", b"\xff\xd8\xff\xe0" + bytes(99)),
+    "camera.dng": bad("is a camera's raw file. Export it as PNG or JPEG", b"II*\0\b\0\0\0" + bytes(99)),
+    "picture.jxl": bad("is JPEG XL. Export it as PNG or JPEG", b"\xff\x0a" + bytes(99)),
     "archive.mp4": bad("is not one", b"PK\3\4" + bytes(500)),
     "folder.mp4": Clip(_folder, words="is a folder"),
     "pipe.mp4": Clip(_pipe, words="is not a file"),

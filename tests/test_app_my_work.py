@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import clips
@@ -186,6 +187,14 @@ def test_cards_say_it_in_words():
     assert f'href="{address}.mp4" download="a-{FILTER}.mp4"' in done
     assert f'data-src="{address}.mp4" data-media="video"' in done
     assert "1 min 15 s of work · 2.1 MB" in done
+    sheet = (ResultFile("readings.thumb.jpg", 9, ""), ResultFile("dictionary.csv", 9, ""))
+    sheet += (ResultFile("readings.csv", 9, ""), ResultFile("report.html", 9, ""))
+    model = {"model": "mood_statistics"}
+    read = view(state="done", kind="read_pictures", files=sheet, title="a.zip", options=model)
+    read = my_work.card(read)
+    assert 'class="row"' in read  # a long row of pictures is shown from its beginning
+    names = re.findall(r'download="a-(\S+)"', read)  # what to look at first, what explains the rest last
+    assert names == ["mood_statistics.html", "readings.csv", "dictionary.csv"], names
     for page in (running, failed, done):
         assert "<img src=x" not in page
 

@@ -203,6 +203,8 @@ def test_a_slow_browser_draws_each_photo_once(tab, page, tmp_path):
 @pytest.mark.slow
 def test_a_late_first_look_does_not_take_the_place_of_a_photo(context, page, tmp_path):
     tab = context.new_page()
+    refused = []  # to cancel what has not begun
+    tab.on("response", lambda answer: answer.status >= 400 and refused.append(answer.url))
     until_held, let_go = hold_next(tab, page, "look")
     tab.goto(page.local_url)
     until_held()
@@ -218,6 +220,7 @@ def test_a_late_first_look_does_not_take_the_place_of_a_photo(context, page, tmp
     tab.click("#redraw-button")
     assert tab.inner_text("#redraw-caption").startswith("96 × 64 px")
     assert tab.evaluate(RESULT) == src
+    assert refused == []
 
 
 @pytest.mark.browser

@@ -28,7 +28,7 @@ Click to upload or drop files|play-pause-replay-button|High volume|Use via API|C
 COMPOSED = {
     "{} beats random maps on {n} of {n} measures ({}), and a mere edge detector on none",
     "{}; the edge detector beats it on {}",
-    "{} (Expected {} to be a picture but its content is not one that can be read)",
+    "Expected {} to be a picture but its content is not one that can be read",
     "One frame at {n} × {n} px takes {n} s; the file does not say how many it has.",
     "The file ends early, after {n} of {n} s: {n} frames of the {n} that it announces could be read.",
     "The file ends early, after {n} of {n} s: {n} frames could be read.",
@@ -167,9 +167,13 @@ def test_a_photo_its_warnings_and_its_folder_are_told_in_chinese(tab, tmp_path):
     tab.wait_for_selector(".toast-body")
     assert "未绘制" in tab.inner_text(".toast-body")
     assert english_on(tab) == []
-    draw_all(tab, [good, bad])
+    raw = tmp_path / "camera.dng"
+    raw.write_bytes(b"raw")
+    draw_all(tab, [good, bad, raw])
     assert tab.inner_text("#stylize_pictures-job .pill") == "完成"
-    assert tab.inner_text("#stylize_pictures-job .why").startswith("已绘制，但：")
+    remark = "已绘制，但： 略过 2 个：bad.png 不是可以读取的图片；camera.dng 是相机原始文件，无法读取。"
+    assert tab.inner_text("#stylize_pictures-job .why") == remark
+    assert re.search(r"· 用时(不到)? \d+ 秒 ·", tab.inner_text("#stylize_pictures-job"))
     assert english_on(tab) == []
 
 

@@ -71,9 +71,20 @@ def advice(kind: str) -> str:
     return "Export it as PNG or JPEG."
 
 
-def is_still(head: bytes) -> bool:
-    """Whether the first bytes of a file are those of a picture that is read, and of none that often moves."""
-    return _IS_PICTURE.match(head) is not None and not head.startswith(b"GIF8") and b"ANIM" not in head
+def still_kind(head: bytes, suffix: str = "") -> str:
+    """Description of a picture that does not move: :data:`PICTURE` if it is read, else its kind, e.g. camera
+    raw; "" for all other files. Raw files often begin like TIFF; then the suffix tells.
+
+    Args:
+        head: the first bytes of the file.
+        suffix: of its name.
+    """
+    kind = kind_not_read(head, suffix)
+    if kind:
+        return "" if kind == _FILM else kind
+    if not _IS_PICTURE.match(head) or head.startswith(b"GIF8") or b"ANIM" in head:
+        return ""
+    return RAW if suffix.lower() in _RAW_SUFFIXES else PICTURE
 
 
 def is_heif(head: bytes) -> bool:

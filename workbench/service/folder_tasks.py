@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import math
 import re
 import tempfile
 import textwrap
@@ -40,6 +41,7 @@ from workbench.styles.stylize import get
 
 log = logging.getLogger(__name__)
 _NAMED = 3  # files that a remark names
+_HERE = "\0"  # in place of a file's name
 _COLUMNS: list[Mapping[str, Any]] = [  # of the tables, beside the measures
     {"name": "path", "definition": "Path of the picture in the folder."},
     {"name": "mood", "definition": "The most probable mood."},
@@ -62,6 +64,7 @@ def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, cont
     with _folder(inputs, options, context) as found:
         targets = drawing_names(found.names, f".{options.format}")
         rows: list[dict[str, Any]] = []
+        cells: list[Image.Image] = []
         part = found.folder.parent / f"drawing.{options.format}"
         with (
             replacing(context.out / "drawings.zip") as partial,
@@ -79,10 +82,13 @@ def stylize_pictures(inputs: tuple[Path, ...], options: FolderPhotoOptions, cont
                     drawn = draw(read_image(found.folder / name, MOST_DRAWN), options, tell)
                     write_png(drawn, part) if options.format == "png" else write_image(drawn, part)
                     archive.write(part, targets[name])
+                    cells.append(reduced(drawn, cell_side(len(found.names))))
                     if not rows:
                         thumbnail(drawn, context.out / f"drawings{THUMBNAIL}")
                     rows.append({"path": name, "drawing": targets[name]})
             _check_any(rows, found)
+            if len(cells) > 1:
+                contact_sheet(cells, context.out / f"drawings{THUMBNAIL}", math.isqrt(len(cells) - 1) + 1)
             rows += [{"path": name, "passed over": reason} for name, reason in found.skipped.items()]
             write_table(rows, part.with_suffix(".csv"))
             archive.write(part.with_suffix(".csv"), "list.csv")
@@ -162,14 +168,14 @@ def examine(
     return rows, cells
 
 
-def contact_sheet(cells: Sequence[Image.Image], path: Path) -> None:
-    """One JPEG of all pictures, :data:`SHEET_COLUMNS` in a row, each in the middle of its square cell."""
+def contact_sheet(cells: Sequence[Image.Image], path: Path, columns: int = SHEET_COLUMNS) -> None:
+    """One JPEG of all pictures, ``columns`` in a row, each in the middle of its square cell."""
     side = cell_side(len(cells))
-    height = -(-len(cells) // SHEET_COLUMNS)
-    sheet = Image.new("RGB", (side * min(SHEET_COLUMNS, len(cells)), side * height), "white")
+    height = -(-len(cells) // columns)
+    sheet = Image.new("RGB", (side * min(columns, len(cells)), side * height), "white")
     for number, cell in enumerate(cells):
         small = reduced(cell, side)
-        row, column = divmod(number, SHEET_COLUMNS)
+        row, column = divmod(number, columns)
         sheet.paste(
             small, (column * side + (side - small.width) // 2, row * side + (side - small.height) // 2)
         )
@@ -208,15 +214,18 @@ def _folder(inputs: tuple[Path, ...], options: FolderOptions, context: Context) 
             raise WorkbenchError("Expected pictures but found no file. Choose some, or a ZIP of them.")
         yield found
         if found.skipped:
-            named = [f"{name} ({_brief(reason)})" for name, reason in found.skipped.items()]
+            named = [_brief(name, reason) for name, reason in found.skipped.items()]
             more = f", and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
             context.remark(f"{len(named)} passed over: {'; '.join(named[:_NAMED])}{more}.")
 
 
-def _brief(reason: str) -> str:
-    """The first sentence, without brackets."""
-    sentence = re.sub(r" \([^)]*\)", "", reason).partition(". ")[0].rstrip(".")
-    return textwrap.shorten(sentence, 120, placeholder=" …")
+def _brief(name: str, reason: str) -> str:
+    """The first sentence about a file, without brackets; the file's name has its folder."""
+    sentence = reason.replace(PurePosixPath(name).name, _HERE)  # names have brackets and dots, too
+    while (shorter := re.sub(r" \([^()]*\)", "", sentence)) != sentence:  # brackets in brackets, too
+        sentence = shorter
+    sentence = textwrap.shorten(sentence.partition(". ")[0].rstrip("."), 120, placeholder=" …")
+    return sentence.replace(_HERE, name) if _HERE in sentence else f"{name} ({sentence})"
 
 
 @contextlib.contextmanager

@@ -109,7 +109,7 @@ def administration(platform: Platform, language: str) -> HTMLResponse:
         usage = platform.usage(account.owner)
         role = say("administrator") if account.is_administrator else ""
         name = html.escape(account.name)  # whatever it means in a language
-        people.append((name, role, _day(account.created), usage.active, _megabytes(usage.bytes)))
+        people.append((name, role, usage.active, _megabytes(usage.bytes), _day(account.created)))
     states: list[tuple[str, object]] = [(say(state), count) for state, count in counts.items()]
     waits = [(say("waiting since"), _day(oldest))] if oldest is not None else []
     disk = [
@@ -120,7 +120,7 @@ def administration(platform: Platform, language: str) -> HTMLResponse:
         "`workbench users`", "<code>workbench users</code>"
     )
     body = (
-        _table(say, "Accounts", ("Name", "Role", "Since", "Jobs at work", "Space used"), people)
+        _table(say, "Accounts", ("Name", "Role", "Jobs at work", "Space used", "Since"), people)
         + _table(say, "Jobs", ("State", "Jobs"), [*states, *waits])
         + _table(say, "Disk", ("Disk", "Space"), disk)
         + f'<p>{how} <a href="/#work">{say("Back")}</a></p>'

@@ -68,8 +68,11 @@ _SCRIPT = """() => {
   }, true);
   addEventListener("error", (event) => {
     const words = "This browser cannot show the file; it is read all the same";
-    if (event.target.matches?.(".picture-input img")) event.target.alt = words;
+    if (!event.target.matches?.(".picture-input img")) return;
+    event.target.alt = words;
+    event.target.classList.add("not-shown");
   }, true);
+  addEventListener("load", ({target}) => target.classList?.remove("not-shown"), true);
 }"""
 # In the browser, the first input of a function: whether its box is empty only because another file is coming.
 IS_REPLACING = "(flag, ...rest) => [Boolean(window.replacing), ...rest]"

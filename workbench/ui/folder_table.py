@@ -103,6 +103,11 @@ CSS = f"""
   background: var(--block-background-fill) !important; }}
 .folder thead th:nth-child(3) {{ z-index: 2; }}
 .folder tbody th {{ max-width: 14rem; overflow: hidden; text-overflow: ellipsis; }}
+@media (max-width: 640px) {{  /* else the moods lie beyond the edge */
+  .folder .cell:not(.large) {{ --shown: 44px; }}
+  .folder .scroll > table :is(th, td):nth-child(-n + 3) {{ padding-right: .5rem !important; }}
+  .folder tbody th {{ max-width: 6.5rem; }}
+}}
 .map-frame {{ width: 100%; height: min(760px, 85vh); border: 1px solid var(--block-border-color);
   border-radius: .6rem; background: #fff; }}
 """

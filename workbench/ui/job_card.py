@@ -23,6 +23,7 @@ _OUTCOMES = {  # of tasks, where they failed and where something is to be known 
     "read_pictures": ("Not read:", "Read, but:"),
     "map_pictures": ("Not mapped:", "Mapped, but:"),
 }
+_IN_A_LINE = ("read_pictures", "map_pictures")  # tasks whose small picture may be a long row of many
 _WORDS = {schema.DONE: "Done", schema.FAILED: "Failed", schema.CANCELLED: "Cancelled"}
 _FILM = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM8 4v16M16 4v16M4 8h4M4 12h4M4 16h4'
@@ -88,8 +89,9 @@ def why(view: JobView) -> str:
 
 
 def results(view: JobView) -> list[str]:
-    """Names of the files worth having."""
-    return [made.name for made in view.files if not made.name.endswith(THUMBNAIL)]
+    """Names of the files worth having, those to look at first and what explains the others last."""
+    names = [made.name for made in view.files if not made.name.endswith(THUMBNAIL)]
+    return sorted(names, key=lambda name: (name == "dictionary.csv", Path(name).suffix not in _SHOWN))
 
 
 def thumbnail(view: JobView) -> str | None:
@@ -136,9 +138,21 @@ def main_result(view: JobView) -> tuple[str, str] | None:
     return (result_url(view.id, name), _SHOWN[Path(name).suffix]) if name else None
 
 
+def look(view: JobView) -> str:
+    """What a list shows of a job: a small picture of its result, or a sign."""
+    small = thumbnail(view)
+    if small is None:
+        return _FILM if "video" in view.kind else _PICTURE
+    row = ' class="row"' if view.kind in _IN_A_LINE else ""
+    return f'<img src="{small}" alt="" loading="lazy"{row}>'
+
+
 def player(view: JobView) -> str:
-    """A finished video, to play."""
+    """A finished video to play, or a small picture of the drawings."""
     found = main_result(view)
+    if found is not None and found[1] == "img":
+        title = html.escape(view.title)
+        return f'<img class="job-player" src="{found[0]}" alt="{title}: the result">'
     if found is None or found[1] != "video":
         return ""
     poster = f' poster="{small}"' if (small := thumbnail(view)) else ""
@@ -191,11 +205,6 @@ def cost(view: JobView) -> str:
         parts.append(f"{duration(view.seconds)} of work" if view.seconds >= 1 else "under 1 s of work")
     parts.append(size(view.bytes))
     return '<p class="fine">' + " · ".join(parts) + "</p>"
-
-
-def placeholder(view: JobView) -> str:
-    """A sign for what has no picture yet."""
-    return _FILM if "video" in view.kind else _PICTURE
 
 
 # Buttons of cards say what to do with which job; times are shown as the visitor's clock has them. Two native
@@ -282,7 +291,8 @@ CSS = """
 .dark .job progress::-webkit-progress-value { background: var(--primary-400); }
 .job-player { display: block; width: 100%; max-height: 62vh; object-fit: contain; background: #000;
   border-radius: .5rem; margin: 0 !important; }
-img.job-player { background: none; }
+img.job-player { background: none; width: auto; max-width: 100%; }
+section.job img.job-player { margin-top: .6rem !important; border: 1px solid var(--block-border-color); }
 iframe.job-player { height: 75vh; border: 0; background: #fff; }
 .job time { color: inherit !important; font-size: inherit !important; }
 .job .why { color: var(--body-text-color); font-size: .9rem; margin: .4rem 0 0; overflow-wrap: anywhere; }
@@ -293,5 +303,5 @@ iframe.job-player { height: 75vh; border: 0; background: #fff; }
 .job-dialog::backdrop { background: rgb(20 16 12 / .6); }
 .job-dialog h2 { font-size: 1.1rem; font-weight: 600; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 #job-show { width: 60rem; }
-#job-show .job-links { display: flex; gap: .5rem; }
+#job-show .job-links { display: flex; flex-wrap: wrap; gap: .5rem; }
 """

@@ -53,7 +53,7 @@ def likeness(reading: Reading) -> str:
     """How like the training pictures the picture is, in a sentence; empty if the model cannot tell."""
     if reading.novelty is None:
         return ""
-    share = f"{100 * reading.novelty:.0f} %"
+    share = f"{100 * reading.novelty:.0f}\N{NO-BREAK SPACE}%"
     if reading.unlike:
         return (
             '<div class="notice" role="note"><strong>Unlike the pictures that the model learnt from.</strong>'

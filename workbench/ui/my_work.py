@@ -39,10 +39,10 @@ _ACTIONS = ("cancel", "delete")
 
 def card(view: JobView) -> str:
     """One job of the gallery. Whatever a visitor wrote is escaped."""
-    small, title = job_card.thumbnail(view), html.escape(view.title)
-    look = f'<img src="{small}" alt="" loading="lazy">' if small else job_card.placeholder(view)
+    title = html.escape(view.title)
     return (
-        f'<li class="job" data-id="{view.id}"><div class="job-look">{look}</div><div class="job-text">'
+        f'<li class="job" data-id="{view.id}"><div class="job-look">{job_card.look(view)}</div>'
+        '<div class="job-text">'
         f'<div class="job-head"><input type="checkbox" aria-label="Choose: {title}">'
         f'<h3 title="{title}" translate="no">{title}</h3>{job_card.pill(view)}</div>'
         f'<p class="fine">{job_card.about(view)}</p>{job_card.progress(view)}'
@@ -311,7 +311,10 @@ CSS = """
 .job-look { aspect-ratio: 16 / 9; background: var(--neutral-100); display: grid; place-items: center;
   color: var(--neutral-400); overflow: hidden; }
 .dark .job-look { background: var(--neutral-800); }
-.job-look img { width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
+.job-look { position: relative; }
+.job-look img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain;
+  margin: 0 !important; }
+.job-look img.row { object-fit: cover; object-position: left top; }
 .job-look svg { width: 3rem; height: 3rem; color: var(--neutral-400) !important; }
 .job-text { padding: .8rem .95rem 1rem; display: flex; flex-direction: column; flex: 1; }
 .job-text .job-actions { margin-top: auto; padding-top: .7rem; }

@@ -79,7 +79,7 @@ async def submit(
     if not paths:
         raise ImageError("Expected pictures or a ZIP of them but there are none yet. Upload some.")
     names = [Path(path).name for path in paths]
-    title = names[0] if len(names) == 1 else f"{len(names)} files"
+    title = names[0] if len(names) == 1 else f"{names[0]} (+{len(names) - 1})"  # in every language
     owner, address = visitor.owner_of(request), visitor.address_of(request)
     given = {**options, "names": names}
     return await run_in_threadpool(platform.submit, owner, kind, list(paths), given, title, address)

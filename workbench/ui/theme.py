@@ -179,6 +179,8 @@ input[role=combobox] { text-overflow: ellipsis; padding-right: 1.8rem !important
 .card pre { font-size: .75rem; max-height: 24rem; overflow: auto;
   background: var(--background-fill-secondary);
   padding: .8rem; border-radius: .5rem; }
+/* what is told in place of a picture that the browser cannot show */
+.picture-input img.not-shown { box-sizing: border-box; padding: 3.2rem 1rem 1rem; white-space: normal; }
 @media (max-width: 700px) {
   #redraw-desk { grid-template: "yours" "drawn" "choices" / minmax(0, 1fr); }
   .under-result > :first-child { flex-basis: 100% !important; }

@@ -149,8 +149,8 @@ def _unreadable(path: Path) -> str:
         head = file.read(kinds.HEAD)
         if head[8:12] == b"WEBP" and b"ANIM" in head:
             return f"{shown(path)} is an animated WebP, which FFmpeg does not decode. Save it as GIF or MP4."
-        if kinds.is_still(head):
-            return f"Expected a video but {shown(path)} is {kinds.PICTURE}. {kinds.advice(kinds.PICTURE)}"
+        if kind := kinds.still_kind(head, path.suffix):
+            return f"Expected a video but {shown(path)} is {kind}. {kinds.advice(kind)}"
     return (
         f"Expected a video (MP4, MOV, MKV, WebM, AVI, GIF …) but {shown(path)} is not one, or its start or "
         "its index is missing. Check the file, or export it again."

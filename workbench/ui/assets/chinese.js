@@ -14,15 +14,19 @@
   });
   const joined = (parts) => parts.reduce((all, part) => all + (/[。！？；：]$/.test(all) ? "" : " ") + part);
   const known = new Map();
+  const counted = (text) => {  // what is counted up within a sentence
+    const items = text.split("; "), made = items.map(chinese);
+    return made.every((one, i) => one !== items[i]) ? made.join("；") : chinese(text);
+  };
   const make = (text) => {
     if (words[text] !== undefined) return words[text];
     for (const [pattern, to] of patterns) {
       const found = pattern.exec(text);
-      if (found) return to.replace(/\{(\d)\}/g, (_, number) => chinese(found[number]));
+      if (found) return to.replace(/\{(\d)\}/g, (_, number) => counted(found[number]));
     }
     const list = text.split(", ");
     if (list.every((one) => words[one] !== undefined)) return list.map(chinese).join("、");
-    if (text.includes(" · ")) return text.split(" · ").map(chinese).join(" · ");
+    if (/(^| )· /.test(text)) return text.split(/ ?· /).map(chinese).join(" · ").trim();
     for (const end of [/(?<=[.!?…]) (?=\S)/, /(?<=:) (?=\S)/]) {
       const parts = text.split(end);
       if (parts.length > 1) return joined(parts.map(chinese));
@@ -33,7 +37,9 @@
     const whole = text.replace(/\s+/g, " ").trim();
     if (!/[a-z]/i.test(whole)) return text;
     if (!known.has(whole)) known.set(whole, make(whole));
-    return known.get(whole) === whole ? text : text.replace(text.trim(), () => known.get(whole));
+    const made = known.get(whole);
+    if (made === whole) return text;
+    return text.replace(/^[，。；：、]/.test(made) ? text.trimEnd() : text.trim(), () => made);
   };
 
   const LEFT = "[translate=no], script, style, pre, code, textarea";

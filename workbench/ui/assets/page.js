@@ -109,9 +109,12 @@
   const load = () => document.querySelectorAll("#video-preview img, #redraw-result img").forEach((picture) => {
     if (picture.loading === "lazy") picture.loading = "eager";
   });
-  // Whose login has ended is asked to log in again.
+  // Whose login has ended is asked to log in again. What is cancelled before it has begun has no name yet, and
+  // the server could only refuse to cancel it.
   const ask = window.fetch;
   window.fetch = async (...what) => {
+    const [address, {body} = {}] = what;
+    if (/\/gradio_api\/(cancel|reset)$/.test(address) && /"event_id":null/.test(body)) return Response.json({});
     const answer = await ask(...what);
     if (answer.status === 401 && new URL(answer.url).origin === location.origin) location.assign("login");
     return answer;
