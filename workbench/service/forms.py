@@ -86,6 +86,14 @@ def form(action: str, language: str, message: str = "", status: int = 200) -> HT
     )
 
 
+def password_changed(language: str) -> HTMLResponse:
+    """Tells that the password is changed, and what became of other sessions."""
+    say = _say(language)
+    told = say("You are logged in here with the new one, and nowhere else.")
+    body = f'<p role="status">{told}</p><p><a href="/#work">{say("Back")}</a></p>'
+    return page("Your password is changed", body, language)
+
+
 def page(title: str, body: str, language: str, status: int = 200) -> HTMLResponse:
     """A page of the server's own around ``body``, which is HTML in the ``language``."""
     say = _say(language)

@@ -24,7 +24,15 @@ from workbench.core.errors import WorkbenchError
 from workbench.service.answers import ResponseSender, language_of, status_and_text, text_response
 from workbench.service.bodies import BodyError, bounded_receive, read_body, replayed
 from workbench.service.errors import AccountError, LimitError, LoginError
-from workbench.service.forms import ADMINISTRATION, LOGIN, LOGOUT, PASSWORD, administration, form
+from workbench.service.forms import (
+    ADMINISTRATION,
+    LOGIN,
+    LOGOUT,
+    PASSWORD,
+    administration,
+    form,
+    password_changed,
+)
 from workbench.service.identity import DAYS, MARK_DAYS
 from workbench.service.logins import LoginQueue
 from workbench.service.metrics import HEALTH, METRICS, Monitoring
@@ -307,13 +315,16 @@ class Gate:
         try:
             if new != again:
                 raise AccountError("Expected the new password twice but the two differ.")
-            return self._start_session(request, await self._logins.change(owner, password, new))
+            found = await self._logins.change(owner, password, new)
         except (AccountError, LoginError, LimitError) as error:
             return _form_again(PASSWORD, request, error)
+        return self._start_session(request, found, password_changed(language_of(request.scope)))
 
-    def _start_session(self, request: Request, found: tuple[str, int]) -> Response:
-        """Redirect to the page with a new session."""
-        response = RedirectResponse("/", 303)
+    def _start_session(
+        self, request: Request, found: tuple[str, int], response: Response | None = None
+    ) -> Response:
+        """``response``, by default a redirect to the page, with the cookie of a new session."""
+        response = response or RedirectResponse("/", 303)
         tokens, is_secure = self._platform.tokens, request.url.scheme == "https"
         cookie = _cookie(tokens.names(is_secure)[0], tokens.issue(*found), is_secure)
         response.headers.append("set-cookie", cookie)
