@@ -101,6 +101,10 @@ def test_the_page_works_without_any_request(folder, tmp_path):
         points = "[{customdata: 1}, {customdata: 4}]"
         tab.evaluate(f"document.getElementById('map').emit('plotly_selected', {{points: {points}}})")
         assert tab.text_content("#selected") == "2"
+        tab.emulate_media(color_scheme="dark")
+        tab.wait_for_function("document.getElementById('map').layout.font.color === 'rgb(255, 255, 255)'")
+        dark = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every((level) => level < 64)"
+        assert tab.evaluate(dark)
         with tab.expect_download() as download:
             tab.click("#csv")
         download.value.save_as(tmp_path / "list.csv")
