@@ -84,7 +84,7 @@ def test_the_warning_stands_beside_the_bars(classifier):
     probabilities = dict.fromkeys(card.class_names, 1 / len(card.class_names))
     shown = bars(Reading("tiny", probabilities, True, 0.97), card)
     assert shown.index("Unlike the pictures") < shown.index("<ul")
-    assert "97 %" in shown
+    assert "97\u00a0% of those" in shown
     assert "share of raters" in shown
     assert "Unlike" not in bars(Reading("tiny", probabilities, True, 0.94), card)
     assert "typical" not in bars(Reading("tiny", probabilities, True), card)

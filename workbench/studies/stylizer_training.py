@@ -201,13 +201,13 @@ class StylizerTraining(Study):
     settle_steps: int = 500  # of the same with nearest upsampling, from there
     ablation_steps: int = 250  # adversarial steps of each ablation
     seeds: tuple[int, ...] = (0, 1)  # of the ablations
-    baselines: tuple[str, ...] = BASELINES  # recipes trained from random weights
     minutes: float = 5.0  # processor minutes of each baseline
     crop: int = 160  # side of the crops in pixels
     checkpoint_every: int = 25  # steps
     gatys_steps: int = 40  # of Gatys' optimisation, per picture
     roles: str = ""  # CSV of photo and role: which photos train, choose and report
     held_out: int = 40  # photos that report, with ROLES
+    baselines: tuple[str, ...] = BASELINES  # recipes trained from random weights
 
     def folder(self, out: str | os.PathLike) -> Path:
         """Folder of the training runs, named by pictures and budgets."""
