@@ -25,5 +25,5 @@ def random_gray(*pictures: Tensor) -> tuple[Tensor, ...]:
     """
     luma = torch.tensor(LUMA)
     weights = luma + SHIFT * (2 * torch.rand(3) - 1)
-    weights = (weights / weights.sum()).to(pictures[0])
+    weights = weights / weights.sum()
     return tuple(torch.einsum("j,bjhw->bhw", weights.to(p), p).unsqueeze(1) for p in pictures)

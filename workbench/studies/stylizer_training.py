@@ -190,6 +190,7 @@ class StylizerTraining(Study):
     the photos are made once, in the study's folder.
     """
 
+    version = 2  # the first phase of a baseline grows with its minutes
     keys = ("group", "variant", "seed")
     sources = ("photos", "data", "roles")
     selection = ("groups", "baselines", "seeds", "checkpoint_every")

@@ -63,23 +63,19 @@ class WhiteBox(SceneRecipe):
         return values(terms)
 
     def adversarial_step(self, batch: Batch, step: int) -> dict[str, float]:
-        s, judges = self.config, self.discriminators
-        drawing = self.draw(batch.photo)
+        s, drawing = self.config, self.draw(batch.photo)
         fakes, reals = self._represented(drawing, batch.style)
         judged = {}
-        for name, judge in judges.items():
-            with self.autocast():
-                real, fake = judge(reals[name]), judge(fakes[name].detach())
+        for name in self.discriminators:
             judged[name] = (
-                losses.least_squares_loss([f.float() for f in real], 1)
-                + losses.least_squares_loss([f.float() for f in fake], 0)
+                self._distance(name, reals[name], 1) + self._distance(name, fakes[name].detach(), 0)
             ) / 2
         self.update_discriminators(judged["surface"] + judged["texture"])
         with self.frozen_discriminators():
             drawn = self._features(drawing)
             terms = weigh(
-                surface=(s.w_surface, lambda: self._pull("surface", fakes)),
-                texture=(s.w_texture, lambda: self._pull("texture", fakes)),
+                surface=(s.w_surface, lambda: self._distance("surface", fakes["surface"], 1)),
+                texture=(s.w_texture, lambda: self._distance("texture", fakes["texture"], 1)),
                 structure=(s.w_structure, lambda: self._content(drawn, superpixels(drawing))),
                 content=(s.w_content, lambda: self._content(drawn, batch.photo)),
                 tv=(s.w_tv, lambda: losses.total_variation_loss(drawing)),
@@ -94,10 +90,11 @@ class WhiteBox(SceneRecipe):
         fakes, reals = ({"surface": s, "texture": t} for s, t in zip(surfaces, textures, strict=True))
         return fakes, reals
 
-    def _pull(self, name: str, fakes: dict[str, Tensor]) -> Tensor:
+    def _distance(self, judge: str, picture: Tensor, label: float) -> Tensor:
+        """Squared distance of a discriminator's scores to 1 (style) or 0 (drawing)."""
         with self.autocast():
-            scores = self.discriminators[name](fakes[name])
-        return losses.least_squares_loss([f.float() for f in scores], 1)
+            scores = self.discriminators[judge](picture)
+        return losses.least_squares_loss([s.float() for s in scores], label)
 
 
 @torch.no_grad()
