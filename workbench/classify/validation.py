@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 import json
@@ -44,7 +45,7 @@ class Fold:
     measures: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of the estimator's own
 
 
-class Tested:
+class Tested(abc.ABC):
     """Out-of-fold predictions: every picture tested once per split seed, by training on other painters."""
 
     paintings: PictureList
@@ -59,9 +60,9 @@ class Tested:
         """Seeds of the splits, ascending."""
         return sorted({fold.split_seed for fold in self.folds})
 
+    @abc.abstractmethod
     def by_fold(self, calibrated: bool = True) -> list[NDArray[np.float64]]:
         """Answers of each fold: probabilities (n, C), calibrated on the other folds, or ratings (n,)."""
-        raise NotImplementedError
 
     def answers(self, calibrated: bool = True) -> NDArray[np.float64]:
         """(S, N, …) answers for every picture and split seed.
@@ -79,9 +80,9 @@ class Tested:
             )
         return table
 
+    @abc.abstractmethod
     def scores(self, answers: NDArray, rows: NDArray, weights: NDArray | None = None) -> dict[str, Any]:
         """Scores of the answers for the pictures ``rows``; weights (S, n) give S of each."""
-        raise NotImplementedError
 
     def ceilings(self) -> dict[str, float]:
         """The best that can be expected of a score, where that is known to be less than perfect."""

@@ -10,6 +10,7 @@ case, width, spaces or Unicode form are one.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import logging
 import os
@@ -34,7 +35,7 @@ NEAR_DUPLICATES = "near-duplicates"
 _PARTS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing", "dev"))
 
 
-class PictureList:
+class PictureList(abc.ABC):
     """N pictures of a folder, in groups that no split divides."""
 
     root: Path  # folder the paths are relative to
@@ -49,18 +50,18 @@ class PictureList:
         return read_image(self.root / self.paths[index])
 
     @property
+    @abc.abstractmethod
     def truth(self) -> NDArray:
         """(N,) what an estimator learns to predict: classes or ratings."""
-        raise NotImplementedError
 
     @property
     def strata(self) -> NDArray[np.int64]:
         """(N,) the strata of stratified folds."""
         return np.zeros(len(self), dtype=np.int64)
 
+    @abc.abstractmethod
     def contents(self) -> dict[str, object]:
         """Input of :func:`workbench.core.cache.key`: everything that a fit depends on, files by content."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
