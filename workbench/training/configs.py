@@ -293,6 +293,7 @@ class CartoonGANConfig(StylizerConfig):
     architecture: str = "cartoongan"
     lr_distil: Weight = 2e-4
     lr: Weight = 2e-4
+    batch: Positive = 4
     w_content: Weight = 0.5  # content distance to the photo
 
 
