@@ -323,12 +323,12 @@ class WhiteBoxConfig(StylizerConfig):
     arguments: dict = dataclasses.field(default_factory=lambda: {"smooth": True})
     lr_distil: Weight = 2e-4
     lr: Weight = 2e-4
-    lr_discriminator: Weight = 2e-4
+    lr_discriminator: Weight = 1e-3
     batch: Positive = 4
     w_surface: Weight = 0.1  # adversarial, smoothed by a guided filter
     w_texture: Weight = 1.0  # adversarial, gray with random weights of the colours
-    w_structure: Weight = 0.2  # content distance to the drawing's own superpixels
-    w_content: Weight = 0.2  # content distance to the photo
+    w_structure: Weight = 0.05  # content distance to the drawing's own superpixels
+    w_content: Weight = 0.3  # content distance to the photo
     w_tv: Weight = 0.05  # total variation
 
 
