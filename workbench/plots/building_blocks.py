@@ -33,8 +33,8 @@ def scores(summary: pd.DataFrame, metric: str = "balanced_accuracy") -> Figure:
         style.reference_line(ax, first["chance"], "chance")
         style.reference_line(ax, first["estimate"], "reference", index=1)
         ax.set_title(f"{dataset} ({first['pictures']})")
+        ax.set_xlabel(style.pretty(metric))
         style.percent(ax, "x")
-    figure.supxlabel(style.pretty(metric), fontsize="medium")
     figure_legend(figure)
     return figure
 

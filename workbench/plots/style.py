@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from workbench.core.pixels import luma
@@ -173,8 +173,11 @@ def show_picture(axes: Axes, picture: ArrayLike) -> None:
 
 
 def percent(axes: Axes, which: str = "y") -> None:
-    """Write an axis of shares in per cent."""
-    getattr(axes, f"{which}axis").set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    """Write an axis of shares in per cent. On a horizontal one numbers are few, so that they do not touch."""
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    if which == "x":
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
 
 def pretty(name: str) -> str:
