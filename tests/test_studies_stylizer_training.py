@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,6 +69,15 @@ def test_baselines_share_data_crops_and_minutes():
     assert not any(r.config.start for r in runs)  # from random weights
     one = study.StylizerTraining("p", "s", baselines=("whitebox",))
     assert [r.variant for r in study.training_runs(one, "o") if r.group == "baseline"] == ["whitebox"]
+
+
+def test_a_baseline_may_have_the_generator_of_another():
+    light = study.StylizerTraining("p", "s", baselines=("cartoongan/whitebox", "cartoongan"))
+    runs = [r for r in study.training_runs(light, "o") if r.group == "baseline"]
+    assert [r.config.recipe for r in runs] == ["cartoongan", "cartoongan"]
+    assert [r.config.architecture for r in runs] == ["whitebox", "cartoongan"]
+    assert len({r.config.out for r in runs}) == 2
+    assert {Path(r.config.out).parent for r in runs} == {Path("o")}
 
 
 def test_every_start_is_trained_before_it_is_used():

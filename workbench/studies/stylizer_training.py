@@ -65,7 +65,7 @@ MEASURES = (
 REFERENCE, PHOTO, SELF = "reference", "photo", "style set against itself"
 _DONE = "done.json"  # written last
 # the baselines' steps of the first phase for each minute
-FIRST_PHASE = {"fsgan": 100, "cartoongan": 4, "animegan": 8, "whitebox": 12}
+FIRST_PHASE = {"fsgan": 100, "cartoongan": 4, "cartoongan/whitebox": 16, "animegan": 8, "whitebox": 12}
 BASELINES = ("fsgan", "cartoongan", "animegan", "ugatit_light", "whitebox")
 
 
@@ -85,7 +85,7 @@ class TrainingRun:
 
 
 def _folder(group: str, variant: str, seed: int | str) -> str:
-    return f"{group}_{variant}_{seed}".replace(" ", "_")
+    return f"{group}_{variant}_{seed}".replace(" ", "_").replace("/", "_")
 
 
 def training_runs(study: StylizerTraining, out: str | Path) -> Iterator[TrainingRun]:
@@ -123,10 +123,12 @@ def training_runs(study: StylizerTraining, out: str | Path) -> Iterator[Training
             steps = {"distil_steps": 0, "steps": study.ablation_steps}
             start_weights = f"{start.config.out}/weights.pt"
             yield training("ablation", variant, seed, start=start_weights, **steps, **changes)
-    for recipe in study.baselines:
-        limits = {"steps": 1_000_000, "total_minutes": study.minutes}
-        limits["distil_steps"] = round(FIRST_PHASE.get(recipe, 0) * study.minutes)
-        yield training("baseline", recipe, 0, recipe, **limits)
+    for variant in study.baselines:
+        recipe, _, architecture = variant.partition("/")
+        limits: dict[str, Any] = {"steps": 1_000_000, "total_minutes": study.minutes}
+        limits["distil_steps"] = round(FIRST_PHASE.get(variant, 0) * study.minutes)
+        other = {"architecture": architecture} if architecture else {}
+        yield training("baseline", variant, 0, recipe, **limits, **other)
 
 
 def train(run: TrainingRun, data: SceneData) -> Path:
@@ -208,7 +210,8 @@ class StylizerTraining(Study):
     gatys_steps: int = 40  # of Gatys' optimisation, per picture
     roles: str = ""  # CSV of photo and role: which photos train, choose and report
     held_out: int = 40  # photos that report, with ROLES
-    baselines: tuple[str, ...] = BASELINES  # recipes trained from random weights
+    # recipes trained from random weights; RECIPE/ARCHITECTURE gives one another generator than its own
+    baselines: tuple[str, ...] = BASELINES
 
     def folder(self, out: str | os.PathLike) -> Path:
         """Folder of the training runs, named by pictures and budgets."""

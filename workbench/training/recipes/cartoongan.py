@@ -4,7 +4,7 @@ Phase 1 only reproduces the photo's content, so that the adversarial phase does 
 
 Source: Y. Chen, Y.-K. Lai, Y.-J. Liu, "CartoonGAN: generative adversarial networks for photo cartoonization",
     CVPR 2018: equations 1 to 5, content weight ω = 10, initialisation phase of section 3.4.
-Departures: content is measured by EfficientNet-lite1 at a half and an eighth of the size, where the paper takes
+Departures: content is measured by EfficientNet-lite1 at a half and an eighth of the size, the paper's by
     VGG-19's conv4_4 at an eighth (VGG's weights are in no Python package), as a share of the photo's own
     features: ω = 10 would outweigh an untrained adversary two hundred times, and 0.5 does so ten times. The
     deeper features alone hardly see colour: after 300 steps a blue sky was grey. For the same reason phase 1
