@@ -151,7 +151,7 @@ def test_drawings_of_a_group_come_with_their_variant(tmp_path):
 def test_from_folders_to_the_table(tmp_path):
     photos, style = pictures(tmp_path / "photos", 16, 0), pictures(tmp_path / "style", 12, 50)
     small = {"distil_steps": 1, "settle_steps": 1, "ablation_steps": 1, "seeds": (0,), "gatys_steps": 1}
-    asked = study.StylizerTraining(photos, style, ("start", "ablation"), **small)
+    asked = study.StylizerTraining(photos, style, ("start", "ablation"), **small, minutes=0.001)
     path = asked.run(tmp_path / "out")
     out = asked.folder(tmp_path / "out")
     with path.open(newline="") as file:
@@ -173,6 +173,13 @@ def test_from_folders_to_the_table(tmp_path):
     before = path.read_bytes()
     again = dataclasses.replace(asked, groups=())
     assert again.run(tmp_path / "out").read_bytes() == before  # all is done
+    peers = dataclasses.replace(asked, groups=("baseline",), baselines=("fsgan",))
+    with peers.run(tmp_path / "out").open(newline="") as file:
+        rows = {r["variant"]: r for r in csv.DictReader(file) if r["group"] == "baseline"}
+    assert set(rows) == {"fsgan", "gatys"}
+    gap = float(rows["gatys"]["kid_lite0"]) - float(rows["fsgan"]["kid_lite0"])
+    assert float(rows["gatys"]["kid_lite0_less_fsgan"]) == pytest.approx(gap, abs=0.02)  # KID is rounded
+    assert not rows["fsgan"]["kid_lite0_less_fsgan"]
 
 
 @pytest.mark.slow

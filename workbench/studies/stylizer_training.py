@@ -36,7 +36,7 @@ from workbench.core.files import write_image, write_whole
 from workbench.core.runs import read_rows, write_rows
 from workbench.data.images import read_image
 from workbench.data.scenes import picture_names
-from workbench.metrics import spectrum
+from workbench.metrics import kid, spectrum
 from workbench.metrics.grid import grid_excess
 from workbench.studies import stylizer_pictures, stylizers
 from workbench.studies.study import Study, register
@@ -66,7 +66,8 @@ REFERENCE, PHOTO, SELF = "reference", "photo", "style set against itself"
 _DONE = "done.json"  # written last
 # the baselines' steps of the first phase for each minute
 FIRST_PHASE = {"fsgan": 100, "cartoongan": 4, "cartoongan/whitebox": 16, "animegan": 8, "whitebox": 12}
-BASELINES = ("fsgan", "cartoongan", "animegan", "ugatit_light", "whitebox")
+OWN = "fsgan"
+BASELINES = (OWN, "cartoongan", "animegan", "ugatit_light", "whitebox")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,9 +188,10 @@ class StylizerTraining(Study):
 
     Rows have group, variant, seed; steps and processor minutes of the training run (with those of its
     targets, without those of its start); the measures of :func:`workbench.studies.stylizers.stylizer_row`;
-    KID-lite1; ``grid_db`` (:func:`workbench.metrics.grid.grid_excess`, less the photo's). Beside the table
-    lies ``…_effects.csv``, the rows of :func:`effects`. Interrupted training resumes; drawings and regions of
-    the photos are made once, in the study's folder.
+    KID-lite1; ``grid_db`` (:func:`workbench.metrics.grid.grid_excess`, less the photo's); of a baseline
+    ``kid_lite0_less_fsgan``, its KID less that of FSGAN, if that is trained, paired. Beside the table
+    lies ``…_effects.csv``, the rows of :func:`effects`, if there are ablations. Interrupted training
+    resumes; drawings and regions of the photos are made once, in the study's folder.
     """
 
     version = 2  # the first phase of a baseline grows with its minutes
@@ -235,7 +237,8 @@ class StylizerTraining(Study):
         shared = stylizer_pictures.episodes(picture_names(self.data))
         measured = judge(data, work, shared)
         path = self.runs(out).do([*references, *done], lambda **run: measured(**run) | rule, desc="measuring")
-        write_effects(path)
+        if any(row["group"] == "ablation" for row in read_rows(path)):
+            write_effects(path)
         return path
 
 
@@ -293,6 +296,7 @@ def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., di
     evaluator = cache(lambda: stylizers.Evaluator(_large(data.style), shared))
     judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1", groups=shared))
     untouched = cache(lambda: judge().features(map(Image.fromarray, photos.values())))
+    features = cache(lambda variant: evaluator().features(drawings("baseline", variant, 0)))
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
         if group == REFERENCE:
@@ -309,6 +313,8 @@ def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., di
         cost = json.loads(done.read_text()) if done.is_file() else {}
         row, _ = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
+        if group == "baseline" and variant != OWN and (out / _folder(group, OWN, 0) / _DONE).is_file():
+            row |= _less_own(features(variant), features(OWN), evaluator())
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]
         return {
             "steps": cost.get("steps", ""),
@@ -356,6 +362,13 @@ def write_effects(table: str | Path) -> Path:
     """Write the rows of :func:`effects` beside a table of the study, as ``…_effects.csv``."""
     table = Path(table)
     return write_rows(effects(read_rows(table)), table.with_name(f"{table.stem}_effects.csv"))
+
+
+def _less_own(theirs: NDArray, ours: NDArray, evaluator: stylizers.Evaluator) -> dict[str, float]:
+    """Columns of a baseline's KID less FSGAN's, paired over the photos."""
+    gap = kid.kid_difference(theirs, ours, evaluator.style_features, evaluator.style_groups)
+    ends = {"": gap.estimate, "_low": gap.low, "_high": gap.high}
+    return {f"kid_lite0_less_{OWN}{end}": value for end, value in ends.items()}
 
 
 def _large(pictures: Sequence[NDArray]) -> list[NDArray]:
