@@ -20,7 +20,7 @@ TINY = {
     "02_data_and_moods": {"data": "atelier:40", "samples": 50},
     "08_do_explanations_hold": {"size": 64, "pictures": 3},
     "11_mood_shift": {"styles": ["fsgan_comic", "JPEG, quality 75"]},
-    "12_video": {"frames": 6},
+    "12_video": {"frames": 4, "motions": ["pan", "portrait"]},
     "14_stylizer_training": {"data": "atelier:10", "steps": [1, 1, 1]},
     "16_ratings": {"studies": 1},
     "13_full_report": {
