@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import skimage.data
+from PIL import Image
 
+from workbench.classify.probes import MajorityClass
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.core.runs import Runs
-from workbench.studies.study import STUDIES, TableStudy
+from workbench.studies.study import STUDIES, ComparisonStudy, TableStudy
 
 
 def test_runs_are_written_one_by_one_and_not_done_twice(tmp_path):
@@ -203,3 +206,40 @@ def test_a_study_is_a_command_with_its_options(texts, tmp_path, capsys):
     assert not end.value.code
     assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "lengths.csv")
     assert pd.read_csv(tmp_path / "out" / "lengths.csv")["length"].tolist() == [4]
+
+
+@dataclasses.dataclass(frozen=True)
+class Guess(ComparisonStudy):
+    """How good is the commonest class?"""
+
+    name = "guess"
+    baseline = "majority"
+    data: str
+    split_seeds: tuple[int, ...] = (0,)
+    samples: int = 20
+    config: None = None
+
+    def folds_per_split(self):
+        return 2
+
+    def estimators(self, out):
+        return {"majority": MajorityClass()}
+
+
+def test_without_painters_like_pictures_are_tested_together(tmp_path):
+    folder = tmp_path / "pictures"
+    shown = {"a": ("astronaut", "coffee", "cat", "camera"), "b": ("coins", "brick", "page", "text")}
+    for label, names in shown.items():
+        (folder / label).mkdir(parents=True)
+        for name in names:
+            picture = Image.fromarray(getattr(skimage.data, name)()).convert("RGB").resize((240, 240))
+            for quality in (95, 85):  # each and its copy
+                picture.save(folder / label / f"{name}_{quality}.jpg", quality=quality)
+    Guess(str(folder)).run(tmp_path / "out")
+    answers = pd.read_csv(tmp_path / "out" / "guess_predictions.csv")
+    assert len(answers) == 16
+    pairs = answers.assign(picture=answers["path"].str.rsplit("_").str[0]).groupby("picture")
+    assert len(pairs) == 8
+    assert (pairs["fold"].nunique() == 1).all()
+    assert (pairs["group"].nunique() == 1).all()
+    assert answers["group"].nunique() > 4

@@ -46,9 +46,9 @@ from workbench.core.files import file_digest
 from workbench.data.images import read_image
 from workbench.data.local_features import INLIERS, agreeing_keypoints, local_features
 from workbench.data.neighbours import alike_pairs, nearest
+from workbench.data.paintings import NEAR_DUPLICATES, Paintings
 
 if TYPE_CHECKING:
-    from workbench.data.paintings import Paintings
     from workbench.models.features import FrozenFeatures
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ def group_near_duplicates(
         len(np.unique(paintings.groups)),
         len(np.unique(groups)),
     )
-    by = " and ".join(filter(None, (paintings.grouped_by, "near-duplicates")))
+    by = " and ".join(filter(None, (paintings.grouped_by, NEAR_DUPLICATES)))
     return dataclasses.replace(paintings, groups=groups, grouped_by=by)
 
 

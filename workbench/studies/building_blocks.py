@@ -29,13 +29,12 @@ from torch.nn import functional as F
 from workbench.core.files import write_whole
 from workbench.core.runs import write_rows
 from workbench.data.atelier import open_dataset
-from workbench.data.duplicates import group_near_duplicates
 from workbench.data.paintings import Paintings
 from workbench.data.splits import grouped_folds
 from workbench.metrics.bootstrap import bootstrap, run_shares
 from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models import create
-from workbench.studies.study import Rows, TableStudy, register
+from workbench.studies.study import Rows, TableStudy, grouped, register
 
 REFERENCE = "reference"
 NETWORKS: dict[str, dict[str, str]] = {
@@ -140,10 +139,7 @@ def tables(path: str | os.PathLike) -> dict[str, pd.DataFrame]:
 
 def load(source: str | os.PathLike, side: int) -> Pictures:
     """Read a data set. Without known painters, near-duplicates share a group."""
-    paintings = open_dataset(source)
-    name = Path(source).name
-    if not paintings.grouped:
-        paintings = group_near_duplicates(paintings)
+    paintings, name = grouped(open_dataset(source)), Path(source).name
     return Pictures(name, squeezed(paintings, side), paintings.labels, paintings.groups, paintings.classes)
 
 

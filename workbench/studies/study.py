@@ -37,8 +37,9 @@ from workbench.core.cache import key as content_key
 from workbench.core.registry import Decorated, Registry
 from workbench.core.runs import KEY, Runs, read_rows, set_aside
 from workbench.data.atelier import open_dataset
+from workbench.data.duplicates import group_near_duplicates
 from workbench.data.images import list_images
-from workbench.data.paintings import Paintings
+from workbench.data.paintings import NEAR_DUPLICATES, Paintings
 
 log = logging.getLogger(__name__)
 
@@ -142,8 +143,12 @@ class ComparisonStudy(Study):
         return self.compare(self.name, Path(out), open_dataset(self.data))
 
     def compare(self, name: str, out: Path, paintings: Paintings) -> Path:
-        """Write the three tables of one collection."""
-        if any(row.get(KEY) != self.content_key for row in read_rows(out / f"{name}.csv")):
+        """Write the three tables of one collection, whose near-duplicates share a group if no painters are
+        known (:func:`grouped`)."""
+        paintings, key = grouped(paintings), self.content_key
+        if paintings.grouped_by == NEAR_DUPLICATES:
+            key += "-grouped"
+        if any(row.get(KEY) != key for row in read_rows(out / f"{name}.csv")):
             for suffix in ("", "_predictions", "_summary"):
                 if (path := out / f"{name}{suffix}.csv").is_file():
                     log.warning(
@@ -158,8 +163,16 @@ class ComparisonStudy(Study):
             folds=self.folds_per_split(),
             split_seeds=self.split_seeds,
             samples=self.samples,
-            stamp={KEY: self.content_key},
+            stamp={KEY: key},
         )
+
+
+def grouped(paintings: Paintings) -> Paintings:
+    """The same pictures in groups that no split may divide: painters, or near-duplicates for want of them."""
+    if paintings.grouped:
+        return paintings
+    log.warning("Near-duplicates share a group in this study, in place of painters.")
+    return group_near_duplicates(paintings)
 
 
 def collection_name(source: str) -> str:
