@@ -144,7 +144,7 @@ def is_comparison(entry):
     return any(
         word in text
         for text in said
-        for word in ("difference", "less_photo", "vs_", "minus", "measure=change")
+        for word in ("difference", "less_photo", "less_fsgan", "vs_", "minus", "measure=change")
     )
 
 
