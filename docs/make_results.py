@@ -98,6 +98,31 @@ def preferred() -> Rows:
     return found
 
 
+def beside_peers() -> Rows:
+    """In how many rows judges ranked our styles before both networks trained here, and before the teacher."""
+    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
+    for row in rows_of("panel.csv"):
+        if PEERS in row["photos"]:
+            sheet = row["photos"], row["photo"], row["question"]
+            ranks.setdefault(sheet, {})[row["stylizer"]] = int(row["rank"])
+    styles = dict.fromkeys(name for of in ranks.values() for name in of if name.startswith("fsgan_"))
+    found = [["style", "judged rows", *(f"{q}: before both, before its teacher" for q in QUESTIONS)]]
+    for style in styles:
+        cells, rows = [], 0
+        for question in QUESTIONS:
+            of_style = [of for (_, _, asked), of in ranks.items() if asked == question and style in of]
+            peers = [min(rank for name, rank in of.items() if "trained here" in name) for of in of_style]
+            teachers = [
+                next(rank for name, rank in of.items() if name.startswith(("drawn_", "teacher of")))
+                for of in of_style
+            ]
+            won = [sum(of[style] < r for of, r in zip(of_style, x, strict=True)) for x in (peers, teachers)]
+            cells.append(f"{won[0]}, {won[1]}")
+            rows = len(of_style)
+        found.append([style, str(rows), *cells])
+    return found
+
+
 def likeness() -> Rows:
     """How much of a person stays in each style's drawings, and how drawn they are."""
     head = {
@@ -325,10 +350,12 @@ def collection() -> Rows:
 
 QUESTIONS = ("overall", "drawn", "clean")
 PUBLISHED = "White-box Cartoonization (published)"
+PEERS = "beside networks trained here"
 NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 TABLES = {
     "preferred": preferred,
+    "beside_peers": beside_peers,
     "all_panels": panel,
     "speed": lambda: costs(short=True),
     "moods": lambda: moods(

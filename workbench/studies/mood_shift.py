@@ -39,7 +39,7 @@ from workbench.metrics.calibration import apply_temperature, fit_temperature
 from workbench.metrics.checks import weighted_mean
 from workbench.metrics.classification import balanced_accuracy, confusion_matrix
 from workbench.metrics.paired import holm
-from workbench.studies.study import TableStudy, register
+from workbench.studies.study import TableStudy, grouped, register
 from workbench.studies.stylizer_pictures import read_photos, split_of
 from workbench.studies.stylizers import weights_of
 from workbench.styles.stylize import stylize
@@ -241,7 +241,7 @@ class MoodShift(TableStudy):
     ``…_pictures.csv``, both readings of every picture.
     """
 
-    version = 2  # photos that chose weights are left out
+    version = 3  # without painters, near-duplicates share a fold
     keys = ("subject", "style")
     sources = ("data", "photos", "roles")
     selection = ("styles",)
@@ -263,7 +263,7 @@ class MoodShift(TableStudy):
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """The untouched pictures are measured and the readers fitted; measurements are kept in ``kept``."""
-        data, kept = open_dataset(self.data), Cache(out / "kept")
+        data, kept = grouped(open_dataset(self.data)), Cache(out / "kept")
         files = [data.root / path for path in data.paths]
         paintings = Collection("paintings", files, data.read, data.paths, data.groups, kept, self.config)
         found = read_photos(self.photos, self.held_out, self.seed, self.roles)

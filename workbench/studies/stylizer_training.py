@@ -194,7 +194,7 @@ class StylizerTraining(Study):
     resumes; drawings and regions of the photos are made once, in the study's folder.
     """
 
-    version = 2  # the first phase of a baseline grows with its minutes
+    version = 3  # other losses of CartoonGAN and White-box; their first phase grows with the minutes
     keys = ("group", "variant", "seed")
     sources = ("photos", "data", "roles")
     selection = ("groups", "baselines", "seeds", "checkpoint_every")

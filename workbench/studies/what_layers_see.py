@@ -38,7 +38,7 @@ from workbench.interpret.probing import gains_over, probe, recommend, relevance,
 from workbench.metrics.classification import accuracy, balanced_accuracy, confusion_matrix
 from workbench.models.mafr import BLOCKS
 from workbench.studies.mafr import CONFIG
-from workbench.studies.study import Study, register
+from workbench.studies.study import Study, grouped, register
 
 CHOICES = ("recommended", "deepest", "random")
 SCORES = ("accuracy", "balanced_accuracy")
@@ -52,6 +52,7 @@ class WhatLayersSee(Study):
     The column ``part`` says which of the parts above a row belongs to.
     """
 
+    version = 2  # without painters, near-duplicates share a fold
     keys = ("section", "choice", "seed")
     sources = ("data", "ratings")
     selection = ("seeds",)
@@ -88,7 +89,7 @@ class WhatLayersSee(Study):
 
     @functools.cached_property
     def _pictures(self) -> Paintings:
-        return sample(open_dataset(self.data, self.ratings or None), self.pictures, self.seed)
+        return grouped(sample(open_dataset(self.data, self.ratings or None), self.pictures, self.seed))
 
     def _features(self, pretrained: bool) -> dict:
         torch.manual_seed(self.seed)
