@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,6 +47,7 @@ class ResponseSender:
     Attributes:
         cookie: to set, if any.
         seen: called with every piece of the body.
+        ready: awaited before the headers are sent.
         lasts: whether browsers may cache it for ever.
         begun: whether the headers are sent.
         status: of the response.
@@ -56,10 +57,13 @@ class ResponseSender:
         self._send = send
         self.cookie: str | None = None
         self.seen: Callable[[bytes], None] | None = None
+        self.ready: Callable[[], Awaitable[None]] | None = None
         self.lasts, self.begun, self.status = False, False, 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self.ready is not None:
+                await self.ready()
             self.begun, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():

@@ -38,7 +38,8 @@ from workbench.service.logins import LoginQueue
 from workbench.service.metrics import HEALTH, METRICS, Monitoring
 from workbench.service.origin import refusal
 from workbench.service.platform import Platform
-from workbench.service.sessions import NOBODY, OwnerRegistry, names_in_call
+from workbench.service.sessions import NOBODY, Named, OwnerRegistry, names_in_call
+from workbench.service.streams import StreamEnds
 from workbench.service.uploads import new_request
 
 WORK = "/jobs/"
@@ -130,7 +131,7 @@ class Gate:
             OwnerRegistry(KEPT, KEPT_OF_ONE, forget),
             OwnerRegistry(CALLS, KEPT_OF_ONE, forget),
         )
-        self._events = OwnerRegistry()
+        self._events, self._ends = OwnerRegistry(), StreamEnds()
         self._logins, self._watch = LoginQueue(platform.accounts), Monitoring(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -244,16 +245,22 @@ class Gate:
             elif name == "mcp":  # the tools keep the pictures that they are given
                 await run_in_threadpool(self._platform.uploads.room, NOBODY, _address(scope))
         client = owner, _address(scope)
-        if not await run_in_threadpool(self._is_owners, *client, called, scope["query_string"], body):
+        named = await run_in_threadpool(names_in_call, called, scope["query_string"], body)
+        if not await run_in_threadpool(self._is_owners, *client, named):
             await text_response(scope, "There is no such session.", 404)(scope, receive, sender)
             return
         if called.startswith(_RUNS):
             sender.seen = functools.partial(self._note, *client, called.startswith("call/"))
+        if called == "queue/data" and named.sessions:
+            await self._ends.stream(named.sessions[0], self._app, scope, receive, sender)
+            return
+        if called == "queue/join" and named.sessions:
+            sender.ready = functools.partial(self._ends.known, named.sessions[0])
         await self._app(scope, receive, sender)
 
-    def _is_owners(self, owner: str, address: str, called: str, query: bytes, body: bytes) -> bool:
+    def _is_owners(self, owner: str, address: str, named: Named) -> bool:
         """Whether the session, the event and the files that a call names are the owner's."""
-        sessions, events, paths = names_in_call(called, query, body)
+        sessions, events, paths = named
         if any(map(self._is_shared, sessions)):  # of the server itself, whose name nobody else knows
             return True
         return (
