@@ -14,7 +14,7 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _END = b'data: {"msg":"close_stream"'
-PATIENCE = 3.0  # seconds for a page to close its stream; a proxy may keep from us that it has
+PATIENCE = 5.0  # seconds for a page to close its stream; a proxy may keep from us that it has
 
 
 class StreamEnds:
