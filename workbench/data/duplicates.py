@@ -32,7 +32,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,12 +46,13 @@ from workbench.core.files import file_digest
 from workbench.data.images import read_image
 from workbench.data.local_features import INLIERS, agreeing_keypoints, local_features
 from workbench.data.neighbours import alike_pairs, nearest
-from workbench.data.paintings import NEAR_DUPLICATES, Paintings
+from workbench.data.paintings import NEAR_DUPLICATES, PictureList
 
 if TYPE_CHECKING:
     from workbench.models.features import FrozenFeatures
 
 log = logging.getLogger(__name__)
+Pictures = TypeVar("Pictures", bound=PictureList)
 
 SAME = 0.96  # least cosine of two photographs or scans of one picture
 NEIGHBOURS = 8  # that each picture is compared with by local features
@@ -180,17 +181,17 @@ def merge_groups(groups: ArrayLike, joined: Iterable[Sequence[int]]) -> NDArray[
 
 
 def group_near_duplicates(
-    paintings: Paintings,
+    paintings: Pictures,
     features: ArrayLike | None = None,
     threshold: float = SERIES,
     cache: Path | None = None,
-) -> Paintings:
+) -> Pictures:
     """The same pictures with near-duplicates in one group, so that no grouped split divides them.
 
     Known groups (painters) are never divided: a pair of pictures by two painters merges both groups.
 
     Args:
-        paintings: labelled pictures.
+        paintings: labelled or rated pictures.
         features: (N, D) or (N, V, D), as for :func:`similar_pairs`; computed here if None. The default
             ``threshold`` is meant for those of :func:`turned_features`.
         threshold: least cosine of a pair.
@@ -212,7 +213,7 @@ def group_near_duplicates(
         len(np.unique(groups)),
     )
     by = " and ".join(filter(None, (paintings.grouped_by, NEAR_DUPLICATES)))
-    return dataclasses.replace(paintings, groups=groups, grouped_by=by)
+    return dataclasses.replace(paintings, groups=groups, grouped_by=by)  # type: ignore[type-var]
 
 
 def _turned(image: Image.Image) -> NDArray[np.uint8]:

@@ -41,6 +41,7 @@ class PictureList(abc.ABC):
     root: Path  # folder the paths are relative to
     paths: tuple[str, ...]  # POSIX paths, N
     groups: NDArray[np.str_]  # (N,) painter, or the picture's own path if unknown
+    grouped_by: str  # the table's column, "near-duplicates", both joined by " and ", or empty
 
     def __len__(self) -> int:
         return len(self.paths)

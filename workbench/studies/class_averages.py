@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.data.atelier import open_dataset
 from workbench.interpret.descriptors import class_averages, describe_folder
-from workbench.studies.study import Rows, TableStudy, collection_name, register
+from workbench.studies.study import Rows, TableStudy, collection_name, grouped, register
 
 
 @register
@@ -22,6 +22,7 @@ from workbench.studies.study import Rows, TableStudy, collection_name, register
 class ClassAverages(TableStudy):
     """What is the mean of every expression descriptor in every class of a collection?"""
 
+    version = 2  # without painters, near-duplicates share a group
     keys = ("data",)
     sources = ("data", "ratings")
 
@@ -33,7 +34,7 @@ class ClassAverages(TableStudy):
         return [{"data": collection_name(self.data)}]
 
     def prepare(self, out: Path) -> Callable[..., Rows]:
-        pictures = open_dataset(self.data, self.ratings or None)
+        pictures = grouped(open_dataset(self.data, self.ratings or None))
 
         def describe(data: str) -> list[dict]:
             count = {"paintings": len(pictures), "painters": len(np.unique(pictures.groups))}

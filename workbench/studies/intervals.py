@@ -24,7 +24,7 @@ from workbench.core.errors import DatasetError
 from workbench.core.provenance import provenance
 from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
-from workbench.studies.study import Study, register
+from workbench.studies.study import Study, grouped, register
 
 _ENDING = "_predictions.csv"
 APART = "painters_apart.csv"
@@ -37,8 +37,9 @@ class Intervals(Study):
 
     Writes ``NAME_summary.csv``, as the study did, for each ``NAME_predictions.csv``, with three columns more:
     groups (today's), groups_of_folds (that separated the folds, if the table has them), and trained_on, the
-    share of predictions for a painter of whom another picture was in the training set. With ``apart`` it
-    writes one table, :data:`APART`, with the columns table, pictures and left_out (a share) besides.
+    share of predictions for a painter of whom another picture was in the training set. Near-duplicates stand
+    in for painters in a folder without them, as in the studies. With ``apart`` it writes one table,
+    :data:`APART`, with the columns table, pictures and left_out (a share) besides.
     """
 
     keys = ("table",)
@@ -54,7 +55,7 @@ class Intervals(Study):
 
     def run(self, out: str | os.PathLike) -> list[Path]:  # type: ignore[override]
         """The summaries."""
-        paintings, written, without = open_dataset(self.data), [], []
+        paintings, written, without = grouped(open_dataset(self.data)), [], []
         for table in map(Path, self.answers):
             if not table.name.endswith(_ENDING):
                 raise DatasetError(f"Expected predictions in a file NAME{_ENDING} but got {table.name}.")
@@ -95,6 +96,8 @@ class Intervals(Study):
 def baseline_of(summary: pd.DataFrame) -> str:
     """The baseline of a summary: the only estimator without a difference."""
     label = summary.columns[0]
+    if "difference" not in summary:  # a single estimator
+        return str(summary[label].iloc[0])
     without = summary.groupby(label, sort=False)["difference"].count().eq(0)
     if without.sum() != 1:
         raise DatasetError("Expected a summary whose baseline alone has no difference. Name the baseline.")

@@ -24,7 +24,7 @@ from workbench.core.runs import write_rows
 from workbench.data.atelier import open_dataset, simulate_ratings
 from workbench.data.rated import RatedPaintings, read_rated
 from workbench.data.rating_tables import read_ratings
-from workbench.studies.study import TableStudy, collection_name, register
+from workbench.studies.study import TableStudy, collection_name, grouped, register
 
 EFFECTS = {"warmth": 2.0, "dryness": -1.5}  # points of the simulated scale per unit of the atelier's factors
 
@@ -64,6 +64,7 @@ class RatingsRegression(TableStudy):
     (nan where the raters' own answers are unknown), and reliability.
     """
 
+    version = 2  # without painters, near-duplicates share a fold
     keys = ("collection", "scale", "estimator")
     sources = ("data", "ratings")
     selection = ("scales",)
@@ -99,7 +100,7 @@ class RatingsRegression(TableStudy):
         root, table = Path(self.data), Path(self.ratings) if self.ratings else None
         if self.simulated:
             root, table = simulated_table(self.data, out)
-        rated = {scale: read_rated(root, scale, table) for scale in self.columns()}
+        rated = {scale: grouped(read_rated(root, scale, table)) for scale in self.columns()}
         return lambda collection, scale, estimator: self.measure(
             rated[scale], estimator, Cache(out / "cache")
         )

@@ -37,7 +37,7 @@ from workbench.core.cache import key as content_key
 from workbench.core.registry import Decorated, Registry
 from workbench.core.runs import KEY, Runs, read_rows, set_aside
 from workbench.data.atelier import open_dataset
-from workbench.data.duplicates import group_near_duplicates
+from workbench.data.duplicates import Pictures, group_near_duplicates
 from workbench.data.images import list_images
 from workbench.data.paintings import NEAR_DUPLICATES, Paintings
 
@@ -167,12 +167,12 @@ class ComparisonStudy(Study):
         )
 
 
-def grouped(paintings: Paintings) -> Paintings:
+def grouped(pictures: Pictures) -> Pictures:
     """The same pictures in groups that no split may divide: painters, or near-duplicates for want of them."""
-    if paintings.grouped:
-        return paintings
+    if pictures.grouped_by:
+        return pictures
     log.warning("Near-duplicates share a group in this study, in place of painters.")
-    return group_near_duplicates(paintings)
+    return group_near_duplicates(pictures)
 
 
 def collection_name(source: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench import models
 from workbench.classify.configs import FinetuneConfig
@@ -22,7 +23,7 @@ from workbench.core.provenance import provenance
 from workbench.core.runs import Runs
 from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
-from workbench.studies.study import ComparisonStudy, register
+from workbench.studies.study import ComparisonStudy, grouped, register
 
 BASELINE = "scratch"
 CONFIG = FinetuneConfig(
@@ -39,17 +40,17 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
     """Train ``config``'s network on the source domain and save it with its card as ``name``; return the
     weights.
 
-    One fifth of the source's pictures are held out once, so that the card says how well it was learnt.
+    Of the source's pictures one fifth is held out once, so that the card says how well it was learnt; no
+    painter, or series of near-duplicates for want of painters, is on both sides.
     Finished weights in ``out`` are used again if they come from the same pictures and settings.
     """
+    source = grouped(source)
     made_from = key("pretrain", 1, config, seed=seed, **source.contents())
     path = Path(out) / f"{name}.safetensors"
     if path.is_file() and models.card(path).training.get("key") == made_from:
         return path
     start = time.perf_counter()
-    rng = np.random.default_rng(seed)
-    held = np.sort(rng.permutation(len(source))[: len(source) // 5])
-    train = np.setdiff1d(np.arange(len(source)), held)
+    train, held = hold_out(source.groups, seed)
     estimator = FinetuneEstimator(config, cache=Cache(Path(out) / "cache")).fit(source, train, seed)
     accuracy = float((estimator.predict(source, held) == source.labels[held]).mean())
     stamp = provenance()
@@ -83,6 +84,15 @@ def pretrain(source: Paintings, out: str | Path, name: str, config: FinetuneConf
     runs.rows = [row for row in runs.rows if row["source"] != name]
     runs.add({"source": name, "seed": seed}, measured, seconds=time.perf_counter() - start)
     return path
+
+
+def hold_out(groups: NDArray[np.str_], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(pictures to train on, one fifth to test: at most, but at least one group); no group is divided."""
+    names, of_picture, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    count = np.searchsorted(np.cumsum(sizes[order]), len(groups) // 5, side="right")
+    is_held = np.isin(of_picture, order[: max(1, count)])
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
 @register
