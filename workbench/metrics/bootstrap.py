@@ -54,6 +54,11 @@ class Difference(NamedTuple):
     p: float
 
 
+def columns(name: str, estimate: float, low: float, high: float) -> dict[str, float]:
+    """The columns of a table for an estimate and its interval: ``name``, ``name_low`` and ``name_high``."""
+    return {name: estimate, f"{name}_low": low, f"{name}_high": high}
+
+
 class FewGroupsWarning(UserWarning):
     """An interval is based on so few groups that it is itself uncertain."""
 

@@ -25,7 +25,7 @@ from workbench.data.images import list_images, read_each
 from workbench.data.scenes import names_to_report
 from workbench.drawing.face_shapes import Shape
 from workbench.drawing.faces import Face, find_faces
-from workbench.metrics.bootstrap import bootstrap
+from workbench.metrics.bootstrap import bootstrap, columns
 from workbench.metrics.checks import weighted_mean
 from workbench.metrics.stylization import within_region_variance
 from workbench.studies.study import Rows, TableStudy, register
@@ -113,7 +113,7 @@ class Likeness(TableStudy):
             row[name] = float(values.mean())
             if len(values) > 1:
                 found = bootstrap(weighted_mean, values, samples=self.samples, seed=self.seed)
-                row |= {f"{name}_low": found.low, f"{name}_high": found.high}
+                row |= columns(name, row[name], found.low, found.high)
         return row
 
 

@@ -37,6 +37,7 @@ from workbench.core.runs import read_rows, write_rows
 from workbench.data.images import read_image
 from workbench.data.scenes import picture_names
 from workbench.metrics import kid, spectrum
+from workbench.metrics.bootstrap import columns
 from workbench.metrics.grid import grid_excess
 from workbench.studies import stylizer_pictures, stylizers
 from workbench.studies.study import Study, register
@@ -296,7 +297,6 @@ def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., di
     evaluator = cache(lambda: stylizers.Evaluator(_large(data.style), shared))
     judge = cache(lambda: StyleJudge(_large(data.style), variant="lite1", groups=shared))
     untouched = cache(lambda: judge().features(map(Image.fromarray, photos.values())))
-    features = cache(lambda variant: evaluator().features(drawings("baseline", variant, 0)))
 
     def drawings(group: str, variant: str, seed: int) -> list[NDArray]:
         if group == REFERENCE:
@@ -314,7 +314,7 @@ def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., di
         row, _ = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
         if group == "baseline" and variant != OWN and (out / _folder(group, OWN, 0) / _DONE).is_file():
-            row |= _less_own(features(variant), features(OWN), evaluator())
+            row |= _less_own(shown, drawings("baseline", OWN, 0), evaluator())
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]
         return {
             "steps": cost.get("steps", ""),
@@ -353,7 +353,7 @@ def effects(
             gaps = [
                 float(ablations[variant, s][measure]) - float(ablations["full", s][measure]) for s in seeds
             ]
-            row |= {measure: float(np.mean(gaps)), f"{measure}_low": min(gaps), f"{measure}_high": max(gaps)}
+            row |= columns(measure, float(np.mean(gaps)), min(gaps), max(gaps))
         found.append(row)
     return found
 
@@ -364,11 +364,13 @@ def write_effects(table: str | Path) -> Path:
     return write_rows(effects(read_rows(table)), table.with_name(f"{table.stem}_effects.csv"))
 
 
-def _less_own(theirs: NDArray, ours: NDArray, evaluator: stylizers.Evaluator) -> dict[str, float]:
-    """Columns of a baseline's KID less FSGAN's, paired over the photos."""
-    gap = kid.kid_difference(theirs, ours, evaluator.style_features, evaluator.style_groups)
-    ends = {"": gap.estimate, "_low": gap.low, "_high": gap.high}
-    return {f"kid_lite0_less_{OWN}{end}": value for end, value in ends.items()}
+def _less_own(
+    theirs: Sequence[NDArray], ours: Sequence[NDArray], evaluator: stylizers.Evaluator
+) -> dict[str, float]:
+    """Columns of the KID of a baseline's drawings less that of FSGAN's, paired over the photos."""
+    features = evaluator.features(theirs), evaluator.features(ours)
+    gap = kid.kid_difference(*features, evaluator.style_features, evaluator.style_groups)
+    return columns(f"kid_lite0_less_{OWN}", gap.estimate, gap.low, gap.high)
 
 
 def _large(pictures: Sequence[NDArray]) -> list[NDArray]:

@@ -32,7 +32,7 @@ from workbench.core.errors import UnknownNameError
 from workbench.core.pixels import region_labels
 from workbench.drawing import teacher
 from workbench.metrics import kid, spectrum, stylization
-from workbench.metrics.bootstrap import resample
+from workbench.metrics.bootstrap import columns, resample
 from workbench.metrics.checks import weighted_mean
 from workbench.models import trained
 from workbench.models.features import FrozenFeatures
@@ -67,13 +67,23 @@ class Evaluator:
         self.style_groups = np.arange(len(style)) if groups is None else np.asarray(groups)
         self._pooled = FrozenFeatures("lite0").to(memory_format=torch.channels_last)
         self._maps = FrozenFeatures("lite0", _STAGES).to(memory_format=torch.channels_last)
+        self._features: dict[bytes, NDArray[np.float64]] = {}  # by the picture's contents
         self.style_features, self.style_profiles = self.features(style), self.profiles(style)
-        # of photos, which are the same for all stylizers: maps, regions and pooled features
-        self._photos: dict[bytes, tuple[list[NDArray], NDArray, NDArray]] = {}
+        # of photos, which are the same for all stylizers: maps and regions
+        self._photos: dict[bytes, tuple[list[NDArray], NDArray]] = {}
 
     def features(self, pictures: Iterable[Picture]) -> NDArray[np.float64]:
-        """(N, 3, D): three views per picture, a batch to itself: its features never depend on the others."""
-        return kid.features(self._pooled, map(Image.fromarray, pictures), batch=3)
+        """(N, 3, D): three views per picture, a batch to itself: its features never depend on the others.
+
+        Those of a picture are made once.
+        """
+        found = []
+        for picture in pictures:
+            key = hashlib.sha256(picture.tobytes()).digest()
+            if key not in self._features:
+                self._features[key] = kid.features(self._pooled, [Image.fromarray(picture)], batch=3)[0]
+            found.append(self._features[key])
+        return np.stack(found)
 
     @staticmethod
     def profiles(pictures: Iterable[Picture]) -> NDArray[np.float64]:
@@ -90,7 +100,7 @@ class Evaluator:
         self, photo: Picture, drawing: Picture, mask: NDArray[np.bool_] | None = None
     ) -> dict[str, float]:
         """Measures of a photo and its drawing; with a ``mask`` of what may change, also PSNR of the rest."""
-        maps, regions, _ = self._of_photo(photo)
+        maps, regions = self._of_photo(photo)
         lines = stylization.edge_f1(photo, drawing)
         found = {
             "content": stylization.content_distance(maps, self.maps(drawing)),
@@ -106,25 +116,19 @@ class Evaluator:
 
     def kid(self, drawings: Sequence[Picture], photos: Iterable[Picture]) -> dict[str, float]:
         """KID columns of drawings: to the style, and less that of the photos themselves, paired."""
-        own, untouched = self.features(drawings), np.concatenate([self._of_photo(p)[2] for p in photos])
+        own, untouched = self.features(drawings), self.features(photos)
         found = kid.kid(own, self.style_features, self.style_groups)
         gap = kid.kid_difference(own, untouched, self.style_features, self.style_groups)
-        return {
-            "kid_lite0": found.mean,
-            "kid_lite0_error": found.error,
-            "kid_lite0_low": found.low,
-            "kid_lite0_high": found.high,
-            "kid_lite0_less_photo": gap.estimate,
-            "kid_lite0_less_photo_low": gap.low,
-            "kid_lite0_less_photo_high": gap.high,
-        }
+        to_style = columns("kid_lite0", found.mean, found.low, found.high)
+        to_style["kid_lite0_error"] = found.error
+        return to_style | columns("kid_lite0_less_photo", gap.estimate, gap.low, gap.high)
 
-    def _of_photo(self, photo: Picture) -> tuple[list[NDArray], NDArray, NDArray]:
-        """Feature maps, Felzenszwalb regions and pooled features of a photo, made once."""
+    def _of_photo(self, photo: Picture) -> tuple[list[NDArray], NDArray]:
+        """Feature maps and Felzenszwalb regions of a photo, made once."""
         key = hashlib.sha256(photo.tobytes()).digest()
         if key not in self._photos:
             regions = region_labels(photo, scale=80, sigma=0.8, min_size=40)
-            self._photos[key] = self.maps(photo), regions, self.features([photo])
+            self._photos[key] = self.maps(photo), regions
         return self._photos[key]
 
 
@@ -224,7 +228,7 @@ def _interval(
     if len(values) < 2:
         return {name: float(metric(values)) if len(values) else float("nan")}
     found = resample(metric, values, samples=samples, seed=seed).interval(debias=debias)
-    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
+    return columns(name, *found)
 
 
 def compare_style_halves(evaluator: Evaluator, seed: int = 1) -> dict[str, float]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from workbench.core.cache import Cache, key
 from workbench.metrics import kid
+from workbench.metrics.bootstrap import columns
 from workbench.metrics.kid import KID
 from workbench.models.features import FrozenFeatures
 
@@ -66,9 +67,9 @@ class StyleJudge:
         name = f"kid_{self.variant}"
         value = kid.kid(own, self.style, self.groups)
         gap = kid.kid_difference(own, photos, self.style, self.groups)
-        found = {"": value.mean, "_low": value.low, "_high": value.high}
-        found |= {"_less_photo": gap.estimate, "_less_photo_low": gap.low, "_less_photo_high": gap.high}
-        return {f"{name}{end}": round(number, 2) for end, number in found.items()}
+        found = columns(name, value.mean, value.low, value.high)
+        found |= columns(f"{name}_less_photo", gap.estimate, gap.low, gap.high)
+        return {column: round(number, 2) for column, number in found.items()}
 
     def style_halves(self) -> KID:
         """KID × 1000 between two random halves of the style, a lower limit for stylizers."""
