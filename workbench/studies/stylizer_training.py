@@ -66,7 +66,8 @@ MEASURES = (
 REFERENCE, PHOTO, SELF = "reference", "photo", "style set against itself"
 _DONE = "done.json"  # written last
 # the baselines' steps of the first phase for each minute
-FIRST_PHASE = {"fsgan": 100, "cartoongan": 4, "cartoongan/whitebox": 16, "animegan": 8, "whitebox": 12}
+FIRST_PHASE = {"fsgan": 100, "cartoongan": 4, "animegan": 8, "whitebox": 12}
+FIRST_PHASE |= {"cartoongan/whitebox": 16, "animegan/whitebox": 16}
 OWN = "fsgan"
 BASELINES = (OWN, "cartoongan", "animegan", "ugatit_light", "whitebox")
 
@@ -195,7 +196,7 @@ class StylizerTraining(Study):
     resumes; drawings and regions of the photos are made once, in the study's folder.
     """
 
-    version = 3  # other losses of CartoonGAN and White-box; their first phase grows with the minutes
+    version = 4  # other losses of CartoonGAN, White-box and AnimeGAN; their first phase grows with the minutes
     keys = ("group", "variant", "seed")
     sources = ("photos", "data", "roles")
     selection = ("groups", "baselines", "seeds", "checkpoint_every")

@@ -8,8 +8,9 @@ reproduces content.
 Source: J. Chen, G. Liu, X. Chen, "AnimeGAN: a novel lightweight GAN for photo animation", ISICA 2019:
     equations 1 to 8, weights 300 (adversarial), 1.5 (content), 3 (gray style), 10 (colour); batch 4; the
     first version's losses with the second version's network (:mod:`workbench.models.peers.animegan`).
-Departures: features are EfficientNet-lite1's at an eighth of the size, for VGG-19's conv4_4 (VGG's weights
-    are in no Python package). Content and Gram distances are shares of what they are compared with, and VGG's
+Departures: features are EfficientNet-lite1's, of content at a half and an eighth of the size, of texture at an
+    eighth, for VGG-19's conv4_4 (VGG's weights are in no Python package). The deeper ones alone hardly see
+    colour, so phase 1 also has the L1 distance to the photo. Content and Gram distances are shares of what they are compared with, and VGG's
     are not: with the paper's 1.5 and 3 the adversary would outweigh them forty times. At 60 and 30 the
         gradient of content is about that of an untrained adversary, and that of the Gram loss half as large.
         Huber's loss turns linear at 0.1 and is averaged over U and V.
@@ -18,6 +19,7 @@ Departures: features are EfficientNet-lite1's at an eighth of the size, for VGG-
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from workbench import losses, models
@@ -35,17 +37,20 @@ class AnimeGAN(SceneRecipe):
     betas = (0.5, 0.999)
 
     def build_discriminators(self) -> nn.ModuleDict:
-        self.backbone = self.place(FrozenFeatures("lite1", stages=(2,)))
+        self.backbone = self.place(FrozenFeatures("lite1", stages=(0, 2)))
         judge = models.create("cartoon_discriminator", norm="layer", spectral=True)
         return nn.ModuleDict({"picture": judge})
 
-    def _features(self, *pictures: torch.Tensor) -> list[torch.Tensor]:
+    def _features(self, picture: torch.Tensor) -> list[torch.Tensor]:
         with self.autocast():
-            return [self.backbone(p)[0].float() for p in pictures]
+            return [features.float() for features in self.backbone(picture)]
 
     def content_step(self, batch: Batch, step: int) -> dict[str, float]:
-        of_drawing, of_photo = self._features(self.draw(batch.photo), batch.photo)
-        terms = {"content": self.config.w_content * losses.content_loss([of_drawing], [of_photo])}
+        drawing = self.draw(batch.photo)
+        with torch.no_grad():
+            of_photo = self._features(batch.photo)
+        content = losses.content_loss(self._features(drawing), of_photo)
+        terms = {"content": self.config.w_content * content, "photo": F.l1_loss(drawing, batch.photo)}
         self.update_generator(*terms.values())
         return values(terms)
 
@@ -64,12 +69,12 @@ class AnimeGAN(SceneRecipe):
             with self.autocast():
                 pull = s.w_adversarial * losses.least_squares_loss(judge(drawing), 1)
             with torch.no_grad():
-                of_photo, texture = self._features(batch.photo, gray)
-            (drawn,) = self._features(drawing)
+                of_photo, texture = self._features(batch.photo), self._features(gray)[-1]
+            drawn = self._features(drawing)
             terms = {
                 "adversarial": pull,
-                "content": s.w_content * losses.content_loss([drawn], [of_photo]),
-                "gram": s.w_gram * losses.gram_loss(drawn, texture),
+                "content": s.w_content * losses.content_loss(drawn, of_photo),
+                "gram": s.w_gram * losses.gram_loss(drawn[-1], texture),
                 "color": s.w_color * losses.color_loss(drawing, batch.photo, pool=1),
             }
             self.update_generator(*terms.values())
