@@ -8,12 +8,12 @@ reproduces content.
 Source: J. Chen, G. Liu, X. Chen, "AnimeGAN: a novel lightweight GAN for photo animation", ISICA 2019:
     equations 1 to 8, weights 300 (adversarial), 1.5 (content), 3 (gray style), 10 (colour); batch 4; the
     first version's losses with the second version's network (:mod:`workbench.models.peers.animegan`).
-Departures: features are EfficientNet-lite1's, of content at a half and an eighth of the size, of texture at an
-    eighth, for VGG-19's conv4_4 (VGG's weights are in no Python package). The deeper ones alone hardly see
-    colour, so phase 1 also has the L1 distance to the photo. Content and Gram distances are shares of what they are compared with, and VGG's
-    are not: with the paper's 1.5 and 3 the adversary would outweigh them forty times. At 60 and 30 the
-        gradient of content is about that of an untrained adversary, and that of the Gram loss half as large.
-        Huber's loss turns linear at 0.1 and is averaged over U and V.
+Departures: features are EfficientNet-lite1's, for VGG-19's conv4_4 (VGG's weights are in no Python package):
+    of content at a half and an eighth of the size, of texture at an eighth. The deeper ones alone hardly see
+    colour; for the same reason phase 1 also has the L1 distance to the photo. Content and Gram distances are
+    shares of what they are compared with, and VGG's are not: with the paper's 1.5 and 3 the adversary would
+    outweigh them forty times. At 60 and 30 the gradient of content is about that of an untrained adversary,
+    and that of the Gram loss half as large. Huber's loss turns linear at 0.1 and is averaged over U and V.
 """
 
 from __future__ import annotations
