@@ -191,7 +191,8 @@ def test_no_difference_is_said_of_three_splits_or_more():
     assert rows
     for row in rows:
         assert splits(row) >= 3, row[:70]
-    assert splits("[a table](../reports/results/dkse.csv) of one split") == 1
+    assert splits("[a table](../reports/results/dkse.csv) of three splits") == 3
+    assert splits("[a table](../reports/results/panel.csv) without a training") == 0
 
 
 def test_every_claim_has_a_verdict_and_its_row_what_the_verdict_needs():
