@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from workbench import models
 from workbench.cli import app
 from workbench.core import distribution
 from workbench.core.errors import DatasetError, UnknownNameError, WorkbenchError
@@ -31,6 +32,7 @@ from workbench.interpret.measuring import MEASURES
 from workbench.reporting import blocks, folder, notebooks
 from workbench.reporting.full import Report
 from workbench.reporting.page import render, self_containment_problems
+from workbench.reporting.readings import card_facts
 from workbench.reporting.report import Request, chosen_settings, command, make
 from workbench.studies import report_rows
 from workbench.studies.full_report import FullReport
@@ -198,6 +200,13 @@ def test_headings_of_numbers_stand_right_and_names_of_models_stay():
 
 
 # --- blocks
+
+
+def test_every_shipped_model_says_what_it_learnt_from():
+    for name in models.trained():
+        facts = card_facts(models.card(name))
+        assert re.match(r"\d+ (photos|Chinese paintings)", facts["Trained on"]), name
+        assert "none" not in facts["Trained on"]
 
 
 def test_blocks_escape_what_comes_from_the_user():

@@ -206,7 +206,8 @@ def card_facts(info: Card) -> dict[str, str]:
                 f"{info.metrics['split']}"
             )
     else:
-        values["Trained on"] = f"{info.training.get('photos', '')}; {info.training.get('style', '')}"
+        learnt = (info.training.get(pictures, "none") for pictures in ("photo", "style"))
+        values["Trained on"] = "; ".join(text for text in learnt if text != "none")
         values["Measured"] = info.metrics["split"]
     return values | {"Limits": info.limitations, "Licence": info.licence}
 

@@ -282,7 +282,9 @@ def largest_differences(report: Report, names: Collection[str] = DESCRIPTORS, co
 
 def _unit(value: float, name: str) -> str:
     unit = MEASURES[name].unit if name in MEASURES else ""
-    return f"{value:.3g}" + (f" {unit}" if unit and unit != "1" else "")
+    if unit in ("", "1"):
+        return f"{value:.3g}"
+    return f"{value:.3g} ({unit})" if " " in unit else f"{value:.3g} {unit}"  # words are no unit to read on
 
 
 def raters(report: Report) -> Block:
