@@ -14,7 +14,6 @@ DETAILS = r"_(summary|predictions|pictures|effects|growth)"  # beside a table th
 OF_FOLDS = "_folds"  # of a model, whose table of trainings has this name
 UNSTAMPED = "mafr_control_attempts.csv", "panel.csv", "collection_speed.csv"  # docs/results.md says why
 ROUNDED = (  # written with four or five decimals before answers were written in full
-    "mafr_predictions.csv",
     "mood_lite0_predictions.csv",
     "what_layers_see_blocks_predictions.csv",
 )
