@@ -15,7 +15,6 @@ OF_FOLDS = "_folds"  # of a model, whose table of trainings has this name
 UNSTAMPED = "mafr_control_attempts.csv", "panel.csv", "collection_speed.csv"  # docs/results.md says why
 ROUNDED = (  # written with four or five decimals before answers were written in full
     "mood_lite0_predictions.csv",
-    "what_layers_see_blocks_predictions.csv",
 )
 
 
