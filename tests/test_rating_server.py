@@ -394,9 +394,11 @@ def test_a_whole_study_on_a_phone(tmp_path):
 
 
 @pytest.mark.browser
-def test_a_whole_study_by_keyboard(tmp_path):
+@pytest.mark.parametrize("late", [0, 400], ids=["frames at once", "late frames"])
+def test_a_whole_study_by_keyboard(tmp_path, late):
     collection = Collection(study(tmp_path, "attention_every = 0", pictures=2), tmp_path / "a")
     with served(collection) as address, visitor(address) as page:
+        page.add_init_script(f"window.requestAnimationFrame = (then) => setTimeout(then, {late})")
         press = page.keyboard.press
         page.goto(address)
         press("Tab")

@@ -177,8 +177,8 @@ class RatingPlugin {
     form.inert = true; // nothing is rated before it is seen
     await this.show(asked, pictures, words, said);
     pictures.setAttribute("aria-busy", "false");
-    form.inert = false;
     await frame();
+    form.inert = false; // with no pause from here to the listeners: a key that comes earlier would be lost
     shown = performance.now();
     onLoad();
     (head.querySelector("h1")).focus({ preventScroll: true });
