@@ -196,9 +196,7 @@ class StylizerTraining(Study):
     resumes; drawings and regions of the photos are made once, in the study's folder.
     """
 
-    version = (
-        4  # other losses of CartoonGAN, White-box and AnimeGAN; their first phase grows with the minutes
-    )
+    version = 4  # other losses of the peers, whose first phase grows with the minutes
     keys = ("group", "variant", "seed")
     sources = ("photos", "data", "roles")
     selection = ("groups", "baselines", "seeds", "checkpoint_every")
