@@ -182,6 +182,65 @@ def test_gram_transfer_nears_the_style_and_depends_on_its_seed():
         gram.GramStylizer(style, noise=2)
 
 
+def test_a_change_that_the_photo_does_not_share_is_flicker():
+    frames, _ = pan(count=1)
+    photo, drawing = frames[0], np.full((48, 64, 3), 100, np.uint8)
+    jumped, brighter = drawing.copy(), photo.copy()
+    jumped[:, 32:] = 160
+    brighter[:, 32:] = np.clip(photo[:, 32:].astype(int) + 12, 0, 255)
+
+    def second(photo_then):
+        blend = TemporalBlend(0.8)
+        blend(photo, drawing)
+        return blend(photo_then, jumped)
+
+    alone = second(photo)
+    assert (alone[:, :30] == 100).all()
+    # share of the past: 2.5 · 0.8 / (1 + 1.5 · 0.8) = 0.909 where only the drawing changes
+    assert alone[:, 36:] == pytest.approx(160 - 60 * 2 / 2.2, abs=1)
+    assert second(brighter)[:, 36:].mean() > alone[:, 36:].mean() + 5  # the photo's change is shown sooner
+
+
+def test_a_new_scene_owes_nothing_to_the_one_before():
+    rng = np.random.default_rng(0)
+    first, then = (np.repeat(np.repeat(rng.integers(0, 256, (6, 8, 3)), 8, 0), 8, 1) for _ in range(2))
+    first, then = first.astype(np.uint8), then.astype(np.uint8)
+    blend = TemporalBlend(0.9)
+    for _ in range(3):
+        blend(first, first // 2)
+    drawing = then // 2 + 100
+    np.testing.assert_array_equal(blend(then, drawing), drawing)
+
+
+def test_a_carried_drawing_moves_and_does_not_change():
+    from workbench.studies.video import carried
+
+    frames, flows = pan(count=4, step=3)
+    inside = [np.broadcast_to(np.arange(64) < 64 - 3 * 4, (48, 64))] * 3
+    moved = carried(frames[0], flows)
+    assert warping_error(moved, flows, inside) == 0  # by whole pixels, nothing is sampled in between
+    np.testing.assert_array_equal(moved[3][:, :50], frames[3][:, :50])
+
+
+def test_real_clips_are_measured_along_another_flow_than_steadying_goes(tmp_path):
+    from clips import make
+
+    from workbench.studies import video
+
+    scene = cv2.resize(texture(), (320, 240), interpolation=cv2.INTER_CUBIC)
+
+    def shifting(number, width, height):
+        return np.ascontiguousarray(scene[:height, 3 * number : 3 * number + width])
+
+    clip = video.read_clip(make(tmp_path / "real.mp4", 4, (256, 192), picture=shifting), 4)
+    for flow, mask in zip(clip.flows, clip.masks, strict=True):
+        assert np.abs(np.median(flow[32:-32, 32:-32], axis=(0, 1)) - (3, 0)).max() < 0.3
+        assert mask[32:-32, 32:-32].mean() > 0.9
+    greys = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in clip.frames[:2]]
+    steadied_along = Flow(side=None).between(greys[1], greys[0])
+    assert np.abs(clip.flows[0] - steadied_along).mean() > 1e-2
+
+
 def test_synthesised_clips_have_the_flow_that_they_claim():
     from workbench.studies import video
 
