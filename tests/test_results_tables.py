@@ -13,9 +13,6 @@ STAMP = ("commit", "device", "versions", "date")
 DETAILS = r"_(summary|predictions|pictures|effects|growth)"  # beside a table that has the stamp
 OF_FOLDS = "_folds"  # of a model, whose table of trainings has this name
 UNSTAMPED = "mafr_control_attempts.csv", "panel.csv", "collection_speed.csv"  # docs/results.md says why
-ROUNDED = (  # written with four or five decimals before answers were written in full
-    "mood_lite0_predictions.csv",
-)
 
 
 def rows_of(table):
@@ -58,11 +55,7 @@ def test_answers_are_written_in_full(table):
     rows = rows_of(table)
     cells = [row[name] for row in rows for name in row if name.startswith("p_")]
     full = np.mean([digits(cell) >= 7 for cell in cells if 0 < float(cell) < 1])
-    if table.name in ROUNDED:
-        assert full < 0.5, "it is written in full now: take it from the list"
-        assert "decimals" in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    else:
-        assert full > 0.95
+    assert full > 0.95
 
 
 @pytest.mark.parametrize(
