@@ -114,20 +114,21 @@ def read_clip(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
         kept = (f.pixels for i, f in zip(range(frames * every), reader, strict=False) if i % every == 0)
         pictures = list(kept)
     flows, masks = [], []
-    for before, after in itertools.pairwise(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in pictures):
+    greys = [np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.float32) for p in pictures]
+    for before, after in itertools.pairwise(greys):
         back, forth = _other_flow(after, before), _other_flow(before, after)
         flows.append(back)
         masks.append(flicker.visible(back, forth))
     return Clip(pictures, flows, masks, rate)
 
 
-def _other_flow(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _other_flow(start: NDArray, end: NDArray) -> NDArray[np.float32]:
     """(H, W, 2): TV-L1's flow. Steadying goes along DIS's, and a measure must not share its errors; on
     synthesised clips this one is nearer to the truth.
     """
     from skimage.registration import optical_flow_tvl1
 
-    down, right = optical_flow_tvl1(start.astype(np.float32) / 255, end.astype(np.float32) / 255)
+    down, right = optical_flow_tvl1(start / 255, end / 255)
     return np.stack([right, down], -1).astype(np.float32)
 
 
