@@ -198,9 +198,17 @@ def heads(frames: Frames) -> list[NDArray[np.bool_]]:
     return masks
 
 
+@functools.cache
 def _in_style(style: str) -> Callable[[Frames], Frames]:
-    """A function that draws frames in a style; its weights are loaded by the first call."""
-    return lambda frames: get(style).drawer()(frames)
+    """A function that draws frames in a style; its weights are loaded by the first call, and the drawings of
+    the last clip are kept for the methods that steady them.
+    """
+
+    @functools.lru_cache(maxsize=1)
+    def drawn(shape: tuple[int, ...], frames: tuple[bytes, ...]) -> Frames:
+        return get(style).drawer()([np.frombuffer(f, np.uint8).reshape(shape) for f in frames])
+
+    return lambda frames: list(drawn(frames[0].shape, tuple(f.tobytes() for f in frames)))
 
 
 def _nearest(frames: Frames) -> Frames:
