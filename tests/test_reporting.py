@@ -293,6 +293,32 @@ def test_every_notebook_is_found_and_says_what_it_asks():
         notebooks.find("mfar")
 
 
+def test_the_overview_says_what_was_found_and_counts_a_run_once(tmp_path):
+    rows = {row["notebook"]: row for row in notebooks.overview()}
+    for name, row in rows.items():
+        assert re.search(r"\d", row["finding"]), name
+        assert not re.search(r"[*`]|\]\(", row["finding"]), name
+    head = "case,network,data,method,measure,estimate,seconds\n"
+    run = "paintings,a,b,{},{},0.5,{}\n"
+    lines = [run.format(m, k, s) for s in (3600, 1800) for m in "xyz" for k in ("mass", "insertion")]
+    (tmp_path / "explanations_hold.csv").write_text(head + "".join(lines))
+    (found,) = [r for r in notebooks.overview(tmp_path) if r["notebook"].startswith("08")]
+    assert found["computing time"] == "1.5 h"  # two runs of three methods and two measures
+
+
+@pytest.mark.parametrize(
+    ("answer", "finding"),
+    [
+        ("**Answer.**\n\n- **It does.** By **0.5** (0.4 to 0.6). More.", "It does. By 0.5 (0.4 to 0.6)."),
+        ("**Answer.** So:\n\n- No number.\n- *Why?* By 5 %.", "Why? By 5 %."),
+        ("**Answer, for all**: it is so. It gains **0.5** ([t](a.csv)).\n\nMore.", "It gains 0.5 (t)."),
+        ("**Answer.** Nothing was measured.", ""),
+    ],
+)
+def test_a_finding_is_the_first_with_a_number(answer, finding):
+    assert notebooks.answer_of(answer) == finding
+
+
 def test_a_wheel_carries_the_notebooks_and_they_are_found_in_it(tmp_path, monkeypatch):
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = [p for group in settings["data-files"].values() for p in group]

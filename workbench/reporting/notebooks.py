@@ -123,12 +123,16 @@ def question_of(markdown: str) -> str:
 
 
 def answer_of(markdown: str) -> str:
-    """The first bullet of the answer with a number: its bold lead, and the sentence with the number."""
-    for bullet in re.findall(r"^- (.+?)(?=\n- |\n\s*\n|\Z)", markdown, re.MULTILINE | re.DOTALL):
+    """The first bullet of the answer with a number: its emphasised lead, and the sentence with it. Of an
+    answer without bullets its first sentence with a number.
+    """
+    bullets = re.findall(r"^- (.+?)(?=\n- |\n\s*\n|\Z)", markdown, re.MULTILINE | re.DOTALL)
+    plain = r"^\*\*Answer[^*]*\*\*[,.:]?\s*(.+?)(?=\n\s*\n|\Z)"
+    for bullet in bullets or re.findall(plain, markdown, re.MULTILINE | re.DOTALL):
         numbered = [s for s in _sentences(_plain(bullet)) if re.search(r"\d*\.\d|\d\s?%", s)]
         if not numbered:
             continue
-        lead = re.match(r"\*\*([^*]+?)\*\*", bullet)
+        lead = re.match(r"\*{1,2}([^*]+?)\*{1,2}", bullet)
         first = _plain(lead.group(1)) if lead else ""
         whole = numbered[0] if numbered[0].startswith(first) else f"{first} {numbered[0]}".strip()
         return whole
@@ -161,17 +165,21 @@ def overview(results: str | Path | None = None) -> list[dict[str, str]]:
 
 def _seconds(notebook: Notebook, results: Path) -> float | None:
     """Seconds of the runs in the tables that the notebook names, or None if none has any."""
+    from workbench.studies.study import STUDIES
+
     named = set(re.findall(r"reports/results/(\w+\.csv)", notebook.path.read_text(encoding="utf-8")))
     runs: dict[tuple, float] = {}
     for name in sorted(named & {p.name for p in results.glob("*.csv")}):
+        study = name.removesuffix(".csv")
+        keys = (STUDIES.get(study).keys if study in STUDIES.own() else ()) or _KEYS
         for row in read_rows(results / name):
             if row.get("seconds"):  # all rows of a run have its seconds
-                key = [name, row["seconds"], *(v for k, v in row.items() if k in _KEYS)]
+                key = [name, row["seconds"], *(v for k, v in row.items() if k in keys)]
                 runs[tuple(key)] = float(row["seconds"])
     return sum(runs.values()) if runs else None
 
 
-_KEYS = (
+_KEYS = (  # of a run, in tables of several estimators and in those that no study of their name writes
     "part",
     "data",
     "variant",
@@ -193,8 +201,9 @@ def _duration(seconds: float) -> str:
 
 
 def _plain(markdown: str) -> str:
-    """Text without Markdown's emphasis and code marks, on one line."""
-    return re.sub(r"\s+", " ", re.sub(r"\*\*|`", "", markdown)).strip()
+    """Text without Markdown's emphasis, code marks and addresses of links, on one line."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", re.sub(r"\*\*|`", "", markdown))
+    return re.sub(r"\s+", " ", re.sub(r"\*(\S[^*]*?)\*", r"\1", text)).strip()
 
 
 def _sentences(text: str) -> list[str]:

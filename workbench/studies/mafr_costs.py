@@ -25,6 +25,7 @@ VARIANTS: dict[str, dict] = {
     "n=16": {"aggregated": BLOCKS},
     "n=16 r=16": {"aggregated": BLOCKS, "reduction": 16},
     "n=16 paper's shapes, r=16": {"aggregated": BLOCKS, "reduction": 16, "folded": False},
+    "n=16 paper's shapes, no bottleneck": {"aggregated": BLOCKS, "reduction": 1, "folded": False},
 }
 
 
@@ -33,6 +34,7 @@ VARIANTS: dict[str, dict] = {
 class MafrCosts(TableStudy):
     """What does aggregated rescaling cost on two hosts?"""
 
+    version = 2  # also without a bottleneck
     keys = ("host",)
 
     size: int = 224  # pixels of a side
