@@ -166,21 +166,44 @@ def frame_at(source: Path, seconds: float, scale: float = 1.0) -> NDArray[np.uin
     Raises:
         VideoError: not a video that can be read, beyond the limits, or no frame can be decoded.
     """
-    tick = None
-    if seconds > 0:
-        with probing.opened(source) as container:
-            stream = probing.video_stream(container, source)
-            probing.check_header(container, stream, source, video.Limits())
-            wanted = (stream.start_time or 0) + round(seconds / probing.clock(stream))
-            with contextlib.suppress(av.FFmpegError):  # where seeking fails, all that comes before is decoded
-                container.seek(wanted, stream=stream)
-            for frame in probing.decoded(container, stream):
-                tick = frame.pts if frame.pts is not None else tick
-                if tick is not None and tick >= wanted:
+    tick = _tick_at(source, seconds) if seconds > 0 else None
+    if seconds > 0 and tick is None:  # its times are counted from the first frame, or there are none
+        with reading(source, scale) as reader:
+            wanted = round(seconds / reader.layout.time_base)
+            for frame in reader:
+                if frame.pts >= wanted:
                     break
+            return frame.pixels
     chunk = None if tick is None else video.Chunk(0, tick, None, 1)
     with reading(source, scale, chunk=chunk) as reader:
         return next(iter(reader)).pixels
+
+
+def _tick_at(source: Path, seconds: float) -> int | None:
+    """Time stamp of the first frame at ``seconds`` or later, else of the last; None if only counting tells.
+
+    Some containers are sought beyond what was asked for (MPEG-TS), or give frames other times after seeking
+    (AVI): those are decoded from the start.
+    """
+    for seek in (True, False):
+        with probing.opened(source) as container:
+            stream = probing.video_stream(container, source)
+            probing.check_header(container, stream, source, video.Limits())
+            if container.format.name == "avi":
+                return None
+            wanted = (stream.start_time or 0) + round(seconds / probing.clock(stream))
+            if seek:
+                with contextlib.suppress(av.FFmpegError):  # then all that comes before is decoded
+                    container.seek(wanted, stream=stream)
+            tick, beyond = None, False
+            for number, frame in enumerate(probing.decoded(container, stream)):
+                tick = frame.pts if frame.pts is not None else tick
+                if tick is not None and tick >= wanted:
+                    beyond = seek and number == 0 and tick > wanted
+                    break
+            if tick is not None and not beyond:
+                return tick
+    return None
 
 
 def _finish(source: Path, frames: int, seconds: float, context: Context) -> None:

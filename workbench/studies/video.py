@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.errors import UnknownNameError
+from workbench.core.errors import UnknownNameError, VideoError
 from workbench.metrics import flicker
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
@@ -104,7 +104,7 @@ def read_clip(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
         every: keep every n-th frame.
 
     Raises:
-        VideoError: it cannot be read.
+        VideoError: it cannot be read, or has fewer than 4 frames.
     """
     with reading(path) as reader:
         sides = reader.layout.width * reader.layout.height
@@ -113,6 +113,10 @@ def read_clip(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
         rate = float(reader.layout.rate) / every
         kept = (f.pixels for i, f in zip(range(frames * every), reader, strict=False) if i % every == 0)
         pictures = list(kept)
+    if len(pictures) < min(frames, 4):
+        raise VideoError(
+            f"Expected at least 4 frames in {Path(path).name} but got {len(pictures)}. Choose a longer clip."
+        )
     flows, masks = [], []
     greys = [np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.float32) for p in pictures]
     for before, after in itertools.pairwise(greys):
@@ -277,11 +281,13 @@ def flicker_rows(clip: Clip, drawings: Frames) -> list[dict]:
     gaps = [np.abs(np.int16(d) - p).mean() for d, p in zip(drawings, clip.frames, strict=True)]
     rows = {
         "warping error": error,  # levels of 255
-        "relative warping error": error / own,
-        CARRIED: flicker.warping_error(carried(drawings[0], clip.flows), clip.flows, clip.masks) / own,
-        "sharpness": _sharpness(drawings) / _sharpness(clip.frames),
         "change": float(np.mean(gaps)),
     }
+    if own > 0:  # of frames that do not change, as in a still or a black lead-in, none is defined
+        moved = flicker.warping_error(carried(drawings[0], clip.flows), clip.flows, clip.masks)
+        rows |= {"relative warping error": error / own, CARRIED: moved / own}
+    if (sharp := _sharpness(clip.frames)) > 0:
+        rows["sharpness"] = _sharpness(drawings) / sharp
     frequencies, density = flicker.temporal_spectrum(drawings, clip.rate)
     rows["flicker power"] = flicker.flicker_power(frequencies, density, clip.rate / 4)  # levels²
     table = [{"measure": name, "hertz": "", "value": float(value)} for name, value in rows.items()]
@@ -310,8 +316,11 @@ def head_rows(clip: Clip, drawings: Frames) -> list[dict]:
     }
     rows = []
     for name, masks in regions.items():
+        if not any(mask.any() for mask in masks):
+            continue
         error, own = (flicker.warping_error(f, clip.flows, masks) for f in (drawings, clip.frames))
-        rows.append({"measure": f"relative warping error, {name}", "hertz": "", "value": error / own})
+        if own > 0:
+            rows.append({"measure": f"relative warping error, {name}", "hertz": "", "value": error / own})
     return rows
 
 
@@ -329,7 +338,7 @@ class Video(TableStudy):
     One row per measurement: clip, method, frames, measure, hertz, value.
     """
 
-    version = 2  # real clips along another flow than steadying's; steadied along a finer one
+    version = 3  # drawings within the range of their surroundings; what stays in its place; raw changes
     keys = ("clip", "method", "frames")
     sources = ("films",)
     selection = ("films", "motions", "methods", "frames")

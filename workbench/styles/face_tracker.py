@@ -3,7 +3,7 @@
 A detector alone loses a face for a frame here and there, so that the drawing would flicker,
 and places it a little differently each time, so that it would tremble. Here a face moves with the
 optical flow of its pixels, each detection only corrects it a little, and a face that is no longer found
-stays for a moment, as long as its pixels look the same.
+stays for a moment, as long as its pixels look the same and are not plain, as those of a blank frame are.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _LONGEST = 25  # and at most
 _PLACE, _SHAPE = 0.2, 0.6  # shares of a correction of position and of shape that are applied at once
 _NEAR = 1.0  # distances of the eyes: a detection nearer than this is the face that was followed
 _ALIKE = 0.6  # correlation of a face's pixels from frame to frame, below which the face is lost
+_PLAIN = 1.0  # levels of standard deviation, below which nothing can be recognised: it correlates with all
 _RADIUS = 1.2  # of the disc whose motion is the face's, in distances of the eyes
 
 
@@ -38,11 +39,14 @@ class FaceTracker:
     def __init__(self) -> None:
         self._flow = Flow()
         self._before: NDArray[np.uint8] | None = None
+        self._size: tuple[int, ...] = ()  # of the frame before
         self._tracks: list[_Track] = []
 
     def __call__(self, frame: NDArray[np.uint8]) -> list[Face]:
         """Faces in the next frame (H, W, 3), the largest first."""
         grey = self._flow.grey(frame)
+        if frame.shape != self._size:
+            self._tracks, self._size = [], frame.shape
         self._carry(grey, frame.shape[1] / grey.shape[1])
         self._before = grey
         for found in find_faces(frame):
@@ -57,9 +61,7 @@ class FaceTracker:
         before = self._before
         if not self._tracks:
             return
-        if before is None or before.shape != grey.shape:
-            self._tracks = []
-            return
+        assert before is not None  # tracks are of a frame before, of this size
         forth = self._flow.between(before, grey)
         kept = []
         for track in self._tracks:
@@ -92,6 +94,8 @@ def _moved(
         return None
     right, down = np.median(forth[disc], axis=0)
     patch = _patch(before, x, y, unit), _patch(after, x + right, y + down, unit)
+    if patch[1].std() < _PLAIN:
+        return None
     likeness = cv2.matchTemplate(*patch, cv2.TM_CCOEFF_NORMED)[0, 0]
     inside = 0 <= x + right < before.shape[1] and 0 <= y + down < before.shape[0]
     if likeness < _ALIKE or not inside:

@@ -37,8 +37,8 @@ class VideoOptions:
     # of large frames: 2 has lines half as wide and regions half as large; 16 draws all pixels
     detail: Annotated[float, Range(0.25, 16.0)] = 1.0
     deform: _Share = 0.25  # of faces, in the drawn portrait: 0 keeps their shape, 1 exaggerates it
-    # against flicker: share of the previous drawing that is warped along the motion; 0 draws each frame
-    # anew, and colour filters always do
+    # against flicker: share of the previous drawing that is warped along the motion, and more of it where
+    # the drawing flickers; 0 draws each frame anew, and colour filters always do
     temporal: Annotated[float, Range(0.0, 0.99, step=0.05)] = 0.8
     runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"  # what runs the network
     device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto

@@ -22,6 +22,7 @@ from workbench.ui.job_panel import in_hand, panel
 
 TASK = TASKS["stylize_video"]
 KIND = TASK.name
+_STEADIEST = 0.9  # of the slider; commands may ask for more
 OPTIONS = "style", "strength", "scale", "temporal", "detail", "deform"  # in the order of the controls
 EVERY = 1.0  # seconds between looks at a running job
 _START = 3.0  # seconds to open a file and a model
@@ -86,7 +87,7 @@ def _controls(page: SimpleNamespace) -> None:
             FilmOptions,
             "temporal",
             "Steadiness",
-            maximum=0.9,
+            maximum=_STEADIEST,
             info="More means less flicker.",
             scale=3,
             min_width=220,
@@ -181,7 +182,14 @@ def _drawing(platform: Platform, blocks: gr.Blocks, tab: gr.Tab, page: SimpleNam
         options = view.options
         again = options["style"] if options["style"] in styles() else gr.skip()
         busy = gr.Timer(active=not view.ended)
-        return view.id, panel(view, "Your video"), busy, again, options["strength"], options["temporal"]
+        return (
+            view.id,
+            panel(view, "Your video"),
+            busy,
+            again,
+            options["strength"],
+            min(options["temporal"], _STEADIEST),
+        )
 
     def pressed(event: gr.EventData, request: gr.Request):
         with pictures.one_line_errors():

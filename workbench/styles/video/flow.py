@@ -2,10 +2,12 @@
 
 The flow between the photographs (not the drawings, whose flicker would mislead it) tells where each point
 was one frame ago. Where it is found again on the way back, and the photographs agree there, the drawing is
-mixed with the stabilised drawing of the frame before; what appears is drawn as it is. A drawing that changes
-more than the photograph under it flickers: there the past weighs more, so that the change comes down to a
-share of the photograph's own. The past is sampled bicubically: bilinear sampling, frame after frame, cost a
-fifth of the sharpness of a panning clip.
+mixed with the stabilised drawing of the frame before; what appears is drawn as it is. Flow is wrong where
+there is nothing to follow: what has not changed in its place stays there. A drawing that changes more from
+frame to frame than the photograph under it flickers: there the past weighs more, so that the change comes
+down to a share of the photograph's own. The past is sampled bicubically, within the range of the pixels
+around: bilinear sampling, frame after frame, cost a fifth of the sharpness of a panning clip, and bicubic
+sampling alone raises contrast a little each time, without an end.
 
 Source: Ruder, Dosovitskiy and Brox, "Artistic Style Transfer for Videos", GCPR 2016 (consistency along flow,
 with occlusion, inside an optimisation; here it is a filter after a network that knows nothing of it).
@@ -14,7 +16,7 @@ with occlusion, inside an optimisation; here it is a filter after a network that
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -29,7 +31,16 @@ _FOLLOWS = 0.5  # change of a drawing that is no flicker, as a share of its phot
 _FREE = 1.0  # … and levels on top
 _LONGER = 2.5  # how many times the usual weight of the past, against the present's, a flickering point gets
 _CUT = 0.2  # mean trust below which a new scene begins, which owes nothing to the past
+_AROUND = np.ones((3, 3), np.uint8)
+_STAYS = 4.0  # levels: the same for a point in its place, where its motion is not trusted
 _BLUR = 1.0  # pixels, standard deviation: sensor noise is no reason for distrust
+
+
+class _Past(NamedTuple):
+    grey: NDArray[Any]  # the photograph, at the size of the flow
+    photo: NDArray[np.uint8]  # smoothed
+    drawing: NDArray[np.uint8]  # as it was drawn
+    steady: NDArray[np.float32]
 
 
 class TemporalBlend:
@@ -43,7 +54,7 @@ class TemporalBlend:
     def __init__(self, weight: float):
         self.weight = checked_weight(weight)
         self._flow = Flow()
-        self._past: tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]] | None = None
+        self._past: _Past | None = None
 
     def __call__(self, photo: NDArray[np.uint8], drawing: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The stabilised drawing of the next frame; both (H, W, 3). An undrawn frame stays as it is."""
@@ -52,39 +63,55 @@ class TemporalBlend:
         if drawing is photo:
             self._past = None
             return drawing
-        grey, smooth = self._flow.grey(photo), cv2.GaussianBlur(photo, (0, 0), _BLUR)
+        past, grey, smooth = self._past, self._flow.grey(photo), cv2.GaussianBlur(photo, (0, 0), _BLUR)
         steady = drawing.astype(np.float32)
-        if self._past is not None and self._past[1].shape == photo.shape:
-            trust, gap, back = self._trust(*self._past[:2], grey, smooth)
+        if past is not None and past.photo.shape == photo.shape:
+            trust, gap, back = self._trust(past, grey, smooth)
             if trust.mean() >= _CUT:
-                past = warp(self._past[2], back, cv2.INTER_CUBIC)
-                share = trust * self._share(gap, np.asarray(cv2.absdiff(steady, past)))
-                steady += share[..., None] * (past - steady)
-        self._past = grey, smooth, steady
+                change = cv2.absdiff(drawing, np.asarray(warp(past.drawing, back), np.uint8))
+                share = trust * self._share(gap, np.asarray(change, np.float32))
+                steady += share[..., None] * (_sampled(past.steady, back) - steady)
+        self._past = _Past(grey, np.asarray(smooth, np.uint8), drawing, steady)
         return np.clip(np.rint(steady), 0, 255).astype(np.uint8)
 
     def _share(self, gap: NDArray[Any], change: NDArray[Any]) -> NDArray[Any]:
-        """(H, W): share of a trusted past where photographs are ``gap`` (H, W) and drawings ``change``
-        (H, W, 3) levels apart.
+        """(H, W): share of a trusted past where photographs are ``gap`` (H, W) and drawings, as they were
+        drawn, ``change`` (H, W, 3) levels apart.
         """
         calm = 1 - (_FOLLOWS * gap + _FREE) / np.maximum(_largest(change), _FREE)
         most = _LONGER * self.weight / (1 + (_LONGER - 1) * self.weight)
         return np.clip(calm, self.weight, most)
 
     def _trust(
-        self, before: NDArray[Any], photo: NDArray[Any], grey: NDArray[Any], smooth: NDArray[Any]
+        self, past: _Past, grey: NDArray[Any], smooth: NDArray[Any]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """(H, W) in [0, 1]: whether a point was there a frame ago; (H, W): how far apart the photographs of
         it are, in levels; (H, W, 2): where it was.
         """
-        back = self._flow.between(grey, before)
-        in_view = visible(back, self._flow.between(before, grey)).astype(np.float32)
+        back = self._flow.between(grey, past.grey)
+        in_view = visible(back, self._flow.between(past.grey, grey)).astype(np.float32)
         height, width = smooth.shape[:2]
         stretch = np.array([width / back.shape[1], height / back.shape[0]], np.float32)
         back = np.asarray(cv2.resize(back, (width, height)) * stretch, np.float32)
         in_view = np.asarray(cv2.resize(in_view, (width, height)), np.float32)
-        gap = _largest(cv2.absdiff(smooth, warp(photo, back))).astype(np.float32)
-        return in_view * np.exp(-np.square(gap / _TRUST)), gap, back
+        gap = _apart(smooth, warp(past.photo, back))
+        trust = in_view * np.exp(-np.square(gap / _TRUST))
+        here = _apart(smooth, past.photo)
+        stays = np.exp(-np.square(here / _STAYS))
+        still = stays > trust
+        back[still] = 0
+        return np.maximum(trust, stays), np.where(still, here, gap), back
+
+
+def _sampled(picture: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``picture`` (H, W, 3) warped bicubically, no pixel beyond the least and largest around its place."""
+    least, most = (warp(of(picture, _AROUND), flow, cv2.INTER_NEAREST) for of in (cv2.erode, cv2.dilate))
+    return np.asarray(cv2.min(cv2.max(warp(picture, flow, cv2.INTER_CUBIC), least), most), np.float32)
+
+
+def _apart(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float32]:
+    """(H, W): the largest difference of two pictures' channels."""
+    return np.asarray(_largest(cv2.absdiff(a, b)), np.float32)
 
 
 def _largest(change: NDArray[Any]) -> NDArray[Any]:

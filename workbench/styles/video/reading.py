@@ -96,7 +96,10 @@ class Reader:
         self.layout = self._find_layout(scale)
 
     def _skip_to(self, start: int, seek: bool) -> None:
-        """Bring the frame at ``start`` to the front, by seeking or by decoding all that comes before."""
+        """Bring the frame at ``start`` to the front, by seeking or by decoding all that comes before, as in
+        AVI, whose times are counted from the first frame.
+        """
+        seek = seek and self._container.format.name != "avi"
         if seek:
             self._container.seek(start, stream=self._stream)
         for frame in self._frames:
