@@ -115,3 +115,21 @@ def test_a_portrait_film_is_not_cut_into_pieces(tmp_path):
 
     options = FilmOptions(style="drawn_portrait")
     assert split((tmp_path / "not_even_opened.mp4",), options) == [options]
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_blank_frame_has_no_face(detector, level):
+    detector.extend([[face_at(110.0, 50.0, 16.0)]] * 6)
+    track, shown = FaceTracker(), scene()
+    assert [len(track(shown)) for _ in range(6)] == [1] * 6
+    assert track(np.full_like(shown, level)) == []  # a plain patch correlates with everything
+
+
+def test_frames_of_another_size_begin_anew(detector):
+    detector.append([face_at(600.0, 300.0, 60.0)])
+    track, large = FaceTracker(), scene(height=800, width=1200)
+    assert len(track(large)) == 1
+    small = cv2.resize(large, (600, 400), interpolation=cv2.INTER_AREA)  # of the same size for the flow
+    detector.append([face_at(300.0, 150.0, 30.0)])
+    (face,) = track(small)
+    assert face.middle[0] == pytest.approx(300, abs=1)

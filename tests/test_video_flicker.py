@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.core.errors import UnknownNameError, WorkbenchError
+from workbench.core.errors import UnknownNameError, VideoError, WorkbenchError
 from workbench.losses import gram_matrix
 from workbench.metrics.flicker import flicker_power, temporal_spectrum, visible, warp, warping_error
 from workbench.models.features import FrozenFeatures
@@ -199,6 +199,78 @@ def test_a_change_that_the_photo_does_not_share_is_flicker():
     # share of the past: 2.5 · 0.8 / (1 + 1.5 · 0.8) = 0.909 where only the drawing changes
     assert alone[:, 36:] == pytest.approx(160 - 60 * 2 / 2.2, abs=1)
     assert second(brighter)[:, 36:].mean() > alone[:, 36:].mean() + 5  # the photo's change is shown sooner
+
+
+def drawn_as_they_are(weight, photos):
+    blend = TemporalBlend(weight)
+    return [blend(photo, photo.copy()) for photo in photos]
+
+
+def test_what_changes_as_its_photo_does_is_no_flicker():
+    """A dissolve: a drawing that has not caught up with its photo must not be held back the more for it."""
+    rng = np.random.default_rng(1)
+    a, b = (cv2.GaussianBlur(rng.uniform(0, 255, (60, 90, 3)).astype(np.float32), (0, 0), 6) for _ in "ab")
+    a, b = ((p - p.min()) / np.ptp(p) * 255 for p in (a, b))
+    photos = [np.uint8(a + (b - a) * min(1, i / 25)) for i in range(36)]
+    shown = drawn_as_they_are(0.8, photos)
+    # a past of .8 alone is 4 frames late at the end; ten frames on, a tenth of that is left: .8 ^ 10
+    late = [np.abs(np.int16(s) - p).mean() for s, p in zip(shown, photos, strict=True)]
+    assert late[25] < 4.5 * np.abs(b - a).mean() / 25
+    assert late[35] < 0.2 * late[25]
+
+
+@pytest.mark.parametrize("weight", [0.8, 0.9, 0.99])
+def test_contrast_does_not_grow_however_often_the_past_is_sampled(weight):
+    """Hatching that moves by half a pixel with its photo: bicubic sampling raises such contrast each time."""
+    rng = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(rng.uniform(0, 255, (256, 1100, 3)).astype(np.float32), (0, 0), 10)
+    scene = (scene - scene.min()) / np.ptp(scene) * 255
+    blend = TemporalBlend(weight)
+    for i in range(80):
+        move = np.float32([[4, 0, 2 * i], [0, 4, 0]])
+        photo = cv2.warpAffine(scene, move, (160, 64), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        stripes = 127.5 + 60 * np.sin(2 * np.pi * (np.arange(160) + i / 2) / 6)
+        drawing = np.uint8(np.rint(np.broadcast_to(stripes[None, :, None], (64, 160, 3))))
+        shown = blend(np.uint8(photo), drawing)
+    inside = np.s_[16:-16, 24:-24]
+    assert shown[inside].std() < 1.1 * drawing[inside].std()
+
+
+def test_a_plain_wall_under_noise_is_steadied():
+    """There is nothing that a flow could follow, and what it finds in noise is not trusted."""
+    rng = np.random.default_rng(0)
+    photos = [np.clip(128 + rng.normal(0, 2, (96, 128, 3)), 0, 255).astype(np.uint8) for _ in range(16)]
+    drawings = [np.where(cv2.blur(p, (3, 3))[..., :1] > 127, 230, 20) for p in photos]
+    drawings = [np.repeat(d, 3, 2).astype(np.uint8) for d in drawings]
+    blend = TemporalBlend(0.8)
+    shown = [blend(p, d) for p, d in zip(photos, drawings, strict=True)]
+
+    def change(frames):
+        return np.abs(np.diff(np.stack(frames[4:]).astype(np.int16), axis=0)).mean()
+
+    assert change(shown) < 0.6 * change(drawings)
+
+
+def test_clips_that_do_not_change_have_no_ratio():
+    from workbench.studies import video
+
+    for level in (0, 120):
+        frames = [np.full((48, 64, 3), level, np.uint8)] * 5
+        flows = [constant(0, 0)] * 4
+        clip = video.Clip(frames, flows, [np.ones((48, 64), bool)] * 4, 25.0)
+        measures = {row["measure"]: row["value"] for row in video.flicker_rows(clip, frames)}
+        assert measures["warping error"] == 0
+        assert "relative warping error" not in measures
+        assert ("sharpness" in measures) is False
+
+
+def test_a_clip_of_too_few_frames_is_named(tmp_path):
+    from clips import make
+
+    from workbench.studies import video
+
+    with pytest.raises(VideoError, match=r"short\.mp4.*got 2"):
+        video.read_clip(make(tmp_path / "short.mp4", 2))
 
 
 def test_a_new_scene_owes_nothing_to_the_one_before():

@@ -9,6 +9,7 @@ from clips import decode, make, read_counter
 from PIL import Image
 
 from workbench.core.errors import VideoError
+from workbench.service.video_tasks import frame_at
 from workbench.styles.video import stylize_video
 from workbench.styles.video.reading import reading
 
@@ -164,3 +165,24 @@ def test_a_gif_whose_first_frame_is_empty_is_white_there(tmp_path):
     assert len(frames) == 2
     assert frames[0].min() > 247
     assert np.abs(frames[1].mean((0, 1)) - (250, 0, 0)).max() < 6
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec", "options"),
+    [
+        ("ts", "libx264", {}),
+        ("ts", "mpeg2video", {"bf": "2"}),
+        ("mpg", "mpeg2video", {"bf": "2"}),
+        ("avi", "mpeg4", {"bf": "2"}),
+        ("avi", "mjpeg", {}),
+        ("mkv", "libx264", {}),
+        ("mp4", "libx264", {}),
+    ],
+)
+def test_the_frame_at_a_time_is_the_right_one(tmp_path, ending, codec, options):
+    """Seeking in MPEG-TS goes beyond what was asked for, and gives AVI's frames other times."""
+    colours = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    film = make(tmp_path / f"film.{ending}", 60, codec=codec, pix_fmt=colours, options=options)
+    wanted = [0, 1, 5, 11, 25, 40, 59]
+    assert [read_counter(frame_at(film, number / 25)) for number in wanted] == wanted
+    assert read_counter(frame_at(film, 9.0)) == 59  # after the end, the last one
