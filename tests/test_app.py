@@ -450,7 +450,7 @@ def test_examples_stay_when_old_files_go(context, page):
 def test_cancelling_shows_at_once_and_takes_nothing_away(tab, page, tmp_path):
     """Words instead of the large photo's result; the example's stays, and the next photo is drawn."""
     large = tmp_path / "large.jpg"
-    Image.effect_noise((6000, 4000), 60).convert("RGB").save(large)
+    Image.effect_noise((8000, 6000), 60).convert("RGB").save(large)
     tab.goto(page.local_url)
     tab.wait_for_selector("#redraw-result img")
     tab.set_input_files("#redraw input[type=file]", str(large))
