@@ -88,8 +88,7 @@ def stylize_video(
         style, strength, device, detail, deform: as in :func:`workbench.styles.stylize.stylize`.
         scale: of the sides, in (0, 4]; the style is drawn at the new size.
         runtime: "torch", "torch-bf16" or "onnx" (needs the extra ``export``).
-        temporal: share in [0, 0.99] of the drawing before, carried along by flow, in styles that flicker;
-            more of it where a drawing changes and its frame does not.
+        temporal: share in [0, 0.99] of the drawing before, carried along by flow; see :class:`VideoOptions`.
         progress: called after each frame; an exception that it raises stops the work.
         cancelled: asked before each frame; True stops the work.
         batch: most frames drawn in one pass; small frames gain from it, large ones go one by one anyway.
