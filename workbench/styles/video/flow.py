@@ -27,12 +27,12 @@ from workbench.metrics.flicker import visible, warp
 from workbench.styles.optical_flow import Flow
 
 _TRUST = 25.0  # levels of 255: how far apart two photographs of one point may be before trust falls to 1/e
+_STAYS = 4.0  # levels: the same for a point in its place, where its motion is not trusted
 _FOLLOWS = 0.5  # change of a drawing that is no flicker, as a share of its photograph's change …
 _FREE = 1.0  # … and levels on top
 _LONGER = 2.5  # how many times the usual weight of the past, against the present's, a flickering point gets
 _CUT = 0.2  # mean trust below which a new scene begins, which owes nothing to the past
-_AROUND = np.ones((3, 3), np.uint8)
-_STAYS = 4.0  # levels: the same for a point in its place, where its motion is not trusted
+_AROUND = np.ones((3, 3), np.uint8)  # pixels whose range a sample keeps to
 _BLUR = 1.0  # pixels, standard deviation: sensor noise is no reason for distrust
 
 
