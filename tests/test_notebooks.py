@@ -229,7 +229,22 @@ def test_it_draws_the_committed_table(path, tmp_path, monkeypatch):
 
 
 def drawn(path, parameters) -> tuple[int, str]:
-    """The same in an IPython shell of this process, which has imported and loaded most already."""
+    """The same in an IPython shell of this process, which has imported and loaded most already.
+
+    Figures that it leaves open are closed, settings that it changes put back: other tests run here, too.
+    """
+    import matplotlib
+    from matplotlib import pyplot
+
+    try:
+        with matplotlib.rc_context():
+            return shown(path, parameters)
+    finally:
+        pyplot.close("all")
+
+
+def shown(path, parameters) -> tuple[int, str]:
+    """Run every cell in a shell: how many figures they show, and what they warn of."""
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.pylabtools import select_figure_formats
     from IPython.utils.capture import capture_output
@@ -241,11 +256,28 @@ def drawn(path, parameters) -> tuple[int, str]:
     found, warned = 0, ""
     for cell in load(path).cells:
         if cell.cell_type == "code":
-            with capture_output() as shown:
+            with capture_output() as captured:
                 last = shell.run_cell(cell.source)
             last.raise_error()
-            found += sum("image/png" in o.data for o in shown.outputs) + isinstance(last.result, Figure)
+            found += sum("image/png" in o.data for o in captured.outputs) + isinstance(last.result, Figure)
             if "parameters" in cell.metadata.get("tags", []):
                 shell.push(parameters)
-            warned += shown.stderr
+            warned += captured.stderr
     return found, warned
+
+
+def test_a_notebook_leaves_nothing_behind_for_other_tests(tmp_path, monkeypatch):
+    import matplotlib
+    from matplotlib import pyplot
+
+    size = matplotlib.rcParams["font.size"]
+    cell = """import matplotlib, matplotlib.pyplot as plt
+matplotlib.rcParams["font.size"] = 31
+plt.plot([1, 2])
+plt.gcf()"""
+    path = tmp_path / "open.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)]), path)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    assert drawn(path, {})[0] == 1
+    assert not pyplot.get_fignums()
+    assert matplotlib.rcParams["font.size"] == size
