@@ -68,6 +68,24 @@ def test_two_people_and_their_order(detector):
     assert [round(face.interocular_px) for face in track(scene())] == [18, 12]
 
 
+def test_two_people_close_together_stay_two(detector):
+    """The second, less than the distance of the eyes from the first, is no correction of it."""
+    close = [face_at(96.0, 60.0, 16.0), face_at(110.0, 60.0, 16.0)]
+    detector += [close[:1], close, close[::-1], []]
+    track = FaceTracker()
+    assert [len(track(scene())) for _ in range(4)] == [1, 2, 2, 2]
+    assert sorted(face.middle[0] for face in track(scene())) == pytest.approx([96, 110], abs=0.3)
+
+
+def test_a_small_face_behind_a_large_one_is_another(detector):
+    detector += [[face_at(100.0, 60.0, 40.0)], [face_at(70.0, 50.0, 10.0)]]
+    track = FaceTracker()
+    track(scene())
+    large, small = track(scene())
+    assert large.middle[0] == pytest.approx(100, abs=0.05)
+    assert small.middle[0] == pytest.approx(70, abs=0.05)
+
+
 def test_a_cut_forgets_everybody(detector):
     detector.append([face_at(100.0, 50.0, 16.0)])
     track = FaceTracker()

@@ -284,6 +284,30 @@ def test_a_new_scene_owes_nothing_to_the_one_before():
     np.testing.assert_array_equal(blend(then, drawing), drawing)
 
 
+def test_a_clip_ends_before_its_first_cut(tmp_path, caplog):
+    from clips import make
+
+    from workbench.studies import video
+
+    rng = np.random.default_rng(0)
+    scenes = [cv2.resize(rng.integers(0, 256, (9, 12, 3), np.uint8), (128, 96)) for _ in range(2)]
+
+    def cut_after(count):
+        def picture(number, width, height):
+            return np.roll(scenes[number >= count], number, axis=1)
+
+        return make(tmp_path / f"cut{count}.mp4", 8, (128, 96), picture=picture)
+
+    clip = video.read_clip(cut_after(5), 8)
+    assert len(clip.frames) == 5
+    assert len(clip.flows) == len(clip.masks) == 4
+    assert "cut5.mp4: measured up to its first cut, after 5 frames" in caplog.text
+    whole = video.read_clip(cut_after(9), 8)
+    assert len(whole.frames) == 8
+    with pytest.raises(VideoError, match=r"before the first cut of cut2\.mp4 but got 2"):
+        video.read_clip(cut_after(2), 8)
+
+
 def test_a_carried_drawing_moves_and_does_not_change():
     from workbench.studies.video import carried
 

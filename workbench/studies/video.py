@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizers import weights_of
 from workbench.styles.stylize import get
 from workbench.styles.tiling import run_together
-from workbench.styles.video.flow import TemporalBlend
+from workbench.styles.video.flow import CUT, TemporalBlend, smoothed, trusted
 from workbench.styles.video.reading import reading
 
 SIZE = 288, 192  # columns and rows of synthesised clips; real ones are scaled to this many pixels
@@ -43,6 +44,8 @@ NOISE = 2.0  # standard deviation of their sensor noise, in levels of 255: every
 STYLE, BOLD, ANIME, INK = "fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink"
 PORTRAIT = "drawn_portrait"
 CARRIED = "relative warping error, carried"  # of the first drawing, carried along the motion
+
+log = logging.getLogger(__name__)
 
 Frames = list[NDArray[np.uint8]]
 
@@ -98,13 +101,15 @@ def synthesise(motion: str, frames: int = 12, seed: int = 0) -> Clip:
 def read_clip(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
     """The first frames of a video, scaled to about as many pixels as synthesised ones, with optical flow.
 
+    They are of one shot: at a cut nothing moves from one frame to the next, so the clip ends before it.
+
     Args:
         path: any video that the workbench reads.
         frames: at most.
         every: keep every n-th frame.
 
     Raises:
-        VideoError: it cannot be read, or has fewer than 4 frames.
+        VideoError: it cannot be read, or has fewer than 4 frames before its first cut.
     """
     with reading(path) as reader:
         sides = reader.layout.width * reader.layout.height
@@ -113,16 +118,22 @@ def read_clip(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
         rate = float(reader.layout.rate) / every
         kept = (f.pixels for i, f in zip(range(frames * every), reader, strict=False) if i % every == 0)
         pictures = list(kept)
+    flows, masks = [], []
+    for before, after in itertools.pairwise(pictures):
+        greys = [np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.float32) for p in (before, after)]
+        back, forth = _other_flow(*greys[::-1]), _other_flow(*greys)
+        mask = flicker.visible(back, forth)
+        if trusted(smoothed(before), smoothed(after), back, mask)[0].mean() < CUT:
+            log.warning("%s: measured up to its first cut, after %d frames.", Path(path).name, len(flows) + 1)
+            break
+        flows.append(back)
+        masks.append(mask)
+    del pictures[len(flows) + 1 :]
     if len(pictures) < min(frames, 4):
         raise VideoError(
-            f"Expected at least 4 frames in {Path(path).name} but got {len(pictures)}. Choose a longer clip."
+            f"Expected at least 4 frames before the first cut of {Path(path).name} but got {len(pictures)}. "
+            "Choose a longer clip."
         )
-    flows, masks = [], []
-    greys = [np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.float32) for p in pictures]
-    for before, after in itertools.pairwise(greys):
-        back, forth = _other_flow(after, before), _other_flow(before, after)
-        flows.append(back)
-        masks.append(flicker.visible(back, forth))
     return Clip(pictures, flows, masks, rate)
 
 

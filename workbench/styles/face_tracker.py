@@ -9,6 +9,7 @@ stays for a moment, as long as its pixels look the same and are not plain, as th
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from workbench.styles.optical_flow import Flow
 _PATIENCE = 4  # frames for which a face stays that is no longer found, for each time that it was found
 _LONGEST = 25  # and at most
 _PLACE, _SHAPE = 0.2, 0.6  # shares of a correction of position and of shape that are applied at once
-_NEAR = 1.0  # distances of the eyes: a detection nearer than this is the face that was followed
+_NEAR = 1.0  # distances of the smaller face's eyes: a detection nearer than this may be the face followed
 _ALIKE = 0.6  # correlation of a face's pixels from frame to frame, below which the face is lost
 _PLAIN = 1.0  # levels of standard deviation, below which nothing can be recognised: it correlates with all
 _RADIUS = 1.2  # of the disc whose motion is the face's, in distances of the eyes
@@ -31,6 +32,14 @@ class _Track:
     face: Face
     found: int = 1  # times
     missed: int = -1  # frames since then
+
+    def correct(self, found: Face) -> None:
+        """Go a part of the way to ``found``."""
+        offset = found.middle - self.face.middle
+        shape, own = (one.landmarks - one.middle for one in (found, self.face))
+        landmarks = self.face.middle + _PLACE * offset + own + _SHAPE * (shape - own)
+        self.face = Face(landmarks.astype(np.float32), found.score)
+        self.found, self.missed = self.found + 1, -1
 
 
 class FaceTracker:
@@ -49,8 +58,7 @@ class FaceTracker:
             self._tracks, self._size = [], frame.shape
         self._carry(grey, frame.shape[1] / grey.shape[1])
         self._before = grey
-        for found in find_faces(frame):
-            self._correct(found)
+        self._correct(find_faces(frame))
         for track in self._tracks:
             track.missed += 1
         self._tracks = [t for t in self._tracks if t.missed <= min(_LONGEST, _PATIENCE * t.found)]
@@ -71,16 +79,25 @@ class FaceTracker:
                 kept.append(track)
         self._tracks = kept
 
-    def _correct(self, found: Face) -> None:
-        for track in self._tracks:
-            face, offset = track.face, found.middle - track.face.middle
-            if np.linalg.norm(offset) < _NEAR * max(face.interocular_px, found.interocular_px):
-                shape, own = (one.landmarks - one.middle for one in (found, face))
-                landmarks = face.middle + _PLACE * offset + own + _SHAPE * (shape - own)
-                track.face = Face(landmarks.astype(np.float32), found.score)
-                track.found, track.missed = track.found + 1, -1
-                return
-        self._tracks.append(_Track(found))
+    def _correct(self, faces: list[Face]) -> None:
+        """Each detection corrects the track nearest to it, and each track is corrected once, so that two
+        people side by side stay two; a detection near no other track is somebody new.
+        """
+        tracks, new = dict(enumerate(self._tracks)), dict(enumerate(faces))
+        near = sorted(
+            (distance, i, j)
+            for (i, track), (j, face) in itertools.product(tracks.items(), new.items())
+            if (distance := _distance(track.face, face)) < _NEAR
+        )
+        for _, i, j in near:
+            if i in tracks and j in new:
+                tracks.pop(i).correct(new.pop(j))
+        self._tracks += [_Track(face) for face in new.values()]
+
+
+def _distance(a: Face, b: Face) -> float:
+    """Between the faces' middles, in distances of the eyes of the smaller one."""
+    return float(np.linalg.norm(a.middle - b.middle)) / min(a.interocular_px, b.interocular_px)
 
 
 def _moved(

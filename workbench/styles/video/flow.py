@@ -31,9 +31,9 @@ _STAYS = 4.0  # levels: the same for a point in its place, where its motion is n
 _FOLLOWS = 0.5  # change of a drawing that is no flicker, as a share of its photograph's change …
 _FREE = 1.0  # … and levels on top
 _LONGER = 2.5  # how many times the usual weight of the past, against the present's, a flickering point gets
-_CUT = 0.2  # mean trust below which a new scene begins, which owes nothing to the past
+CUT = 0.2  # mean trust below which a new scene begins, which owes nothing to the past
 _AROUND = np.ones((3, 3), np.uint8)  # pixels whose range a sample keeps to
-_BLUR = 1.0  # pixels, standard deviation: sensor noise is no reason for distrust
+_BLUR = 1.0  # pixels, standard deviation
 
 
 class _Past(NamedTuple):
@@ -63,15 +63,15 @@ class TemporalBlend:
         if drawing is photo:
             self._past = None
             return drawing
-        past, grey, smooth = self._past, self._flow.grey(photo), cv2.GaussianBlur(photo, (0, 0), _BLUR)
+        past, grey, smooth = self._past, self._flow.grey(photo), smoothed(photo)
         steady = drawing.astype(np.float32)
         if past is not None and past.photo.shape == photo.shape:
             trust, gap, back = self._trust(past, grey, smooth)
-            if trust.mean() >= _CUT:
+            if trust.mean() >= CUT:
                 change = cv2.absdiff(drawing, np.asarray(warp(past.drawing, back), np.uint8))
                 share = trust * self._share(gap, np.asarray(change, np.float32))
                 steady += share[..., None] * (_sampled(past.steady, back) - steady)
-        self._past = _Past(grey, np.asarray(smooth, np.uint8), drawing, steady)
+        self._past = _Past(grey, smooth, drawing, steady)
         return np.clip(np.rint(steady), 0, 255).astype(np.uint8)
 
     def _share(self, gap: NDArray[Any], change: NDArray[Any]) -> NDArray[Any]:
@@ -94,13 +94,31 @@ class TemporalBlend:
         stretch = np.array([width / back.shape[1], height / back.shape[0]], np.float32)
         back = np.asarray(cv2.resize(back, (width, height)) * stretch, np.float32)
         in_view = np.asarray(cv2.resize(in_view, (width, height)), np.float32)
-        gap = _apart(smooth, warp(past.photo, back))
-        trust = in_view * np.exp(-np.square(gap / _TRUST))
-        here = _apart(smooth, past.photo)
-        stays = np.exp(-np.square(here / _STAYS))
-        still = stays > trust
-        back[still] = 0
-        return np.maximum(trust, stays), np.where(still, here, gap), back
+        return trusted(past.photo, smooth, back, in_view)
+
+
+def trusted(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], back: NDArray[np.float32], in_view: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """(H, W) in [0, 1]: whether a point of ``after`` was there in ``before``; (H, W): how far apart they show
+    it, in levels; (H, W, 2): where it was. Where the first has a mean below :data:`CUT` another scene begins.
+
+    Args:
+        before: photograph (H, W, 3), :func:`smoothed`.
+        after: the next one.
+        back: (H, W, 2) pixels from a point of ``after`` to its place in ``before``.
+        in_view: (H, W) in [0, 1], whether it is visible there.
+    """
+    gap, here = _apart(after, np.asarray(warp(before, back))), _apart(after, before)
+    trust, stays = in_view * np.exp(-np.square(gap / _TRUST)), np.exp(-np.square(here / _STAYS))
+    still = stays > trust
+    back = np.where(still[..., None], 0, back)
+    return np.maximum(trust, stays), np.where(still, here, gap), back
+
+
+def smoothed(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``photo`` without its sensor noise, which is no reason for distrust."""
+    return np.asarray(cv2.GaussianBlur(photo, (0, 0), _BLUR), np.uint8)
 
 
 def _sampled(picture: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
