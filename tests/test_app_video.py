@@ -201,6 +201,22 @@ def test_the_frame_to_try_is_that_of_the_last_video_chosen(context, page, short,
     tab.wait_for_function("document.querySelector('#video-preview img')?.naturalWidth === 64")
 
 
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_job_steadier_than_the_slider_goes_shows_its_end(context, page, platform, short):
+    """A program may ask for more, and the page would refuse a number that its slider does not have."""
+    tab = context.new_page()
+    tab.goto(f"{page.local_url}#video")
+    cookie = next(c["value"] for c in context.cookies() if c["name"] == platform.tokens.cookie)
+    owner = platform.tokens.read(cookie)[0]
+    platform.submit(owner, "stylize_video", [short], {"style": FILTER, "strength": 0.5, "temporal": 0.97})
+    tab.reload()
+    tab.wait_for_selector("#video-job .pill")
+    for name, value in (("Strength", "0.5"), ("Steadiness", "0.9")):
+        one = f"one.ariaLabel.includes('{name}') && one.value === '{value}'"
+        tab.wait_for_function(f"[...document.querySelectorAll('input[type=number]')].some(one => {one})")
+
+
 def test_nobody_is_shown_the_video_of_another(platform, short):
     owner, other = new_id("a"), new_id("a")
     job = platform.submit(owner, "stylize_video", [short], {"style": FILTER})
