@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import softmax
 from scipy.stats import binomtest
 
@@ -10,6 +11,7 @@ from workbench.metrics.bootstrap import (
     Resamples,
     bootstrap,
     draw_counts,
+    mean_difference,
     paired_bootstrap,
     percentiles,
     resample,
@@ -225,3 +227,46 @@ def test_groups_are_drawn_whole_and_as_many_as_there_are():
     assert (counts[:, [0, 1, 3]].sum(1) == 3).all()
     assert draw_counts(4, 50, seed=3).sum(1).tolist() == [4] * 50
     assert (draw_counts(["a", "a"], 5) == 1).all()
+
+
+def runs_of(estimates, draws, groups=40):
+    """``Resamples`` of runs 0, 1, … and of a baseline of zeros."""
+    size = len(draws[0])
+    estimate = dict(enumerate(estimates)) | {"none": 0.0}
+    return Resamples(estimate, dict(enumerate(map(np.asarray, draws))) | {"none": np.zeros(size)}, groups)
+
+
+def test_runs_that_differ_as_a_whole_have_students_interval():
+    """Without other noise it is the t interval of a few numbers, here as SciPy has it."""
+    values = [1.0, 2.0, 4.5]
+    found = runs_of(values, [np.full(100, v) for v in values])
+    value, low, high, p = mean_difference(found, [(run, "none") for run in range(3)])
+    usual = stats.ttest_1samp(values, 0)
+    assert (value, p) == (pytest.approx(2.5), pytest.approx(usual.pvalue))
+    assert (low, high) == pytest.approx(tuple(usual.confidence_interval()))
+
+
+def test_runs_that_are_alike_have_the_interval_of_their_groups():
+    noise = np.random.default_rng(0).normal(0, 2.0, 5000)
+    found = runs_of([3.0, 3.0], [3 + noise, 3 + noise], groups=25)
+    value, low, high, _ = mean_difference(found, [(0, "none"), (1, "none")])
+    half = stats.t.ppf(0.975, 24) * noise.std() * np.sqrt(25 / 24)
+    assert (value, low, high) == pytest.approx((3, 3 - half, 3 + half))
+    single = mean_difference(found, [(0, "none")])
+    assert single == pytest.approx((value, low, high, single.p))
+
+
+def test_both_noises_are_combined_as_satterthwaite_does():
+    noise = np.random.default_rng(1).normal(0, 1.0, 5000)
+    noise *= 3 / noise.std()
+    found = runs_of([0.0, 6.0], [noise, 6 + noise], groups=10)
+    value, low, high, _ = mean_difference(found, [(0, "none"), (1, "none")])
+    of_groups, of_runs = 9 * 10 / 9, 18 / 2
+    freedom = 19**2 / (of_groups**2 / 9 + of_runs**2 / 1)
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, freedom) * np.sqrt(19))
+    assert value == pytest.approx(3)
+
+
+def test_a_mean_that_does_not_vary_has_no_width():
+    found = runs_of([0.0, 0.0], [np.zeros(9)] * 2)
+    assert mean_difference(found, [(0, "none"), (1, "none")]) == (0, 0, 0, 1)

@@ -26,7 +26,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -221,6 +221,15 @@ def draw_counts(groups: ArrayLike | int, samples: int, seed: int = 0) -> NDArray
 def run_shares(runs: int, weights: NDArray | None, rng: np.random.Generator) -> NDArray[np.float64]:
     """The share of each training run in a score that is the mean over runs, which a resample draws anew, too.
 
+    Runs differ as a whole, and in their answers on single pictures. The bootstrap over pictures contains the
+    second noise already, and drawing the runs with replacement adds it once more (Owen, "The pigeonhole
+    bootstrap", Annals of Applied Statistics 2007), so that it is safe for answers on pictures even with few
+    runs: of 129 groups and 3 runs, 95 % intervals held the truth in 99 % of simulated cases where runs
+    differ in their answers only, in 97 and 92 % where their means vary twice and four times as much as that
+    explains, but in 73 % where nothing else varies. In the stored predictions of this project the means vary
+    .8 times as much (mean of 55 comparisons with a baseline; the largest 3.1 times). For runs that differ as
+    a whole take :func:`mean_difference`.
+
     Args:
         runs: number of training runs.
         weights: of a metric's call: (S, N) of S resamples, or None for the estimate.
@@ -231,6 +240,35 @@ def run_shares(runs: int, weights: NDArray | None, rng: np.random.Generator) -> 
     """
     equal = np.full(runs, 1 / runs)
     return equal if weights is None else rng.multinomial(runs, equal, len(weights)).T / runs
+
+
+def mean_difference(found: Resamples, pairs: Sequence[tuple[Any, Any]], level: float = 0.95) -> Difference:
+    """Mean of a statistic's differences over pairs of training runs that differ as a whole.
+
+    Few runs cannot be drawn with replacement (see :func:`run_shares`). Student's t interval instead: the
+    variance over resampled groups plus that of a mean of R differences, with Satterthwaite's degrees of
+    freedom from G - 1 and R - 1.
+
+    Args:
+        found: the statistic of every run, all on the same resamples.
+        pairs: R pairs of names of ``found``, first minus second. One does not show how much runs differ: its
+            interval is over groups only.
+        level: coverage in (0, 1).
+
+    Source:
+        Satterthwaite, "An Approximate Distribution of Estimates of Variance Components", Biometrics 1946.
+    """
+    each = np.array([found.estimate[a] - found.estimate[b] for a, b in pairs])
+    draws = np.mean([found.draws[a] - found.draws[b] for a, b in pairs], axis=0)
+    of_groups = (float(np.nanvar(draws)) * _widened(found.groups) ** 2, found.groups - 1)
+    of_runs = (float(each.var(ddof=1)) / len(each), len(each) - 1) if len(each) > 1 else (0.0, 1)
+    value, variance = float(each.mean()), of_groups[0] + of_runs[0]
+    if variance == 0:
+        return Difference(value, value, value, float(value == 0))
+    freedom = variance**2 / sum(part**2 / own for part, own in (of_groups, of_runs))
+    half = float(t.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
+    p = float(2 * t.sf(abs(value) / np.sqrt(variance), freedom))
+    return Difference(value, value - half, value + half, p)
 
 
 def percentiles(draws: ArrayLike, level: float = 0.95, groups: int | None = None) -> tuple[float, float]:

@@ -36,7 +36,7 @@ from workbench.core.cache import Cache
 from workbench.core.runs import read_rows, write_rows
 from workbench.data.scenes import load_pictures, names_of_role, picture_names
 from workbench.metrics import kid
-from workbench.metrics.bootstrap import Difference, Resamples, draw_counts, percentiles, two_sided_p
+from workbench.metrics.bootstrap import Resamples, columns, draw_counts, mean_difference
 from workbench.metrics.paired import holm
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizer_pictures import SHORT_SIDE, episodes, read_photos, read_style
@@ -263,7 +263,7 @@ def _means(values: NDArray, times: NDArray) -> NDArray[np.float64]:
     return times[:, known] @ values[known] / times[:, known].sum(1)
 
 
-def comparison_rows(values: Mapping[str, Resamples], seed: int = 0) -> list[dict]:
+def comparison_rows(values: Mapping[str, Resamples]) -> list[dict]:
     """Rows of the summary from :func:`resampled`, whose names are (term, share, seed)."""
     runs = list(values["kid_lite0"].estimate)
     rows: list[dict] = []
@@ -275,7 +275,7 @@ def comparison_rows(values: Mapping[str, Resamples], seed: int = 0) -> list[dict
             row = {"term": term, "share": share, "metric": measure, "seeds": len(seeds)}
             row["estimate"] = float(np.mean([found.estimate[term, share, s] for s in seeds]))
             if term != NONE:
-                row |= paired_difference(found, [((term, share, s), (NONE, 0.0, s)) for s in seeds], seed)
+                row |= paired_difference(found, [((term, share, s), (NONE, 0.0, s)) for s in seeds])
             rows.append(row)
     planned = [row for row in rows if row["metric"] == "kid_lite0" and "p" in row]
     corrected = holm({(row["term"], row["share"]): row["p"] for row in planned})
@@ -285,26 +285,11 @@ def comparison_rows(values: Mapping[str, Resamples], seed: int = 0) -> list[dict
     return rows
 
 
-def paired_difference(found: Resamples, pairs: Sequence[tuple[Any, Any]], seed: int = 0) -> dict[str, float]:
-    """Mean difference of pairs of trainings, which are resampled too; ``least`` and ``most`` are the extremes
-    over single pairs."""
-    each = [found.difference(*pair) for pair in pairs]
-    draws = np.stack([found.draws[a] - found.draws[b] for a, b in pairs], 1)  # (S, pairs)
-    times = draw_counts(len(pairs), len(draws), seed + 2) / len(pairs)
-    mean = (draws * times).sum(1)
-    whole = Difference(
-        float(np.mean([d.estimate for d in each])),
-        *percentiles(mean, groups=found.groups),
-        two_sided_p(mean, found.groups),
-    )
-    return {
-        "difference": whole.estimate,
-        "difference_low": whole.low,
-        "difference_high": whole.high,
-        "least": min(d.estimate for d in each),
-        "most": max(d.estimate for d in each),
-        "p": whole.p,
-    }
+def paired_difference(found: Resamples, pairs: Sequence[tuple[Any, Any]]) -> dict[str, float]:
+    """Mean difference of pairs of trainings; ``least`` and ``most`` are the extremes over single pairs."""
+    each = [found.estimate[a] - found.estimate[b] for a, b in pairs]
+    value, low, high, p = mean_difference(found, pairs)
+    return {**columns("difference", value, low, high), "least": min(each), "most": max(each), "p": p}
 
 
 def verdict(low: float, high: float) -> str:

@@ -118,7 +118,8 @@ def read_clip(path: str | Path, frames: int = 12, every: int = 1) -> Clip:
         rate = float(reader.layout.rate) / every
         kept = (f.pixels for i, f in zip(range(frames * every), reader, strict=False) if i % every == 0)
         pictures = list(kept)
-    flows, masks = [], []
+    flows: list[NDArray[np.float32]] = []
+    masks: list[NDArray[np.bool_]] = []
     for before, after in itertools.pairwise(pictures):
         greys = [np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.float32) for p in (before, after)]
         back, forth = _other_flow(*greys[::-1]), _other_flow(*greys)
