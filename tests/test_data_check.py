@@ -158,9 +158,8 @@ def test_long_lists_say_where_the_rest_is(folder):
     assert short.count("(named in the title 明 沈周") == 5
     assert "… and 2 more (`workbench data check --all` lists them)" in short
     every = CliRunner().invoke(cli.app, [*command, "--all"]).stdout
-    assert [f"unknown_{i} = 沈周 (named in the title 明 沈周 {i})" in every for i in range(1, 8)] == [
-        True
-    ] * 7
+    for i in range(1, 8):
+        assert f"unknown_{i} = 沈周 (named in the title 明 沈周 {i})" in every
     assert "more (" not in every
 
 
@@ -195,14 +194,13 @@ def test_nothing_is_said_of_groups_or_makers_where_no_painters_are_known(folder,
 
 
 def test_help_names_what_is_checked():
-    text = " ".join(
-        CliRunner().invoke(cli.app, ["data", "check", "--help"], terminal_width=200).stdout.split()
-    )
-    for word in (
+    done = CliRunner().invoke(cli.app, ["data", "check", "--help"], env={"COLUMNS": "300"})
+    text = " ".join(done.stdout.split())
+    for words in (
         "near-duplicates",
         "names that may be one painter's",
         "fewer raters voted",
-        "0.2 s",
+        "about 0.2 s per picture",
         "--all",
     ):
-        assert word in text
+        assert words in text
