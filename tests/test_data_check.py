@@ -146,3 +146,61 @@ def test_command(folder):
     assert result.exit_code == 1
     assert "1 file cannot be read" in result.stdout
     assert result.stdout.rstrip().endswith("not fit to train on as it is")
+
+
+def test_long_lists_say_where_the_rest_is(folder):
+    table = [row | {"painter": f"unknown_{i}", "title": f"明 沈周 {i}"} for i, row in enumerate(rows(folder))]
+    table[0] |= {"painter": "p", "title": ""}
+    write_table(folder, table)
+    command = ["data", "check", str(folder), "--no-near-duplicates"]
+    short = CliRunner().invoke(cli.app, command).stdout
+    assert "7 names replaced" in short
+    assert short.count("(named in the title 明 沈周") == 5
+    assert "… and 2 more (`workbench data check --all` lists them)" in short
+    every = CliRunner().invoke(cli.app, [*command, "--all"]).stdout
+    for i in range(1, 8):
+        assert f"unknown_{i} = 沈周 (named in the title 明 沈周 {i})" in every
+    assert "more (" not in every
+
+
+def test_lists_without_a_line_for_each_are_complete_on_demand(folder):
+    for i in range(9):
+        picture(folder / "calm" / f"scroll{i}.png", 50 + i, (1200, 100))
+    (short,) = (note for note in quick(folder).notes if "long scrolls" in note)
+    assert short.endswith("calm/scroll4.png, … and 4 more (`workbench data check --all` lists them)")
+    (every,) = (
+        note
+        for note in check_dataset(folder, near_duplicates=False, shown=None).notes
+        if "long scrolls" in note
+    )
+    assert all(f"\n      calm/scroll{i}.png" in every for i in range(9))
+
+
+@pytest.mark.parametrize("column", [None, "painter"])
+def test_nothing_is_said_of_groups_or_makers_where_no_painters_are_known(folder, column):
+    for name in ("0", "1"):  # mirrored: one picture shown twice
+        with Image.open(folder / "calm" / f"{name}.png") as image:
+            image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "calm" / f"{name}b.png")
+    if column:
+        write_table(folder, rows(folder, painter=lambda i: ""))
+    card = check_dataset(folder)
+    text = summary(card)
+    assert card.grouped_by == ""
+    assert "shown twice: a split between them leaks" in text
+    assert "no painters are known" in text
+    assert "fewer than 5 pictures" in text  # not: groups
+    for claim in ("two groups", "one group", "maker", "grouped by", "painter's"):
+        assert claim not in text
+
+
+def test_help_names_what_is_checked():
+    done = CliRunner().invoke(cli.app, ["data", "check", "--help"], env={"COLUMNS": "300"})
+    text = " ".join(done.stdout.split())
+    for words in (
+        "near-duplicates",
+        "names that may be one painter's",
+        "fewer raters voted",
+        "about 0.2 s per picture",
+        "--all",
+    ):
+        assert words in text

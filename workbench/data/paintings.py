@@ -120,6 +120,7 @@ class Listing:
     empty: tuple[str, ...] = ()  # class folders without pictures
     merged: tuple[painters.Replacement, ...] = ()  # names of painters and classes that were replaced
     notes: tuple[str, ...] = ()  # how the folder or its table was understood, where it was not plain
+    titles: tuple[str, ...] = ()  # of each picture where they may name its painter, else none
 
 
 def read_paintings(
@@ -265,7 +266,8 @@ def _from_table(root: Path, table: Path, group_by: str | None) -> Listing:
     paintings = _build(root, names, labels, groups, votes, group)
     notes = [f"{len(respelled)} paths are written otherwise than their files: {', '.join(respelled[:3])}"]
     notes = notes[: len(respelled)]
-    return Listing(paintings, missing=missing, merged=tuple(merged), notes=tuple(notes))
+    titles = tuple(r.get("title") or "" for r in present) if group in PAINTER_COLUMNS else ()
+    return Listing(paintings, missing=missing, merged=tuple(merged), notes=tuple(notes), titles=titles)
 
 
 def groups_of(

@@ -62,7 +62,7 @@ def data_card(report: Report) -> Block:
         "Size": f"{width.least_px:.0f} to {width.most_px:.0f} pixels wide (median {width.median_px:.0f}), "
         f"{height.least_px:.0f} to {height.most_px:.0f} high (median {height.median_px:.0f})",
         "Duplicates": f"{folder.equal_files} equal files, {folder.same_pictures} photographed twice, "
-        f"{folder.alike_pictures} pairs by one maker with one motif",
+        f"{folder.alike_pictures} pairs as alike as pictures of one series",
         "Unreadable files": f"{folder.unreadable_files}",
         "Long scrolls": f"{folder.long_scrolls}",
         "Raters' votes": "yes" if folder.voted else "none",

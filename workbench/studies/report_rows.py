@@ -32,7 +32,7 @@ class Collection(NamedTuple):
     rows_without_picture: int
     equal_files: int
     same_pictures: int  # pairs of photographs of one picture
-    alike_pictures: int  # pairs by one maker with one motif
+    alike_pictures: int  # pairs as alike as pictures of one series
     groups_if_joined: int  # if all of these were
     long_scrolls: int
     small_pictures: int
