@@ -7,7 +7,7 @@ by most of them, so perfection is no goal: read them beside KID.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -118,7 +118,7 @@ def color_difference(
     from skimage.color import deltaE_cie76, deltaE_ciede2000, rgb2lab
 
     _check_pair(photo, drawing)
-    formulas = {"CIEDE2000": deltaE_ciede2000, "CIE76": deltaE_cie76}
+    formulas: dict[str, Callable] = {"CIEDE2000": deltaE_ciede2000, "CIE76": deltaE_cie76}
     if formula not in formulas:
         raise ValueError(f"Expected `formula` to be one of {sorted(formulas)} but got {formula!r}.")
     return float(formulas[formula](rgb2lab(photo), rgb2lab(drawing)).mean())

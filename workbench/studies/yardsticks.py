@@ -42,6 +42,7 @@ QUESTIONS = ("overall", "drawn", "clean")
 PROBE, KID = "photo_or_drawing", "kid_lite0"
 MEASURES = (*(f.name for f in dataclasses.fields(Drawnness)), "color_drift", "lost_edges", PROBE)
 Pair = tuple[str, str]  # picture and stylizer
+Key = tuple[str, str, str]  # set, stylizer and picture
 
 
 @register
@@ -95,13 +96,15 @@ class Yardsticks(TableStudy):
             if measure == KID and distances is not None:
                 return {"pictures": len({p for p, _ in sheets})} | agreement_of_means(distances, preferred)
             values = {pair: numbers[measure] for pair, numbers in measures.items()}
-            row = summary(sheets, values, self.samples)
-            row |= agreement_of_means(means(values, self.samples), preferred)
-            return row | ({"auc": auc} if measure == PROBE else {})
+            return {
+                **summary(sheets, values, self.samples),
+                **agreement_of_means(means(values, self.samples), preferred),
+                **({"auc": auc} if measure == PROBE else {}),
+            }
 
         return compare
 
-    def _distances(self, features: Mapping[tuple[str, ...], NDArray], pairs: Sequence[Pair]) -> Resamples:
+    def _distances(self, features: Mapping[Key, NDArray], pairs: Sequence[Pair]) -> Resamples:
         """KID of each stylizer's drawings to the style, on the resamples of :func:`means`."""
         pictures = sorted({picture for picture, _ in pairs})
         sets = {
@@ -199,7 +202,7 @@ def agreement_of_means(measure: Resamples, ranks: Resamples) -> dict[str, float 
 
 
 def probe(
-    features: Mapping[tuple[str, ...], NDArray], group: str, pairs: Sequence[Pair]
+    features: Mapping[Key, NDArray], group: str, pairs: Sequence[Pair]
 ) -> tuple[dict[Pair, float], float]:
     """Log-odds of being a drawing by a linear classifier that saw neither that photo nor that stylizer.
 
@@ -225,9 +228,9 @@ def probe(
     return scores, float((gaps > 0).mean() + (gaps == 0).mean() / 2)
 
 
-def panel_features(panel: Path) -> dict[tuple[str, str, str], NDArray[np.float64]]:
+def panel_features(panel: Path) -> dict[Key, NDArray[np.float64]]:
     """(views, D) of every picture, by (set, stylizer, picture), of the sets that have photos beside them."""
-    found = {}
+    found: dict[Key, NDArray[np.float64]] = {}
     for folder in sorted(photos.parent for photos in panel.glob("*/photo")):
         for stylizer in sorted(path for path in folder.iterdir() if path.is_dir()):
             pictures = load_pictures(stylizer, SHORT_SIDE, least=1)
