@@ -195,10 +195,10 @@ def agreement_of_means(measure: Resamples, ranks: Resamples) -> dict[str, float 
     without, worst = _closest_to_zero(
         {n: correlation(s for s in stylizers if s != n) for n in stylizers}, found
     )
-    return columns("of_means", found, *interval) | {
-        "of_means_without_one": without,
-        "of_means_left_out": worst,
-    }
+    row: dict[str, float | str] = {}
+    row.update(columns("of_means", found, *interval))
+    row.update(of_means_without_one=without, of_means_left_out=worst)
+    return row
 
 
 def probe(
