@@ -18,6 +18,7 @@ from workbench.studies.yardsticks import (
     panel_features,
     preference,
     probe,
+    style_distances,
     summary,
 )
 
@@ -116,8 +117,17 @@ def test_a_measure_that_decides_the_ranks_agrees_with_them(tmp_path):
         rows += [("scenes", picture, 1, "drawn", n, r) for r, n in enumerate(("hard", "soft", "softer"), 1)]
     with (tmp_path / "ranks.csv").open("w", newline="") as handle:
         csv.writer(handle).writerows([("set", "picture", "judge", "question", "stylizer", "rank"), *rows])
-    study = Yardsticks(panel=str(tmp_path), samples=50)
+    comic = tmp_path / "comic"
+    comic.mkdir()
+    for i in range(10):
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (260, 260, 3), np.uint8)).save(
+            comic / f"{i}.png"
+        )
+    study = Yardsticks(panel=str(tmp_path), style=str(comic), samples=50)
     compare = study.prepare(tmp_path)
+    kid = compare(measure="kid_lite0", question="drawn")
+    assert (kid["pictures"], "correlation" in kid) == (3, False)
+    assert -1 <= kid["of_means_low"] <= kid["of_means"] <= kid["of_means_high"] <= 1
     found = compare(measure="sharpness", question="drawn")
     assert (found["correlation"], found["correlation_without_one"]) == pytest.approx((1, 1))
     assert (found["of_means"], found["of_means_without_one"]) == pytest.approx((1, 1))
@@ -141,13 +151,12 @@ def test_kid_stands_beside_the_measures_if_there_is_a_style(tmp_path, monkeypatc
     }
     style = [np.zeros((260, 260, 3), np.uint8)] * 4
     monkeypatch.setattr(yardsticks, "lite0_features", lambda pictures: rng.normal(0, 0.1, (4, 3, 8)))
-    monkeypatch.setattr(yardsticks, "read_style", lambda folder: dict(zip("abcd", style, strict=True)))
     (tmp_path / "ranks.csv").write_text("set\n")
     study = Yardsticks(panel=str(tmp_path), style="comic", samples=20)
     assert [run["measure"] for run in study.plan()].count("kid_lite0") == 3
     assert "kid_lite0" not in {run["measure"] for run in Yardsticks(panel=str(tmp_path)).plan()}
     pairs = [(p, name) for p in "abc" for name in ("near", "middle", "far")]
-    distances = study._distances(features, pairs)
+    distances = style_distances(features, "scenes", pairs, dict(zip("abcd", style, strict=True)), 20)
     assert distances.estimate["near"] < distances.estimate["middle"] < distances.estimate["far"]
     ranks = means({(p, n): r for p in "abc" for r, n in enumerate(("near", "middle", "far"), 1)}, 20)
     with pytest.warns(FewGroupsWarning):

@@ -85,7 +85,9 @@ class Yardsticks(TableStudy):
         scores, auc = probe(features, self.group, pairs)
         for pair, score in scores.items():
             measures[pair][PROBE] = score
-        distances = self._distances(features, pairs) if self.style else None
+        distances = None
+        if self.style:
+            distances = style_distances(features, self.group, pairs, read_style(self.style), self.samples)
 
         def compare(measure: str, question: str) -> dict:
             sheets: dict[Pair, dict[str, float]] = defaultdict(dict)
@@ -103,16 +105,6 @@ class Yardsticks(TableStudy):
             }
 
         return compare
-
-    def _distances(self, features: Mapping[Key, NDArray], pairs: Sequence[Pair]) -> Resamples:
-        """KID of each stylizer's drawings to the style, on the resamples of :func:`means`."""
-        pictures = sorted({picture for picture, _ in pairs})
-        sets = {
-            name: np.stack([features[self.group, name, picture] for picture in pictures])
-            for name in sorted({name for _, name in pairs})
-        }
-        style = read_style(self.style)
-        return kid.resampled(sets, lite0_features(style.values()), episodes(style), self.samples, 0)
 
 
 def summary(
@@ -199,6 +191,32 @@ def agreement_of_means(measure: Resamples, ranks: Resamples) -> dict[str, float 
     row.update(columns("of_means", found, *interval))
     row.update(of_means_without_one=without, of_means_left_out=worst)
     return row
+
+
+def style_distances(
+    features: Mapping[Key, NDArray],
+    group: str,
+    pairs: Sequence[Pair],
+    style: Mapping[str, Picture],
+    samples: int,
+) -> Resamples:
+    """KID × 1000 of each stylizer's drawings of the pictures in ``pairs`` to a style, on the resamples of
+    :func:`means`.
+
+    Args:
+        features: as for :func:`probe`.
+        group: the set of these drawings.
+        pairs: (picture, stylizer); every stylizer has drawn every picture.
+        style: its pictures by name (:func:`workbench.studies.stylizer_pictures.episodes` says what belongs
+            together).
+        samples: of the bootstrap.
+    """
+    pictures = sorted({picture for picture, _ in pairs})
+    sets = {
+        name: np.stack([features[group, name, picture] for picture in pictures])
+        for name in sorted({name for _, name in pairs})
+    }
+    return kid.resampled(sets, lite0_features(style.values()), episodes(style), samples, 0)
 
 
 def probe(
