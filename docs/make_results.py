@@ -11,6 +11,8 @@ import statistics
 import sys
 from pathlib import Path
 
+from workbench import models
+from workbench.drawing.look import LOOKS
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.checks import weighted_mean
 
@@ -99,27 +101,87 @@ def preferred() -> Rows:
 
 
 def beside_peers() -> Rows:
-    """In how many rows judges ranked our styles before both networks trained here, and before the teacher."""
+    """In how many rows judges ranked our styles before both networks trained here, and before a drawing."""
     ranks: dict[tuple[str, str, str], dict[str, int]] = {}
     for row in rows_of("panel.csv"):
         if PEERS in row["photos"]:
             sheet = row["photos"], row["photo"], row["question"]
             ranks.setdefault(sheet, {})[row["stylizer"]] = int(row["rank"])
     styles = dict.fromkeys(name for of in ranks.values() for name in of if name.startswith("fsgan_"))
-    found = [["style", "judged rows", *(f"{q}: before both, before its teacher" for q in QUESTIONS)]]
+    heads = (f"{q}: before both, before the drawing" for q in QUESTIONS)
+    found = [["style", "drawing beside it", "judged rows", *heads]]
     for style in styles:
+        (drawing,) = {name for of in ranks.values() if style in of for name in of if _is_drawing(name)}
         cells, rows = [], 0
         for question in QUESTIONS:
             of_style = [of for (_, _, asked), of in ranks.items() if asked == question and style in of]
             peers = [min(rank for name, rank in of.items() if "trained here" in name) for of in of_style]
-            teachers = [
-                next(rank for name, rank in of.items() if name.startswith(("drawn_", "teacher of")))
-                for of in of_style
-            ]
-            won = [sum(of[style] < r for of, r in zip(of_style, x, strict=True)) for x in (peers, teachers)]
+            drawn = [of[drawing] for of in of_style]
+            won = [sum(of[style] < r for of, r in zip(of_style, x, strict=True)) for x in (peers, drawn)]
             cells.append(f"{won[0]}, {won[1]}")
             rows = len(of_style)
-        found.append([style, str(rows), *cells])
+        found.append([style, beside_its_teacher(style, drawing), str(rows), *cells])
+    return found
+
+
+def _is_drawing(name: str) -> bool:
+    return name.startswith(("drawn_", "teacher of"))
+
+
+def beside_its_teacher(style: str, drawing: str) -> str:
+    """What a judged drawing is to the teacher that the style's card names."""
+    settings = models.card(style).training["settings"]
+    if drawing == f"teacher of {style}":
+        return "its teacher"
+    if drawing != f"drawn_{settings['teacher']}":
+        raise ValueError(f"Expected drawn_{settings['teacher']} or the teacher of {style} but got {drawing}.")
+    look = LOOKS[settings["teacher"]]
+    changed = any(getattr(look, name) != value for name, value in settings["drawing"].items())
+    return f"`{drawing}`, a less bold form of its teacher" if changed else f"`{drawing}`, its teacher"
+
+
+def changes() -> Rows:
+    """How far each shipped style takes the page's examples from their photos; the first of them is a cup."""
+    cup = {r["stylizer"]: r for r in rows_of("stylizers_examples_pictures.csv") if r["photo"] == "coffee"}
+    measures = {"color_difference_76": ".1f", "color_difference": ".1f", "line_share": ".3f"}
+    found = [["", *(f"{what}: {m}" for what in ("six examples", "the cup") for m in CHANGES)]]
+    for row in rows_of("stylizers_examples.csv"):
+        if row["stylizer"] in cup:
+            shown = ((of, m) for of in (row, cup[row["stylizer"]]) for m in measures)
+            found.append([row["stylizer"], *(f"{float(of[m]):{measures[m]}}" for of, m in shown)])
+    return found
+
+
+YARDSTICKS = {
+    "color_drift": "colour drift",
+    "lost_edges": "lost edges",
+    "variation": "variation inside regions",
+    "sharpness": "hard steps",
+    "line_share": "share of line pixels",
+    "line_depth": "darkness of lines",
+    "line_continuity": "long lines",
+    "line_thinness": "thin lines",
+    "false_lines": "lines where the photo is smooth",
+    "photo_or_drawing": "photo-or-drawing probe",
+    "kid_lite0": "KID-lite0 to the comic",
+}
+
+
+def yardsticks() -> Rows:
+    """Rank correlation of each measure with being preferred: of sheets, and of the stylizers' means."""
+    rows = {(row["measure"], row["question"]): row for row in rows_of("yardsticks.csv")}
+    found = [["", *(f"{q}: {what}" for q in QUESTIONS for what in ("sheets", "means"))]]
+    for measure, words in YARDSTICKS.items():
+        cells = []
+        for question in QUESTIONS:
+            row = rows[measure, question]
+            sheets = "{:+.2f} ({:+.2f} to {:+.2f}); {:+.2f}"
+            columns = ("correlation", "low", "high", "correlation_without_one")
+            cells.append(sheets.format(*(float(row[c]) for c in columns)) if row["correlation"] else "")
+            cells.append(
+                "{:+.2f}; {:+.2f}".format(*(float(row[c]) for c in ("of_means", "of_means_without_one")))
+            )
+        found.append([words, *cells])
     return found
 
 
@@ -348,6 +410,7 @@ def collection() -> Rows:
     return rows
 
 
+CHANGES = ("ΔE76", "ΔE2000", "line pixels")
 QUESTIONS = ("overall", "drawn", "clean")
 PUBLISHED = "White-box Cartoonization (published)"
 PEERS = "beside networks trained here"
@@ -356,6 +419,8 @@ FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and n
 TABLES = {
     "preferred": preferred,
     "beside_peers": beside_peers,
+    "changes": changes,
+    "yardsticks": yardsticks,
     "all_panels": panel,
     "speed": lambda: costs(short=True),
     "moods": lambda: moods(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.metrics.lines import drawnness
+from workbench.metrics.lines import drawnness, line_pixels
 
 
 def gray(luma: np.ndarray) -> np.ndarray:
@@ -38,6 +38,21 @@ def test_dashes_where_the_photo_is_smooth_are_false_and_broken():
     assert found.line_continuity == pytest.approx(96 / 102, abs=0.01)
 
 
+def test_thinness_is_one_over_the_width_of_a_line():
+    even = np.full((60, 90), 0.8)
+    for width in (1, 2, 3):
+        drawn = even.copy()
+        drawn[:, 40 : 40 + width] = 0.1
+        lines = line_pixels(gray(drawn))
+        assert lines.sum() == 60 * width
+        assert lines[:, 40 : 40 + width].all()
+        found = drawnness(gray(even), gray(drawn))
+        assert found.line_thinness == pytest.approx(
+            1 / width, abs=2 / 60
+        )  # a skeleton is shorter at its ends
+        assert found.line_share == pytest.approx(width / 90)
+
+
 def test_flat_areas_vary_less_than_noisy_ones():
     rng = np.random.default_rng(0)
     noisy = gray(np.clip(two_halves() + rng.normal(0, 0.04, (48, 96)), 0, 1))
@@ -49,7 +64,7 @@ def test_a_picture_without_lines_has_none():
     even = gray(np.full((30, 40), 0.5))
     found = drawnness(even, even)
     assert (found.line_share, found.variation, found.sharpness) == (0.0, 0.0, 0.0)
-    assert np.isnan([found.line_depth, found.line_continuity, found.false_lines]).all()
+    assert np.isnan([found.line_depth, found.line_continuity, found.line_thinness, found.false_lines]).all()
 
 
 def test_sizes_must_agree():

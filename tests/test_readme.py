@@ -145,6 +145,20 @@ costs only{"," * 16}
     assert style == ["style", "415", "0.7", "", "", "", ""]
 
 
+def test_a_judged_drawing_is_called_what_it_is_to_the_teacher():
+    """Only of ink was the drawn style that judges saw the teacher on the card; of bold the teacher itself."""
+    make = make_results()
+    named = {row[0]: row[1] for row in make.beside_peers()[1:]}
+    assert named == {
+        "fsgan_comic": "`drawn_comic`, a less bold form of its teacher",
+        "fsgan_bold": "its teacher",
+        "fsgan_anime": "`drawn_anime`, a less bold form of its teacher",
+        "fsgan_ink": "`drawn_ink`, its teacher",
+    }
+    with pytest.raises(ValueError, match="drawn_comic"):
+        make.beside_its_teacher("fsgan_comic", "drawn_ink")
+
+
 def test_no_number_stands_outside_the_tables():
     """What README states is what a run wrote: its result tables are made, and nothing is added by hand."""
     part = README.partition("## Main results")[2].partition("## Limits")[0]

@@ -9,6 +9,7 @@ from workbench.losses import spectral
 from workbench.metrics import spectrum
 from workbench.metrics.stylization import (
     background_psnr,
+    color_difference,
     color_drift,
     content_distance,
     edge_f1,
@@ -74,6 +75,22 @@ def test_color_drift_of_two_grays_by_hand():
     mean = light.mean() - 50
     expected = (light[1] - light[0]) / (1 + 0.015 * mean**2 / np.sqrt(20 + mean**2))
     assert color_drift(gray, np.full_like(gray, 124)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_color_differences_of_pixels_by_hand():
+    black, red = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6, 3), np.uint8)
+    red[:, :, 0] = 255  # in Lab 53.24, 80.09, 67.20
+    assert color_difference(black, red, "CIE76") == pytest.approx(117.33, abs=0.1)
+    white = black.copy()
+    white[:2] = 255  # half of the pixels, each 100 away by both formulas
+    assert color_difference(black, white, "CIE76") == pytest.approx(50, abs=0.01)
+    assert color_difference(black, white) == pytest.approx(50, abs=0.01)
+    stripes = black.copy()
+    stripes[:, ::2] = 255  # a line counts, which colour drift averages with what is beside it
+    assert color_difference(stripes, stripes[:, ::-1]) == pytest.approx(100, abs=0.01)
+    assert color_drift(stripes, stripes[:, ::-1], pool=2) == pytest.approx(0)
+    with pytest.raises(ValueError, match="CIE76"):
+        color_difference(black, red, "CIE94")
 
 
 def test_color_drift_pools_with_cut_squares():

@@ -66,6 +66,8 @@ def test_reference_rows_are_always_there(table):
     assert float(photo["edge_f1"]) == 1
     assert float(photo["color_drift"]) == 0
     assert float(photo["region_variance"]) > 0
+    assert float(photo["color_difference"]) == float(photo["color_difference_76"]) == 0
+    assert float(photo["line_share"]) > 0  # a photo has thin dark parts, too
     assert itself["content"] == ""
     assert abs(float(itself["kid_lite0"])) < 0.3 * float(photo["kid_lite0"])
     assert float(itself["spectral_distance"]) < 0.1 < float(photo["spectral_distance"])
@@ -75,7 +77,9 @@ def test_measures_tell_what_was_done(table):
     photo, negative, soft = (table[n] for n in ("photo", "colormatrix_negative", "convolution_soften"))
     assert float(negative["edge_f1"]) > 0.95  # the same lines
     assert float(negative["color_drift"]) > 30 > 2 > float(soft["color_drift"])
+    assert float(negative["color_difference_76"]) > float(negative["color_difference"]) > 30
     assert float(soft["region_variance"]) < float(photo["region_variance"])
+    assert float(soft["line_share"]) < float(photo["line_share"])
     assert float(soft["edge_recall"]) < 0.95
     assert float(negative["content"]) > float(soft["content"]) > 0
     for row in (photo, negative, soft):

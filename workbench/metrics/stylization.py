@@ -7,7 +7,7 @@ by most of them, so perfection is no goal: read them beside KID.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -100,6 +100,28 @@ def color_drift(photo: NDArray[np.uint8], drawing: NDArray[np.uint8], pool: int 
     _check_pair(photo, drawing)
     low = [rgb2lab(_pooled(p, pool)) for p in (photo, drawing)]
     return float(deltaE_ciede2000(*low).mean())
+
+
+def color_difference(
+    photo: NDArray[np.uint8], drawing: NDArray[np.uint8], formula: str = "CIEDE2000"
+) -> float:
+    """Mean colour difference of the pixels in Lab, lines included: how far a drawing is from its photo.
+
+    Args:
+        photo: (H, W, 3) RGB.
+        drawing: the same shape.
+        formula: "CIEDE2000" or "CIE76", the Euclidean distance.
+
+    Raises:
+        ValueError: another formula, or pictures of different shapes.
+    """
+    from skimage.color import deltaE_cie76, deltaE_ciede2000, rgb2lab
+
+    _check_pair(photo, drawing)
+    formulas: dict[str, Callable] = {"CIEDE2000": deltaE_ciede2000, "CIE76": deltaE_cie76}
+    if formula not in formulas:
+        raise ValueError(f"Expected `formula` to be one of {sorted(formulas)} but got {formula!r}.")
+    return float(formulas[formula](rgb2lab(photo), rgb2lab(drawing)).mean())
 
 
 def _pooled(picture: NDArray[np.uint8], pool: int) -> NDArray[np.float64]:

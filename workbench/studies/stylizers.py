@@ -34,6 +34,7 @@ from workbench.drawing import teacher
 from workbench.metrics import kid, spectrum, stylization
 from workbench.metrics.bootstrap import columns, resample
 from workbench.metrics.checks import weighted_mean
+from workbench.metrics.lines import line_pixels
 from workbench.models import trained
 from workbench.models.features import FrozenFeatures
 from workbench.studies.study import TableStudy, register
@@ -109,6 +110,9 @@ class Evaluator:
             "edge_recall": lines.recall,
             "color_drift": stylization.color_drift(photo, drawing),
             "region_variance": stylization.within_region_variance(drawing, regions),
+            "color_difference": stylization.color_difference(photo, drawing),
+            "color_difference_76": stylization.color_difference(photo, drawing, "CIE76"),
+            "line_share": float(line_pixels(drawing).mean()),
         }
         if mask is not None:
             found["background_psnr"] = min(stylization.background_psnr(photo, drawing, mask), 100.0)
@@ -287,7 +291,9 @@ class Stylizers(TableStudy):
     ``…_pictures.csv``, the measures of every photo.
     """
 
-    version = 2  # KID has paired differences; photos that chose weights are left out
+    # 2: KID has paired differences; photos that chose weights are left out. Colour differences per pixel and
+    # the share of line pixels came later; they change no other column, and older tables lack them
+    version = 2
     keys = ("stylizer",)
     sources = ("data", "photos", "roles", "masks", "costs")
     selection = ("stylizers",)
