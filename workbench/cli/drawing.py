@@ -10,7 +10,7 @@ import typer
 
 from workbench.cli.common import pictures, report, with_options
 from workbench.core.errors import ImageError, WorkbenchError
-from workbench.styles.options import DrawOptions, VideoOptions
+from workbench.styles.options import DrawOptions, VideoLimits, VideoOptions
 
 
 @with_options(options=DrawOptions)
@@ -48,11 +48,12 @@ def stylize(
     report(failed)
 
 
-@with_options(options=VideoOptions)
+@with_options(options=VideoOptions, limits=VideoLimits)
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video: MP4, MOV, MKV, WebM, AVI, GIF …")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A file ending in .mp4, or a folder.")],
     options: VideoOptions,
+    limits: VideoLimits,
 ) -> None:
     """Redraw a video as an MP4 that browsers play, with its sound; nothing is written if it fails."""
     import dataclasses
@@ -72,7 +73,7 @@ def video(
             bar.total = progress.total
             bar.update(progress.done - bar.n)
 
-        done = stylize_video(source, target, progress=show, **dataclasses.asdict(options))
+        done = stylize_video(source, target, progress=show, limits=limits, **dataclasses.asdict(options))
     typer.echo(f"{done.path} ({done.frames} frames, {done.seconds:.1f} s, sound: {done.audio})")
     if done.damaged:
         typer.echo(f"{done.damaged} damaged packets of {source} were left out", err=True)
