@@ -292,6 +292,12 @@ def test_frames_are_limited_as_they_are_decoded_and_as_they_are_drawn(tmp_path):
     small = stylize_video(source, target, NEGATIVE, limits=VideoLimits(max_pixels=3072), scale=0.25)
     large = stylize_video(source, target, NEGATIVE, limits=VideoLimits(max_pixels=6912), scale=1.5)
     assert (small.width, small.height, large.width, large.height) == (16, 12, 96, 72)
+    wide = make(tmp_path / "wide.mkv", 2, size=(16386, 4), codec="ffv1")
+    with pytest.raises(
+        VideoError, match=r"sides of at most 16,384 pixels.* wide.mkv would be drawn at 16386×4"
+    ):
+        stylize_video(wide, target, NEGATIVE)
+    assert stylize_video(wide, target, NEGATIVE, scale=0.5).width == 8192
     odd = make(tmp_path / "odd.mp4", size=(63, 47), pix_fmt="yuv444p")  # coded as 64×48
     with pytest.raises(VideoError, match="would be drawn at 64×48"):  # or the drawing could not be opened
         stylize_video(odd, target, NEGATIVE, limits=VideoLimits(max_pixels=63 * 47))

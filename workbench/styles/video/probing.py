@@ -36,6 +36,7 @@ _VIDEO_DEMUXERS = (
 )
 _AUDIO_DEMUXERS = ("mp3", "wav", "flac", "aac", "aiff", "ac3")
 _WHITELIST = ",".join((*_VIDEO_DEMUXERS, *_AUDIO_DEMUXERS))
+MAX_SIDE = 16_384  # pixels of a frame that x264 encodes
 _PADDING = 64  # decoders count the pixels of a frame with its sides padded to a multiple of it, at most
 
 
@@ -235,11 +236,16 @@ def check_size(width: int, height: int, source: str | os.PathLike, limits: Video
 
 
 def check_drawn_size(width: int, height: int, source: str | os.PathLike, limits: VideoLimits) -> None:
-    """Check the size at which frames are to be drawn against the limits.
+    """Check the size at which frames are to be drawn against the limits and what can be encoded.
 
     Raises:
-        VideoError: more pixels a frame than they allow.
+        VideoError: more pixels a frame than they allow, or a side above :data:`MAX_SIDE`.
     """
+    if max(width, height) > MAX_SIDE:
+        raise VideoError(
+            f"Expected sides of at most {MAX_SIDE:,} pixels, the most that is encoded as H.264, but "
+            f"{shown(source)} would be drawn at {width}×{height}. Choose a smaller scale."
+        )
     if width * height > limits.max_pixels:
         raise VideoError(
             f"Expected at most {limits.max_pixels:,} pixels a frame but {shown(source)} would be drawn at "
