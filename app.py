@@ -1,5 +1,7 @@
 """Start the demo: ``python app.py [--host HOST] [--port PORT] [--device DEVICE] [--mcp]``.
 
+Larger or longer films than by default: ``--max-pixels``, ``--max-frames``, ``--max-seconds``.
+
 The environment may say the same with HOST, PORT, or Gradio's own GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
 GRADIO_MCP_SERVER, as a Hugging Face Space does.
 """
@@ -12,8 +14,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from workbench.core import devices
+from workbench.core import devices, options
 from workbench.core.errors import WorkbenchError
+from workbench.styles.options import VideoLimits
 from workbench.ui import DEFAULT_HOST, DEFAULT_PORT, MCP_PATH, is_loopback, launch
 from workbench.ui.stopping import Stopping
 
@@ -26,8 +29,8 @@ def _environment(*names: str) -> str | None:
     return next(filter(None, map(os.environ.get, names)), None)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Serve the page until it is stopped."""
+def _read(arguments: list[str] | None) -> argparse.Namespace:
+    """The arguments, checked; the film's limits among them as ``film``."""
     parser = argparse.ArgumentParser(description="The Painter Psychology Workbench in the browser.")
     parser.add_argument(
         "--host",
@@ -51,38 +54,49 @@ def main(arguments: list[str] | None = None) -> None:
         help="that drawings and readings are computed on: auto, cpu, cuda (cuda:1 …) or mps "
         "(default: WORKBENCH_DEVICE, or auto)",
     )
-    options = parser.parse_args(arguments)
-    if not 1 <= options.port <= 65535:
-        parser.error(f"expected a port from 1 to 65535 but got {options.port}")
-    if not options.mcp:
-        sys.modules.setdefault("mcp", None)  # Gradio would import it unasked, for two seconds
+    limits = options.options(VideoLimits)
+    for one in limits:
+        words = f"{one.help} (default: %(default)s)"
+        parser.add_argument(one.flag, type=one.type, default=one.default, help=words)
+    given = parser.parse_args(arguments)
+    if not 1 <= given.port <= 65535:
+        parser.error(f"expected a port from 1 to 65535 but got {given.port}")
     try:
-        devices.choose(options.device)
+        devices.choose(given.device)
+        given.film = options.build(VideoLimits, {one.name: getattr(given, one.name) for one in limits})
     except WorkbenchError as error:
         parser.error(str(error))
+    return given
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve the page until it is stopped."""
+    given = _read(arguments)
+    if not given.mcp:
+        sys.modules.setdefault("mcp", None)  # Gradio would import it unasked, for two seconds
     stopping = Stopping()
     with contextlib.ExitStack() as stack:
         try:
-            platform = platform_at_home(stack, options.host)
+            platform = platform_at_home(stack, given.host, given.film)
             names = (
                 [os.environ["SPACE_HOST"]] if "SPACE_HOST" in os.environ else []
             )  # of a Hugging Face Space
-            chosen = {"platform": platform, "mcp_server": options.mcp, "public_hosts": names}
-            page = launch(options.host, options.port, **chosen)
+            chosen = {"platform": platform, "mcp_server": given.mcp, "public_hosts": names}
+            page = launch(given.host, given.port, film=given.film, **chosen)
         except WorkbenchError as error:  # a damaged card, for one
             sys.exit(str(error))
         except OSError as error:
-            where = f"{options.host}:{options.port}"
+            where = f"{given.host}:{given.port}"
             sys.exit(f"Cannot listen on {where} ({error}). Choose another port with --port.")
         except KeyboardInterrupt:
             sys.exit("Stopped before the page was ready.")
         print(f"Painter Psychology Workbench: {page.local_url} (Ctrl-C stops it)", flush=True)
-        if options.mcp:
+        if given.mcp:
             print(f"Tools for assistants (MCP): {page.local_url.rstrip('/')}{MCP_PATH}", flush=True)
         stopping.wait(page)
 
 
-def platform_at_home(stack: contextlib.ExitStack, host: str) -> Platform | None:
+def platform_at_home(stack: contextlib.ExitStack, host: str, film: VideoLimits) -> Platform | None:
     """The platform on this user's data folder, so that jobs outlive the server.
 
     On a page that only this computer can reach, whatever is drawn belongs to one owner, in every browser.
@@ -94,7 +108,8 @@ def platform_at_home(stack: contextlib.ExitStack, host: str) -> Platform | None:
     from workbench.service.limits import Limits
     from workbench.service.platform import Platform, default_folder
 
-    limits = Limits(keep_days_anonymous=Limits.keep_days)  # the visitors of a page at home are its owner
+    # the visitors of a page at home are its owner
+    limits = Limits(keep_days_anonymous=Limits.keep_days, film=film)
     try:
         return stack.enter_context(Platform(default_folder(), limits=limits, local=is_loopback(host)))
     except StorageError as error:

@@ -1,6 +1,7 @@
 """The commands as a user types them: files, folders, JSON, exit codes, one line for each error."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from stylizers import save_tiny, save_tiny_portrait
 from workbench import __version__, cli
 from workbench.core.errors import UnknownNameError
 from workbench.models import weights
+from workbench.styles.options import VideoLimits
 from workbench.styles.stylize import DEFAULT_STYLE
 
 
@@ -258,6 +260,35 @@ def test_a_film_never_takes_another_one_s_place(run, tmp_path):
     assert code == 0, err
     assert out.startswith(str(tmp_path / "clip-2.mp4"))
     assert (tmp_path / "clip.mp4").read_bytes() == b"somebody's"
+
+
+@pytest.mark.parametrize("given", [("--max-pixels", 99), ("--max-frames", 5), ("--max-seconds", 0.1)])
+def test_a_film_beyond_a_limit_is_drawn_with_the_switch_that_the_refusal_names(run, tmp_path, given):
+    from clips import make
+
+    source, target = make(tmp_path / "clip.mov"), tmp_path / "out.mp4"
+    code, _, err = run("video", source, target, "--style", "affine_tilt", *given)
+    assert code == 2
+    assert one_error_line(err)
+    assert not target.exists()
+    advice = re.findall(rf"start the workbench with ({given[0]}) (\d+)\.", err)
+    code, out, err = run("video", source, target, "--style", "affine_tilt", *advice[0])
+    assert code == 0, err
+    assert "6 frames" in out
+
+
+def test_the_operator_of_a_server_sets_the_limits_of_films(run, tmp_path, monkeypatch):
+    seen = []
+
+    def launch(host, port, platform, **options):
+        seen.append(platform.limits.film)
+        raise OSError("none today")
+
+    monkeypatch.setattr("workbench.ui.launch", launch)
+    options = ("--data", tmp_path / "data", "--max-pixels", 80_000_000, "--max-seconds", 9000)
+    assert "none today" in run("serve", *options)[2]
+    assert seen == [VideoLimits(max_pixels=80_000_000, max_seconds=9000)]
+    assert "max_pixels to be at least 1 but got 0" in run("serve", "--max-pixels", 0)[2]
 
 
 def test_output_folder_above_the_input(run, tmp_path):

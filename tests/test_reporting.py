@@ -491,6 +491,37 @@ def test_a_cell_that_fails_is_named_in_one_line(tmp_path, monkeypatch):
         execute(path, tmp_path, {}, minutes=0.1, progress=False)
 
 
+def test_tables_show_whole_numbers_whole_and_others_with_few_digits(tmp_path):
+    from workbench.reporting.execute import execute
+
+    code = """
+import pandas as pd
+table = pd.DataFrame({
+    "what": ["pictures", "accuracy", "raters"], "count": [396.0, 0.358586, 20.0],
+    "estimate": [0.04287, 0.341, None], "parameters": [794245.0, 342531.5, 1e6],
+    "seconds": [20.0667, 0.0012345, 999.97],
+})
+table.to_csv("table.csv", index=False)
+table
+"""
+    made = notebook(
+        cell("m", "# Counts"), cell("c", "out = results = ''", tags=["parameters"]), cell("c", code)
+    )
+    nbformat.write(made, tmp_path / "01_counts.ipynb")
+    page = render(execute(tmp_path / "01_counts.ipynb", tmp_path, {}, progress=False), "Counts", "sub", {})
+    shown = re.findall(r'<td class="number">([^<]*)</td>', page)
+    assert shown == [
+        *("396", "0.0429", "794245", "20.07"),
+        *("0.3586", "0.341", "342532", "0.00123"),
+        *("20", "–", "1000000", "1000"),
+    ]
+    written = (tmp_path / "table.csv").read_text().splitlines()
+    assert written[1:3] == [
+        "pictures,396.0,0.04287,794245.0,20.0667",
+        "accuracy,0.358586,0.341,342531.5,0.0012345",
+    ]
+
+
 # --- the full report
 
 

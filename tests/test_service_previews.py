@@ -13,14 +13,18 @@ from pathlib import Path
 
 import platform_tasks
 import pytest
+from clips import make
 
-from workbench.core.errors import CancelledError, WorkbenchError
+from workbench.core.errors import CancelledError, UnknownNameError, WorkbenchError
+from workbench.service import video_tasks
 from workbench.service.engines.worker import Context, run_task
 from workbench.service.errors import LimitError
 from workbench.service.limits import Limits
 from workbench.service.platform import Platform
 from workbench.service.previews import LARGE, QUICK, PreviewRunner
+from workbench.service.storage import new_id
 from workbench.service.tasks import TASKS, WARM_UP, as_json
+from workbench.styles.options import VideoLimits
 
 PATIENCE = 120.0
 TASK = platform_tasks.KINDS
@@ -293,3 +297,30 @@ def test_the_device_of_the_server_is_that_of_its_workers(start, monkeypatch, tmp
         assert (folder / "device.txt").read_text() == "cpu"
     finally:
         runner.close()
+
+
+def test_the_servers_limits_of_a_film_hold_whatever_a_visitor_asks(tmp_path):
+    clip = make(tmp_path / "clip.mp4")
+    limits = Limits(free_bytes=0, film=VideoLimits(max_pixels=64 * 48 - 1))
+    owner, words = new_id("a"), "has 64×48. Export it with smaller frames, or start the workbench"
+    with Platform(tmp_path / "data", limits=limits) as platform:
+        job = platform.submit(owner, "stylize_video", [clip], {"style": "affine_tilt", "scale": 0.25})
+        for kind, options in (("video_facts", {}), ("preview_video", {"style": "affine_tilt"})):
+            waiting = platform.previews.start(TASKS[kind], [clip], options, tmp_path / kind)
+            with pytest.raises(WorkbenchError, match=words):
+                waiting.result(PATIENCE)
+        with pytest.raises(UnknownNameError):
+            platform.submit(owner, "stylize_video", [clip], {"_limits": {"max_pixels": 10**9}})
+        ended = platform.wait(owner, job, PATIENCE)
+        assert (ended.state, words in ended.reason) == ("failed", True)
+
+
+def test_larger_limits_of_a_server_let_a_film_through(tmp_path):
+    clip = make(tmp_path / "clip.mp4", 30)
+    film = VideoLimits(max_pixels=64 * 48, max_frames=30)
+    options = TASKS["preview_video"].check({"style": "affine_tilt", "at": 1.0}, Limits(film=film))
+    made = Context(tmp_path)
+    assert run_task(TASKS["preview_video"].run, (clip,), options, made) == ("done", "")
+    narrow = TASKS["stylize_video"].check({"temporal": 0.0}, Limits(film=VideoLimits(max_frames=29)))
+    with pytest.raises(WorkbenchError, match=r"at most 29 frames but clip\.mp4 has 30"):
+        video_tasks.split((clip,), narrow)

@@ -96,6 +96,24 @@ except SystemExit as end:
     assert (said, loaded) == ("Cannot li", "")
 
 
+def test_the_page_at_home_takes_the_limits_of_films():
+    code = """
+import sys, app
+def launch(host, port, platform, film, **options):
+    print(film.max_pixels, film.max_frames)
+    raise OSError("none today")
+app.launch = launch
+app.platform_at_home = lambda stack, host, film: print(film.max_pixels)
+for words in (["--max-pixels", "80000000"], ["--max-pixels", "0"]):
+    try:
+        app.main(words)
+    except SystemExit as end:
+        print(str(end)[:9])
+"""
+    said = run(code, absent=set())
+    assert said == ["80000000", "80000000 216000", "Cannot li", "2", ""]
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_garbage_collector_is_as_it_was(enabled):
     import gc

@@ -13,7 +13,7 @@ from stylizers import save_tiny
 
 from workbench import cli
 from workbench.core.errors import CancelledError, UnknownNameError, VideoError, WorkbenchError
-from workbench.styles.video import Limits, probe, stylize_video
+from workbench.styles.video import VideoLimits, probe, stylize_video
 from workbench.styles.video.writing import Mp4
 
 NEGATIVE = "colormatrix_negative"
@@ -262,25 +262,49 @@ def test_a_film_in_5k_is_drawn_as_large_as_it_is(tmp_path):
 def test_limits_hold_before_and_while_decoding(tmp_path):
     source = make(tmp_path / "a.mp4", 30)
     for limits, words in (
-        (Limits(pixels=64 * 48 - 1), "pixels a frame but a.mp4 has 64×48"),
-        (Limits(frames=29), "at most 29 frames but a.mp4 has 30"),
-        (Limits(seconds=1), "at most 1 seconds"),
+        (VideoLimits(max_pixels=64 * 48 - 1), "pixels a frame but a.mp4 has 64×48.* --max-pixels 3072"),
+        (VideoLimits(max_frames=29), "at most 29 frames but a.mp4 has 30.* --max-frames 30"),
+        (VideoLimits(max_seconds=1), "at most 1 seconds.* --max-seconds 2"),
     ):
         for work in (probe, lambda p, limits: stylize_video(p, tmp_path / "o.mp4", NEGATIVE, limits=limits)):
             with pytest.raises(VideoError, match=words):
                 work(source, limits=limits)
-    exact = Limits(64 * 48, 30, 1.2)
+    exact = VideoLimits(64 * 48, 30, 1.2)
     assert stylize_video(source, tmp_path / "o.mp4", NEGATIVE, limits=exact).frames == 30
-    with pytest.raises(VideoError, match="pixels a frame"):
-        stylize_video(source, tmp_path / "o2.mp4", NEGATIVE, limits=exact, scale=1.5)
     liar = make(tmp_path / "a.ts", 30, codec="mpeg2video")  # counts no frames in a header
     with pytest.raises(VideoError, match=r"29 frames .* goes on"):
-        stylize_video(liar, tmp_path / "o2.mp4", NEGATIVE, limits=Limits(frames=29))
+        stylize_video(liar, tmp_path / "o2.mp4", NEGATIVE, limits=VideoLimits(max_frames=29))
     small, large = make(tmp_path / "s.ts"), make(tmp_path / "l.ts", size=(96, 64), pts=range(6, 12))
     (tmp_path / "grows.ts").write_bytes(small.read_bytes() + large.read_bytes())
-    grown = stylize_video(tmp_path / "grows.ts", tmp_path / "o3.mp4", NEGATIVE, limits=Limits(pixels=4000))
+    few = VideoLimits(max_pixels=4000)
+    grown = stylize_video(tmp_path / "grows.ts", tmp_path / "o3.mp4", NEGATIVE, limits=few)
     assert (grown.frames, grown.damaged) == (6, 6)  # larger ones are never decoded
     assert not (tmp_path / "o2.mp4").exists()
+
+
+def test_frames_are_limited_as_they_are_decoded_and_as_they_are_drawn(tmp_path):
+    source, target = make(tmp_path / "a.mp4"), tmp_path / "o.mp4"
+    with pytest.raises(VideoError, match=r"a.mp4 has 64×48.* --max-pixels 3072"):  # whatever the scale
+        stylize_video(source, target, NEGATIVE, limits=VideoLimits(max_pixels=3071), scale=0.25)
+    with pytest.raises(VideoError, match=r"a.mp4 would be drawn at 96×72. Choose a smaller scale.* 6912"):
+        stylize_video(source, target, NEGATIVE, limits=VideoLimits(max_pixels=3072), scale=1.5)
+    assert not target.exists()
+    small = stylize_video(source, target, NEGATIVE, limits=VideoLimits(max_pixels=3072), scale=0.25)
+    large = stylize_video(source, target, NEGATIVE, limits=VideoLimits(max_pixels=6912), scale=1.5)
+    assert (small.width, small.height, large.width, large.height) == (16, 12, 96, 72)
+    wide = make(tmp_path / "wide.mkv", 2, size=(16386, 4), codec="ffv1")
+    with pytest.raises(
+        VideoError, match=r"sides of at most 16,384 pixels.* wide.mkv would be drawn at 16386×4"
+    ):
+        stylize_video(wide, target, NEGATIVE)
+    assert stylize_video(wide, target, NEGATIVE, scale=0.5).width == 8192
+    odd = make(tmp_path / "odd.mp4", size=(63, 47), pix_fmt="yuv444p")  # coded as 64×48
+    with pytest.raises(VideoError, match="would be drawn at 64×48"):  # or the drawing could not be opened
+        stylize_video(odd, target, NEGATIVE, limits=VideoLimits(max_pixels=63 * 47))
+    for size in ((62, 46), (20, 50)):
+        source = make(tmp_path / "exact.mp4", size=size)
+        exact = stylize_video(source, target, NEGATIVE, limits=VideoLimits(max_pixels=size[0] * size[1]))
+        assert (exact.width, exact.height, exact.frames) == (*size, 6)
 
 
 def test_the_target_is_checked_before_any_work(tmp_path):

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from workbench.cli.common import Device, PublicHosts, TrustedProxies, table
+from workbench.cli.common import Device, PublicHosts, TrustedProxies, table, with_options
 from workbench.core import devices
 from workbench.core.errors import WorkbenchError
+from workbench.styles.options import VideoLimits
 
 users = typer.Typer(help="Accounts of the served page.", no_args_is_help=True)
 
@@ -23,7 +24,9 @@ _Database = Annotated[
 ]
 
 
+@with_options(film=VideoLimits)
 def serve(
+    film: VideoLimits,
     data: _Data = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other computers in.")] = "",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
@@ -49,6 +52,7 @@ def serve(
     device: Device = None,
 ) -> None:
     """Serve the page to many users, with accounts, private work and jobs that survive a crash."""
+    from workbench.service.limits import Limits
     from workbench.service.platform import Platform, default_folder
     from workbench.ui import DEFAULT_HOST, MCP_PATH, launch
     from workbench.ui.stopping import Stopping
@@ -57,8 +61,9 @@ def serve(
         raise WorkbenchError("Expected --engine ray with --address, which names a Ray cluster. Give both.")
     devices.choose(device)  # for the workers: the server itself computes nothing
     where = data or default_folder()
+    limits = Limits(film=film)
     with Platform(
-        where, engine, workers, address=address, database=database, accounts=accounts, adopt=adopt
+        where, engine, workers, limits, address=address, database=database, accounts=accounts, adopt=adopt
     ) as platform:
         stopping = Stopping()
         if accounts and not platform.accounts.list():

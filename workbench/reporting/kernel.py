@@ -1,4 +1,4 @@
-"""Prepares the kernel of a report: figures with descriptions, and progress on the terminal.
+"""Prepares the kernel of a report: figures with descriptions, numbers in tables, progress on the terminal.
 
 Figures are SVG (sharp in print, small) unless they have photographs, each with a description for screen
 readers. Progress bars of tqdm go to a small file that the terminal shows, not into the report.
@@ -7,6 +7,7 @@ readers. Progress bars of tqdm go to a small file that the terminal shows, not i
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import sys
@@ -56,13 +57,30 @@ def prepare(status: str | os.PathLike) -> None:
     import pandas as pd
     from ipykernel.zmqshell import ZMQInteractiveShell
 
-    pd.set_option("display.precision", 4, "display.max_colwidth", None)
+    pd.set_option("display.float_format", number, "display.max_colwidth", None)
     sys.stderr = Status(Path(status), sys.stderr)
     shell: Any = ZMQInteractiveShell.instance()
     formatters = shell.display_formatter.formatters
     formatters["image/svg+xml"].for_type(Figure, svg)
     formatters["image/png"].for_type(Figure, lambda figure: None)  # SVG, or JPEG with photographs
     formatters["image/jpeg"].for_type(Figure, jpeg)
+
+
+def number(value: float) -> str:
+    """A number of a table: whole ones and thousands without decimals, others with 3 or 4 significant digits.
+
+    One that was rounded to three decimals gets no fourth.
+
+    >>> [number(x) for x in (396.0, 794245.0, 20.0667, 1.43, 0.35861, 0.341, 0.04287, 0.0012345, 1.5e-7)]
+    ['396', '794245', '20.07', '1.430', '0.3586', '0.341', '0.0429', '0.00123', '1.50e-07']
+    """
+    if not math.isfinite(value):
+        return f"{value}"
+    if abs(value) >= 999.95 or value == round(value):
+        return f"{value:.0f}" if value else "0"
+    if abs(value) < 1 and value == round(value, 3):
+        return f"{value:.3f}"
+    return f"{value:#.{4 if abs(value) >= 0.1 else 3}g}"
 
 
 def has_photos(figure: Figure) -> bool:

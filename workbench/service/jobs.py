@@ -92,7 +92,8 @@ class JobActor(pykka.ThreadingActor):
         self._started = self._heard = self._weighed = time.monotonic()
         parts, job = self._parts, self._job
         try:
-            chosen = self._kind.check(job.options)  # they may have been written by an earlier version
+            # the options may have been written by an earlier version
+            chosen = self._kind.check(job.options, parts.limits)
             self._folder = parts.store.attempt(job.owner, job.id)
         except WorkbenchError as error:
             reason = str(error)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from workbench.service.errors import LimitError, StorageError
+from workbench.styles.options import VideoLimits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Limits:
     keep_days: float = 7.0  # finished jobs of accounts
     keep_days_anonymous: float = 1.0
     attempts: int = 3  # of a job whose worker dies
+    film: VideoLimits = dataclasses.field(default_factory=VideoLimits)  # that is opened: size and length
     stall_seconds: float = 300.0  # without any progress, before an attempt is stopped
     cancel_seconds: float = 5.0  # between asking a task to stop and stopping its worker
 

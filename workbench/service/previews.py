@@ -198,7 +198,7 @@ class PreviewRunner:
         Raises:
             LimitError: too many are waiting, or the file is too large. WorkbenchError: an option is wrong.
         """
-        chosen, paths = task.check(options), tuple(map(Path, inputs))
+        chosen, paths = task.check(options, self._limits), tuple(map(Path, inputs))
         if any(path.stat().st_size > task.input_bytes for path in paths):
             raise LimitError(f"Expected a file of at most {task.input_bytes / 1e6:g} MB. Save it smaller.")
         work = Work(f"preview-{secrets.token_hex(8)}", task.run, paths, chosen, out, quick=True)

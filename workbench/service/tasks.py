@@ -20,7 +20,8 @@ from typing import Annotated, Any, Literal
 from workbench.classify.results import DEFAULT_CLASSIFIER
 from workbench.core.errors import WorkbenchError
 from workbench.core.options import Range, build, options
-from workbench.styles.options import DrawOptions, VideoOptions
+from workbench.service.limits import Limits
+from workbench.styles.options import DrawOptions, VideoLimits, VideoOptions
 
 THUMBNAIL = ".thumb.jpg"  # suffix of a small picture of a result; sorted after the result
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -51,13 +52,20 @@ class Task:
     split: str = ""
     join: str = ""
 
-    def check(self, given: Mapping[str, Any] | None = None) -> Any:
+    def check(self, given: Mapping[str, Any] | None = None, limits: Limits | None = None) -> Any:
         """The task's options, what was not given by its default.
+
+        Args:
+            given: by name.
+            limits: of the server, which a task of a film gets beside its options.
 
         Raises:
             WorkbenchError: an option that the task does not have, or a value of another type or out of range.
         """
-        return build(self.options, given or {})
+        chosen: Any = build(self.options, given or {})
+        if limits is not None and isinstance(chosen, FilmFactsOptions):
+            return dataclasses.replace(chosen, _limits=limits.film)
+        return chosen
 
 
 def cell_side(count: int) -> int:
@@ -100,7 +108,14 @@ class TilesOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class FilmOptions(VideoOptions):
+class FilmFactsOptions:
+    """No options of a visitor's, but the server's own limits."""
+
+    _limits: VideoLimits = dataclasses.field(default_factory=VideoLimits)
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmOptions(FilmFactsOptions, VideoOptions):
     """How a film is redrawn."""
 
     scale: Annotated[float, Range(0.1, 1)] = 1.0  # of the sides; half takes a quarter of the time
@@ -114,7 +129,7 @@ class FilmOptions(VideoOptions):
 class FrameOptions(FilmOptions):
     """Which frame of a film is tried."""
 
-    at: Annotated[float, Range(0, 7200, step=0.1)] = 0.0  # seconds from the start
+    at: Annotated[float, Range(0, 1e6, step=0.1)] = 0.0  # seconds from the start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +205,9 @@ TASKS: dict[str, Task] = {
                 ("map_pictures", "Map a collection", FolderReadOptions),
             )
         ),
-        Task("video_facts", "Look at a video", f"{_VIDEOS}:facts", input_bytes=1_000_000_000),
+        Task(
+            "video_facts", "Look at a video", f"{_VIDEOS}:facts", FilmFactsOptions, input_bytes=1_000_000_000
+        ),
         Task(
             "preview_video",
             "One frame of a video",

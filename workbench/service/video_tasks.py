@@ -22,12 +22,13 @@ from workbench.service.picture_tasks import (
     write_facts,
     write_shown,
 )
-from workbench.service.tasks import THUMBNAIL, FilmOptions, FrameOptions, NoOptions
+from workbench.service.tasks import THUMBNAIL, FilmFactsOptions, FilmOptions, FrameOptions
 from workbench.styles import video
+from workbench.styles.options import VideoLimits
 from workbench.styles.stylize import get
 from workbench.styles.video import probing
 from workbench.styles.video.flow import TemporalBlend
-from workbench.styles.video.reading import reading, scaled
+from workbench.styles.video.reading import even, reading, scaled
 from workbench.styles.video.stylizing import Progress, stylize_video
 
 FILM = "video.mp4"
@@ -37,10 +38,10 @@ _STREAMING = 0.9  # of the drawing's own speed is left beside decoding and encod
 _SHORT_SECONDS, _SHORT_SHARE = 0.5, 0.98  # an end this much before the announced one is not a rounded header
 
 
-def facts(inputs: tuple[Path, ...], options: NoOptions, context: Context) -> None:
+def facts(inputs: tuple[Path, ...], options: FilmFactsOptions, context: Context) -> None:
     """What a film holds: ``facts.json``. Refuses what :func:`workbench.styles.video.probe` refuses."""
     context.progress(0.0, "Opening the video")
-    found = video.probe(inputs[0])
+    found = video.probe(inputs[0], options._limits)
     write_facts(
         context,
         {
@@ -63,10 +64,10 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     """
     style = get(options.style)
     context.progress(0.0, "Opening the video")
-    width, height = _sides(video.probe(inputs[0]), options.scale)
+    width, height = _sides(video.probe(inputs[0], options._limits), options.scale)
     if width * height > QUICK_PIXELS:
         context.expect_long()
-    pixels = frame_at(inputs[0], options.at, options.scale)
+    pixels = frame_at(inputs[0], options.at, options.scale, options._limits)
     write_shown(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
     draw = style.drawer(
@@ -114,6 +115,7 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
         detail=options.detail,
         deform=options.deform,
         chunk=chunk,
+        limits=options._limits,
         progress=tell,
         cancelled=context.cancelled,
     )
@@ -123,7 +125,7 @@ def stylize(inputs: tuple[Path, ...], options: FilmOptions, context: Context) ->
         done = "nothing was drawn" if style.needs else "the film was drawn as a scene"
         context.remark(f"Expected {result.missing} but found none in the film, so {done}.")
     if chunk is None:
-        _finish(inputs[0], result.frames, result.seconds, context)
+        _finish(inputs[0], result.frames, result.seconds, context, options._limits)
 
 
 def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
@@ -133,7 +135,7 @@ def split(inputs: tuple[Path, ...], options: FilmOptions) -> list[FilmOptions]:
     style = get(options.style)
     if style.stateful or style.share_of_past(options.temporal) > 0:
         return [options]
-    pieces = video.split(inputs[0], CHUNK_FRAMES)
+    pieces = video.split(inputs[0], CHUNK_FRAMES, options._limits)
     if len(pieces) == 1:
         return [options]
     return [dataclasses.replace(options, _chunk=dataclasses.astuple(piece)) for piece in pieces]
@@ -155,31 +157,34 @@ def join(inputs: tuple[Path, ...], pieces: list[FilmOptions], parts: list[Path],
     chunks = [video.Chunk(*piece._chunk) for piece in pieces if piece._chunk is not None]
     target = context.out / FILM
     video.join(inputs[0], chunks=chunks, parts=[part / FILM for part in parts], target=target)
-    made = video.probe(target)
-    _finish(inputs[0], made.frames or 0, made.duration or 0.0, context)
+    made = video.probe(target, pieces[0]._limits)
+    _finish(inputs[0], made.frames or 0, made.duration or 0.0, context, pieces[0]._limits)
 
 
-def frame_at(source: Path, seconds: float, scale: float = 1.0) -> NDArray[np.uint8]:
+def frame_at(
+    source: Path, seconds: float, scale: float = 1.0, limits: VideoLimits | None = None
+) -> NDArray[np.uint8]:
     """(H, W, 3) RGB, upright: the first frame that is shown ``seconds`` after the start or later, else the
     last one.
 
     Raises:
         VideoError: not a video that can be read, beyond the limits, or no frame can be decoded.
     """
-    tick = _tick_at(source, seconds) if seconds > 0 else None
+    limits = limits or VideoLimits()
+    tick = _tick_at(source, seconds, limits) if seconds > 0 else None
     if seconds > 0 and tick is None:  # its times are counted from the first frame, or there are none
-        with reading(source, scale) as reader:
+        with reading(source, scale, limits) as reader:
             wanted = round(seconds / reader.layout.time_base)
             for frame in reader:
                 if frame.pts >= wanted:
                     break
             return frame.pixels
     chunk = None if tick is None else video.Chunk(0, tick, None, 1)
-    with reading(source, scale, chunk=chunk) as reader:
+    with reading(source, scale, limits, chunk) as reader:
         return next(iter(reader)).pixels
 
 
-def _tick_at(source: Path, seconds: float) -> int | None:
+def _tick_at(source: Path, seconds: float, limits: VideoLimits) -> int | None:
     """Time stamp of the first frame at ``seconds`` or later, else of the last; None if only counting tells.
 
     Some containers are sought beyond what was asked for (MPEG-TS), or give frames other times after seeking
@@ -188,7 +193,7 @@ def _tick_at(source: Path, seconds: float) -> int | None:
     for seek in (True, False):
         with probing.opened(source) as container:
             stream = probing.video_stream(container, source)
-            probing.check_header(container, stream, source, video.Limits())
+            probing.check_header(container, stream, source, limits)
             if container.format.name == "avi":
                 return None
             wanted = (stream.start_time or 0) + round(seconds / probing.clock(stream))
@@ -206,14 +211,14 @@ def _tick_at(source: Path, seconds: float) -> int | None:
     return None
 
 
-def _finish(source: Path, frames: int, seconds: float, context: Context) -> None:
+def _finish(source: Path, frames: int, seconds: float, context: Context, limits: VideoLimits) -> None:
     """A small picture of the result, and a word if the file ended before it said that it would."""
     target = context.out / FILM
     with contextlib.suppress(WorkbenchError):  # a result without a thumbnail is as good
-        small = Image.fromarray(frame_at(target, seconds / 2))
+        small = Image.fromarray(frame_at(target, seconds / 2, limits=limits))
         thumbnail(small, target.with_name(f"{target.stem}{THUMBNAIL}"))
     if (ended := _ends_early(source)) is not None:
-        announced = video.probe(source)
+        announced = video.probe(source, limits)
         of = f" of the {announced.frames:,} that it announces" if announced.frames else ""
         context.remark(
             f"The file ends early, after {ended[0]:.1f} of {ended[1]:.1f} s: {frames:,} frames{of} could be "
@@ -239,5 +244,4 @@ def _ends_early(source: Path) -> tuple[float, float] | None:
 
 def _sides(found: video.VideoInfo, scale: float) -> tuple[int, int]:
     """Sides of the result: scaled, and even as H.264 wants them."""
-    width, height = scaled(found.width, found.height, scale)
-    return width + width % 2, height + height % 2
+    return even(*scaled(found.width, found.height, scale))

@@ -42,3 +42,14 @@ class VideoOptions:
     temporal: Annotated[float, Range(0.0, 0.99, step=0.05)] = 0.8
     runtime: Literal["torch", "torch-bf16", "onnx"] = "torch"  # what runs the network
     device: str | None = None  # auto, cpu, cuda (cuda:1 …) or mps; by default WORKBENCH_DEVICE, or auto
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoLimits:
+    """How large and how long a film may be that is opened at all."""
+
+    # of one frame, of the source as of the drawing. Memory is about 1 GB, 30 bytes a pixel of the source and
+    # 200 a pixel drawn; many players show no frames beyond the default, with which H.264's levels end
+    max_pixels: Annotated[int, Range(1)] = 8192 * 4320
+    max_frames: Annotated[int, Range(1)] = 216_000  # of a film; by default two hours at 30 a second
+    max_seconds: Annotated[float, Range(0.0)] = 2 * 3600.0  # that a film lasts

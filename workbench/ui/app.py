@@ -23,6 +23,7 @@ from workbench import __version__
 from workbench.core.errors import WorkbenchError
 from workbench.service import connections
 from workbench.service.uploads import CACHE_VARIABLE
+from workbench.styles.options import VideoLimits
 from workbench.ui import (
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -138,13 +139,14 @@ def _left(platform: Platform) -> Callable[[gr.Request], None]:
     return left
 
 
-def _temporary_platform(local: bool) -> tuple[Platform, contextlib.ExitStack]:
+def _temporary_platform(local: bool, film: VideoLimits) -> tuple[Platform, contextlib.ExitStack]:
     """A platform in a temporary folder, and what closes and removes both."""
     from workbench.service.folder import temporary
+    from workbench.service.limits import Limits
     from workbench.service.platform import Platform
 
-    stack = contextlib.ExitStack()
-    platform = stack.enter_context(Platform(stack.enter_context(temporary()), local=local))
+    stack, limits = contextlib.ExitStack(), Limits(film=film)
+    platform = stack.enter_context(Platform(stack.enter_context(temporary()), limits=limits, local=local))
     atexit.register(stack.close)
     return platform, stack
 
@@ -230,6 +232,7 @@ def launch(
     mcp_server: bool = False,
     public_hosts: Sequence[str] = (),
     trusted_proxies: Sequence[str] = (),
+    film: VideoLimits | None = None,
 ) -> gr.Blocks:
     """Build the page and serve it from a thread of its own; return when it answers.
 
@@ -243,6 +246,7 @@ def launch(
         public_hosts: names under which the page is reached, of a reverse proxy for one; a request for any
             other name than these, ``host``, ``localhost`` and plain addresses is refused.
         trusted_proxies: addresses of reverse proxies whose word is taken on a client's address and scheme.
+        film: limits of the films of a platform made here; one that is given has its own.
 
     Returns:
         The served page: ``local_url`` is its address, ``close()`` stops it, ``block_thread()`` waits.
@@ -260,7 +264,7 @@ def launch(
         mcp.check(platform)
     own = contextlib.ExitStack()
     if platform is None:
-        platform, own = _temporary_platform(is_loopback(host))
+        platform, own = _temporary_platform(is_loopback(host), film or VideoLimits())
     document.make_ours()
     blocks = build_app(platform)
     if mcp_server:

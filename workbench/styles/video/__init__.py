@@ -9,8 +9,19 @@ stylizing  the three stages side by side: :func:`stylize_video`
 chunks     :func:`split` a video at key frames and :func:`join` the drawn pieces
 """
 
+from workbench.styles.options import VideoLimits
 from workbench.styles.video.chunks import Chunk, join, split
-from workbench.styles.video.probing import Limits, VideoInfo, probe
+from workbench.styles.video.probing import VideoInfo, probe
 from workbench.styles.video.stylizing import Progress, Result, stylize_video
 
-__all__ = ["Chunk", "Limits", "Progress", "Result", "VideoInfo", "join", "probe", "split", "stylize_video"]
+__all__ = [
+    "Chunk",
+    "Progress",
+    "Result",
+    "VideoInfo",
+    "VideoLimits",
+    "join",
+    "probe",
+    "split",
+    "stylize_video",
+]

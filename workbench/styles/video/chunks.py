@@ -16,8 +16,8 @@ from pathlib import Path
 import av
 
 from workbench.core.errors import VideoError
+from workbench.styles.options import VideoLimits
 from workbench.styles.video import probing
-from workbench.styles.video.probing import Limits
 from workbench.styles.video.reading import origin
 from workbench.styles.video.writing import Mp4, check_target
 
@@ -32,7 +32,7 @@ class Chunk:
     frames: int | None  # as many packets, an estimate of the frames
 
 
-def split(source: str | os.PathLike, frames: int = 240, limits: Limits | None = None) -> list[Chunk]:
+def split(source: str | os.PathLike, frames: int = 240, limits: VideoLimits | None = None) -> list[Chunk]:
     """Pieces of at least ``frames`` frames (the last may be shorter) that start at key frames.
 
     The file is read once without decoding. One without times for its frames, or with a single key frame, is
@@ -41,14 +41,14 @@ def split(source: str | os.PathLike, frames: int = 240, limits: Limits | None = 
     Args:
         source: the video.
         frames: a few seconds' worth: each piece costs a new decoder and, with ``temporal``, a fresh start.
-        limits: default :class:`Limits`.
+        limits: default :class:`VideoLimits`.
 
     Raises:
         VideoError: not a video that can be read, or beyond the limits.
     """
     if frames < 1:
         raise VideoError(f"Expected pieces of at least 1 frame but got {frames}.")
-    limits = limits or Limits()
+    limits = limits or VideoLimits()
     times: list[int] = []
     keys: list[int] = []
     with probing.opened(source) as container:
@@ -60,7 +60,7 @@ def split(source: str | os.PathLike, frames: int = 240, limits: Limits | None = 
             for packet in container.demux(stream):
                 if packet.size == 0 or packet.is_discard:
                     continue
-                if packet.pts is None or len(times) >= limits.frames:
+                if packet.pts is None or len(times) >= limits.max_frames:
                     return [Chunk(0, None, None, None)]
                 times.append(packet.pts)
                 if packet.is_keyframe:

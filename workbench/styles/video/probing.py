@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -26,6 +27,7 @@ from av.video.stream import VideoStream
 
 from workbench.core.errors import VideoError
 from workbench.data import kinds
+from workbench.styles.options import VideoLimits
 
 # Names of FFmpeg's demuxers. The audio ones are here only so that a sound file is named as what it is.
 _VIDEO_DEMUXERS = (
@@ -34,15 +36,8 @@ _VIDEO_DEMUXERS = (
 )
 _AUDIO_DEMUXERS = ("mp3", "wav", "flac", "aac", "aiff", "ac3")
 _WHITELIST = ",".join((*_VIDEO_DEMUXERS, *_AUDIO_DEMUXERS))
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """Limits of the video of one call."""
-
-    pixels: int = 8192 * 4320  # of one frame, of the source and of the result; H.264 allows no larger ones
-    frames: int = 216_000  # two hours at 30 a second
-    seconds: float = 2 * 3600.0
+MAX_SIDE = 16_384  # pixels of a frame that x264 encodes
+_PADDING = 64  # decoders count the pixels of a frame with its sides padded to a multiple of it, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,17 +57,17 @@ class VideoInfo:
     audio_codec: str | None  # of the sound that is kept; None without sound
 
 
-def probe(source: str | os.PathLike, limits: Limits | None = None) -> VideoInfo:
+def probe(source: str | os.PathLike, limits: VideoLimits | None = None) -> VideoInfo:
     """Read the header and the first frame of a video.
 
     Args:
         source: the file.
-        limits: default :class:`Limits`.
+        limits: default :class:`VideoLimits`.
 
     Raises:
         VideoError: not a video that can be read, or beyond the limits.
     """
-    limits = limits or Limits()
+    limits = limits or VideoLimits()
     with opened(source) as container:
         stream = video_stream(container, source)
         check_header(container, stream, source, limits)
@@ -198,7 +193,7 @@ def duration(container: InputContainer, stream: VideoStream) -> float | None:
 
 
 def check_header(
-    container: InputContainer, stream: VideoStream, source: str | os.PathLike, limits: Limits
+    container: InputContainer, stream: VideoStream, source: str | os.PathLike, limits: VideoLimits
 ) -> None:
     """Check the header against the limits, and set them in the decoder.
 
@@ -206,20 +201,23 @@ def check_header(
         VideoError: beyond the limits.
     """
     check_size(stream.width, stream.height, source, limits)
-    stream.codec_context.options = {"max_pixels": str(limits.pixels)}
+    padded = math.prod(-(-side // _PADDING) * _PADDING for side in (stream.width, stream.height))
+    stream.codec_context.options = {"max_pixels": str(max(limits.max_pixels, padded))}
     name, seconds = shown(source), duration(container, stream)
-    if stream.frames > limits.frames:
+    if stream.frames > limits.max_frames:
         raise VideoError(
-            f"Expected at most {limits.frames:,} frames but {name} has {stream.frames:,}. Cut it first."
+            f"Expected at most {limits.max_frames:,} frames but {name} has {stream.frames:,}. "
+            f"Cut it first, or start the workbench with --max-frames {stream.frames}."
         )
-    if seconds is not None and seconds > limits.seconds:
+    if seconds is not None and seconds > limits.max_seconds:
         raise VideoError(
-            f"Expected at most {limits.seconds:,.0f} seconds but {name} lasts {seconds:,.0f}. Cut it first."
+            f"Expected at most {limits.max_seconds:,.0f} seconds but {name} lasts {seconds:,.0f}. "
+            f"Cut it first, or start the workbench with --max-seconds {math.ceil(seconds)}."
         )
 
 
-def check_size(width: int, height: int, source: str | os.PathLike, limits: Limits) -> None:
-    """Check a size in pixels against the limits.
+def check_size(width: int, height: int, source: str | os.PathLike, limits: VideoLimits) -> None:
+    """Check the size of a source's frames against the limits.
 
     Raises:
         VideoError: more pixels a frame than they allow, or none.
@@ -229,10 +227,30 @@ def check_size(width: int, height: int, source: str | os.PathLike, limits: Limit
             f"Expected the size of the frames in the header of {shown(source)} but it has none that can be "
             "used. Export it again."
         )
-    if width * height > limits.pixels:
+    if width * height > limits.max_pixels:
         raise VideoError(
-            f"Expected at most {limits.pixels:,} pixels a frame but {shown(source)} has {width}×{height}. "
-            "Export it with smaller frames."
+            f"Expected at most {limits.max_pixels:,} pixels a frame but {shown(source)} has "
+            f"{width}×{height}. Export it with smaller frames, or start the workbench with --max-pixels "
+            f"{width * height}."
+        )
+
+
+def check_drawn_size(width: int, height: int, source: str | os.PathLike, limits: VideoLimits) -> None:
+    """Check the size at which frames are to be drawn against the limits and what can be encoded.
+
+    Raises:
+        VideoError: more pixels a frame than they allow, or a side above :data:`MAX_SIDE`.
+    """
+    if max(width, height) > MAX_SIDE:
+        raise VideoError(
+            f"Expected sides of at most {MAX_SIDE:,} pixels, the most that is encoded as H.264, but "
+            f"{shown(source)} would be drawn at {width}×{height}. Choose a smaller scale."
+        )
+    if width * height > limits.max_pixels:
+        raise VideoError(
+            f"Expected at most {limits.max_pixels:,} pixels a frame but {shown(source)} would be drawn at "
+            f"{width}×{height}. Choose a smaller scale, or start the workbench with --max-pixels "
+            f"{width * height}."
         )
 
 

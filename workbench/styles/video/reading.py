@@ -24,9 +24,9 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from workbench.core.errors import VideoError
+from workbench.styles.options import VideoLimits
 from workbench.styles.video import hdr, probing
 from workbench.styles.video.deinterlacing import progressive
-from workbench.styles.video.probing import Limits
 
 if TYPE_CHECKING:
     from workbench.styles.video.chunks import Chunk
@@ -77,7 +77,7 @@ class Reader:
     """Iterate once over the frames; made by :func:`reading`."""
 
     def __init__(
-        self, container, stream, source, scale: float, limits: Limits, chunk: Chunk | None, seek: bool
+        self, container, stream, source, scale: float, limits: VideoLimits, chunk: Chunk | None, seek: bool
     ):
         self._container, self._stream, self._source = container, stream, source
         self._limits, self._chunk = limits, chunk
@@ -140,7 +140,7 @@ class Reader:
     def _find_layout(self, scale: float) -> Layout:
         frame, stream = self._first, self._stream
         width, height = scaled(frame.width, frame.height, scale)
-        probing.check_size(width, height, self._source, self._limits)
+        probing.check_drawn_size(*even(width, height), self._source, self._limits)
         self._stored = width, height
         self._shrinks = scale < 1
         space, is_hdr = frame.colorspace, frame.color_trc in hdr.CURVES
@@ -188,10 +188,12 @@ class Reader:
             pts = last + (duration if count > 1 else 1) if frame.pts is None else frame.pts - self._origin
             pts = max(pts, last + 1, 0)
             last = pts
-            if count > self._limits.frames or pts * self.layout.time_base > self._limits.seconds:
+            limits = self._limits
+            if count > limits.max_frames or pts * self.layout.time_base > limits.max_seconds:
                 raise VideoError(
-                    f"Expected at most {self._limits.frames:,} frames in {self._limits.seconds:,.0f} seconds "
-                    f"but {probing.shown(self._source)} goes on. Cut it first."
+                    f"Expected at most {limits.max_frames:,} frames in {limits.max_seconds:,.0f} seconds but "
+                    f"{probing.shown(self._source)} goes on. Cut it first, or start the workbench with "
+                    "larger --max-frames and --max-seconds."
                 )
             yield Frame(self._upright(frame), pts, duration)
 
@@ -224,20 +226,23 @@ class Reader:
 
 @contextlib.contextmanager
 def reading(
-    source: str | os.PathLike, scale: float = 1.0, limits: Limits | None = None, chunk: Chunk | None = None
+    source: str | os.PathLike,
+    scale: float = 1.0,
+    limits: VideoLimits | None = None,
+    chunk: Chunk | None = None,
 ) -> Iterator[Reader]:
     """Open a video for one pass over its frames.
 
     Args:
         source: the file.
         scale: of the sides of the frames; other than 1 it gives even sides.
-        limits: default :class:`Limits`.
+        limits: default :class:`VideoLimits`.
         chunk: only the frames of this piece, with the first of them at tick 0.
 
     Raises:
         VideoError: not a video that can be read, beyond the limits, or no frame can be decoded.
     """
-    limits = limits or Limits()
+    limits = limits or VideoLimits()
     with contextlib.ExitStack() as stack:
         for seek in (True, False):  # some containers only guess where a frame lies
             container = stack.enter_context(probing.opened(source))
@@ -273,6 +278,11 @@ def scaled(width: int, height: int, scale: float) -> tuple[int, int]:
     if scale == 1:
         return width, height
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+def even(width: int, height: int) -> tuple[int, int]:
+    """Sides as H.264 in 4:2:0 has them: an odd one has grown by one pixel."""
+    return width + width % 2, height + height % 2
 
 
 def _chain(first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[VideoFrame]:

@@ -19,14 +19,13 @@ from workbench.core import options
 from workbench.core.errors import CancelledError, WorkbenchError
 from workbench.drawing.faces import find_faces
 from workbench.styles.names import DEFAULT_STYLE
-from workbench.styles.options import VideoOptions
+from workbench.styles.options import VideoLimits, VideoOptions
 from workbench.styles.style import Drawer, Style
 from workbench.styles.stylize import get
 from workbench.styles.video.chunks import Chunk
 from workbench.styles.video.flow import TemporalBlend
 from workbench.styles.video.prefetch import prefetch
-from workbench.styles.video.probing import Limits
-from workbench.styles.video.reading import Frame, reading
+from workbench.styles.video.reading import Frame, even, reading
 from workbench.styles.video.writing import Mp4, VideoEncoder, check_target
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ def stylize_video(
     cancelled: Callable[[], bool] | None = None,
     batch: int = 8,
     chunk: Chunk | None = None,
-    limits: Limits | None = None,
+    limits: VideoLimits | None = None,
     device: str | None = None,
     detail: float = 1.0,
     deform: float = VideoOptions.deform,
@@ -95,7 +94,7 @@ def stylize_video(
         chunk: draw only this piece, without sound and with its first frame at 0; see
             :func:`workbench.styles.video.split`. Temporal blending and face tracking restart
             in each piece.
-        limits: default :class:`Limits`.
+        limits: default :class:`VideoLimits`.
 
     Raises:
         UnknownNameError, WeightsError: the style cannot be used.
@@ -135,7 +134,7 @@ def stylize_video(
             if progress is not None and done != layout.frames:  # the estimate was off: end on 100 %
                 progress(Progress(done, done, time.perf_counter() - start, 0.0))
     _warn(Path(source).name, len(reader.damaged), missing)
-    width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
+    width, height = even(layout.width, layout.height)
     seconds = float(end * Fraction(layout.time_base))
     return Result(
         Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged, missing

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from workbench.core.errors import VideoError, WorkbenchError
 from workbench.core.files import hidden_name
 from workbench.styles.video import probing
-from workbench.styles.video.reading import Layout
+from workbench.styles.video.reading import Layout, even
 
 try:
     import fcntl
@@ -186,7 +186,7 @@ class VideoEncoder:
 
     def __init__(self, file: Mp4, layout: Layout):
         self._file, self._layout = file, layout
-        width, height = layout.width + layout.width % 2, layout.height + layout.height % 2
+        width, height = even(layout.width, layout.height)
         threads = min(2, os.cpu_count() or 1)
         options = {"preset": _PRESET, "crf": str(_CRF)}
         self._stream = stream = file.container.add_stream("libx264", rate=layout.rate, options=options)
