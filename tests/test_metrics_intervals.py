@@ -13,6 +13,7 @@ from workbench.metrics.bootstrap import (
     paired_bootstrap,
     percentiles,
     resample,
+    share_interval,
     two_sided_p,
 )
 from workbench.metrics.calibration import expected_calibration_error
@@ -225,3 +226,26 @@ def test_groups_are_drawn_whole_and_as_many_as_there_are():
     assert (counts[:, [0, 1, 3]].sum(1) == 3).all()
     assert draw_counts(4, 50, seed=3).sum(1).tolist() == [4] * 50
     assert (draw_counts(["a", "a"], 5) == 1).all()
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 40), (1, 5), (40, 40), (100, 100), (7, 129)])
+def test_interval_of_a_share_is_scipys(hits, of):
+    expected = binomtest(hits, of).proportion_ci(0.9, method="wilson")
+    assert share_interval(hits, of, 0.9) == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_no_share_is_certain():
+    """100 of 100 is 1 (0.963 to 1), and 4 painters with 25 pictures each have no more to say than 4 of 4."""
+    all_right = np.ones(100)
+    found = bootstrap(weighted_mean, all_right, shares={"": 100}, samples=50)
+    assert found == pytest.approx((1, 0.963, 1), abs=5e-4)
+    painters = np.arange(100) // 25
+    with pytest.warns(FewGroupsWarning):  # of the interval that is taken where the share varies
+        mixed = bootstrap(weighted_mean, painters == 0, groups=painters, shares={"": 4}, samples=400)
+    assert mixed.estimate == 0.25
+    low, high = bootstrap(weighted_mean, all_right, groups=painters, shares={"": 4}, samples=50)[1:]
+    assert (low, high) == pytest.approx((4 / (4 + 1.959964**2), 1), abs=1e-6)
+    none = resample(weighted_mean, 0 * all_right, samples=50).interval(share_of=100)
+    assert none == pytest.approx((0, 0, 1 - 0.963), abs=5e-4)
+    assert bootstrap(weighted_mean, all_right, samples=50)[1:] == (1, 1)  # no share: a constant has no spread
+    assert np.isnan(share_interval(0, 0)).all()
