@@ -20,7 +20,7 @@ from workbench.interpret.localisation import mask_area, pointing_game, rank_corr
 from workbench.interpret.methods import METHODS, attribute, methods
 from workbench.interpret.perturbation import deletion_insertion, infidelity, sensitivity
 from workbench.interpret.randomisation import cascade
-from workbench.metrics.bootstrap import Interval, Resamples, draw_counts
+from workbench.metrics.bootstrap import Interval, Resamples, draw_counts, has_spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +198,13 @@ def _randomised(
                 yield method, "randomisation", "", seed, np.concatenate(last)
 
 
-def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Interval:
-    """Mean and interval of (P, S) values of P pictures and S seeds, both resampled; NaN is left out."""
+def _interval(values: NDArray, groups: NDArray, samples: int, seed: int, is_share: bool = False) -> Interval:
+    """Mean and interval of (P, S) values of P pictures and S seeds, both resampled; NaN is left out.
+
+    A value that is the same in all pictures has Wilson's interval if it is a share, and none otherwise: it is
+    so by definition (a map that knows nothing of the network cannot change with it), or nothing is known of
+    its spread.
+    """
     if np.isnan(values).all():
         return Interval(*(float("nan"),) * 3)
     rows = draw_counts(groups, samples, seed)
@@ -207,7 +212,11 @@ def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Inte
     known = ~np.isnan(values)
     total, count = (((rows @ part) * columns).sum(1) for part in (np.where(known, values, 0), known))
     draws = np.divide(total, count, out=np.full(samples, np.nan), where=count > 0)
-    return Resamples({"": float(np.nanmean(values))}, {"": draws}, len(set(groups.tolist()))).interval()
+    count = len(set(groups[known.any(1)].tolist()))
+    found = Resamples({"": float(np.nanmean(values))}, {"": draws}, count)
+    if not is_share and not has_spread(draws):
+        return Interval(found.estimate[""], float("nan"), float("nan"))
+    return found.interval(share_of=count if is_share else None)
 
 
 def summarise(
@@ -224,7 +233,8 @@ def summarise(
     Returns:
         Rows of method, measure, part, estimate, low, high (95 %), vs_random, vs_random_low, vs_random_high
         and vs_edges, vs_edges_low, vs_edges_high (the paired differences to the two controls, if measured),
-        pictures and seeds.
+        pictures and seeds. Where all pictures have the same value, "pointing" has Wilson's interval over the
+        groups, and other measures, such as the cascade of maps that ignore the network, none (nan).
     """
     values: dict[tuple[str, str, str], dict[tuple[int, int], float]] = {}
     for row in rows:
@@ -234,7 +244,8 @@ def summarise(
     for (method, name, part), cells in values.items():
         pictures, array = _array(cells)
         own = np.asarray(pictures if groups is None else np.asarray(groups)[pictures])
-        estimate, low, high = _interval(array, own, samples, seed)
+        shares = name == "pointing" and method != "chance"  # chance has the areas of the regions
+        estimate, low, high = _interval(array, own, samples, seed, shares)
         row = {"method": method, "measure": name, "part": part}
         row |= {"estimate": estimate, "low": low, "high": high}
         for control in CONTROLS:
