@@ -5,12 +5,14 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import binomtest
 
+from workbench.metrics import spectrum
 from workbench.metrics.bootstrap import (
     FewGroupsWarning,
     Resamples,
     bootstrap,
     draw_counts,
     paired_bootstrap,
+    paired_share_interval,
     percentiles,
     resample,
     share_interval,
@@ -249,3 +251,23 @@ def test_no_share_is_certain():
     assert none == pytest.approx((0, 0, 1 - 0.963), abs=5e-4)
     assert bootstrap(weighted_mean, all_right, samples=50)[1:] == (1, 1)  # no share: a constant has no spread
     assert np.isnan(share_interval(0, 0)).all()
+    for difference, expected in ((0, (-0.037, 0.037)), (1, (0.963, 1)), (-1, (-1, -0.963))):
+        assert paired_share_interval(difference, 100) == pytest.approx(expected, abs=5e-4)
+
+
+def test_spectral_distance_varies_with_the_episodes_of_the_style():
+    """One bin: photos are at 0; five episodes of six equal panels at 1 to 5. The distance is the mean of the
+    episodes that are drawn."""
+    style = np.repeat(np.arange(1.0, 6), 6)[:, None]
+    groups = np.repeat(list("abcde"), 6)
+    found = spectrum.resampled_distance({"own": np.zeros((40, 1))}, style, groups, 500, 0)
+    assert found.estimate["own"] == 3
+    assert found.groups == 5
+    drawn = draw_counts(5, 500, seed=1)
+    assert found.draws["own"] == pytest.approx(drawn @ np.arange(1.0, 6) / 5)
+    apart = spectrum.resampled_distance({"own": np.zeros((40, 1))}, style, None, 500, 0)
+    assert apart.draws["own"].std() == pytest.approx(found.draws["own"].std() / np.sqrt(6), rel=0.15)
+    photos = np.linspace(-1, 1, 40)[:, None]
+    moved = spectrum.resampled_distance({"a": photos, "b": photos + 0.5}, style, groups, 200, 0)
+    difference = moved.draws["a"] - moved.draws["b"]  # both nearer the same style: it cancels
+    assert difference == pytest.approx(0.5)

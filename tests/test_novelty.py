@@ -17,8 +17,7 @@ from workbench.classify.statistics import StatisticsEstimator
 from workbench.core.cards import Card
 from workbench.core.errors import DatasetError
 from workbench.data.atelier.dataset import open_dataset
-from workbench.models.novelty import Novelty
-from workbench.models.novelty import QUANTILES
+from workbench.models.novelty import QUANTILES, Novelty
 from workbench.studies.novelty import Novelty as Study
 from workbench.studies.novelty import auc_interval, confusion_rows, held_out_of
 from workbench.ui.moods import bars

@@ -295,6 +295,22 @@ def share_interval(hits: float, of: int, level: float = 0.95) -> tuple[float, fl
     return (centre - half if hits else 0.0), (centre + half if hits < of else 1.0)
 
 
+def paired_share_interval(difference: float, of: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a paired difference of two shares that is the same in all cases: -1, 0 or 1.
+
+    Wilson's interval of the share of cases in which only one of the two is right; if it is 0, the difference
+    may lie as far on either side as that interval reaches.
+
+    Args:
+        difference: of the shares, in [-1, 1].
+        of, level: as for :func:`share_interval`.
+    """
+    low, high = share_interval(abs(difference) * of, of, level)
+    if difference == 0:
+        return -high, high
+    return (low, high) if difference > 0 else (-high, -low)
+
+
 def two_sided_p(draws: ArrayLike, groups: int | None = None) -> float:
     """p of "no difference" from (S,) bootstrap draws of a difference, nan left out; nan without draws.
 
