@@ -51,8 +51,9 @@ class TopicRows:
             return
         is_share = metric is weighted_mean and chosen[0].dtype == bool
         shares = {"": len(np.unique(groups))} if is_share else None
-        options = {"samples": self.samples, "seed": self.seed, "shares": shares}
-        estimate, low, high = bootstrap(metric, *chosen, groups=groups, **options)
+        estimate, low, high = bootstrap(
+            metric, *chosen, groups=groups, samples=self.samples, seed=self.seed, shares=shares
+        )
         self._add(name, other, estimate, low, high, int(keep.sum()), more)
 
     def _add(self, name, other, estimate, low, high, pictures, more) -> None:

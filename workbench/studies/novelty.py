@@ -152,13 +152,14 @@ def auc_interval(
         held_out: number of held-out training pictures, drawn with replacement from the percentiles.
         samples, seed: of the bootstrap.
     """
-    ranks = np.rint(np.asarray(novelty, dtype=np.float64) * QUANTILES).astype(int)
+    values = np.asarray(novelty, dtype=np.float64)
+    ranks = np.rint(values * QUANTILES).astype(int)
     times = draw_counts(groups, samples, seed)  # (S, N)
     drawn = np.random.default_rng([seed, 1]).multinomial(held_out, np.full(QUANTILES, 1 / QUANTILES), samples)
     below = np.concatenate([np.zeros((samples, 1)), drawn.cumsum(1)], 1) / held_out  # (S, QUANTILES + 1)
     draws = (times * below[:, ranks]).sum(1) / times.sum(1)
     count = min(len(np.unique(np.asarray(groups))), held_out)
-    return Resamples({"": float(np.mean(novelty))}, {"": draws}, count).interval(share_of=count)
+    return Resamples({"": float(values.mean())}, {"": draws}, count).interval(share_of=count)
 
 
 def _mean(values: ArrayLike, groups: NDArray, samples: int, is_share: bool = False) -> Interval:
@@ -173,9 +174,9 @@ def _mean(values: ArrayLike, groups: NDArray, samples: int, is_share: bool = Fal
 def confusion_rows(meant: Sequence[str], read: Sequence[str], moods: Sequence[str]) -> list[dict]:
     """One row for every mood that was meant and every mood: meant, read, pictures, of (that were meant so),
     share with Wilson's 95 % interval. Every picture counts as independent."""
-    codes = ([moods.index(mood) for mood in column] for column in (meant, read))
+    labels, answers = ([moods.index(mood) for mood in column] for column in (meant, read))
     rows = []
-    for mood, counts in zip(moods, confusion_matrix(*codes, len(moods)), strict=True):
+    for mood, counts in zip(moods, confusion_matrix(labels, answers, len(moods)), strict=True):
         of = int(counts.sum())
         for other, count in zip(moods, counts, strict=True):
             low, high = share_interval(float(count), of)
