@@ -29,12 +29,13 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 
 def within(row: dict, column: str, form: str = ".1f") -> str:
-    """``94.0 (85.1 to 103.2)``; without an interval the number alone, not measured nothing."""
+    """``94.0 (85.1 to 103.2)``; without an interval, or with one that has no width (a photo compared with
+    itself), the number alone; not measured nothing."""
     if not row[column]:
         return ""
     low, high = (row.get(f"{column}_{end}") for end in ("low", "high"))
     value = f"{float(row[column]):{form}}"
-    return f"{value} ({float(low):{form}} to {float(high):{form}})" if low and high else value
+    return f"{value} ({float(low):{form}} to {float(high):{form}})" if low and high and low != high else value
 
 
 def stylizers() -> Rows:
@@ -294,6 +295,16 @@ def novelty() -> Rows:
     return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
 
 
+def read_as() -> Rows:
+    """How many of the atelier's paintings of each mood the mood classifier reads as which."""
+    rows = rows_of("novelty_confusion.csv")
+    moods = list(dict.fromkeys(row["meant"] for row in rows))
+    count = {(row["meant"], row["read"]): int(row["pictures"]) for row in rows}
+    body = [[f"painted for {m}", *(str(count[m, read]) for read in moods)] for m in moods]
+    total = ["all", *(str(sum(count[m, read] for m in moods)) for read in moods)]
+    return [["", *(f"read as {read}" for read in moods)], *body, total]
+
+
 def ablation() -> Rows:
     """What further steps add to the mood classifier, with 95 % intervals of the paired differences."""
     shown = ("accuracy", "balanced_accuracy", "log_loss_votes")
@@ -433,6 +444,7 @@ TABLES = {
     "costs": lambda: costs(short=False),
     "all_moods": lambda: moods(tuple(METRICS)),
     "novelty": novelty,
+    "read_as": read_as,
     "near_duplicates": near_duplicates,
     "ablation": ablation,
     "platform": platform,

@@ -139,7 +139,9 @@ def test_a_wrong_number_or_interval_is_seen(number, interval, right):
 
 
 def is_comparison(entry):
-    """Whether a number is a difference between two of something."""
+    """Whether a number is a difference between two of something, and not the p of one."""
+    if entry["column"] in ("p", "p_holm"):
+        return False
     said = (entry["column"], entry["row"])
     return any(
         word in text

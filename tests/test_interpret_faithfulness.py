@@ -157,7 +157,33 @@ def test_means_and_paired_differences_by_hand():
     assert np.isnan(second["vs_random"])
     assert second["seeds"] == 2
     grouped = summarise(rows, groups=["x", "x", "x"])[0]
-    assert grouped["low"] == grouped["high"] == pytest.approx(0.6)  # one painter: nothing to resample
+    assert grouped["estimate"] == pytest.approx(0.6)
+    assert np.isnan([grouped["low"], grouped["high"]]).all()  # one painter: nothing to resample
+
+
+def test_what_is_the_same_in_all_pictures():
+    """Pointing at none of 40 is a share (Wilson: 0 to 0.088); what is 1 by definition has no interval."""
+    keys = {"part": "", "seed": 0}
+    rows = [
+        {**keys, "method": method, "measure": measure, "picture": i, "value": value}
+        for method, measure, value in (
+            ("occlusion", "pointing", 0.0), ("edges", "pointing", 0.0), ("edges", "randomisation", 1.0),
+            ("chance", "pointing", 0.25),
+        )
+        for i in range(40)
+    ]  # fmt: skip
+    found = {(row["method"], row["measure"]): row for row in summarise(rows)}
+    occlusion = found["occlusion", "pointing"]
+    assert (occlusion["low"], occlusion["high"]) == pytest.approx((0, 0.0876), abs=5e-5)
+    assert occlusion["vs_edges"] == 0
+    assert (occlusion["vs_edges_low"], occlusion["vs_edges_high"]) == pytest.approx(
+        (-0.0876, 0.0876), abs=5e-5
+    )
+    by_painter = summarise(rows, groups=np.arange(40) // 10)[0]  # four painters
+    assert by_painter["high"] == pytest.approx(1.959964**2 / (4 + 1.959964**2))
+    for key in (("edges", "randomisation"), ("chance", "pointing")):
+        assert found[key]["estimate"] in (0.25, 1)
+        assert np.isnan([found[key]["low"], found[key]["high"]]).all()
 
 
 def test_maps_without_weights_are_compared_on_more_pictures_than_the_cascade():

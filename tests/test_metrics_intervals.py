@@ -6,6 +6,7 @@ from scipy import stats
 from scipy.special import softmax
 from scipy.stats import binomtest
 
+from workbench.metrics import spectrum
 from workbench.metrics.bootstrap import (
     FewGroupsWarning,
     Resamples,
@@ -13,8 +14,10 @@ from workbench.metrics.bootstrap import (
     draw_counts,
     mean_difference,
     paired_bootstrap,
+    paired_share_interval,
     percentiles,
     resample,
+    share_interval,
     two_sided_p,
 )
 from workbench.metrics.calibration import expected_calibration_error
@@ -270,3 +273,46 @@ def test_both_noises_are_combined_as_satterthwaite_does():
 def test_a_mean_that_does_not_vary_has_no_width():
     found = runs_of([0.0, 0.0], [np.zeros(9)] * 2)
     assert mean_difference(found, [(0, "none"), (1, "none")]) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 40), (1, 5), (40, 40), (100, 100), (7, 129)])
+def test_interval_of_a_share_is_scipys(hits, of):
+    expected = binomtest(hits, of).proportion_ci(0.9, method="wilson")
+    assert share_interval(hits, of, 0.9) == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_no_share_is_certain():
+    """100 of 100 is 1 (0.963 to 1), and 4 painters with 25 pictures each have no more to say than 4 of 4."""
+    all_right = np.ones(100)
+    found = bootstrap(weighted_mean, all_right, shares={"": 100}, samples=50)
+    assert found == pytest.approx((1, 0.963, 1), abs=5e-4)
+    painters = np.arange(100) // 25
+    with pytest.warns(FewGroupsWarning):  # of the interval that is taken where the share varies
+        mixed = bootstrap(weighted_mean, painters == 0, groups=painters, shares={"": 4}, samples=400)
+    assert mixed.estimate == 0.25
+    low, high = bootstrap(weighted_mean, all_right, groups=painters, shares={"": 4}, samples=50)[1:]
+    assert (low, high) == pytest.approx((4 / (4 + 1.959964**2), 1), abs=1e-6)
+    none = resample(weighted_mean, 0 * all_right, samples=50).interval(share_of=100)
+    assert none == pytest.approx((0, 0, 1 - 0.963), abs=5e-4)
+    assert bootstrap(weighted_mean, all_right, samples=50)[1:] == (1, 1)  # no share: a constant has no spread
+    assert np.isnan(share_interval(0, 0)).all()
+    for difference, expected in ((0, (-0.037, 0.037)), (1, (0.963, 1)), (-1, (-1, -0.963))):
+        assert paired_share_interval(difference, 100) == pytest.approx(expected, abs=5e-4)
+
+
+def test_spectral_distance_varies_with_the_episodes_of_the_style():
+    """One bin: photos are at 0; five episodes of six equal panels at 1 to 5. The distance is the mean of the
+    episodes that are drawn."""
+    style = np.repeat(np.arange(1.0, 6), 6)[:, None]
+    groups = np.repeat(list("abcde"), 6)
+    found = spectrum.resampled_distance({"own": np.zeros((40, 1))}, style, groups, 500, 0)
+    assert found.estimate["own"] == 3
+    assert found.groups == 5
+    drawn = draw_counts(5, 500, seed=1)
+    assert found.draws["own"] == pytest.approx(drawn @ np.arange(1.0, 6) / 5)
+    apart = spectrum.resampled_distance({"own": np.zeros((40, 1))}, style, None, 500, 0)
+    assert apart.draws["own"].std() == pytest.approx(found.draws["own"].std() / np.sqrt(6), rel=0.15)
+    photos = np.linspace(-1, 1, 40)[:, None]
+    moved = spectrum.resampled_distance({"a": photos, "b": photos + 0.5}, style, groups, 200, 0)
+    difference = moved.draws["a"] - moved.draws["b"]  # both nearer the same style: it cancels
+    assert difference == pytest.approx(0.5)

@@ -50,6 +50,32 @@ def test_transitions_and_changes_by_hand():
     assert found["changed", "", ""]["high"] == pytest.approx(0.8)
 
 
+def test_a_share_of_all_or_none_is_not_certain():
+    """The four that were read as grand stay so, by two painters: Wilson's 2 of 2 is 0.342 to 1."""
+    before, after, groups = readings()
+    found = table(mood_shift.mood_rows(before, after, MOODS, groups, samples=200))
+    stay, leave = found["transition", "grand", "grand"], found["transition", "grand", "calm"]
+    assert (stay["estimate"], stay["low"], stay["high"]) == pytest.approx((1, 0.342, 1), abs=5e-4)
+    assert (leave["estimate"], leave["low"], leave["high"]) == pytest.approx((0, 0, 0.658), abs=5e-4)
+    same = table(mood_shift.mood_rows(before, before, MOODS, groups, samples=200))
+    assert same["changed", "", ""]["high"] == pytest.approx(1.959964**2 / (5 + 1.959964**2))  # five painters
+    assert same["distance", "", ""]["high"] == 0  # no share of pictures
+
+
+def test_the_table_follows_from_the_readings_of_every_picture():
+    before, after, groups = readings()
+    rows = [
+        {"subject": "paintings", "style": "ink", "group": group}
+        | {f"before_{c}": repr(float(v)) for c, v in zip(MOODS, first, strict=True)}
+        | {f"after_{c}": repr(float(v)) for c, v in zip(MOODS, then, strict=True)}
+        for group, first, then in zip(groups, before, after, strict=True)
+    ]
+    again = mood_shift.recomputed(rows, MOODS, samples=100)
+    keys = {"subject": "paintings", "style": "ink"}
+    expected = mood_shift.mood_rows(before, after, MOODS, groups, samples=100)
+    assert again == [{**keys, **row} for row in expected]
+
+
 def test_without_labels_there_is_no_accuracy():
     before, after, groups = readings()
     measures = {r["measure"] for r in mood_shift.mood_rows(before, after, MOODS, groups, samples=50)}

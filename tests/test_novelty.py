@@ -17,8 +17,9 @@ from workbench.classify.statistics import StatisticsEstimator
 from workbench.core.cards import Card
 from workbench.core.errors import DatasetError
 from workbench.data.atelier.dataset import open_dataset
-from workbench.models.novelty import Novelty
+from workbench.models.novelty import QUANTILES, Novelty
 from workbench.studies.novelty import Novelty as Study
+from workbench.studies.novelty import auc_interval, confusion_rows, held_out_of
 from workbench.ui.moods import bars
 
 
@@ -108,5 +109,51 @@ def test_the_study(classifier, tmp_path, caplog):
     assert float(rows["noise", "unlike"]["estimate"]) == 1
     assert float(rows["atelier", "auc"]["estimate"]) < 0.5  # its own training pictures
     assert float(rows["atelier", "as_meant"]["estimate"]) > 0.8
+    assert (rows["noise", "unlike"]["groups"], rows["atelier", "unlike"]["groups"]) == ("1", "40")
+    assert rows["noise", "unlike"]["low"] == "nan"  # noise is like noise: a single group
+    with (tmp_path / "out/novelty_confusion.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    assert len(cells) == 25
+    assert sum(int(cell["pictures"]) for cell in cells) == 40
+    hits = sum(int(cell["pictures"]) for cell in cells if cell["meant"] == cell["read"])
+    assert hits / 40 == pytest.approx(float(rows["atelier", "as_meant"]["estimate"]))
     with pytest.raises(DatasetError, match="different names"):
         Study(folders=(str(folder), str(folder))).plan()
+
+
+def test_persons_and_copies_count_once(tmp_path):
+    study = Study(folders=(str(tmp_path),))
+    faces = ["frl_neutral_front__001_03.jpg", "frl_smiling_front__001_08.jpg", "us_C001051.jpg"]
+    assert study.groups(tmp_path.name, faces).tolist() == ["frl_001", "frl_001", "us_C001051"]
+    for i in range(2):
+        pixels = np.random.default_rng(i).integers(0, 256, (96, 96, 3), np.uint8)
+        Image.fromarray(pixels).resize((192, 192)).save(tmp_path / f"{i}.png")
+    Image.open(tmp_path / "0.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "2.png")
+    first, _, mirrored = study.groups(tmp_path.name, ["0.png", "1.png", "2.png"])
+    assert first == mirrored
+    assert len(set(study.groups("atelier", ["a/1.png", "a/2.png"]))) == 2
+
+
+def test_the_auc_knows_that_held_out_pictures_are_a_sample():
+    """All 200 pictures lie between the two highest percentiles: how many held-out ones are above them is
+    binomial with p = 1 / 101, whose quantiles at 2.5 and 97.5 % of 129 are 0 and 4."""
+    found = auc_interval(np.full(200, 100 / QUANTILES), np.arange(200), 129, samples=4000)
+    assert found == pytest.approx((100 / 101, 1 - 4 / 129, 1))
+    wide = auc_interval(np.tile([0.0, 1.0], 50), np.arange(100), 10**6)  # held-out pictures without end
+    assert wide.high - wide.low == pytest.approx(2 * 1.96 * 0.5 / 10, rel=0.1)  # a share of 100 pictures
+    pairs = auc_interval(np.tile([0.0, 1.0], 50), np.arange(100) % 50, 10**6)  # 50 persons, all alike
+    assert pairs.high - pairs.low > 1.3 * (wide.high - wide.low)
+    beyond = auc_interval(np.ones(40), np.arange(40), 129)  # newer than all: Wilson's 40 of 40
+    assert beyond == pytest.approx((1, 40 / (40 + 1.959964**2), 1))
+    assert held_out_of({"painters": 129, "pictures": 396}) == 129
+    assert held_out_of({}) == QUANTILES
+
+
+def test_what_paintings_are_read_as_by_hand():
+    rows = confusion_rows(["calm", "calm", "grand"], ["calm", "grand", "grand"], ["calm", "grand", "sad"])
+    assert len(rows) == 9
+    found = {(row["meant"], row["read"]): row for row in rows}
+    assert [found["calm", read]["pictures"] for read in ("calm", "grand", "sad")] == [1, 1, 0]
+    assert found["calm", "grand"]["share"] == 0.5
+    assert found["grand", "grand"]["low"] == pytest.approx(1 / (1 + 1.959964**2))
+    assert found["sad", "sad"]["share"] == ""

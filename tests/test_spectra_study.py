@@ -41,6 +41,34 @@ def test_pairs_are_tighter_than_two_sets():
     assert width[True] < 1e-9 < 0.3 < width[False]
 
 
+def test_panels_of_an_episode_count_once():
+    """Ten copies of every episode's panel say no more than one panel of each does."""
+    rng = np.random.default_rng(1)
+    photos, panels = rng.normal(size=(40, WIDTH)), rng.normal(1, 1, size=(35, WIDTH))
+    copies, groups = np.repeat(panels, 10, axis=0), np.repeat(np.arange(35), 10)
+
+    def brightness(own, groups=None):
+        rows = spectra.set_rows(own, photos, False, 400, groups=groups)
+        return {r["kind"]: r for r in rows if r["measure"] == "brightness"}
+
+    once, together, apart = brightness(panels), brightness(copies, groups), brightness(copies)
+    for kind in ("mean", "difference", "auc"):
+        for end in ("estimate", "low", "high"):
+            assert together[kind][end] == pytest.approx(once[kind][end])
+        assert (together[kind]["pictures"], together[kind]["groups"]) == (350, 35)
+    assert apart["mean"]["high"] - apart["mean"]["low"] < 0.5 * (once["mean"]["high"] - once["mean"]["low"])
+    assert together["difference"]["p"] == once["difference"]["p"]
+
+
+def test_sets_that_do_not_overlap_have_an_interval_all_the_same():
+    """40 pictures, all above 40 photos: Wilson's interval of 40 of 40 is 0.912 to 1."""
+    photos, own = np.zeros((40, WIDTH)), np.ones((40, WIDTH))
+    rows = spectra.set_rows(own, photos, paired=False, samples=50)
+    auc = next(r for r in rows if r["kind"] == "auc")
+    assert (auc["estimate"], auc["high"]) == (1, 1)
+    assert auc["low"] == pytest.approx(40 / (40 + 1.959964**2), abs=1e-6)
+
+
 def test_whole_spectrogram_against_the_full_transform():
     side = 16
     picture = np.random.default_rng(0).normal(size=(side, side))

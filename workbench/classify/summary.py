@@ -129,7 +129,8 @@ def summarise(
         differences = {n: resamples.difference((n, score), (baseline, score)) for n in others}
         corrected = holm({name: difference.p for name, difference in differences.items()})
         for name in validations:
-            interval = resamples.interval((name, score), debias=score in BIASED)
+            share_of = resamples.groups if score == "accuracy" else None
+            interval = resamples.interval((name, score), debias=score in BIASED, share_of=share_of)
             row = {label: name, "metric": score, **interval._asdict()}
             if score in ceilings:
                 row["ceiling"] = ceilings[score]

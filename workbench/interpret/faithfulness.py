@@ -9,7 +9,7 @@ explain them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,14 @@ from workbench.interpret.localisation import mask_area, pointing_game, rank_corr
 from workbench.interpret.methods import METHODS, attribute, methods
 from workbench.interpret.perturbation import deletion_insertion, infidelity, sensitivity
 from workbench.interpret.randomisation import cascade
-from workbench.metrics.bootstrap import Interval, Resamples, draw_counts
+from workbench.metrics.bootstrap import (
+    Interval,
+    Resamples,
+    draw_counts,
+    has_spread,
+    paired_share_interval,
+    share_interval,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +205,15 @@ def _randomised(
                 yield method, "randomisation", "", seed, np.concatenate(last)
 
 
-def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Interval:
-    """Mean and interval of (P, S) values of P pictures and S seeds, both resampled; NaN is left out."""
+def _interval(
+    values: NDArray, groups: NDArray, samples: int, seed: int, same: Callable | None = None
+) -> Interval:
+    """Mean and interval of (P, S) values of P pictures and S seeds, both resampled; NaN is left out.
+
+    ``same`` gives the interval of a share, or of a difference of shares, that is the same in all groups.
+    Other values that are the same everywhere have none: they are so by definition (a map that knows nothing
+    of the network cannot change with it), or nothing is known of their spread.
+    """
     if np.isnan(values).all():
         return Interval(*(float("nan"),) * 3)
     rows = draw_counts(groups, samples, seed)
@@ -207,7 +221,14 @@ def _interval(values: NDArray, groups: NDArray, samples: int, seed: int) -> Inte
     known = ~np.isnan(values)
     total, count = (((rows @ part) * columns).sum(1) for part in (np.where(known, values, 0), known))
     draws = np.divide(total, count, out=np.full(samples, np.nan), where=count > 0)
-    return Resamples({"": float(np.nanmean(values))}, {"": draws}, len(set(groups.tolist()))).interval()
+    mean, of = float(np.nanmean(values)), len(set(groups[known.any(1)].tolist()))
+    if has_spread(draws):
+        return Resamples({"": mean}, {"": draws}, of).interval()
+    return Interval(mean, *(same(mean, of) if same else (float("nan"),) * 2))
+
+
+def _of_share(mean: float, of: int) -> tuple[float, float]:
+    return share_interval(mean * of, of)
 
 
 def summarise(
@@ -224,7 +245,9 @@ def summarise(
     Returns:
         Rows of method, measure, part, estimate, low, high (95 %), vs_random, vs_random_low, vs_random_high
         and vs_edges, vs_edges_low, vs_edges_high (the paired differences to the two controls, if measured),
-        pictures and seeds.
+        pictures and seeds. Where all pictures have the same value, "pointing" and its differences have
+        Wilson's interval over the groups, and other measures, such as the cascade of maps that ignore the
+        network, none (nan).
     """
     values: dict[tuple[str, str, str], dict[tuple[int, int], float]] = {}
     for row in rows:
@@ -234,7 +257,8 @@ def summarise(
     for (method, name, part), cells in values.items():
         pictures, array = _array(cells)
         own = np.asarray(pictures if groups is None else np.asarray(groups)[pictures])
-        estimate, low, high = _interval(array, own, samples, seed)
+        is_share = name == "pointing" and method != "chance"  # chance has the areas of the regions
+        estimate, low, high = _interval(array, own, samples, seed, _of_share if is_share else None)
         row = {"method": method, "measure": name, "part": part}
         row |= {"estimate": estimate, "low": low, "high": high}
         for control in CONTROLS:
@@ -243,7 +267,8 @@ def summarise(
                 others, baseline = _array(other)
                 if others == pictures:
                     paired = array.mean(1, keepdims=True) - baseline.mean(1, keepdims=True)
-                    difference = _interval(paired, own, samples, seed)
+                    same = paired_share_interval if is_share else None
+                    difference = _interval(paired, own, samples, seed, same)
             for suffix, number in zip(("", "_low", "_high"), difference, strict=True):
                 row[f"vs_{control}{suffix}"] = number
         table.append({**row, "pictures": len(pictures), "seeds": array.shape[1]})

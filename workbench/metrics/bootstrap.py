@@ -18,7 +18,8 @@ sets and a between-group variance half of the total, nominal 95 % intervals of a
 
 Sources: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sections 3.8 and 5.2;
 Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 2015, section 3.2 (the
-widening).
+widening); Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the
+American Statistical Association 1927 (shares).
 """
 
 from __future__ import annotations
@@ -71,18 +72,24 @@ class Resamples:
     draws: Mapping[Any, NDArray[np.float64]]  # (S,) each
     groups: int  # that were resampled
 
-    def interval(self, name: Hashable = "", level: float = 0.95, debias: bool = False) -> Interval:
+    def interval(
+        self, name: Hashable = "", level: float = 0.95, debias: bool = False, share_of: int | None = None
+    ) -> Interval:
         """Interval of one statistic.
 
         Args:
             name: of the statistic.
             level: coverage in (0, 1).
+            share_of: for a share: of how many groups. If every resample has the same, which percentiles
+                would call certain, the interval is that of :func:`share_interval`.
             debias: for a statistic that is 0 or more and that noise raises, such as a calibration error or a
                 distance of means. Resampling adds the noise once more, so percentiles lie too high and may
                 leave the estimate out. The estimate becomes 2 θ - (mean draw), the interval 2 θ - percentiles
                 (the basic bootstrap), both cut at 0.
         """
         value, draws = self.estimate[name], self.draws[name]
+        if share_of is not None and not has_spread(draws):
+            return Interval(value, *share_interval(value * share_of, share_of, level))
         low, high = percentiles(draws, level, self.groups)
         if not debias:
             return Interval(value, low, high)
@@ -108,6 +115,7 @@ def bootstrap(
     samples: int = 2000,
     level: float = 0.95,
     seed: int = 0,
+    shares: Mapping[Any, int] | None = None,
 ) -> Any:
     """Interval of a metric by resampling groups of pictures.
 
@@ -120,6 +128,8 @@ def bootstrap(
         samples: resamples.
         level: coverage in (0, 1).
         seed: of the resampling.
+        shares: names of statistics that are shares, and of how many groups ("" names a single number):
+            their interval is never without width (:meth:`Resamples.interval`).
 
     Returns:
         An :class:`Interval`, or one for each name. Resamples in which the metric is nan (a class that was not
@@ -133,7 +143,10 @@ def bootstrap(
 
         metric = scores.get(metric)
     resamples = resample(metric, *arrays, groups=groups, samples=samples, seed=seed)
-    intervals = {name: resamples.interval(name, level) for name in resamples.estimate}
+    intervals = {
+        name: resamples.interval(name, level, share_of=(shares or {}).get(name))
+        for name in resamples.estimate
+    }
     return intervals[""] if list(intervals) == [""] else intervals
 
 
@@ -295,6 +308,45 @@ def percentiles(draws: ArrayLike, level: float = 0.95, groups: int | None = None
         tail = float(norm.cdf(_widened(groups) * t.ppf(tail, groups - 1)))
     low, high = np.percentile(values, (100 * tail, 100 * (1 - tail)))
     return float(low), float(high)
+
+
+def has_spread(draws: ArrayLike) -> bool:
+    """Whether (S,) bootstrap draws, nan left out, differ from each other by more than rounding."""
+    values = np.asarray(draws)
+    values = values[~np.isnan(values)]
+    return bool(len(values)) and bool(np.ptp(values) > 1e-12)
+
+
+def share_interval(hits: float, of: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share, which has width at 0 and 1, too; (nan, nan) of nothing.
+
+    Args:
+        hits: 0 to ``of``; need not be a whole number (a mean over several runs).
+        of: number of independent cases: groups, where pictures of a group resemble each other.
+        level: coverage in (0, 1).
+    """
+    if of < 1 or not 0 <= hits <= of:
+        return float("nan"), float("nan")
+    z = float(norm.ppf((1 + level) / 2))
+    centre, scale = (hits + z * z / 2) / (of + z * z), z / (of + z * z)
+    half = scale * float(np.sqrt(hits * (of - hits) / of + z * z / 4))
+    return (centre - half if hits else 0.0), (centre + half if hits < of else 1.0)
+
+
+def paired_share_interval(difference: float, of: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a paired difference of two shares that is the same in all cases: -1, 0 or 1.
+
+    Wilson's interval of the share of cases in which only one of the two is right; if it is 0, the difference
+    may lie as far on either side as that interval reaches.
+
+    Args:
+        difference: of the shares, in [-1, 1].
+        of, level: as for :func:`share_interval`.
+    """
+    low, high = share_interval(abs(difference) * of, of, level)
+    if difference == 0:
+        return -high, high
+    return (low, high) if difference > 0 else (-high, -low)
 
 
 def two_sided_p(draws: ArrayLike, groups: int | None = None) -> float:

@@ -10,11 +10,14 @@ profiles); Durall et al., CVPR 2020 (profiles of generated pictures).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.core.pixels import LUMA
+from workbench.metrics.bootstrap import Resamples, draw_counts
 
 SIDE = 128  # pixels of the small picture
 BAND = (0.03, 0.4)  # cycles per pixel
@@ -97,6 +100,28 @@ def profile_distance(profiles: ArrayLike, style: ArrayLike) -> float:
     if profiles.ndim != 2 or style.ndim != 2 or profiles.shape[1] != style.shape[1]:
         raise ValueError(f"Expected (N, bins) and (M, bins) but got {profiles.shape} and {style.shape}.")
     return float(np.abs(profiles.mean(0) - style.mean(0)).mean())
+
+
+def resampled_distance(
+    sets: Mapping, style: ArrayLike, style_groups: ArrayLike | None, samples: int, seed: int
+) -> Resamples:
+    """:func:`profile_distance` of every set to a style, on all pictures and on resamples that the sets share.
+
+    Args:
+        sets: by name (N, bins) of drawings of the same N photos.
+        style: (M, bins).
+        style_groups: (M,) whose pictures belong together, e.g. episodes; by default each is its own.
+        samples, seed: of the bootstrap over photos, and over groups of the style.
+    """
+    style, count = np.asarray(style, float), len(next(iter(sets.values())))
+    codes = np.arange(len(style)) if style_groups is None else np.unique(style_groups, return_inverse=True)[1]
+    photos, panels = draw_counts(count, samples, seed), draw_counts(codes, samples, seed + 1)
+    target = panels @ style / panels.sum(1, keepdims=True)  # (S, bins)
+    return Resamples(
+        {name: profile_distance(profiles, style) for name, profiles in sets.items()},
+        {name: np.abs(photos @ np.asarray(p) / count - target).mean(1) for name, p in sets.items()},
+        min(count, int(codes.max()) + 1),
+    )
 
 
 def shape(spectrum: NDArray) -> dict[str, float]:

@@ -332,7 +332,10 @@ def intervals(pictures: Pictures, out: Path, plan: BuildingBlocks) -> Iterable[d
                 values[name, f"{metric}_minus_reference"] = values[name, metric] - values[REFERENCE, metric]
         return values
 
-    by_score = bootstrap(scores, pictures.labels, *predicted.values(), groups=pictures.groups)
+    of = len(np.unique(pictures.groups))
+    shares = {(name, "accuracy"): of for name in predicted}
+    columns = (pictures.labels, *predicted.values())
+    by_score = bootstrap(scores, *columns, groups=pictures.groups, shares=shares)
     majority = np.bincount(pictures.labels).max() / len(pictures.labels)
     for (name, metric), interval in by_score.items():
         if name == REFERENCE and metric.endswith("reference"):

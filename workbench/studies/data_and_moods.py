@@ -49,7 +49,11 @@ class TopicRows:
                 name, float(metric(*chosen)) if keep.any() else np.nan, other, int(keep.sum()), **more
             )
             return
-        estimate, low, high = bootstrap(metric, *chosen, groups=groups, samples=self.samples, seed=self.seed)
+        is_share = metric is weighted_mean and chosen[0].dtype == bool
+        shares = {"": len(np.unique(groups))} if is_share else None
+        estimate, low, high = bootstrap(
+            metric, *chosen, groups=groups, samples=self.samples, seed=self.seed, shares=shares
+        )
         self._add(name, other, estimate, low, high, int(keep.sum()), more)
 
     def _add(self, name, other, estimate, low, high, pictures, more) -> None:

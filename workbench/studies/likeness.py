@@ -112,7 +112,8 @@ class Likeness(TableStudy):
                 continue
             row[name] = float(values.mean())
             if len(values) > 1:
-                found = bootstrap(weighted_mean, values, samples=self.samples, seed=self.seed)
+                shares = {"": len(values)} if name == "lost" else None  # of people, each in one portrait
+                found = bootstrap(weighted_mean, values, samples=self.samples, seed=self.seed, shares=shares)
                 row |= columns(name, row[name], found.low, found.high)
         return row
 

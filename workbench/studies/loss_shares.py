@@ -35,7 +35,7 @@ from workbench import models
 from workbench.core.cache import Cache
 from workbench.core.runs import read_rows, write_rows
 from workbench.data.scenes import load_pictures, names_of_role, picture_names
-from workbench.metrics import kid
+from workbench.metrics import kid, spectrum
 from workbench.metrics.bootstrap import Resamples, columns, draw_counts, mean_difference
 from workbench.metrics.paired import holm
 from workbench.studies.study import TableStudy, register
@@ -103,7 +103,7 @@ class LossShares(TableStudy):
     Rows have term, share and seed, and the means of :data:`MEASURES` over photos. Beside the table lies
     ``…_summary.csv``: of every loss and share the mean over the seeds, and its difference from the
     training without the three losses, paired over photos, with a 95 % interval over photos, the style's
-    episodes (KID) and trainings.
+    episodes (KID, spectral distance) and trainings.
     """
 
     keys = ("term", "share", "seed")
@@ -232,7 +232,7 @@ def resample_measures(
     Args:
         sets: features (N, views, D), profiles (N, bins), and (N,) of every measure of single photos.
         style: features, profiles and groups of the style's pictures.
-        samples: of the bootstrap over photos and, for KID, groups of the style.
+        samples: of the bootstrap over photos and, for KID and spectral distance, groups of the style.
         seed: of the bootstrap.
 
     Returns:
@@ -240,7 +240,6 @@ def resample_measures(
     """
     count = len(next(iter(sets.values()))["profiles"])
     times = np.concatenate([np.ones((1, count)), draw_counts(count, samples, seed)]) / count
-    target = style["profiles"].mean(0)
     features = {name: values["features"] for name, values in sets.items()}
     found = {"kid_lite0": kid.resampled(features, style["features"], style["groups"], samples, seed)}
 
@@ -253,7 +252,10 @@ def resample_measures(
     def of_photos(measure: str, arrays: Mapping[str, NDArray]) -> NDArray:
         return _means(arrays[measure], times)
 
-    found["spectral_distance"] = gather(lambda a: np.abs(times @ a["profiles"] - target).mean(1))
+    profiles = {name: values["profiles"] for name, values in sets.items()}
+    found["spectral_distance"] = spectrum.resampled_distance(
+        profiles, style["profiles"], style["groups"], samples, seed
+    )
     return found | {m: gather(partial(of_photos, m)) for m in OF_PHOTOS}
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ from workbench.styles.stylize import stylize
 
 CONTROL = "JPEG, quality 75"
 STYLES = ("fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink", CONTROL, "colormatrix_gray")
+SHARES = ("changed", "transition", "share before", "share after", "accuracy before", "accuracy after")
 CONFIG = StatisticsConfig(variants=("lite0",), eval_crops=((224, 3),), split_seeds=(0,))
 
 
@@ -161,7 +162,8 @@ def mood_rows(
         Rows of measure, name, other, estimate, low, high, p and pictures. "transition": share of those
         read as ``name`` before that are read as ``other`` after. "change": mean difference of the probability
         of ``name``, after less before, p after Holm over the moods. "changed": share whose mood changes.
-        "distance": mean total variation between the two readings, 0 to 1.
+        "distance": mean total variation between the two readings, 0 to 1. Shares that are 0 or 1 in every
+        group have Wilson's interval over the groups.
     """
     count = len(classes)
     first, then = before.argmax(1), after.argmax(1)
@@ -195,9 +197,11 @@ def mood_rows(
     rows = []
     for statistic in found.estimate:
         measure, name, other = statistic
-        n = int((first == classes.index(name)).sum()) if measure == "transition" else len(first)
-        rows.append({"measure": measure, "name": name, "other": other, **found.interval(statistic)._asdict()})
-        rows[-1] |= {"p": p.get(statistic, ""), "pictures": n}
+        of = first == classes.index(name) if measure == "transition" else np.ones(len(first), bool)
+        share_of = len(np.unique(groups[of])) if measure in SHARES else None
+        interval = found.interval(statistic, share_of=share_of)
+        rows.append({"measure": measure, "name": name, "other": other, **interval._asdict()})
+        rows[-1] |= {"p": p.get(statistic, ""), "pictures": int(of.sum())}
     return rows
 
 
@@ -241,7 +245,7 @@ class MoodShift(TableStudy):
     ``…_pictures.csv``, both readings of every picture.
     """
 
-    version = 3  # without painters, near-duplicates share a fold
+    version = 4  # shares that are 0 or 1 in all groups have an interval
     keys = ("subject", "style")
     sources = ("data", "photos", "roles")
     selection = ("styles",)
@@ -304,3 +308,30 @@ def picture_rows(pictures: Collection, before: NDArray, after: NDArray, classes:
         | {f"after_{c}": float(v) for c, v in zip(classes, then, strict=True)}
         for name, group, first, then in zip(pictures.names, pictures.groups, before, after, strict=True)
     ]
+
+
+def recomputed(
+    pictures: Sequence[Mapping], classes: Sequence[str], samples: int = 2000, seed: int = 0
+) -> list[dict]:
+    """The table from both readings of every picture, ``mood_shift_pictures.csv``, without what those do not
+    tell: the accuracy, and the changes of descriptors.
+
+    Args:
+        pictures: rows of the CSV.
+        classes: the moods, in the order of the study's classes.
+        samples, seed: of the bootstrap, as in the study.
+    """
+    runs: dict[tuple, list[Mapping]] = {}
+    for row in pictures:
+        runs.setdefault(tuple(row[k] for k in MoodShift.keys), []).append(row)
+    table = []
+    for run, rows in runs.items():
+        before, after = (
+            np.array([[float(row[f"{when}_{c}"]) for c in classes] for row in rows])
+            for when in ("before", "after")
+        )
+        groups = np.array([row["group"] for row in rows])
+        keys = dict(zip(MoodShift.keys, run, strict=True))
+        found = mood_rows(before, after, classes, groups, samples=samples, seed=seed)
+        table += [{**keys, **row} for row in found]
+    return table

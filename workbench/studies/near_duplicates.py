@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
-from scipy.stats import binomtest
 from tqdm import tqdm
 
 from workbench.core.errors import DatasetError
@@ -27,6 +26,7 @@ from workbench.data.images import read_image
 from workbench.data.local_features import INLIERS, LocalFeatures, agreeing_keypoints, local_features
 from workbench.data.neighbours import nearest
 from workbench.data.paintings import Paintings
+from workbench.metrics.bootstrap import share_interval
 from workbench.studies.study import TableStudy, collection_name, register
 
 THRESHOLDS = {"keypoints": (10, 15, 20, 30, INLIERS, 60, 100), "cosine": (SERIES, SAME)}
@@ -157,8 +157,8 @@ def rows_of(source: str, scores: dict[str, NDArray], same: NDArray[np.bool_], mi
                 "found": hit,
             }
             if there:
-                low, high = binomtest(hit, there).proportion_ci(method="wilson")
-                row |= {"recall": hit / there, "low": float(low), "high": float(high)}
+                low, high = share_interval(hit, there)
+                row |= {"recall": hit / there, "low": low, "high": high}
             row["false_alarms"] = int((values[~same] >= threshold).sum())
             row["least_of_same"] = float(values[same].min()) if same.any() else ""
             row["most_of_different"] = float(values[~same].max()) if (~same).any() else ""

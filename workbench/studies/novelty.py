@@ -3,25 +3,38 @@
 A classifier names a mood for any picture. Its novelty (:mod:`workbench.models.novelty`) should show where
 that means little: for photos, western paintings, children's drawings. The novelty is fitted on the training
 pictures alone; none of these pictures were used. Since the mood of the atelier's paintings is known, the
-accuracy on them is reported, too.
+accuracy on them is reported, too, and which moods they are read as.
+
+Photos of one person, and near-duplicates, are resampled together. The AUC compares with held-out training
+pictures, a sample, too: they are drawn anew for each resample. Of their scores the classifier keeps the
+percentiles, not the painters; they count as one picture of each painter, the others of whom may say nothing
+new.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from workbench.classify.classifier import Classifier
 from workbench.classify.results import DEFAULT_CLASSIFIER, UNLIKE
 from workbench.core.errors import DatasetError
+from workbench.core.provenance import provenance
 from workbench.core.runs import write_rows
 from workbench.data.atelier.dataset import open_dataset
+from workbench.data.duplicates import merge_groups, same_paintings, similar_pairs, turned_features
+from workbench.data.faces import person_of
 from workbench.data.images import list_images, read_each
-from workbench.metrics.bootstrap import resample
+from workbench.metrics.bootstrap import Interval, Resamples, draw_counts, resample, share_interval
+from workbench.metrics.checks import weighted_mean
+from workbench.metrics.classification import confusion_matrix
+from workbench.models.novelty import QUANTILES
+from workbench.studies.portrait_training import PERSON
 from workbench.studies.study import TableStudy, register
 
 ATELIER = "atelier"
@@ -33,20 +46,24 @@ class Novelty(TableStudy):
     """Does the mood classifier notice pictures that are unlike those it was trained on?
 
     One row per picture: set, picture (its path), label (of the atelier only), top, top_probability and
-    novelty. ``novelty_summary.csv`` has for every set, with intervals over pictures: auc, the probability
-    that one of its pictures has a higher novelty than a held-out training picture (its mean novelty); unlike,
-    the share reported as unlike the training pictures (5 % of those are); top_probability, its mean; and
-    as_meant, the accuracy on the atelier's paintings.
+    novelty. ``novelty_summary.csv`` has for every set, with intervals over groups of pictures (persons, or
+    near-duplicates): auc, the probability that one of its pictures has a higher novelty than a held-out
+    training picture (its mean novelty); unlike, the share reported as unlike the training pictures (5 % of
+    those are); top_probability, its mean; and as_meant, the accuracy on the atelier's paintings.
+    ``novelty_confusion.csv`` has what these are read as: for every mood that was meant and every mood, the
+    number of pictures and their share of those that were meant so.
     """
 
     keys = ("set", "picture")
     sources = ("folders",)
+    selection = ("person",)  # of the intervals only
 
     folders: tuple[str, ...] = ()  # of pictures of other kinds; the last part of the path names the set
     atelier: int = 100  # number of the atelier's pictures; 0 leaves them out
     per_folder: int = 100  # pictures of a folder, evenly spaced in the order of their paths; 0 takes all
     model: str = DEFAULT_CLASSIFIER  # a classifier with a novelty
-    samples: int = 2000  # of the bootstrap over pictures
+    samples: int = 2000  # of the bootstrap over groups of pictures
+    person: str = PERSON  # regular expression whose groups name the person that a photo shows
 
     def depends_on(self, **run: str) -> str:
         return Classifier.load(self.model).card.sha256
@@ -88,15 +105,81 @@ class Novelty(TableStudy):
 
     def summarise(self, out: Path) -> None:
         table, rows = pd.read_csv(self.runs(out).path), []
+        card = Classifier.load(self.model).card
         for name, own in table.groupby("set", sort=False):
-            measures = {
-                "auc": own["novelty"],
-                "unlike": own["novelty"] >= UNLIKE,
-                "top_probability": own["top_probability"],
+            groups, values = self.groups(str(name), list(own["picture"])), own["novelty"].to_numpy()
+            found = {
+                "auc": auc_interval(values, groups, held_out_of(card.training), self.samples),
+                "unlike": _mean(values >= UNLIKE, groups, self.samples, is_share=True),
+                "top_probability": _mean(own["top_probability"], groups, self.samples),
             }
             if name == ATELIER:
-                measures["as_meant"] = own["top"] == own["label"]
-            for measure, values in measures.items():
-                interval = resample(np.mean, np.asarray(values, dtype=float), samples=self.samples).interval()
-                rows.append({"set": name, "measure": measure, **interval._asdict(), "pictures": len(own)})
-        write_rows(rows, out / f"{self.name}_summary.csv")
+                hit = own["top"] == own["label"]
+                found["as_meant"] = _mean(hit, groups, self.samples, is_share=True)
+                read = confusion_rows(own["label"], own["top"], card.class_names)
+                write_rows([row | provenance() for row in read], out / f"{self.name}_confusion.csv")
+            sizes = {"pictures": len(own), "groups": len(np.unique(groups))}
+            rows += [{"set": name, "measure": m, **i._asdict(), **sizes} for m, i in found.items()]
+        write_rows([row | provenance() for row in rows], out / f"{self.name}_summary.csv")
+
+    def groups(self, name: str, pictures: list[str]) -> NDArray:
+        """(N,) whose pictures of a set belong together: persons, if file names tell them, else
+        near-duplicates. The atelier paints each of its pictures anew."""
+        people = [person_of(picture, self.person) for picture in pictures]
+        if name == ATELIER or people != [Path(picture).stem for picture in pictures]:
+            return np.array(pictures if name == ATELIER else people)
+        (root,) = (Path(folder) for folder in self.folders if Path(folder).name == name)
+        features = turned_features(root, pictures)
+        pairs = similar_pairs(features) + same_paintings(root, pictures, features)
+        return merge_groups(pictures, [pair[:2] for pair in pairs])
+
+
+def held_out_of(training: Mapping) -> int:
+    """How many independent pictures a classifier's novelty was ranked with, as its card tells: one of each
+    painter; all of them, without painters; by default as many as there are percentiles."""
+    return int(training.get("painters") or training.get("pictures") or QUANTILES)
+
+
+def auc_interval(
+    novelty: ArrayLike, groups: ArrayLike, held_out: int, samples: int = 2000, seed: int = 0
+) -> Interval:
+    """The mean novelty of pictures, which is the chance that one is newer than a held-out training picture.
+
+    Args:
+        novelty: (N,) ranks of :meth:`workbench.models.novelty.Novelty.rank`, multiples of 1 /
+            ``QUANTILES``.
+        groups: (N,) of the pictures, drawn with replacement.
+        held_out: number of held-out training pictures, drawn with replacement from the percentiles.
+        samples, seed: of the bootstrap.
+    """
+    values = np.asarray(novelty, dtype=np.float64)
+    ranks = np.rint(values * QUANTILES).astype(int)
+    times = draw_counts(groups, samples, seed)  # (S, N)
+    drawn = np.random.default_rng([seed, 1]).multinomial(held_out, np.full(QUANTILES, 1 / QUANTILES), samples)
+    below = np.concatenate([np.zeros((samples, 1)), drawn.cumsum(1)], 1) / held_out  # (S, QUANTILES + 1)
+    draws = (times * below[:, ranks]).sum(1) / times.sum(1)
+    count = min(len(np.unique(np.asarray(groups))), held_out)
+    return Resamples({"": float(values.mean())}, {"": draws}, count).interval(share_of=count)
+
+
+def _mean(values: ArrayLike, groups: NDArray, samples: int, is_share: bool = False) -> Interval:
+    """A mean with its interval over groups; of a single group there is no interval."""
+    numbers, count = np.asarray(values, dtype=np.float64), len(np.unique(groups))
+    if count < 2:
+        return Interval(float(numbers.mean()), float("nan"), float("nan"))
+    found = resample(weighted_mean, numbers, groups=groups, samples=samples)
+    return found.interval(share_of=count if is_share else None)
+
+
+def confusion_rows(meant: Sequence[str], read: Sequence[str], moods: Sequence[str]) -> list[dict]:
+    """One row for every mood that was meant and every mood: meant, read, pictures, of (that were meant so),
+    share with Wilson's 95 % interval. Every picture counts as independent."""
+    labels, answers = ([moods.index(mood) for mood in column] for column in (meant, read))
+    rows = []
+    for mood, counts in zip(moods, confusion_matrix(labels, answers, len(moods)), strict=True):
+        of = int(counts.sum())
+        for other, count in zip(moods, counts, strict=True):
+            low, high = share_interval(float(count), of)
+            row = {"meant": mood, "read": other, "pictures": int(count), "of": of}
+            rows.append(row | {"share": count / of if of else "", "low": low, "high": high})
+    return rows

@@ -138,7 +138,9 @@ def shift(report: ReportRun) -> list:
     groups = data.groups[keep]
     rows: list = [Redrawn(len(keep), len(set(groups.tolist())))]
     if len(set(groups.tolist())) > 1:
-        for name, i in bootstrap(metric, p[0], p[1], groups=groups, samples=study.samples).items():
+        shares = {CHANGED: len(set(groups.tolist()))}
+        found = bootstrap(metric, p[0], p[1], groups=groups, samples=study.samples, shares=shares)
+        for name, i in found.items():
             values = i.estimate, i.low, i.high
             rows.append(Changed(*values) if name is CHANGED else Shift(name, *values))
     return rows + [

@@ -194,7 +194,14 @@ def _by_class(report: ReportRun) -> list[ClassScore]:
         }
 
     top = report.answers.argmax(1)
-    found = bootstrap(metric, top, data.labels, groups=data.groups, samples=report.study.samples)
+    shares = {
+        (name, c): len(np.unique(data.groups[of == i]))
+        for name, of in (("precision", top), ("recall", data.labels))
+        for i, c in enumerate(data.classes)
+    }
+    found = bootstrap(
+        metric, top, data.labels, groups=data.groups, samples=report.study.samples, shares=shares
+    )
     return [ClassScore(c, name, i.estimate, i.low, i.high) for (name, c), i in found.items()]
 
 
@@ -242,7 +249,8 @@ def shipped(report: ReportRun) -> list:
         found = classification_report(p, labels, weights=weights)
         return {name: found[name] for name in names}
 
-    found = bootstrap(metric, p, data.labels, groups=data.groups, samples=report.study.samples)
+    shares = {"accuracy": len(np.unique(data.groups))}
+    found = bootstrap(metric, p, data.labels, groups=data.groups, samples=report.study.samples, shares=shares)
     rows: list = [Score(DEFAULT_CLASSIFIER, name, i.estimate, i.low, i.high) for name, i in found.items()]
     counts = dict(zip(data.classes, np.bincount(data.labels).tolist(), strict=True))
     if classifier.card.training.get("classes") == counts:

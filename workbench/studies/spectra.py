@@ -3,24 +3,25 @@
 The paper shows the spectrograms of one photo and of its drawings (its figure 3) and says that photos' are
 "brighter and scattered, with less regularity", drawings' "more distinct in light and dark areas, with more
 concentrated and regular energy points". Here each of these words becomes a measure of a picture's spectrogram
-(:func:`workbench.metrics.spectrum.shape`), with an interval over many pictures.
+(:func:`workbench.metrics.spectrum.shape`), with an interval over many pictures. Panels of one episode of a
+comic show the same places, people and light: they are resampled together.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from workbench.core.pixels import luma
 from workbench.metrics import spectrum
-from workbench.metrics.bootstrap import draw_counts, percentiles, two_sided_p
+from workbench.metrics.bootstrap import Resamples, draw_counts
 from workbench.metrics.paired import holm
 from workbench.studies.study import TableStudy, register
-from workbench.studies.stylizer_pictures import Picture, read_photos, read_style, split_of
+from workbench.studies.stylizer_pictures import Picture, episodes, read_photos, read_style, split_of
 from workbench.studies.stylizers import PHOTO, TEACHER, check_stylizers, drawers, weights_of
 
 STYLE = "style"
@@ -39,48 +40,72 @@ def spectral_measures(picture: Picture) -> NDArray[np.float64]:
 
 
 def set_rows(
-    own: NDArray, photos: NDArray, paired: bool, samples: int = 2000, seed: int = 0
-) -> list[dict[str, float]]:
+    own: NDArray,
+    photos: NDArray,
+    paired: bool,
+    samples: int = 2000,
+    seed: int = 0,
+    groups: ArrayLike | None = None,
+    photo_groups: ArrayLike | None = None,
+) -> list[dict]:
     """Means of a set, their differences from the photos' means, and how well each measure separates the two.
 
     Args:
         own: (N, K) of :func:`spectral_measures`.
         photos: (M, K) of the photos.
         paired: the i-th picture is a drawing of the i-th photo (N = M).
-        samples, seed: of the bootstrap over pictures, jointly for pairs and apart for two sets.
+        samples, seed: of the bootstrap over groups, jointly for pairs and apart for two sets.
+        groups: (N,) whose pictures belong together, e.g. episodes; by default each is its own. Of pairs,
+            ``photo_groups`` count.
+        photo_groups: (M,) likewise, of the photos.
 
     Returns:
         Rows of measure ("profile" or one of :data:`MEASURES`), radius (cycles per pixel, of the profile),
-        kind, estimate, low, high, p and pictures. Kinds: "mean"; "difference" from the photos' mean, its p
-        corrected after Holm over the measures; "auc": the chance that a picture of the set has a higher
-        value than a photo (0.5 is chance).
+        kind, estimate, low, high, p, pictures and groups (of the set). Kinds: "mean"; "difference" from the
+        photos' mean, its p corrected after Holm over the measures; "auc": the chance that a picture of the
+        set has a higher value than a photo (0.5 is chance).
     """
-    n, m = len(own), len(photos)
-    weights = draw_counts(n, samples, seed) / n  # (S, N)
-    others = weights if paired else draw_counts(m, samples, seed + 1) / m
+    others, base_groups = _weights(len(photos), photo_groups, samples, seed + (not paired))
+    weights, own_groups = (others, base_groups) if paired else _weights(len(own), groups, samples, seed)
     draws, base = weights @ own, others @ photos  # (S, K)
+    fewest = min(own_groups, base_groups)  # what limits a comparison of the two
     bins = own.shape[1] - len(MEASURES)
     rows, p = [], {}
     for k in range(own.shape[1]):
         name = "profile" if k < bins else MEASURES[k - bins]
         head = {"measure": name, "radius": round(float(spectrum.radii(bins)[k]), 4) if k < bins else ""}
-        mean, gap = own[:, k].mean(), own[:, k].mean() - photos[:, k].mean()
-        rows.append(_row(head, "mean", mean, draws[:, k], n))
-        rows.append(_row(head, "difference", gap, draws[:, k] - base[:, k], n))
+        gap = float(own[:, k].mean() - photos[:, k].mean())
+        found = Resamples(
+            {"mean": float(own[:, k].mean()), "difference": gap},
+            {"mean": draws[:, k], "difference": draws[:, k] - base[:, k]},
+            fewest,
+        )
+        kinds = {
+            "mean": dataclasses.replace(found, groups=own_groups).interval("mean"),
+            "difference": found.interval("difference"),
+        }
         if k >= bins:
-            p[name] = two_sided_p(draws[:, k] - base[:, k], n)
+            p[name] = found.p("difference")
             above = (own[:, None, k] > photos[None, :, k]) + 0.5 * (own[:, None, k] == photos[None, :, k])
             spread = np.einsum("sn,nm,sm->s", weights, above, others, optimize=True)
-            rows.append(_row(head, "auc", above.mean(), spread, n))
+            separation = Resamples({"": float(above.mean())}, {"": spread}, fewest)
+            kinds["auc"] = separation.interval(share_of=fewest)
+        for kind, interval in kinds.items():
+            sizes = {"pictures": len(own), "groups": own_groups}
+            rows.append({**head, "kind": kind, **interval._asdict(), **sizes})
     corrected = holm(p)
     for row in rows:
         row["p"] = corrected.get(row["measure"], "") if row["kind"] == "difference" else ""
     return rows
 
 
-def _row(head: Mapping, kind: str, estimate: float, draws: NDArray, pictures: int) -> dict:
-    low, high = percentiles(draws, groups=pictures)
-    return {**head, "kind": kind, "estimate": float(estimate), "low": low, "high": high, "pictures": pictures}
+def _weights(
+    pictures: int, groups: ArrayLike | None, samples: int, seed: int
+) -> tuple[NDArray[np.float64], int]:
+    """(S, N) shares of the pictures in resamples of their groups, and the number of groups."""
+    shared = np.arange(pictures) if groups is None else np.asarray(groups)
+    times = draw_counts(shared, samples, seed)
+    return times / times.sum(1, keepdims=True), len(np.unique(shared))
 
 
 @register
@@ -93,7 +118,7 @@ class Spectra(TableStudy):
     ``…_pictures.csv``, :data:`MEASURES` of every picture.
     """
 
-    version = 2  # photos that chose weights are left out
+    version = 3  # a comic's episodes are resampled whole
     keys = ("set",)
     sources = ("data", "photos", "roles")
     selection = ("sets",)
@@ -103,7 +128,7 @@ class Spectra(TableStudy):
     sets: tuple[str, ...] = SETS  # stylizers, by the names of the stylizers' study
     held_out: int = 80  # number of photos (without ROLES: held out by training, of which half report)
     roles: str = ""  # CSV of photo and role: only photos that "report" are measured
-    samples: int = 2000  # of the bootstrap
+    samples: int = 2000  # of the bootstrap over photos, and over the style's episodes
     seed: int = 0  # of the split and of the bootstrap
 
     def plan(self) -> list[dict]:
@@ -117,6 +142,7 @@ class Spectra(TableStudy):
         photos, style = read_photos(self.photos, self.held_out, self.seed, self.roles), read_style(self.data)
         shown, details = list(photos.values()), self.runs(out, "_pictures")
         known, base = drawers(shown), np.stack([spectral_measures(p) for p in shown])
+        shared, photo_groups = episodes(style), episodes(photos)
         rule = {"split": split_of(self.photos, self.held_out, self.seed, self.roles)}
 
         def describe(set: str) -> list[dict]:
@@ -129,7 +155,8 @@ class Spectra(TableStudy):
                 for n, m in zip(names, each, strict=True)
             ]
             details.add({"set": set}, *measured, seconds=0, stamp=False)
-            rows = set_rows(own, base, set != STYLE, self.samples, self.seed)
+            paired = set != STYLE
+            rows = set_rows(own, base, paired, self.samples, self.seed, shared, photo_groups)
             return [r | rule for r in rows if set != PHOTO or r["kind"] == "mean"]
 
         return describe

@@ -2,8 +2,9 @@
 
 The table always has the photo itself (no stylization) and the style compared with itself: the first is
 perfect by every measure that compares with the photo, the second is the best value that a measure of style
-can have. Measures of single pictures have 95 % intervals over photos, KID over photos and episodes of the
-style; two stylizers are compared by the paired difference of their KID, never by their own intervals.
+can have. Measures of single pictures have 95 % intervals over photos, KID and spectral distance over
+photos and episodes of the style; two stylizers are compared by the paired difference of their KID, never by
+their own intervals.
 
 Photos that trained or chose anything are left out (:mod:`workbench.studies.stylizer_pictures`); the column
 "split" names the rule.
@@ -210,15 +211,11 @@ def stylizer_row(
         evaluator.pair(p, d, masks.get(name)) for (name, p), d in zip(photos.items(), drawings, strict=True)
     ]
     row = {"photos": len(photos)} | evaluator.kid(drawings, photos.values())
-    profiles = evaluator.profiles(drawings)
-
-    def distance(profiles, weights=None):
-        if weights is None:
-            return spectrum.profile_distance(profiles, evaluator.style_profiles)
-        means = weights @ profiles / weights.sum(-1, keepdims=True)  # (S, bins)
-        return np.abs(means - evaluator.style_profiles.mean(0)).mean(-1)
-
-    row |= _interval("spectral_distance", distance, profiles, samples, seed, debias=True)
+    profiles = {"": evaluator.profiles(drawings)}
+    spectral = spectrum.resampled_distance(
+        profiles, evaluator.style_profiles, evaluator.style_groups, samples, seed
+    )
+    row |= columns("spectral_distance", *spectral.interval(debias=True))
     for name in pairs[0]:
         values = np.array([pair.get(name, np.nan) for pair in pairs])
         row |= _interval(name, weighted_mean, values[~np.isnan(values)], samples, seed)
@@ -226,13 +223,10 @@ def stylizer_row(
     return row, [{"photo": name, **pair} for name, pair in zip(photos, pairs, strict=True)]
 
 
-def _interval(
-    name: str, metric: Callable, values: NDArray, samples: int, seed: int, debias: bool = False
-) -> dict[str, float]:
+def _interval(name: str, metric: Callable, values: NDArray, samples: int, seed: int) -> dict[str, float]:
     if len(values) < 2:
         return {name: float(metric(values)) if len(values) else float("nan")}
-    found = resample(metric, values, samples=samples, seed=seed).interval(debias=debias)
-    return columns(name, *found)
+    return columns(name, *resample(metric, values, samples=samples, seed=seed).interval())
 
 
 def compare_style_halves(evaluator: Evaluator, seed: int = 1) -> dict[str, float]:
@@ -291,9 +285,9 @@ class Stylizers(TableStudy):
     ``…_pictures.csv``, the measures of every photo.
     """
 
-    # 2: KID has paired differences; photos that chose weights are left out. Colour differences per pixel and
-    # the share of line pixels came later; they change no other column, and older tables lack them
-    version = 2
+    # 3: spectral distances are over episodes of the style, too. Colour differences per pixel and the share of
+    # line pixels came later; they change no other column, and older tables lack them
+    version = 3
     keys = ("stylizer",)
     sources = ("data", "photos", "roles", "masks", "costs")
     selection = ("stylizers",)
