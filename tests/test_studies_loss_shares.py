@@ -74,7 +74,9 @@ def test_differences_are_those_of_the_same_seed_and_their_mean_stands_in_its_int
     assert rows["block", "kid_lite0"]["difference"] == pytest.approx(near - far)
     assert "p_holm" in rows["block", "kid_lite0"]
     block = rows["block", "kid_lite0"]
-    assert block["verdict"] == study.verdict(*(block[k] for k in ("difference_low", "difference_high", "p_holm")))
+    assert block["verdict"] == study.verdict(
+        *(block[k] for k in ("difference_low", "difference_high", "p_holm"))
+    )
     assert "p_holm" not in edges  # the contrasts that were planned are of KID
 
 

@@ -8,9 +8,10 @@ resized, also not before their spectrum is computed.
 
 Stated before any training: the nine planned contrasts are KID-lite0 × 1000 with a loss less that without,
 corrected by Holm. :data:`MARGIN` is 3 % of the way from the photos to the style (115.0 to 7.7 in
-``stylizers.csv``): an interval within it says "no difference"; one on one side of 0 whose p after the correction
-is below 0.05 a better or worse picture by this measure; and any other one nothing. Each loss's own measure (distance of spectra, edges of the photo
-that are kept, variance inside its regions) says whether the loss did its work.
+``stylizers.csv``): an interval within it says "no difference"; one on one side of 0 whose p after the
+correction is below 0.05 a better or worse picture by this measure; and any other one nothing. Each loss's
+own measure (distance of spectra, edges of the photo that are kept, variance inside its regions) says whether
+the loss did its work.
 
 The spectral loss departs from the paper's equation: least squares instead of cross entropy, log power of
 windowed luma, standardised frequency by frequency, and an L1 anchor to the radial profile; raw spectra make
