@@ -155,7 +155,7 @@ def corrected_p(row):
 
 
 def leaves_zero_out(low, high, p):
-    """Whether a difference is shown: by its interval and, where there is one, by its p after the correction."""
+    """Whether a difference is shown: by its interval and, if there is one, by its p after the correction."""
     return (low > 0 or high < 0) and (p is None or p < LEVEL)
 
 
