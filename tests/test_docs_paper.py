@@ -14,6 +14,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith("|---")]
 VERDICTS = ("held", "did not hold", "no difference", "not tested")
 MARGIN = 0.03
+LEVEL = 0.05  # p from which on a difference may be chance
 EXACT = r"parameters|jobs|share saved"  # counted, not estimated
 
 
@@ -150,16 +151,67 @@ def is_comparison(entry):
     )
 
 
+def corrected_p(row):
+    """p of a table's row after the correction for all that was planned; None if the table has none."""
+    return float(row["p_holm"]) if row.get("p_holm") else None
+
+
+def leaves_zero_out(low, high, p):
+    """Whether a difference is shown: by its interval and, if there is one, by its p after the correction."""
+    return (low > 0 or high < 0) and (p is None or p < LEVEL)
+
+
+def may_be_chance(entry, row):
+    """Whether a cited number is a p of 0.05 or more, or a difference that has one after the correction and
+    would seem to be shown by its interval alone."""
+    if entry["column"] in ("p", "p_holm"):
+        return float(row[entry["column"]]) >= LEVEL
+    if not is_comparison(entry) or corrected_p(row) is None:
+        return False
+    low, high = map(float, ends(entry, row))
+    return (low > 0 or high < 0) and corrected_p(row) >= LEVEL
+
+
+def is_firm(row):
+    """Whether the verdict of a row of the map says "held" or "did not hold" of anything."""
+    return bool(re.search(r"\*\*(held|did not hold)\*\*", row.rpartition(" | ")[2]))
+
+
 def test_a_verdict_of_a_comparison_has_one_that_leaves_zero_out():
     checked = 0
-    for row in ROWS:
-        if not re.search(r"\*\*(held|did not hold)\*\*", row.rpartition(" | ")[2]):
-            continue
+    for row in filter(is_firm, ROWS):
         compared = [e for e in CELLS if e["claim"] == claim_of(row) and is_comparison(e)]
-        intervals = [tuple(map(float, ends(e, cell(e)))) for e in compared]
-        checked += bool(intervals)
-        assert not intervals or any(low > 0 or high < 0 for low, high in intervals), row[:70]
+        found = [(*map(float, ends(e, cell(e))), corrected_p(cell(e))) for e in compared]
+        checked += bool(found)
+        assert not found or any(leaves_zero_out(*one) for one in found), row[:70]
     assert checked >= 5
+
+
+def test_what_may_be_chance_after_the_correction_is_called_not_tested():
+    checked = 0
+    for row in filter(is_firm, ROWS):
+        own = [e for e in CELLS if e["claim"] == claim_of(row)]
+        if chance := [e["number"] for e in own if may_be_chance(e, cell(e))]:
+            checked += 1
+            assert "**not tested**" in row.rpartition(" | ")[2], f"{row[:70]}: {chance}"
+    assert checked >= 3
+
+
+@pytest.mark.parametrize(
+    ("column", "low", "high", "p", "shown", "chance"),
+    [
+        ("difference", 0.1, 0.3, 0.01, True, False),
+        ("difference", 0.1, 0.3, 0.086, False, True),
+        ("difference", 0.1, 0.3, "", True, False),
+        ("difference", -0.1, 0.3, 0.5, False, False),
+        ("p_holm", 0.1, 0.3, 0.05, False, True),
+        ("p_holm", 0.1, 0.3, 0.049, True, False),
+    ],
+)
+def test_a_p_after_the_correction_decides_with_the_interval(column, low, high, p, shown, chance):
+    row = {"difference": 0.2, "difference_low": low, "difference_high": high, "p_holm": p}
+    assert leaves_zero_out(low, high, corrected_p(row)) is shown
+    assert may_be_chance({"column": column, "row": "", "table": "t"}, row) is chance
 
 
 def missing(measured: str, verdict: str) -> str:

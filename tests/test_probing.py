@@ -99,6 +99,11 @@ def test_relevance_by_hand():
     assert relevance([0, 1, 0, 1], [0, 0, 1, 1]) == 0
     assert relevance([0, 1, 1, 2], [0, 0, 1, 1]) == pytest.approx(0.5)
     assert relevance([3, 3], [0, 1]) == 0
+    values, moods = [0, 1, 1, 2, np.nan], [0, 0, 1, 1, 1]
+    counts = np.array([[1, 1, 1, 1, 1], [2, 0, 1, 1, 3], [1, 0, 1, 0, 0]])
+    each = [relevance(np.repeat(values, c), np.repeat(moods, c)) for c in counts]
+    assert each == pytest.approx([0.5, 2.25 / 2.75, 1])  # twice 0, 1 and 2: means 0 and 1.5 around 0.75
+    assert relevance(values, moods, counts) == pytest.approx(each)
 
 
 def test_recommendation_by_hand():

@@ -96,6 +96,52 @@ def test_without_the_pictures_whose_painters_were_known_no_answer_is_about_one(f
     assert rows["left_out"].iloc[0] == pytest.approx(len(set(known)) / len(paintings), abs=1e-4)
 
 
+def test_every_step_is_compared_with_the_one_before_it(folder, tmp_path):
+    paintings, rng = read_paintings(folder), np.random.default_rng(0)
+    rows = []
+    for name, right in (("first", 0.4), ("second", 0.6), ("third", 0.9)):
+        for seed in (0, 1):
+            for i, path in enumerate(paintings.paths):
+                given = np.full(len(paintings.classes), (1 - right) / (len(paintings.classes) - 1))
+                given[paintings.labels[i]] = right * rng.uniform(0.9, 1.1)
+                answer = {f"p_{c}": p for c, p in zip(paintings.classes, given / given.sum(), strict=True)}
+                label = paintings.classes[paintings.labels[i]]
+                rows.append(
+                    {"model": name, "split_seed": seed, "fold": 0, "path": path, "label": label, **answer}
+                )
+    table = tmp_path / "three_predictions.csv"
+    pd.DataFrame(rows).to_csv(table, index=False)
+    steps = ("third", "second", "first")
+    asked = Intervals(
+        data=str(folder), answers=(str(table),), scores=("accuracy", "log_loss"), samples=50, steps=steps
+    )
+    (written,) = asked.run(tmp_path / "anew")
+    assert written.name == "three_steps.csv"
+    found = pd.read_csv(written).set_index(["model", "metric"])
+    assert found["less"].to_dict() == {
+        (after, score): before
+        for before, after in (("third", "second"), ("second", "first"))
+        for score in ("accuracy", "log_loss")
+    }
+    _, answers = read_predictions(table, paintings)
+    loss = {name: np.mean([v["log_loss"] for v in losses(answers[name])]) for name in steps}
+    for before, after in (("third", "second"), ("second", "first")):
+        row = found.loc[after, "log_loss"]
+        assert row["difference"] == pytest.approx(loss[after] - loss[before], rel=1e-4)
+        assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+        assert row["p"] <= row["p_holm"] <= 2 * row["p"] + 1e-9
+    with pytest.raises(DatasetError, match="'fourth'"):
+        dataclasses.replace(asked, steps=("first", "fourth")).run(tmp_path / "anew")
+    with pytest.raises(DatasetError, match="at least two steps"):
+        dataclasses.replace(asked, steps=("first",)).run(tmp_path / "anew")
+
+
+def losses(validation):
+    """Scores of every split."""
+    rows = np.arange(len(validation.paintings))
+    return [validation.scores(table, rows) for table in validation.answers(False)]
+
+
 def test_answers_about_other_pictures_or_labels_are_refused(folder, answers):
     table = pd.read_csv(answers)
     table.assign(label=table["label"].iloc[::-1].to_numpy()).to_csv(answers, index=False)

@@ -1,6 +1,7 @@
 """The study of the losses' shares: the share that is asked for, and a comparison whose answer is known."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -72,14 +73,30 @@ def test_differences_are_those_of_the_same_seed_and_their_mean_stands_in_its_int
     )
     assert rows["block", "kid_lite0"]["difference"] == pytest.approx(near - far)
     assert "p_holm" in rows["block", "kid_lite0"]
-    said = study.verdict(*(rows["block", "kid_lite0"][f"difference_{side}"] for side in ("low", "high")))
-    assert rows["block", "kid_lite0"]["verdict"] == said
+    block = rows["block", "kid_lite0"]
+    assert block["verdict"] == study.verdict(
+        *(block[k] for k in ("difference_low", "difference_high", "p_holm"))
+    )
     assert "p_holm" not in edges  # the contrasts that were planned are of KID
 
 
 def test_a_verdict_follows_the_margin_that_was_stated_first():
-    said = [study.verdict(*bounds) for bounds in ((-2.9, 2.9), (-9, -1), (1, 9), (-4, 1), (-2, -1))]
+    said = [study.verdict(*bounds, 0.01) for bounds in ((-2.9, 2.9), (-9, -1), (1, 9), (-4, 1), (-2, -1))]
     assert said == ["no difference", "nearer", "farther", "open", "no difference"]
+
+
+def test_a_verdict_follows_the_correction_for_all_planned_contrasts():
+    assert [study.verdict(1, 9, p) for p in (0.049, 0.05, 0.086)] == ["farther", "open", "open"]
+    assert [study.verdict(-9, -1, p) for p in (0.001, 0.2)] == ["nearer", "open"]
+    assert study.verdict(-1, 1, 0.9) == "no difference"
+
+
+def test_the_committed_verdicts_are_those_of_the_committed_intervals():
+    table = Path(__file__).parent.parent / "reports" / "results" / "loss_shares_summary.csv"
+    rows = pd.read_csv(table).dropna(subset=["verdict"])
+    assert len(rows) == 9
+    for row in rows.itertuples():
+        assert row.verdict == study.verdict(row.difference_low, row.difference_high, row.p_holm)
 
 
 @pytest.mark.slow

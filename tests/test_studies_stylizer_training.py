@@ -189,4 +189,16 @@ def test_gatys_draws_every_test_photo_once(tmp_path):
     data = study.SceneData({}, {}, test, style)
     folder = study.draw_gatys(data, tmp_path, steps=2)
     assert [Image.open(f).size for f in sorted(folder.glob("*.png"))] == [(72, 64)] * 2
-    assert json.loads((folder.parent / "done.json").read_text())["steps"] == 2
+    done = json.loads((folder.parent / "done.json").read_text())
+    assert done["steps"] == 2
+    spent = json.loads((folder.parent / "seconds.json").read_text())
+    assert list(spent) == ["000.png", "001.png"]
+    assert min(spent.values()) > 0
+    assert done["training_seconds"] == pytest.approx(sum(spent.values()), abs=0.06)
+    (folder / "001.png").unlink()
+    study.draw_gatys(data, tmp_path, steps=2)  # goes on, and the time of the first drawing is kept
+    again = json.loads((folder.parent / "seconds.json").read_text())
+    assert again["000.png"] == spent["000.png"]
+    (folder.parent / "seconds.json").unlink()
+    study.draw_gatys(data, tmp_path, steps=2)  # of drawings made without a clock nothing is claimed
+    assert json.loads((folder.parent / "done.json").read_text())["training_seconds"] is None

@@ -1,6 +1,7 @@
 """One folder, one training: what is resumed, refused and made once, and the command on the card."""
 
 import csv
+import dataclasses
 import json
 import os
 import shlex
@@ -162,6 +163,33 @@ def test_publishing_takes_the_training_that_ran(photos, tmp_path):
     card = models.card(path)
     assert (card.name, card.training["command"]) == ("tiny", "the command")
     assert [row["pictures"] for row in card.metrics["rows"]] == ["photos", "drawn teacher", "tiny"]
+
+
+@pytest.mark.filterwarnings("ignore::workbench.metrics.bootstrap.FewGroupsWarning")
+def test_published_weights_are_measured_again_on_photos_of_a_table_of_roles(photos, tmp_path):
+    trained = Trainer(config(photos, tmp_path / "out"))
+    trained.run()
+    path = publish.publish(trained, StylizerPublication(name="tiny"), "the command")
+    weights, before = path.read_bytes(), models.card(path)
+    assert before.metrics["split"].startswith("2 held-out photos that no training step")
+    roles = tmp_path / "roles.csv"
+    named = [f"{i:02d}.png,{'report' if i > 3 else 'choose' if i else 'train'}" for i in range(12)]
+    roles.write_text("\n".join(["photo,role", *named]))
+    card_path = publish.measure_again(path, photos, roles, tmp_path / "again", count=5, side=64)
+    after = models.card(path)
+    assert card_path == path.with_suffix(".json")
+    assert path.read_bytes() == weights
+    assert dataclasses.replace(after, metrics=before.metrics) == before
+    assert after.metrics["split"].startswith("5 photos that neither trained nor chose weights or settings")
+    rows = after.metrics["rows"]
+    assert [(row["pictures"], row["photos"]) for row in rows] == [
+        (name, 5) for name in ("photos", "drawn teacher", "tiny")
+    ]
+    for row in rows:
+        for measure in ("color_drift", "region_variation", "distance_to_teacher"):
+            assert row[f"{measure}_low"] <= row[measure] <= row[f"{measure}_high"]
+    assert rows[1]["color_drift_low"] < rows[1]["color_drift_high"]
+    assert rows[2]["distance_to_teacher_low"] < rows[2]["distance_to_teacher_high"]
 
 
 def test_two_launched_processes_are_refused_before_anything_is_written(photos, tmp_path):

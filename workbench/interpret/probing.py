@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -176,18 +177,28 @@ def similarity(features: Mapping[str, NDArray]) -> tuple[list[str], NDArray[np.f
     return list(features), np.corrcoef(np.stack(ranks)) if len(ranks) > 1 else np.ones((1, 1))
 
 
-def relevance(values: ArrayLike, labels: ArrayLike) -> float:
+def relevance(values: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> Any:
     """Correlation ratio η²: the between-mood share of a descriptor's variance, in [0, 1].
 
-    Pictures without a value (nan) are left out.
+    Args:
+        values: (N,) of the descriptor; pictures without a value (nan) are left out.
+        labels: (N,) moods.
+        weights: (N,) how often each picture counts, or (S, N) of S resamples; by default once.
+
+    Returns:
+        A number, or (S,).
     """
     x, moods = np.asarray(values, dtype=float), np.asarray(labels)
-    x, moods = x[np.isfinite(x)], moods[np.isfinite(x)]
-    total = ((x - x.mean()) ** 2).sum() if len(x) else 0
-    if not total > 0:
-        return 0.0
-    own = [x[moods == mood] for mood in np.unique(moods)]
-    return float(sum(len(part) * (part.mean() - x.mean()) ** 2 for part in own) / total)
+    known = np.isfinite(x)
+    counts = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=float)
+    x, moods, counts = x[known], moods[known], counts[..., known]
+    x = x - (x.mean() if len(x) else 0)
+    of_all = (counts @ x) ** 2 / np.maximum(counts.sum(-1), 1)
+    total = counts @ x**2 - of_all
+    own = [counts * (moods == mood) for mood in np.unique(moods)]
+    between = sum((((c @ x) ** 2 / np.maximum(c.sum(-1), 1)) for c in own), np.zeros_like(total)) - of_all
+    found = np.divide(between, total, out=np.zeros_like(between), where=total > 0).clip(0, 1)
+    return found if counts.ndim > 1 else float(found)
 
 
 def recommend(

@@ -11,7 +11,9 @@ separated the folds.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from workbench.core.errors import DatasetError
 from workbench.core.provenance import provenance
 from workbench.data.atelier import open_dataset
 from workbench.data.paintings import Paintings
+from workbench.metrics.paired import holm
 from workbench.studies.study import Study, grouped, register
 
 _ENDING = "_predictions.csv"
@@ -39,7 +42,8 @@ class Intervals(Study):
     groups (today's), groups_of_folds (that separated the folds, if the table has them), and trained_on, the
     share of predictions for a painter of whom another picture was in the training set. Near-duplicates stand
     in for painters in a folder without them, as in the studies. With ``apart`` it writes one table,
-    :data:`APART`, with the columns table, pictures and left_out (a share) besides.
+    :data:`APART`, with the columns table, pictures and left_out (a share) besides. With ``steps`` it writes
+    ``NAME_steps.csv`` instead: what each estimator has more than the one before it (the column less), paired.
     """
 
     keys = ("table",)
@@ -52,6 +56,8 @@ class Intervals(Study):
     samples: int = 2000  # of the bootstrap
     # leave out pictures whose painter was, under another name, in the training set of a prediction
     apart: bool = False
+    # estimators in the order in which each adds something to the one before: compare these neighbours alone
+    steps: tuple[str, ...] = ()
 
     def run(self, out: str | os.PathLike) -> list[Path]:  # type: ignore[override]
         """The summaries."""
@@ -79,18 +85,61 @@ class Intervals(Study):
                     "pictures": len(kept),
                     "left_out": 1 - len(kept) / len(paintings),
                 }
-            summary = summarise(found, baseline, self.scores, self.samples, calibrated=False, label=label)
+            if self.steps:
+                summary, ending = compare_steps(found, self.steps, self.scores, self.samples, label), "steps"
+            else:
+                ending = "summary"
+                summary = summarise(found, baseline, self.scores, self.samples, calibrated=False, label=label)
             summary = summary.assign(**facts, **provenance())
             if self.apart:
                 without.append(summary.rename(columns={label: "variant"}).assign(table=name))
             else:
-                written.append(Path(out) / beside.name)
+                written.append(Path(out) / f"{name}_{ending}.csv")
                 write_summary(summary, written[-1])
         if without:
             whole = pd.concat(without)
             written.append(Path(out) / APART)
             write_summary(whole[["table", *(c for c in whole.columns if c != "table")]], written[-1])
         return written
+
+
+def compare_steps(
+    found: Mapping[str, Validation],
+    steps: Sequence[str],
+    scores: Sequence[str] | None = None,
+    samples: int = 2000,
+    label: str = "model",
+) -> pd.DataFrame:
+    """Paired difference of every estimator from the one before it.
+
+    Args:
+        found: validations of the same pictures and split seeds, by name.
+        steps: names in the order in which each adds something to the one before, at least two.
+        scores: as in :func:`~workbench.classify.summary.summarise`.
+        samples: of the bootstrap.
+        label: heading of the column of names.
+
+    Returns:
+        One row for each step and score: its name, less (the one before), metric, difference, difference_low,
+        difference_high, p and p_holm (corrected over the steps).
+
+    Raises:
+        DatasetError: fewer than two steps, or one that was not tested.
+    """
+    if len(steps) < 2 or (missing := [name for name in steps if name not in found]):
+        wrong = f"{missing[0]!r}" if len(steps) > 1 else f"{len(steps)}"
+        raise DatasetError(f"Expected at least two steps, each one of {list(found)}, but got {wrong}.")
+    tables = []
+    for before, after in itertools.pairwise(steps):
+        both = {name: found[name] for name in (before, after)}
+        rows = summarise(both, before, scores, samples, calibrated=False, label=label)
+        rows = rows[rows[label] == after]
+        rows.insert(1, "less", before)
+        tables.append(rows[[label, "less", "metric", "difference", "difference_low", "difference_high", "p"]])
+    whole = pd.concat(tables, ignore_index=True)
+    for _, rows in whole.groupby("metric"):
+        whole.loc[rows.index, "p_holm"] = pd.Series(holm(rows["p"].to_dict()))
+    return whole
 
 
 def baseline_of(summary: pd.DataFrame) -> str:

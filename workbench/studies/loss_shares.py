@@ -8,9 +8,10 @@ resized, also not before their spectrum is computed.
 
 Stated before any training: the nine planned contrasts are KID-lite0 × 1000 with a loss less that without,
 corrected by Holm. :data:`MARGIN` is 3 % of the way from the photos to the style (115.0 to 7.7 in
-``stylizers.csv``): an interval within it says "no difference", one on one side of 0 a better or worse picture
-by this measure, and any other one nothing. Each loss's own measure (distance of spectra, edges of the photo
-that are kept, variance inside its regions) says whether the loss did its work.
+``stylizers.csv``): an interval within it says "no difference"; one on one side of 0 whose p after the
+correction is below 0.05 a better or worse picture by this measure; and any other one nothing. Each loss's
+own measure (distance of spectra, edges of the photo that are kept, variance inside its regions) says whether
+the loss did its work.
 
 The spectral loss departs from the paper's equation: least squares instead of cross entropy, log power of
 windowed luma, standardised frequency by frequency, and an L1 anchor to the radial profile; raw spectra make
@@ -54,6 +55,7 @@ TERMS: dict[str, dict[str, Any]] = {  # losses that are added, with the weight t
     "block": {"w_block": 1.0},
 }
 MARGIN = 3.0  # of KID-lite0 × 1000
+LEVEL = 0.05  # p after Holm's correction from which on a difference may be chance
 OF_PHOTOS = ("edge_f1", "region_variance", "content", "color_drift")  # measured photo by photo
 MEASURES = ("kid_lite0", "spectral_distance", *OF_PHOTOS)
 _OFF: dict[str, Any] = {"w_spectral": 0.0, "w_boundary": 0.0, "w_block": 0.0}
@@ -283,7 +285,7 @@ def comparison_rows(values: Mapping[str, Resamples]) -> list[dict]:
     corrected = holm({(row["term"], row["share"]): row["p"] for row in planned})
     for row in planned:
         row |= {"p_holm": corrected[row["term"], row["share"]], "margin": MARGIN}
-        row["verdict"] = verdict(row["difference_low"], row["difference_high"])
+        row["verdict"] = verdict(row["difference_low"], row["difference_high"], row["p_holm"])
     return rows
 
 
@@ -294,8 +296,11 @@ def paired_difference(found: Resamples, pairs: Sequence[tuple[Any, Any]]) -> dic
     return {**columns("difference", value, low, high), "least": min(each), "most": max(each), "p": p}
 
 
-def verdict(low: float, high: float) -> str:
-    """Conclusion from the interval of a planned contrast: "nearer", "farther", "no difference" or "open"."""
+def verdict(low: float, high: float, p_holm: float) -> str:
+    """Conclusion from the interval of a planned contrast, and its p after the correction over all of them:
+    "nearer", "farther", "no difference" or "open"."""
     if max(-low, high) <= MARGIN:
         return "no difference"
+    if p_holm >= LEVEL:
+        return "open"
     return "nearer" if high < 0 else "farther" if low > 0 else "open"

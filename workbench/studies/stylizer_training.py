@@ -22,6 +22,7 @@ import dataclasses
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -157,13 +158,16 @@ def train(run: TrainingRun, data: SceneData) -> Path:
     return drawings
 
 
-def _finish(folder: Path, key: dict, steps: int, seconds: float) -> None:
-    done = {"key": key, "steps": steps, "training_seconds": round(seconds, 1)}
+def _finish(folder: Path, key: dict, steps: int, seconds: float | None) -> None:
+    done = {"key": key, "steps": steps, "training_seconds": None if seconds is None else round(seconds, 1)}
     write_whole(json.dumps(done).encode(), folder / _DONE)
 
 
 def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
     """Gatys' optimisation of each test photo, each towards a random picture of the style.
+
+    Its processor time is kept drawing by drawing, so that an interrupted study loses none; of drawings that
+    were made without it the sum is not known.
 
     Returns:
         Folder of the drawings, as from :func:`train`.
@@ -173,13 +177,19 @@ def draw_gatys(data: SceneData, out: str | Path, steps: int = 40) -> Path:
     key = {"group": "baseline", "variant": "gatys", "seed": 0}
     folder = Path(out) / _folder("baseline", "gatys", 0) / "drawings"
     folder.mkdir(parents=True, exist_ok=True)
+    clock = folder.parent / "seconds.json"
+    seconds = json.loads(clock.read_text()) if clock.is_file() else {}
     chosen = np.random.default_rng(0).choice(len(data.style), len(data.test), replace=False)
     for i, photo in enumerate(data.test.values()):
         file = folder / f"{i:03d}.png"
         if not file.is_file():
+            begun = time.process_time()
             pixels = GramStylizer(data.style[chosen[i]], steps=steps)(photo)
+            seconds[file.name] = time.process_time() - begun
+            write_whole(json.dumps(seconds).encode(), clock)
             Image.fromarray(pixels).save(file)
-    _finish(folder.parent, key, steps, 0.0)
+    timed = len(seconds) == len(data.test)
+    _finish(folder.parent, key, steps, sum(seconds.values()) if timed else None)
     return folder
 
 
@@ -319,7 +329,7 @@ def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., di
         grid = [grid_excess(d) - grid_excess(p) for d, p in zip(shown, photos.values(), strict=True)]
         return {
             "steps": cost.get("steps", ""),
-            "minutes": cost["training_seconds"] / 60 if cost else "",
+            "minutes": "" if cost.get("training_seconds") is None else cost["training_seconds"] / 60,
             **row,
             **judge().columns(judge().features(map(Image.fromarray, shown)), untouched()),
             "grid_db": float(np.mean(grid)),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import json
 import logging
 from pathlib import Path
 
 from workbench import models
+from workbench.core.files import write_whole
 from workbench.core.provenance import provenance
 from workbench.core.runs import write_rows
-from workbench.training.configs import Publication, settings
+from workbench.training.configs import Publication, config_for, settings
+from workbench.training.scene_data import load_data
 from workbench.training.start import time_before
 from workbench.training.trainer import Trainer
 
@@ -68,4 +72,49 @@ def publish(trainer: Trainer, publication: Publication, command: str) -> Path:
     path = models.save(network, card, trainer.out)
     models.load(path)  # what was written can be read
     log.info("published %s", path)
+    return path
+
+
+def measure_again(
+    weights: str | Path,
+    photos: str | Path,
+    roles: str | Path,
+    out: str | Path,
+    count: int = 80,
+    side: int = 288,
+) -> Path:
+    """Measure a published scene stylizer on other photos, and write the result into its card.
+
+    The measures are those of its own recipe, with its own drawn teacher. The weights are not touched, nor is
+    what the card says of their training.
+
+    Args:
+        weights: path of ``NAME.safetensors``, beside its card.
+        photos: a folder of photos.
+        roles: CSV of photo and role, written before: photos that "report" are measured.
+        out: folder of the drawings of the teacher.
+        count: photos that report.
+        side: short side in pixels that they are measured at.
+
+    Returns:
+        Path of the card.
+
+    Raises:
+        DatasetError: too few photos, or a role that none of them has.
+    """
+    network, card = models.load(weights)
+    values = dict(card.training["settings"])
+    changed = {"photos": str(photos), "style": "", "out": str(out), "photo_side": side, "recoloured": 0.0}
+    config = config_for(values.pop("recipe"), **values | changed)
+    trainer = Trainer(config, load_data(config, roles, count))
+    rows, _ = trainer.recipe.measure(network.to(trainer.device), card.name)
+    split = (
+        f"{rows[0]['photos']} photos that neither trained nor chose weights or settings ({Path(roles).name}: "
+        f"report), short side {side} px; 95 % intervals over photos"
+    )
+    stamp = provenance(str(trainer.device))
+    measured = {"split": split, "commit": stamp["commit"], "date": stamp["date"], "rows": rows}
+    path = Path(weights).with_suffix(".json")
+    text = json.dumps(dataclasses.asdict(card) | {"metrics": measured}, indent=2, ensure_ascii=False)
+    write_whole(f"{text}\n".encode(), path)
     return path

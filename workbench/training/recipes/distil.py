@@ -27,6 +27,7 @@ from workbench.training.configs import DistilConfig, DistilledConfig
 from workbench.training.recipes.base import total, values, weigh
 from workbench.training.recipes.scenes import Batch, SceneRecipe
 from workbench.training.scene_data import drawings, regions
+from workbench.training.scene_measures import over_photos
 from workbench.training.targets import Cost
 
 
@@ -71,9 +72,12 @@ class DistilledRecipe(SceneRecipe):
         self.update_generator(*terms.values())
         return values(terms)
 
+    @cached_property
+    def _taught(self) -> list[Image.Image]:
+        return [Image.fromarray(self.teacher.draw(p)) for p in self.data.test.values()]
+
     def references(self) -> dict[str, list[Image.Image]]:
-        taught = [Image.fromarray(self.teacher.draw(p)) for p in self.data.test.values()]
-        return super().references() | {"drawn teacher": taught}
+        return super().references() | {"drawn teacher": self._taught}
 
 
 class Distil(DistilledRecipe):
@@ -124,19 +128,21 @@ class Distil(DistilledRecipe):
 
     @cached_property
     def _distance_photo(self) -> float:
-        return self._distance(self.data.validation.values(), self._wanted)
+        return float(np.mean(self._each_distance(self.data.validation.values(), self._wanted)))
 
     @torch.inference_mode()
-    def _distance(self, pictures: Iterable, wanted: Iterable) -> float:
+    def _each_distance(self, pictures: Iterable, wanted: Iterable) -> list[float]:
+        """Of every picture to its teacher's drawing."""
         pairs = (
             [to_tensor(np.asarray(p), self.device) for p in pair]
             for pair in zip(pictures, wanted, strict=True)
         )
-        return float(np.mean([total(self.distances_to_teacher(*pair).values()).item() for pair in pairs]))
+        return [total(self.distances_to_teacher(*pair).values()).item() for pair in pairs]
 
     def distances(self, pictures: list[Image.Image]) -> dict[str, float]:
         """Distances of drawings and photos to the teacher's drawings of the validation photos; and KID."""
-        values = {"distance": self._distance(pictures, self._wanted), "distance_photo": self._distance_photo}
+        own = float(np.mean(self._each_distance(pictures, self._wanted)))
+        values = {"distance": own, "distance_photo": self._distance_photo}
         return values | (super().distances(pictures) if self.data.style else {})
 
     def measure(self, network: nn.Module, name: str) -> tuple[list[dict], str]:
@@ -144,7 +150,9 @@ class Distil(DistilledRecipe):
         sets = self.references()
         wanted = sets["drawn teacher"]
         sets[name] = self.stylize(network, self.data.test.values())
+        column = "distance_to_teacher"
         for row in rows:
             drawn = sets.get(row["pictures"])
-            row["distance_to_teacher"] = round(self._distance(drawn, wanted), 4) if drawn else ""
+            each = self._each_distance(drawn, wanted) if drawn else []
+            row |= over_photos(column, each, 4) if each else {k: "" for k in rows[0] if k.startswith(column)}
         return rows, split

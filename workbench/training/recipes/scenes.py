@@ -22,6 +22,11 @@ from workbench.training.scene_data import SceneData, load_data
 from workbench.training.scene_measures import measure
 from workbench.training.validation import StyleJudge, contact_sheet
 
+# what a training can know of the pictures that it measures on, not whether somebody saw them before
+UNUSED = (
+    "held-out photos that no training step and no choice between weights used (whether settings were chosen "
+    "by looking at them is not recorded); 95 % intervals over photos"
+)
 _STRIDE = 4  # sides are padded to multiples of this, by which the generators downscale
 
 
@@ -110,7 +115,7 @@ class SceneRecipe(Recipe):
         photos = list(self.data.test.values())
         sets = self.references() | {name: self.stylize(network, photos)}
         rows = measure(photos, self.data.style, sets, self.device, self.cache)
-        return rows, f"{len(photos)} held-out photos that neither trained nor chose the weights"
+        return rows, f"{len(photos)} {UNUSED}"
 
     @property
     def card(self) -> dict[str, Any]:
