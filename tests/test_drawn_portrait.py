@@ -8,7 +8,7 @@ from skimage import data
 
 from workbench.drawing import portrait, scene
 from workbench.drawing.face_shapes import Shape, deformed
-from workbench.drawing.faces import EYE_CONTOURS, Face, find_faces
+from workbench.drawing.faces import EYE_CONTOURS, IRISES, Face, find_faces
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,69 @@ def test_what_cannot_be_is_refused(photo):
         portrait.draw(photo, "oil")
     with pytest.raises(ValueError, match="uint8"):
         portrait.draw(photo / 255)
+
+
+def behind_lenses(photo, face, opacity):
+    """The photo with dark, oval lenses before the eyes, and where they are."""
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    for eye in face.eyes:
+        axes = (int(0.42 * face.interocular_px), int(0.34 * face.interocular_px))
+        cv2.ellipse(mask, tuple(int(v) for v in eye), axes, 0, 0, 360, 255, -1, cv2.LINE_AA)
+    share = opacity * (mask / 255.0)[..., None]
+    return np.uint8(photo * (1 - share) + share * np.array([30, 22, 20])), mask
+
+
+def glints(drawing, face):
+    """How much lighter, from 0 to 255, both glints are than the other side of their pupil."""
+    light = cv2.cvtColor(drawing, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
+    result = []
+    for centre, *rim in (face.landmarks[list(iris)] for iris in IRISES):
+        reach = np.linalg.norm(rim - centre, axis=1).mean() * np.array([0.32, 0.36])
+        glint, pupil = (
+            cv2.getRectSubPix(light, (1, 1), at.tolist()) for at in (centre - reach, centre + reach / 2)
+        )
+        result.append(float(glint[0, 0] - pupil[0, 0]))
+    return np.array(result)
+
+
+def test_no_eyes_are_drawn_on_dark_lenses(photo):
+    (face,) = find_faces(photo)
+    assert (glints(portrait.draw(photo, faces=[face], deform=0), face) > 100).all()
+    shaded, mask = behind_lenses(photo, face, 0.95)
+    drawing = portrait.draw(shaded, faces=[face], deform=0)
+    within = cv2.erode(mask, np.ones((5, 5))) > 0
+    assert np.ptp(cv2.cvtColor(drawing, cv2.COLOR_RGB2LAB)[..., 0][within]) < 25  # no iris, glint or lid
+
+
+@pytest.mark.parametrize("change", ["gray", "dark", "small"])
+def test_eyes_that_can_be_seen_are_drawn(photo, change):
+    (face,) = find_faces(photo)
+    if change == "gray":
+        photo = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    elif change == "dark":
+        photo = np.uint8(255 * (0.25 * (photo / 255) ** 2.2) ** (1 / 2.2))  # a quarter of the light
+    else:
+        photo = cv2.resize(photo, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+        face = Face((face.landmarks + 0.5) * 0.6 - 0.5, 1.0)
+    assert (glints(portrait.draw(photo, faces=[face], deform=0), face) > 70).all()
+
+
+def test_an_eye_out_of_focus_gets_no_glint(photo):
+    (face,) = find_faces(photo)
+    blurred = cv2.GaussianBlur(photo, (0, 0), 0.1 * face.interocular_px)
+    assert (glints(portrait.draw(blurred, faces=[face], deform=0), face) < 10).all()
+
+
+def test_an_eye_fades_as_a_lens_darkens(photo):
+    """No eye appears or vanishes from one frame of a film to the next."""
+    photo = photo[40:180, 50:180]
+    (face,) = find_faces(photo)
+    seen = np.array(
+        [
+            glints(portrait.draw(behind_lenses(photo, face, opacity)[0], faces=[face], deform=0), face)
+            for opacity in np.linspace(0.52, 0.73, 8)
+        ]
+    )
+    assert (seen[0] > 70).all()
+    assert (np.abs(seen[-1]) < 10).all()
+    assert np.abs(np.diff(seen, axis=0)).max() < 80

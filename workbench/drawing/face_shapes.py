@@ -38,6 +38,12 @@ def disc(size: tuple[int, int], centre: NDArray, radius: float) -> Array:
     return polygon(size, centre + radius * np.stack([np.cos(t), np.sin(t)], 1))
 
 
+def round_kernel(radius: float) -> NDArray[np.uint8]:
+    """Structuring element of a disc, for what grows or shrinks masks; radius in pixels."""
+    side = 2 * max(1, round(radius)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
 class Shape:
     """A face within a picture; masks cover :attr:`window` only.
 
@@ -69,7 +75,7 @@ class Shape:
         self.gray = bool(np.hypot(lab[..., 1], lab[..., 2]).mean() < 2.5)
         self.tone = self._tone(lab)
         self.skin = self._skin(lab)
-        inner = cv2.erode(self.skin, _disc(0.07 * self.unit))
+        inner = cv2.erode(self.skin, round_kernel(0.07 * self.unit))
         for wing in self.points[list(NOSE_WINGS)]:
             inner *= 1 - disc(self.size, wing, 0.16 * self.unit)
         self.inner = cv2.GaussianBlur(inner, (0, 0), max(0.5, 0.03 * self.unit))
@@ -88,10 +94,10 @@ class Shape:
         difference = lab - self.tone
         far = np.sqrt((difference[..., 1:] ** 2).sum(-1) + (0.4 * difference[..., 0]) ** 2)
         oval = polygon(self.size, self.points[list(OVAL)])
-        around = cv2.dilate(oval, _disc(0.55 * self.unit))
+        around = cv2.dilate(oval, round_kernel(0.55 * self.unit))
         near = np.maximum(cv2.GaussianBlur(around, (0, 0), max(0.5, 0.1 * self.unit)), oval)
         skin = np.clip((24 - far) / 10, 0, 1) * near
-        grown = cv2.dilate(self.features(), _disc(0.035 * self.unit))
+        grown = cv2.dilate(self.features(), round_kernel(0.035 * self.unit))
         skin = skin * (1 - grown)
         return cv2.GaussianBlur(skin.astype(np.float32), (0, 0), max(0.5, 0.025 * self.unit))
 
@@ -101,11 +107,6 @@ class Shape:
         for part in (*EYE_CONTOURS, *BROWS, LIPS, NOSTRILS):
             mask = np.maximum(mask, polygon(self.size, cv2.convexHull(self.points[list(part)])[:, 0]))
         return mask
-
-
-def _disc(radius: float) -> NDArray[np.uint8]:
-    side = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
 
 def deformed(photo: Array, points: list[NDArray], which: int, amount: float) -> tuple[Array, list[NDArray]]:
