@@ -130,7 +130,7 @@ def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen:
     shown = classifier.explain(picture, chosen["class"], chosen["method"], chosen["layer"])
     write_image(shown.overlay, target)
     usual = chosen["layer"] in (None, classifier.default_layer)
-    trust = reliance(classifier.card.sha256, chosen["method"], usual)
+    trust = reliance(classifier.card.network_digest, chosen["method"], usual)
     return {"path": str(target), **chosen, "class": shown.class_name, "trust": trust}
 
 

@@ -60,7 +60,7 @@ def painting_page(image: Image.Image, name: str, classifier: Classifier) -> str:
     body = {
         "": blocks.gallery([pair]),
         "The moods": _mood_table(reading, info),
-        "How far the heat map can be trusted": blocks.note(reliance(info.sha256, METHOD)),
+        "How far the heat map can be trusted": blocks.note(reliance(info.network_digest, METHOD)),
         "Other models": _other_models(image, classifier),
         "Measures": _measure_table(image, info, reading.top),
         "The model": blocks.facts(card_facts(info)),
