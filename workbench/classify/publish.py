@@ -90,7 +90,8 @@ def train_classifier(
         "run": run,
     }
     metrics = _metrics(summary, about.name, paintings, config)
-    metrics |= sureness(validations[about.name], about.samples)
+    for score, row in sureness(validations[about.name], about.samples).items():
+        metrics[score] = {end: round(value, 4) for end, value in row.items()}
     card = _card(about, estimator, paintings, training, metrics)
     temperature = round(validations[about.name].temperature, 4)
     calibration = {

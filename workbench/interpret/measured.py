@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workbench.core.runs import read_rows
 
+_WORDS = {"sensitivity": "the change under noise"}  # of a measure whose verdict does not name it
 FOLDER = Path(__file__).resolve().parent / "measured"
 
 
@@ -51,13 +52,14 @@ def faithfulness_of(digest: str, folder: Path = FOLDER) -> list[dict]:
     return [dict(row) for row in rows if digest and digest.startswith(row["weights"])]
 
 
-def reliance(digest: str, method: str, usual_layer: bool = True) -> str:
-    """One or two sentences on how far a method's maps of one model can be trusted.
+def reliance(digest: str, method: str, usual_layer: bool = True, folder: Path = FOLDER) -> str:
+    """Some sentences on how far a method's maps of one model can be trusted.
 
     Args:
         digest: of the model's network, ``Card.network_digest``.
         method: a name in :data:`~workbench.interpret.methods.METHODS`.
         usual_layer: whether a layered method uses the layer that it was measured on.
+        folder: of ``faithfulness.csv``.
     """
     from workbench.interpret.faithfulness import (
         MEASURES,
@@ -65,7 +67,7 @@ def reliance(digest: str, method: str, usual_layer: bool = True) -> str:
         verdict,
     )  # brings torch; the tables need none
 
-    rows = faithfulness_of(digest)
+    rows = faithfulness_of(digest, folder)
     text = verdict(rows, method)
     if not rows:
         return text
@@ -78,7 +80,7 @@ def reliance(digest: str, method: str, usual_layer: bool = True) -> str:
     text += f" Measured on {most} real paintings at {size} × {size} pixels."
     for name, count in counts.items():
         if count < most:
-            text += f" Of these, {count} for {MEASURES[name].title}."
+            text += f" Of these, {count} for {_WORDS.get(name, MEASURES[name].title)}."
     return text
 
 
