@@ -52,6 +52,7 @@ def test_that_models_agree_on_a_picture_unlike_what_they_learnt_from_counts_for_
     assert (
         f"same mood, but the picture is unlike those that 1 of these {len(cards)} models learnt from" in table
     )
+    assert "unlike those that any of these models learnt from" in side_by_side(unlike, cards, "mood_lite0")
     assert "<strong>unlike them</strong>: more so than 97 %" in table
     assert "not measured" in side_by_side(readings, cards, "mood_lite0")
 

@@ -146,8 +146,8 @@ def _mood_table(reading: Reading, info: Card) -> Block:
             + shown
         )
     elif reading.unsure:
-        known = info.metrics.get("right_if_unsure")
-        right = f": it is right about {100 * known['estimate']:.0f} of 100 such paintings" if known else ""
+        score = info.metrics.get("right_if_unsure")
+        right = f": it is right about {100 * score['estimate']:.0f} of 100 such paintings" if score else ""
         shown = blocks.note(f"The model is unsure of this picture{right}.", warning=True) + shown
     if reading.novelty is not None:
         share = f"{100 * reading.novelty:.0f} %"

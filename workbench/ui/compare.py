@@ -55,10 +55,8 @@ def _verdict(readings: Sequence[Reading]) -> str:
     strange = sum(reading.unlike for reading in readings)
     if strange:
         same = "They name the same mood" if agree else "They do not agree"
-        return (
-            f"{same}, but the picture is unlike those that {strange} of these {len(readings)} models learnt "
-            "from: what they name means little."
-        )
+        to = "any of these" if strange == len(readings) else f"{strange} of these {len(readings)}"
+        return f"{same}, but the picture is unlike those that {to} models learnt from: it means little."
     return "They agree." if agree else "They do not agree: take each with care."
 
 
