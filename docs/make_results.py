@@ -18,6 +18,8 @@ from workbench.metrics.checks import weighted_mean
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "reports" / "results"
+WEIGHTS = ROOT / "workbench" / "weights"
+READERS = ("mood_statistics", "mood_lite0")
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 Rows = list[list[str]]
 
@@ -280,24 +282,36 @@ NOVELTY = {
 }
 
 
+def unsure() -> Rows:
+    """How often each mood classifier is unsure of a held-out painting, and right then and otherwise."""
+    found = [["", "unsure", "right when unsure", "right otherwise"]]
+    for model in READERS:
+        metrics = json.loads((WEIGHTS / f"{model}.json").read_text(encoding="utf-8"))["metrics"]
+        scores = (metrics[name] for name in ("unsure", "right_if_unsure", "right_if_sure"))
+        found.append([model, *(f"{s['estimate']:.3f} ({s['low']:.3f} to {s['high']:.3f})" for s in scores)])
+    return found
+
+
 def novelty() -> Rows:
-    """How pictures of other kinds are met by the mood classifier, with 95 % intervals."""
-    found = {(row["set"], row["measure"]): row for row in rows_of("novelty_summary.csv")}
+    """How pictures of other kinds are met by the mood classifiers, with 95 % intervals."""
+    found = {(row["model"], row["set"], row["measure"]): row for row in rows_of("novelty_summary.csv")}
     body = []
-    for name, words in NOVELTY.items():
-        cells = [found[name, "auc"]["pictures"]]
-        for measure in ("unlike", "auc", "top_probability"):
-            row = found[name, measure]
-            cells.append(
-                f"{float(row['estimate']):.3f} ({float(row['low']):.3f} to {float(row['high']):.3f})"
-            )
-        body.append([words, *cells])
-    return [["", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"], *body]
+    for model in READERS:
+        for name, words in NOVELTY.items():
+            cells = [found[model, name, "auc"]["pictures"]]
+            for measure in ("unlike", "auc", "top_probability"):
+                row = found[model, name, measure]
+                cells.append(
+                    f"{float(row['estimate']):.3f} ({float(row['low']):.3f} to {float(row['high']):.3f})"
+                )
+            body.append([model, words, *cells])
+    head = ["", "", "pictures", "called unlike", "AUC", "mean probability of the likeliest mood"]
+    return [head, *body]
 
 
 def read_as() -> Rows:
-    """How many of the atelier's paintings of each mood the mood classifier reads as which."""
-    rows = rows_of("novelty_confusion.csv")
+    """How many of the atelier's paintings of each mood the default mood classifier reads as which."""
+    rows = [row for row in rows_of("novelty_confusion.csv") if row["model"] == READERS[0]]
     moods = list(dict.fromkeys(row["meant"] for row in rows))
     count = {(row["meant"], row["read"]): int(row["pictures"]) for row in rows}
     body = [[f"painted for {m}", *(str(count[m, read]) for read in moods)] for m in moods]
@@ -442,6 +456,7 @@ TABLES = {
     "all_moods": lambda: moods(tuple(METRICS)),
     "novelty": novelty,
     "read_as": read_as,
+    "unsure": unsure,
     "near_duplicates": near_duplicates,
     "ablation": ablation,
     "platform": platform,

@@ -1,5 +1,6 @@
 """The table of all models side by side, from drawn cards."""
 
+import dataclasses
 import json
 
 import pytest
@@ -40,6 +41,26 @@ def test_disagreement_is_said(cards):
         reading(n, c, top) for (n, c), top in zip(cards.items(), ("serenity", "vitality"), strict=True)
     ]
     assert "do not agree" in side_by_side(readings, cards, "mood_lite0")
+
+
+def test_that_models_agree_on_a_picture_unlike_what_they_learnt_from_counts_for_nothing(cards):
+    readings = [reading(n, c, "serenity") for n, c in cards.items()]
+    like, unlike = ([dataclasses.replace(r, novelty=share) for r in readings] for share in (0.4, 0.97))
+    assert "like them: less so than 40 %" in side_by_side(like, cards, "mood_lite0")
+    table = side_by_side([unlike[0], *like[1:]], cards, "mood_lite0")
+    assert "They agree." not in table
+    assert (
+        f"same mood, but the picture is unlike those that 1 of these {len(cards)} models learnt from" in table
+    )
+    assert "unlike those that any of these models learnt from" in side_by_side(unlike, cards, "mood_lite0")
+    assert "<strong>unlike them</strong>: more so than 97 %" in table
+    assert "not measured" in side_by_side(readings, cards, "mood_lite0")
+
+
+def test_a_model_that_is_unsure_says_so_in_its_row(cards):
+    shares = dict.fromkeys(next(iter(cards.values())).class_names, 0.2)
+    readings = [Reading(name, shares, True, 0.4) for name in cards]
+    assert side_by_side(readings, cards, "mood_lite0").count("(unsure)") == len(cards)
 
 
 def test_every_other_model_of_the_same_classes_reads_the_same_painting(tmp_path):

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import hashlib
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 
 from workbench import models
 from workbench.classify.classifier import Classifier
-from workbench.classify.configs import StatisticsConfig
-from workbench.classify.results import Reading
+from workbench.classify.configs import Publication, Source, StatisticsConfig
+from workbench.classify.estimators import config_for
+from workbench.classify.novelty import add_novelty
+from workbench.classify.publish import train_classifier
+from workbench.classify.results import PAINTED_HERE, Reading, classifiers
 from workbench.classify.statistics import StatisticsEstimator
-from workbench.core.cards import Card
-from workbench.core.errors import DatasetError
-from workbench.data.atelier.dataset import open_dataset
-from workbench.models.novelty import QUANTILES, Novelty
+from workbench.core.cards import SHIPPED, Card
+from workbench.core.errors import DatasetError, WeightsError
+from workbench.data.atelier.dataset import open_dataset, write_atelier
+from workbench.models.novelty import QUANTILES, Novelty, attach
 from workbench.studies.novelty import Novelty as Study
-from workbench.studies.novelty import auc_interval, confusion_rows, held_out_of
+from workbench.studies.novelty import auc_interval, confusion_rows, for_card, held_out_of
 from workbench.ui.moods import bars
+
+RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results"
 
 
 def test_what_lies_outside_the_plane_is_new():
@@ -54,10 +65,11 @@ def classifier(tmp_path_factory):
     """A reader of 40 atelier paintings, saved and loaded."""
     data = open_dataset("atelier:40")
     config = StatisticsConfig(variants=("lite0",), size=96, eval_crops=((96, 2),), novelty_components=8)
-    network = StatisticsEstimator(config).fit(data, np.arange(len(data))).network()
+    rows = np.arange(len(data))
+    network = StatisticsEstimator(config).fit(data, rows).published(data, rows)
     card = Card(
         name="tiny", kind="classifier", title="t", description="d", architecture="lite_statistics",
-        arguments=StatisticsEstimator(config).arguments(len(data.classes)),
+        arguments={**StatisticsEstimator(config).arguments(len(data.classes)), "novelty_components": 8},
         preprocessing={"size": 96, **config.views.to_card()}, training={}, metrics={}, limitations="none",
         licence="none", classes=tuple({"name": name} for name in data.classes),
         calibration={"temperature": 1.0, "matches": "the raters' votes"},
@@ -82,13 +94,136 @@ def test_a_reading_says_how_new_its_picture_is(classifier):
 
 def test_the_warning_stands_beside_the_bars(classifier):
     card = classifier[0].card
-    probabilities = dict.fromkeys(card.class_names, 1 / len(card.class_names))
+    probabilities = dict(zip(card.class_names, (0.6, 0.1, 0.1, 0.1, 0.1), strict=True))
     shown = bars(Reading("tiny", probabilities, True, 0.97), card)
     assert shown.index("Unlike the pictures") < shown.index("<ul")
     assert "97\u00a0% of those" in shown
     assert "share of raters" in shown
     assert "Unlike" not in bars(Reading("tiny", probabilities, True, 0.94), card)
-    assert "typical" not in bars(Reading("tiny", probabilities, True), card)
+    unknown = bars(Reading("tiny", probabilities, True), card)
+    assert "typical" not in unknown
+    assert "cannot tell" in unknown
+
+
+def test_beside_a_like_picture_stands_how_many_others_are_called_so(classifier):
+    card = classifier[0].card
+    reading = Reading("tiny", dict(zip(card.class_names, (0.6, 0.1, 0.1, 0.1, 0.1), strict=True)), True, 0.4)
+    assert "was not measured" in bars(reading, card)
+    sets = [("photos", 50, 0.9), ("drawings", 40, 0.5), (PAINTED_HERE, 100, 0.0)]
+    rows = [{"set": name, "pictures": n, "called_unlike": share} for name, n, share in sets]
+    said = bars(reading, dataclasses.replace(card, metrics={"novelty": rows}))
+    assert "it is said of 20 of 40 drawings; 5 of 50 photos, too." in said
+
+
+def test_a_model_that_is_unsure_says_so_and_how_often_it_is_right_then(classifier):
+    card = classifier[0].card
+
+    def shown(*shares, novelty=0.4, card=card):
+        return bars(Reading("tiny", dict(zip(card.class_names, shares, strict=True)), True, novelty), card)
+
+    close, faint, sure = (
+        (0.36, 0.32, 0.12, 0.1, 0.1),
+        (0.29, 0.22, 0.19, 0.15, 0.15),
+        (0.4, 0.34, 0.1, 0.1, 0.06),
+    )
+    assert "unsure: two moods are nearly as likely" in shown(*close)
+    assert "unsure: even the likeliest mood is not likely" in shown(*faint)
+    assert "unsure" not in shown(*sure)
+    assert "unsure" not in shown(*close, novelty=0.96)  # what holds for the like says nothing of the unlike
+    assert "was not measured" in shown(*close)
+    measured = {
+        "unsure": {"estimate": 0.2, "low": 0.1, "high": 0.3},
+        "right_if_unsure": {"estimate": 0.414, "low": 0.31, "high": 0.52},
+        "right_if_sure": {"estimate": 0.75, "low": 0.7, "high": 0.8},
+    }
+    said = shown(*close, card=dataclasses.replace(card, metrics=measured))
+    assert "as unsure of 20." in said
+    assert (
+        "about 41 of 100 such paintings (95 % interval 31 to 52), and about 75 of 100 of the others" in said
+    )
+    assert Reading("tiny", dict(zip(card.class_names, close, strict=True)), True).as_dict()["unsure"] is True
+
+
+def test_what_cards_say_of_unsure_readings_follows_from_the_committed_predictions():
+    for name in classifiers():
+        table = pd.read_csv(RESULTS / f"{name}_predictions.csv").query("model == @name")
+        columns = [f"p_{c}" for c in models.card(name).class_names]
+        shares = np.sort(table[columns].to_numpy(), axis=1)
+        doubts = (shares[:, -1] < 0.3) | (shares[:, -1] - shares[:, -2] < 0.05)
+        right = table[columns].idxmax(axis=1).str.removeprefix("p_") == table["label"]
+        expected = {
+            "unsure": doubts.mean(),
+            "right_if_unsure": right[doubts].mean(),
+            "right_if_sure": right[~doubts].mean(),
+        }
+        metrics = models.card(name).metrics
+        for score, value in expected.items():
+            assert metrics[score]["estimate"] == pytest.approx(value, abs=1e-4)
+            assert metrics[score]["low"] < value < metrics[score]["high"]
+        assert metrics["right_if_unsure"]["high"] < metrics["right_if_sure"]["low"]
+
+
+def test_what_cards_say_of_other_pictures_is_what_the_study_found():
+    with (RESULTS / "novelty_summary.csv").open(encoding="utf-8") as file:
+        summary = list(csv.DictReader(file))
+    for name in classifiers():
+        metrics, wanted = models.card(name).metrics, for_card(summary, name)
+        assert {key: metrics[key] for key in wanted} == wanted
+        assert [row["pictures"] for row in wanted["novelty"]] == [100, 100, 100, 100, 500]
+        assert wanted["atelier_as_meant"]["pictures"] == 500
+
+
+def test_a_network_without_a_score_gets_one_and_stays_as_it_is(tmp_path):
+    data = write_atelier(tmp_path / "data", 40, size=96)
+    config = config_for("lite0_classifier", {"size": 96, "epochs": 1, "folds": 2, "eval_crops": ((96, 1),)})
+    trained = train_classifier(Source(data), tmp_path / "a", config, Publication("mine", samples=10))
+    network, card = models.load(trained)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8))
+    with_score = Classifier.load(trained).classify(noise)
+    assert with_score.novelty > 0.7
+    assert {"unsure", "right_if_sure"} <= set(card.metrics)
+
+    del network.novelty  # as it was trained before all networks got one
+    arguments = {k: v for k, v in card.arguments.items() if k != "novelty_components"}
+    old = models.save(network, dataclasses.replace(card, arguments=arguments), tmp_path / "old")
+    assert models.card(old).sha256 == models.card(old).network_digest == card.network_digest
+    assert Classifier.load(old).classify(noise).novelty is None
+
+    again = add_novelty(old, Source(data), tmp_path / "new")
+    assert models.card(again).network_digest == card.network_digest
+    assert models.card(again).sha256 != card.network_digest
+    before, after = load_file(old), load_file(again)
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    found = Classifier.load(again).classify(noise)
+    assert found.probabilities == Classifier.load(old).classify(noise).probabilities
+    assert found.novelty == pytest.approx(with_score.novelty, abs=0.05)  # as training fits it
+    assert after["novelty.quantiles"].float().numpy() == pytest.approx(
+        load_file(trained)["novelty.quantiles"].float().numpy(), rel=0.05
+    )
+    with pytest.raises(WeightsError, match="already"):
+        add_novelty(again, Source(data), tmp_path / "more")
+    (data / "ratings.csv").write_text("".join((data / "ratings.csv").read_text().splitlines(True)[:-1]))
+    with pytest.raises(DatasetError, match="the 40 pictures that mine was trained on"):
+        add_novelty(old, Source(data), tmp_path / "more")
+
+
+def test_the_digest_of_a_shipped_network_is_that_of_its_weights_without_the_score():
+    for name in classifiers():
+        card = models.card(name)
+        if card.network_sha256:
+            alone = {
+                k: v for k, v in load_file(SHIPPED / f"{name}.safetensors").items() if "novelty." not in k
+            }
+            assert hashlib.sha256(to_bytes(alone)).hexdigest() == card.network_sha256
+
+
+def test_of_few_features_some_always_lie_outside_the_components():
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(10, 2))
+    novelty = attach(network, 32)
+    assert novelty.components.shape == (10, 5)
+    features = torch.randn(200, 10, generator=torch.Generator().manual_seed(0))
+    novelty.fit(features, np.arange(200) % 20)
+    assert novelty.rank(novelty(3 * features)).mean() > 0.8
 
 
 def test_the_study(classifier, tmp_path, caplog):
@@ -100,10 +235,14 @@ def test_the_study(classifier, tmp_path, caplog):
         Image.fromarray(pixels).save(folder / f"{i}.png")
     (folder / "2.png").write_bytes(b"no picture")  # one of the three that are evenly spaced
     path = models.save(reader.network, reader.card, tmp_path)
-    study = Study(folders=(str(folder),), atelier=40, per_folder=3, model=str(path), samples=50)
+    study = Study(folders=(str(folder),), atelier=40, per_folder=3, models=(str(path),), samples=50)
     study.run(tmp_path / "out")
     with (tmp_path / "out/novelty_summary.csv").open() as file:
-        rows = {(r["set"], r["measure"]): r for r in csv.DictReader(file)}
+        summary = list(csv.DictReader(file))
+    rows = {(r["set"], r["measure"]): r for r in summary}
+    assert {r["model"] for r in summary} == {str(path)}
+    said = for_card(summary, str(path))
+    assert [(row["set"], row["pictures"]) for row in said["novelty"]] == [("noise", 2), (PAINTED_HERE, 40)]
     assert rows["noise", "auc"]["pictures"] == "2"
     assert f"{folder / '2.png'} is passed over" in caplog.text
     assert float(rows["noise", "unlike"]["estimate"]) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from workbench.service import picture_tasks
 from workbench.service.engines.worker import Context
 from workbench.service.tasks import ReadOptions
 from workbench.ui import read
+from workbench.ui.moods import examples_read, likeness
 
 gradio_client = pytest.importorskip("gradio_client")
 SMALL = "mood_lite0"  # the quicker of the two shipped models
@@ -99,9 +101,17 @@ def choose(tab, box, words):
 @pytest.mark.browser
 @pytest.mark.slow
 def test_choosing_method_and_layer_in_the_browser(tab, photo):
+    usual, small = (examples_read(models.card(name)) for name in (DEFAULT_CLASSIFIER, SMALL))
+    assert usual != small
+    tab.wait_for_selector(f"#read-examples-read :text('{usual}')")
     choose(tab, "#read-model", models.card(SMALL).title)
+    tab.wait_for_selector(f"#read-examples-read :text('{small}')")
     tab.set_input_files("#read input[type=file]", str(photo))
     tab.wait_for_selector("#read-numbers .measure")
+    told = likeness(Classifier.load(SMALL).classify(read_image(photo)), models.card(SMALL))
+    assert re.sub(r"\s+", " ", re.sub("<[^>]*>", "", told)) in tab.inner_text("#read-moods").replace(
+        "\xa0", " "
+    )
     assert tab.locator("#read-numbers .track").count() == tab.locator("#read-numbers .measure").count() > 20
     seen = [tab.get_attribute("#read-overlay img", "src")]
     changed = "seen => !seen.includes(document.querySelector('#read-overlay img')?.src ?? seen[0])"

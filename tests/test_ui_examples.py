@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 from pathlib import Path
@@ -11,8 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbench import models
+from workbench.classify.results import classifiers
+from workbench.core.runs import read_rows
 from workbench.data.atelier import MOODS
-from workbench.ui import examples
+from workbench.interpret.measured import FOLDER
+from workbench.ui import examples, moods
 from workbench.ui.theme import page_script
 
 SCRIPT = Path(__file__).resolve().parent.parent / "docs" / "make_examples.py"
@@ -34,6 +39,27 @@ def test_paintings_are_the_ateliers(making):
     with Image.open(examples.paintings()[mood]) as kept:
         difference = np.abs(np.asarray(kept, float) - np.asarray(making.painting(mood), float))
     assert difference.mean() < 2  # levels of 255: what JPEG takes away
+
+
+def test_the_paintings_were_not_chosen(making):
+    assert [making.SEEDS[mood] for mood in MOODS] == [0, 1, 2, 3, 4]
+
+
+def test_how_the_models_read_the_paintings_is_what_the_page_says(making):
+    rows = read_rows(FOLDER / "examples.csv")
+    assert rows == making.readings(examples.ASSETS)
+    for name in classifiers():
+        card = models.card(name)
+        right = sum(row["meant"] == row["top"] for row in rows if row["model"] == name)
+        said = moods.examples_read(card)
+        assert f"reads {right} of these 5 as the mood that each was painted for" in said
+        assert (
+            f"Of 500 such pictures it reads {100 * card.metrics['atelier_as_meant']['estimate']:.1f} % so"
+            in said
+        )
+    unknown = dataclasses.replace(card, sha256="f" * 64, network_sha256="", metrics={})
+    assert "was not measured" in moods.examples_read(unknown)
+    assert "500" not in moods.examples_read(unknown)
 
 
 def test_clips_are_the_cameras_moves(making):

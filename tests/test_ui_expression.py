@@ -105,7 +105,7 @@ def test_the_packaged_table_is_the_committed_one():
     assert packaged == wanted
     assert list(packaged[0]) == list(PACKAGED)
     for name in {row["network"] for row in packaged}:
-        own = faithfulness_of(models.card(name).sha256)
+        own = faithfulness_of(models.card(name).network_digest)
         assert {row["network"] for row in own} == {name}
         assert set(methods()) <= {row["method"] for row in own}
 
@@ -123,11 +123,29 @@ def test_what_is_said_of_a_method_was_measured_on_these_very_weights(tmp_path):
     assert [r["method"] for r in faithfulness_of("abcdef", tmp_path)] == ["occlusion"]
     assert faithfulness_of("abdef", tmp_path) == faithfulness_of("", tmp_path) == []
     assert "not measured on this model" in reliance("f" * 64, "occlusion")
-    sha = models.card(DEFAULT_CLASSIFIER).sha256
+    sha = models.card(DEFAULT_CLASSIFIER).network_digest
     said = reliance(sha, "occlusion")
     assert re.search(r"^Occlusion beats random maps on \d of 3 measures", said)
-    assert "real paintings at" in said
+    assert "Measured on 40 real paintings at" in said
     assert "the chosen one was not measured" in reliance(sha, "grad_cam", usual_layer=False)
+
+
+def test_a_number_of_a_method_comes_with_the_pictures_it_was_measured_on(tmp_path):
+    """Sensitivity was measured on fewer; it is told only where a method's maps change much."""
+    rows = [
+        {"method": method, "measure": measure, "pictures": pictures, "estimate": estimate}
+        for method, change in (("grad_cam", "0.7"), ("occlusion", "0.2"))
+        for measure, pictures, estimate in (("deletion", "40", "0.1"), ("sensitivity", "8", change))
+    ]
+    with (tmp_path / "faithfulness.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(PACKAGED), restval="")
+        writer.writeheader()
+        writer.writerows({"weights": "abc", "size": "160", **row} for row in rows)
+    many = "Measured on 40 real paintings at 160 × 160 pixels."
+    changed = reliance("abcd", "grad_cam", folder=tmp_path)
+    assert "changes its map by 70 %" in changed
+    assert changed.endswith(f"{many} Of these, 8 for the change under noise.")
+    assert reliance("abcd", "occlusion", folder=tmp_path).endswith(many)
 
 
 def test_layers_in_words():

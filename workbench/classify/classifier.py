@@ -27,6 +27,7 @@ from workbench.interpret import layers
 from workbench.interpret.attribution import default_layer, overlay
 from workbench.interpret.methods import METHODS, attribute, available, methods, passes
 from workbench.metrics.calibration import apply_temperature
+from workbench.models.novelty import with_head_inputs
 
 __all__ = [
     "DEFAULT_CLASSIFIER",
@@ -104,27 +105,39 @@ class Classifier:
         """(N, C) logits of several pictures, in batches of ``batch``, smaller ones if memory is short."""
         return np.stack([logits for logits, _ in self._run(images, batch)])
 
+    def features_of(self, images: Sequence[Image.Image], batch: int = _BATCH) -> torch.Tensor:
+        """(N, D) what the network's last layer gets of several pictures, averaged over the card's views."""
+
+        def run(some: Sequence[Image.Image]) -> list[torch.Tensor]:
+            return list(_mean_over_views(self._seen(some)[1], len(some)).float().cpu())
+
+        return torch.stack(in_batches(run, images, batch))
+
     def _run(
         self, images: Sequence[Image.Image], batch: int
     ) -> list[tuple[NDArray[np.float64], float | None]]:
         """Logits (C,) and novelty of each picture, both of the mean over its views."""
-        network: Any = self.network
-        novelty = getattr(network, "novelty", None)
+        novelty: Any = getattr(self.network, "novelty", None)
 
         def run(some: Sequence[Image.Image]) -> list[tuple[NDArray[np.float64], float | None]]:
-            x = torch.cat([self.views(as_rgb(image)) for image in some])  # (n · V, 3, S, S)
-            x = x.to(self.device).contiguous(memory_format=torch.channels_last)
-            with self._lock, torch.inference_mode():
-                if novelty is None:
-                    ranks: list[float | None] = [None] * len(some)
-                    logits = _mean_over_views(network(x), len(some))
-                else:  # its layer is linear, so that the logits of mean features are mean logits
-                    features = _mean_over_views(network.forward_features(x), len(some))
-                    ranks = novelty.rank(novelty(features)).tolist()
-                    logits = network.classifier(features)
+            logits, features = self._seen(some, of_last_layer=novelty is not None)
+            ranks: list[float | None] = [None] * len(some)
+            if novelty is not None:
+                with torch.inference_mode():
+                    ranks = novelty.rank(novelty(_mean_over_views(features, len(some)))).tolist()
+            logits = _mean_over_views(logits, len(some))
             return list(zip(logits.cpu().double().numpy(), ranks, strict=True))
 
         return in_batches(run, images, batch)
+
+    def _seen(
+        self, some: Sequence[Image.Image], of_last_layer: bool = True
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n · V, C) logits of all views and, if asked for, (n · V, D) what the last layer got for them."""
+        x = torch.cat([self.views(as_rgb(image)) for image in some])  # (n · V, 3, S, S)
+        x = x.to(self.device).contiguous(memory_format=torch.channels_last)
+        with self._lock, torch.inference_mode():
+            return with_head_inputs(self.network, x) if of_last_layer else (self.network(x), x)
 
     def classify(self, image: Image.Image) -> Reading:
         """Class probabilities, with the views and the temperature of the card."""

@@ -52,7 +52,6 @@ class EmbeddingEstimator(PublishedProbe, NetworkEstimator):
             "backbone": backbone.architecture,
             "arguments": dict(backbone.arguments),
             "size": 0 if backbone.any_size else backbone.size,
-            "novelty_components": self.config.novelty_components,
         }
 
     @property

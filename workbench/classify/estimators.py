@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
-from torch import nn
+from torch import Tensor, nn
 
 from workbench.classify.configs import OF_ARCHITECTURE, Config, FinetuneConfig
 from workbench.core import options
 from workbench.core.cache import Cache
 from workbench.core.errors import DatasetError, UnknownNameError
 from workbench.data.paintings import Paintings, PictureList
+from workbench.models.novelty import COMPONENTS, attach
 from workbench.models.registry import architecture_info, names
 
 _NOT_LEARNT_FROM = ("folds", "split_seeds", "calibrate_to")  # settings of the cross-validation, not the fit
@@ -116,7 +117,24 @@ class NetworkEstimator(ClassEstimator):
 
     @abc.abstractmethod
     def network(self) -> nn.Module:
-        """The fitted network, in eval mode."""
+        """The fitted network, in eval mode, without a novelty score."""
+
+    @abc.abstractmethod
+    def embedded(self, paintings: Paintings, rows: ArrayLike) -> Tensor:
+        """(len(rows), D) what the network's last layer gets of each picture, averaged over its views."""
+
+    @property
+    def novelty_components(self) -> int:
+        """Of the novelty score that the published network has; 0 is none."""
+        return getattr(self.config, "novelty_components", COMPONENTS)
+
+    def published(self, paintings: Paintings, rows: ArrayLike) -> nn.Module:
+        """The fitted network with a score of how unlike the pictures ``rows`` a picture is to it."""
+        network, rows = self.network(), np.asarray(rows)
+        if self.novelty_components:
+            novelty = attach(network, self.novelty_components)
+            novelty.fit(self.embedded(paintings, rows), paintings.groups[rows])
+        return network
 
     @property
     @abc.abstractmethod

@@ -29,7 +29,6 @@ from workbench.classify.estimators import Estimator, NetworkEstimator
 from workbench.classify.features import SqueezedFeatures, remembered
 from workbench.classify.probes import LinearProbe, set_layer, soft_probe, soft_targets
 from workbench.classify.transfer import (
-    head_name,
     new_network,
     parameter_groups,
     set_training_mode,
@@ -44,6 +43,7 @@ from workbench.data.paintings import Paintings
 from workbench.data.splits import check_no_leak
 from workbench.data.transforms import shrink
 from workbench.models.averaging import average
+from workbench.models.novelty import head_name, with_head_inputs
 from workbench.models.registry import architecture_info
 
 
@@ -145,6 +145,12 @@ class FinetuneEstimator(NetworkEstimator):
 
     def network(self) -> nn.Module:
         return self._network
+
+    def embedded(self, paintings: Paintings, rows: ArrayLike) -> Tensor:
+        network = self._network.to(resolve())
+        found = head_inputs(network, self.pictures(paintings), np.asarray(rows), self.config)
+        network.cpu()
+        return found
 
     def baselines(self) -> dict[str, Estimator]:
         return {"linear_probe_squeezed": LinearProbe(features=SqueezedFeatures(224), cache=self.cache)}
@@ -312,17 +318,13 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
+@torch.inference_mode()
 def head_inputs(network: nn.Module, pictures: Pictures, rows: NDArray, config: FinetuneConfig) -> Tensor:
     """(len(rows), D) inputs of the head before dropout, averaged over each picture's views."""
-    seen: list[Tensor] = []
-    handle = network.get_submodule(head_name(network)).register_forward_pre_hook(
-        lambda _module, inputs: seen.append(inputs[0].float().mean(0).cpu())
-    )
-    try:
-        predict(network, pictures, rows, config)
-    finally:
-        handle.remove()
-    return torch.stack(seen)
+    device, views = next(network.parameters()).device, config.views
+    network.eval()
+    inputs = (with_head_inputs(network, _channels_last(views(pictures[i]).to(device)))[1] for i in rows)
+    return torch.stack([x.float().mean(0).cpu() for x in inputs])
 
 
 def _batches(rows: NDArray, size: int, rng: np.random.Generator) -> Iterator[NDArray]:

@@ -125,28 +125,20 @@ class SoftProbe(ClassEstimator):
 
 
 class PublishedProbe(SoftProbe):
-    """A soft probe that becomes the last layer of a network, which may have a novelty score.
-
-    The network has the layer as ``classifier``, and as ``novelty`` a
-    :class:`~workbench.models.novelty.Novelty` or None.
-    """
+    """A soft probe that becomes the last layer of a network, its ``classifier``."""
 
     @abc.abstractmethod
     def untrained(self) -> nn.Module:
         """The network, in eval mode, before its layer is set."""
 
-    def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
-        self._training = paintings, np.asarray(rows)
-        return super().fit(paintings, rows, seed)
-
     def network(self) -> nn.Module:
         """The fitted network."""
         network: Any = self.untrained()
         set_layer(network.classifier, self.weight_, self.bias_)
-        if network.novelty is not None:
-            paintings, rows = self._training
-            network.novelty.fit(self.features(paintings)[rows], paintings.groups[rows])
         return network
+
+    def embedded(self, paintings: Paintings, rows: ArrayLike) -> Tensor:
+        return self.features(paintings)[np.asarray(rows)]
 
 
 def soft_targets(

@@ -17,7 +17,7 @@ from torch import nn
 from workbench import models
 from workbench.classify.configs import Config, Publication, Source, ViewsConfig
 from workbench.classify.estimators import NetworkEstimator, estimator_for
-from workbench.classify.summary import write_tables
+from workbench.classify.summary import sureness, write_tables
 from workbench.classify.validation import cross_validate
 from workbench.core import options
 from workbench.core.cache import Cache, key
@@ -78,7 +78,7 @@ def train_classifier(
     )
     for row in summary.to_dict("records"):
         log.info("%(model)s %(metric)s %(estimate).3f (%(low).3f to %(high).3f)", row)
-    run = key("classifier", 1, estimator.identity, **paintings.contents())
+    run = key("classifier", 2, estimator.identity, **paintings.contents())  # 2: all have a novelty score
     tested = sum(fold.seconds for fold in validations[about.name].folds)
     network, seconds = _fitted(estimator, paintings, out / f"{about.name}.safetensors", run, tested)
     training = {
@@ -89,7 +89,10 @@ def train_classifier(
         "seconds": round(seconds),
         "run": run,
     }
-    card = _card(about, estimator, paintings, training, _metrics(summary, about.name, paintings, config))
+    metrics = _metrics(summary, about.name, paintings, config)
+    for score, row in sureness(validations[about.name], about.samples).items():
+        metrics[score] = {end: round(value, 4) for end, value in row.items()}
+    card = _card(about, estimator, paintings, training, metrics)
     temperature = round(validations[about.name].temperature, 4)
     calibration = {
         "method": "temperature scaling on out-of-fold logits",
@@ -112,7 +115,8 @@ def _fitted(
                 return network, card.training["seconds"]
     log.info("Training on all %d pictures", len(paintings))
     start = time.perf_counter()
-    network = estimator.fit(paintings, np.arange(len(paintings))).network()
+    rows = np.arange(len(paintings))
+    network = estimator.fit(paintings, rows).published(paintings, rows)
     return network, tested + time.perf_counter() - start
 
 
@@ -156,7 +160,10 @@ def _card(
         title=about.title or about.name,
         description=about.description or f"A classifier of {classes}, trained on {len(data)} pictures.",
         architecture=estimator.architecture,
-        arguments=estimator.arguments(len(data.classes)),
+        arguments={
+            **estimator.arguments(len(data.classes)),
+            "novelty_components": estimator.novelty_components,
+        },
         preprocessing={"size": config.views.kinds[0].size, **config.views.to_card()},
         training=training | {"device": stamp["device"], "versions": stamp["versions"]},
         metrics=metrics,
@@ -179,9 +186,11 @@ def _metrics(summary: pd.DataFrame, name: str, data: Paintings, config: Config) 
         else:
             words = "{estimate:.3f} ({low:.3f} to {high:.3f})".format(**row)
             baselines.setdefault(row["model"], {"model": row["model"]})[row["metric"]] = words
+    several = " and the split seeds" if len(config.split_seeds) > 1 else ""  # as `summarise` resamples
     split = (
         f"{groups} {config.folds}-fold cross-validation, {len(config.split_seeds)} split seed(s), "
-        f"{len(data)} pictures; 95 % intervals bootstrapped over {len(np.unique(data.groups))} groups; "
+        f"{len(data)} pictures; 95 % intervals bootstrapped over {len(np.unique(data.groups))} "
+        f"groups{several}; "
         "what noise adds to ECE is taken out"
     )
     return {"split": split, **own, "baselines": list(baselines.values())}

@@ -7,18 +7,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from workbench import models
 
 DEFAULT_CLASSIFIER = "mood_statistics"
 UNLIKE = 0.95  # novelty above which a reading is unreliable; 5 % of the training pictures reach it
+PAINTED_HERE = "pictures by the atelier"  # name of that set on cards
+# A reading is unsure below either; chosen on the cross-validation of mood_statistics, where the second mood
+# is then as often right as the first. Each card says how often it is right when unsure.
+LEAST, LEAD = 0.30, 0.05  # probability of the likeliest class, and by how much it leads the second
 
 
 def classifiers() -> list[str]:
     """Names of the classifiers in the package."""
     return models.trained("classifier")
+
+
+def unsure(probabilities: ArrayLike) -> NDArray[np.bool_]:
+    """(…,) whether the likeliest of (…, C) probabilities is below LEAST or leads by less than LEAD."""
+    ordered = np.sort(np.asarray(probabilities, dtype=float), axis=-1)
+    first, second = ordered[..., -1], ordered[..., -2]
+    return (first < LEAST) | (first - second < LEAD)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +52,13 @@ class Reading:
         """Whether the picture is less like the training pictures than 95 % of them are like each other."""
         return self.novelty is not None and self.novelty >= UNLIKE
 
+    @property
+    def unsure(self) -> bool:
+        """Whether no class is likely, or two are nearly as likely; see :func:`unsure`."""
+        return bool(unsure([list(self.probabilities.values())])[0])
+
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: the fields, the classes in order, the most probable one and whether it is unlike."""
+        """For JSON: the fields, the classes in order, the most probable one, and whether unlike or unsure."""
         return {
             "model": self.model,
             "classes": list(self.probabilities),
@@ -51,6 +67,7 @@ class Reading:
             "calibrated": bool(self.calibrated),
             "novelty": self.novelty,
             "unlike": self.unlike,
+            "unsure": self.unsure,
         }
 
     @classmethod

@@ -38,7 +38,6 @@ class StatisticsEstimator(PublishedProbe, NetworkEstimator):
             "num_classes": num_classes,
             "variants": list(self.config.variants),
             "covariance_stage": self.config.covariance_stage,
-            "novelty_components": self.config.novelty_components,
         }
 
     @property
@@ -48,9 +47,7 @@ class StatisticsEstimator(PublishedProbe, NetworkEstimator):
 
     def untrained(self) -> nn.Module:
         config = self.config
-        return StatisticsClassifier(
-            len(self.bias_), config.variants, True, config.covariance_stage, config.novelty_components
-        ).eval()
+        return StatisticsClassifier(len(self.bias_), config.variants, True, config.covariance_stage).eval()
 
     def baselines(self) -> dict[str, Estimator]:
         """The ablation, step by step from one network on the squeezed picture to this estimator."""

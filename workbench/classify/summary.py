@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workbench.classify.results import unsure
 from workbench.classify.validation import Fold, Tested, Validation, Variant, cross_validate
 from workbench.core.cells import guarded
 from workbench.core.errors import DatasetError
@@ -143,6 +144,42 @@ def summarise(
                     row["mcnemar_p"] = mcnemar(*right).p
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def sureness(
+    validation: Validation, samples: int = 2000, seed: int = 0, calibrated: bool = True
+) -> dict[str, dict[str, float]]:
+    """How often a classifier is unsure of a held-out picture, and how often it is right then and otherwise.
+
+    Returns:
+        ``unsure``, ``right_if_unsure`` and ``right_if_sure``, each with ``estimate``, ``low`` and ``high`` as
+        in :func:`summarise`; what never occurred is left out.
+    """
+    answers, truth = validation.answers(calibrated), validation.paintings.truth
+    doubts, right = unsure(answers), answers.argmax(2) == truth  # (S, N) each
+    rng = np.random.default_rng([seed, 1])
+
+    def metric(rows: NDArray, weights: NDArray | None = None) -> dict[str, NDArray | float]:
+        w = np.ones(len(rows)) if weights is None else weights
+        shares = run_shares(len(answers), weights, rng)
+
+        def total(chosen: NDArray) -> NDArray:
+            return sum(
+                share * (w @ one[rows]) for share, one in zip(shares, chosen.astype(float), strict=True)
+            )
+
+        with np.errstate(invalid="ignore"):
+            return {
+                "unsure": total(doubts) / total(np.ones_like(doubts)),
+                "right_if_unsure": total(doubts & right) / total(doubts),
+                "right_if_sure": total(~doubts & right) / total(~doubts),
+            }
+
+    found = resample(
+        metric, np.arange(len(truth)), groups=validation.paintings.groups, samples=samples, seed=seed
+    )
+    rows = {name: found.interval(name)._asdict() for name in found.estimate}
+    return {name: row for name, row in rows.items() if not np.isnan(row["estimate"])}
 
 
 def _alike(validations: Mapping[str, Tested], baseline: str) -> Tested:

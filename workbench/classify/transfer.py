@@ -20,6 +20,7 @@ from torch import nn
 from workbench import models
 from workbench.classify.configs import FinetuneConfig
 from workbench.core.errors import DatasetError
+from workbench.models.novelty import head_name
 from workbench.models.registry import architecture_info
 
 
@@ -68,11 +69,6 @@ def layer_groups(network: nn.Module) -> dict[str, int]:
     head = head_name(network)
     last = max(depth.values()) + 1
     return {n: last if n.rpartition(".")[0] == head else depth[n] for n, _ in network.named_parameters()}
-
-
-def head_name(network: nn.Module) -> str:
-    """Dotted name of the last linear layer outside rescaling modules."""
-    return [n for n, m in network.named_modules() if isinstance(m, nn.Linear) and ".rescale" not in n][-1]
 
 
 def parameter_groups(network: nn.Module, config: FinetuneConfig) -> list[dict]:

@@ -65,6 +65,12 @@ class ViewsEstimator(NetworkEstimator):
     def network(self) -> nn.Module:
         return self._network
 
+    @torch.inference_mode()
+    def embedded(self, paintings: Paintings, rows: ArrayLike) -> Tensor:
+        bank = torch.from_numpy(view_bank(self.config, paintings, self.cache)["evaluate"])
+        pooled = self._tail[:-2]  # before dropout and the linear layer
+        return torch.stack([pooled(bank[i].float()).mean(0) for i in np.asarray(rows)])
+
     def baselines(self) -> dict[str, Estimator]:
         config = self.config
         squeezed = {"linear_probe_squeezed": LinearProbe(features=ViewFeatures(config, 0), cache=self.cache)}

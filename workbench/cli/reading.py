@@ -110,7 +110,7 @@ def _entry(path: Path, reading: Reading) -> dict:
 
 
 def _write_table(entries: list[dict], path: Path | None) -> None:
-    """Path, model, top, a column per class, calibrated, novelty, unlike; error for an unreadable picture."""
+    """Path, model, top, a column per class, calibrated, novelty, unlike, unsure; error if unreadable."""
     from workbench.core.runs import write_rows
 
     if path is not None:
@@ -130,11 +130,13 @@ def _explain(classifier: Classifier, picture: Image.Image, target: Path, chosen:
     shown = classifier.explain(picture, chosen["class"], chosen["method"], chosen["layer"])
     write_image(shown.overlay, target)
     usual = chosen["layer"] in (None, classifier.default_layer)
-    trust = reliance(classifier.card.sha256, chosen["method"], usual)
+    trust = reliance(classifier.card.network_digest, chosen["method"], usual)
     return {"path": str(target), **chosen, "class": shown.class_name, "trust": trust}
 
 
 def _reading_line(entry: dict) -> str:
     ranked = sorted(entry["probabilities"].items(), key=lambda item: -item[1])
     line = f"{entry['path']}: " + ", ".join(f"{name} {value:.1%}" for name, value in ranked)
-    return line + (". Unlike the training pictures of the model: do not rely on it" * entry["unlike"])
+    if entry["unlike"]:
+        return line + ". Unlike the training pictures of the model: do not rely on it"
+    return line + (". The model is unsure" * entry["unsure"])

@@ -49,3 +49,20 @@ def train_classifier(
         torch.set_num_threads(threads)
     model = model or ("backbone_probe" if "backbone" in settings else "lite0_classifier")
     typer.echo(str(fit(source, out, config_for(model, settings), about)))
+
+
+@train.command("novelty")
+@with_options(source=Source)
+def add_novelty(
+    model: Annotated[Path, typer.Argument(help="Weights (.safetensors) with their card beside them.")],
+    source: Source,
+    out: Annotated[Path, typer.Option(help="Folder for the weights with the score, and their card.")],
+) -> None:
+    """Give a classifier that has none a score of how unlike its training pictures a picture is.
+
+    `workbench train classifier` fits one by itself. The network stays as it is; the pictures must be those
+    that it was trained on.
+    """
+    from workbench.classify.novelty import add_novelty as fit
+
+    typer.echo(str(fit(model, source, out)))

@@ -35,10 +35,16 @@ class Card:
     limitations: str  # what it must not be used for
     licence: str  # licence of the weights themselves
     sha256: str = ""  # of the safetensors file, filled in by `save`
+    network_sha256: str = ""  # of that file without the novelty score; empty if it has none, and on old cards
     commit: str = ""  # of the code that trained it
     date: str = ""  # ISO date of training
     classes: tuple[dict, ...] = ()  # classifier: {"name", "name_zh", "description"} in logit order
     calibration: dict = dataclasses.field(default_factory=dict)  # classifier: {"temperature": T, ...}
+
+    @property
+    def network_digest(self) -> str:
+        """What answers and explanations depend on: the digest of the weights without their novelty score."""
+        return self.network_sha256 or self.sha256
 
     @property
     def class_names(self) -> list[str]:

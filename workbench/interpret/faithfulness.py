@@ -55,6 +55,7 @@ MEASURES: dict[str, Measure] = {
     "mass": Measure("relevance mass", 1, "How much of the positive relevance is inside the true region?"),
 }
 CONTROLS = ("random", "edges")
+MUCH = 0.5  # of a map's norm: a change under noise that speaks against the method
 LISTED = ("cascade", "agreement")  # measures with one row per part: randomised layers, or the compared method
 
 
@@ -315,13 +316,28 @@ def verdict(table: Sequence[Mapping], method: str) -> str:
         if failed:
             text += f"; {beat} it on {_names(failed)}"
     text += _of_region(table, own)
-    if "sensitivity" in own and (changed := float(own["sensitivity"]["estimate"])) >= 0.5:
+    if (changed := _change(own)) >= MUCH:
         text += f"; noise that nobody sees changes its map by {100 * changed:.0f} % of its norm"
     if "randomisation" in own:
         kept = float(own["randomisation"]["estimate"])
         much = "stays much the same" if kept > 0.5 else "is another"
         text += f"; without the trained weights its map {much} (rank correlation {kept:.2f})"
     return text + "."
+
+
+def cited(table: Sequence[Mapping], method: str) -> dict[str, int]:
+    """The measures whose numbers :func:`verdict` gives of a method, with the pictures of each."""
+    own = {row["measure"]: row for row in table if row["method"] == method and row["measure"] in MEASURES}
+    return {
+        name: int(row["pictures"])
+        for name, row in own.items()
+        if name != "sensitivity" or _change(own) >= MUCH
+    }
+
+
+def _change(own: Mapping[str, Mapping]) -> float:
+    """By what share of its norm a method's map changes under noise; 0 if that was not measured."""
+    return float(own["sensitivity"]["estimate"]) if "sensitivity" in own else 0.0
 
 
 def _of_region(table: Sequence[Mapping], own: Mapping[str, Mapping]) -> str:

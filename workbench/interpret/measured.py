@@ -1,8 +1,8 @@
-"""Measurements shipped with the package: class averages of descriptors, and faithfulness of explanations.
+"""Measurements shipped with the package: class averages, faithfulness of explanations, readings of examples.
 
-The folder ``measured`` has two small tables: class averages of the expression descriptors over a collection
-of real paintings, and the faithfulness of every attribution method on the shipped classifiers. They have
-means over many pictures and no values of single ones.
+The folder ``measured`` has three small tables: class averages of the expression descriptors over a collection
+of real paintings, the faithfulness of every attribution method on the shipped classifiers, and how these read
+the page's example paintings. Of real paintings they have means over many and no values of single ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workbench.core.runs import read_rows
 
+_WORDS = {"sensitivity": "the change under noise"}  # of a measure whose verdict does not name it
 FOLDER = Path(__file__).resolve().parent / "measured"
 
 
@@ -37,38 +38,60 @@ def averages_of(classes: Iterable[str]) -> list[dict]:
     return []
 
 
-def faithfulness_of(sha256: str, folder: Path = FOLDER) -> list[dict]:
-    """Faithfulness measured on the classifier with exactly these weights, for ``faithfulness.verdict``.
+def faithfulness_of(digest: str, folder: Path = FOLDER) -> list[dict]:
+    """Faithfulness measured on the classifier with exactly this network, for ``faithfulness.verdict``.
 
     Args:
-        sha256: of the weights file, as on its card.
+        digest: of the network, ``Card.network_digest``.
         folder: of ``faithfulness.csv``.
 
     Returns:
         Rows of :func:`~workbench.interpret.faithfulness.summarise`; empty if this model was not measured.
     """
     rows = _table("faithfulness", folder)
-    return [dict(row) for row in rows if sha256 and sha256.startswith(row["weights"])]
+    return [dict(row) for row in rows if digest and digest.startswith(row["weights"])]
 
 
-def reliance(sha256: str, method: str, usual_layer: bool = True) -> str:
-    """One or two sentences on how far a method's maps of one model can be trusted.
+def reliance(digest: str, method: str, usual_layer: bool = True, folder: Path = FOLDER) -> str:
+    """Some sentences on how far a method's maps of one model can be trusted.
 
     Args:
-        sha256: of the model's weights, as on its card.
+        digest: of the model's network, ``Card.network_digest``.
         method: a name in :data:`~workbench.interpret.methods.METHODS`.
         usual_layer: whether a layered method uses the layer that it was measured on.
+        folder: of ``faithfulness.csv``.
     """
-    from workbench.interpret.faithfulness import verdict  # brings torch; the tables need none
+    from workbench.interpret.faithfulness import (
+        MEASURES,
+        cited,
+        verdict,
+    )  # brings torch; the tables need none
 
-    rows = faithfulness_of(sha256)
+    rows = faithfulness_of(digest, folder)
     text = verdict(rows, method)
     if not rows:
         return text
     if not usual_layer:
         return text + " This holds for the usual layer; the chosen one was not measured."
-    pictures, size = (max(int(row[key]) for row in rows) for key in ("pictures", "size"))
-    return text + f" Measured on {pictures} real paintings at {size} × {size} pixels."
+    counts, size = cited(rows, method), max(int(row["size"]) for row in rows)
+    if not counts:
+        return text
+    most = max(counts.values())
+    text += f" Measured on {most} real paintings at {size} × {size} pixels."
+    for name, count in counts.items():
+        if count < most:
+            text += f" Of these, {count} for {_WORDS.get(name, MEASURES[name].title)}."
+    return text
+
+
+def examples_of(digest: str) -> dict[str, str]:
+    """How the classifier with exactly this network reads the page's example paintings.
+
+    Returns:
+        The mood that each was painted for -> the likeliest by the model; empty if it did not read them.
+    """
+    rows = _table("examples", FOLDER)
+    return {row["meant"]: row["top"] for row in rows if digest and digest.startswith(row["weights"])}
 
 
 def _number(value: str) -> str | float:

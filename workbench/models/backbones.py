@@ -28,7 +28,6 @@ from workbench.core.cards import SHIPPED, locate, trained
 from workbench.core.errors import WeightsError
 from workbench.core.files import Identity, identity
 from workbench.models.features import imagenet_state
-from workbench.models.novelty import Novelty
 from workbench.models.registry import architecture_info, create, names, register
 from workbench.models.weights import load
 
@@ -206,13 +205,12 @@ def _state(weights: Path) -> Mapping[str, Tensor]:
 class BackboneProbe(nn.Module):
     """One linear layer on a frozen backbone; see :func:`backbone_probe`."""
 
-    def __init__(self, backbone: nn.Module, num_classes: int, size: int, novelty_components: int):
+    def __init__(self, backbone: nn.Module, num_classes: int, size: int):
         super().__init__()
         self.backbone, self.size = backbone, size
         with torch.no_grad():
             self.num_features = backbone.eval()(torch.zeros(1, 3, size or 64, size or 64)).shape[1]
         self.classifier = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
-        self.novelty = Novelty(self.num_features, novelty_components) if novelty_components else None
 
     def forward_features(self, x: Tensor) -> Tensor:
         """(B, D) of the backbone."""
@@ -234,7 +232,6 @@ def backbone_probe(
     backbone: str = "tf_efficientnet_lite0",
     arguments: Mapping[str, Any] | None = None,
     size: int = 0,
-    novelty_components: int = 0,
 ) -> nn.Module:
     """Linear classifier on a frozen network: (B, 3, H, W), standardised as that network expects, to logits.
 
@@ -243,6 +240,5 @@ def backbone_probe(
         backbone: an architecture of timm or of this project, without its head.
         arguments: of that architecture.
         size: side in pixels to which all pictures are resized, for networks of a fixed size; 0 takes any.
-        novelty_components: of a :class:`~workbench.models.novelty.Novelty` on the embeddings; 0 is none.
     """
-    return BackboneProbe(headless(backbone, arguments or {}), num_classes, size, novelty_components)
+    return BackboneProbe(headless(backbone, arguments or {}), num_classes, size)

@@ -11,12 +11,13 @@ Virtual-logit Matching", CVPR 2022, arXiv:2203.10807, whose residual it is.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from sklearn.model_selection import GroupKFold
 from torch import Tensor, nn
 
+COMPONENTS = 32  # principal components that are not new
 LEAST_SCALE = 0.1  # of the median feature's deviation
 QUANTILES = 101  # of the scores of held-out training pictures: 0, 1 … 100 %
 
@@ -34,7 +35,7 @@ class Novelty(nn.Module):
     components: Tensor
     quantiles: Tensor
 
-    def __init__(self, features: int, components: int = 32):
+    def __init__(self, features: int, components: int = COMPONENTS):
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
@@ -82,3 +83,35 @@ class Novelty(nn.Module):
     def rank(self, scores: Tensor) -> Tensor:
         """(B,) share of the held-out training pictures that are less new, in [0, 1]."""
         return torch.searchsorted(self.quantiles.contiguous(), scores.contiguous()) / QUANTILES
+
+
+def attach(network: nn.Module, components: int = COMPONENTS) -> Novelty:
+    """Give a classifier an unfitted novelty score as its part ``novelty``; return that part.
+
+    It judges what the network's last linear layer gets, all of it or the first columns that the network's
+    attribute ``novelty_features`` counts. Of few features at most half are components, else nothing would lie
+    outside of them.
+    """
+    whole: Any = network
+    head = whole.get_submodule(head_name(network))
+    features = getattr(whole, "novelty_features", head.in_features)
+    whole.novelty = Novelty(features, min(components, features // 2)).eval()
+    return whole.novelty
+
+
+def head_name(network: nn.Module) -> str:
+    """Dotted name of the last linear layer outside rescaling modules."""
+    return [n for n, m in network.named_modules() if isinstance(m, nn.Linear) and ".rescale" not in n][-1]
+
+
+def with_head_inputs(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, C) logits of (B, 3, H, W), and (B, D) what the last linear layer got for them."""
+    seen: list[Tensor] = []
+    handle = network.get_submodule(head_name(network)).register_forward_pre_hook(
+        lambda _module, inputs: seen.append(inputs[0])
+    )
+    try:
+        logits = network(x)
+    finally:
+        handle.remove()
+    return logits, seen[-1]

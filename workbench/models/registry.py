@@ -98,7 +98,8 @@ def create(name: str, **kwargs: Any) -> nn.Module:
     """Build the architecture ``name`` with random weights (``kwargs`` go to its factory).
 
     A classifier gets timm's ``pretrained_cfg``, from which ``timm.data.resolve_data_config`` derives the
-    preprocessing that the network expects.
+    preprocessing that the network expects. Any classifier takes ``novelty_components``, too: it gets an
+    unfitted :class:`~workbench.models.novelty.Novelty` of as many; 0, or no classes, is none.
 
     Raises:
         UnknownNameError: if nothing is registered under ``name``.
@@ -107,9 +108,15 @@ def create(name: str, **kwargs: Any) -> nn.Module:
     factory, known = ARCHITECTURES.get(name), architecture_info(name)
     if not known.pretrained and kwargs.pop("pretrained", False):
         raise ValueError(f"Expected `pretrained=False`: no weights of {name} are published. Train it.")
+    classifies = factory.kind == "classifier"
+    components = kwargs.pop("novelty_components", 0) if classifies else 0
     network = factory(**kwargs)
-    if factory.kind == "classifier":
+    if classifies:
         classes = kwargs.get("num_classes", known.defaults.get("num_classes"))
+        if components and classes:
+            from workbench.models.novelty import attach
+
+            attach(network, components)
         set_preprocessing(network, name, mean=known.mean, std=known.std, num_classes=classes)
     return network
 

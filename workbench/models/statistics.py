@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from workbench.models.features import imagenet_state
-from workbench.models.novelty import Novelty
 from workbench.models.registry import register
 
 
@@ -89,7 +88,6 @@ class StatisticsClassifier(nn.Module):
         variants: Sequence[str],
         pretrained: bool,
         covariance_stage: int = 0,
-        novelty_components: int = 0,
     ):
         super().__init__()
         if not variants:
@@ -102,7 +100,7 @@ class StatisticsClassifier(nn.Module):
         self.parts = tuple(size for s in statistics for size in s.parts)
         self.num_features = sum(self.parts)
         self.classifier = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
-        self.novelty = Novelty(self.parts[0], novelty_components) if novelty_components else None
+        self.novelty_features = self.parts[0]  # what a novelty score judges: the first network's statistics
 
     def forward_features(self, x: Tensor) -> Tensor:
         """(B, D) statistics of all networks."""
@@ -122,7 +120,6 @@ def lite_statistics(
     variants: Sequence[str] = ("lite0", "lite1"),
     pretrained: bool = False,
     covariance_stage: int = 0,
-    novelty_components: int = 0,
 ) -> nn.Module:
     """Linear classifier on stage statistics: (B, 3, H, W) RGB in [-1, 1] to logits (B, num_classes).
 
@@ -132,13 +129,9 @@ def lite_statistics(
         pretrained: ImageNet weights from the variants' pip packages.
         covariance_stage: 1 … 7, the stage of the first variant whose channels' covariances are read as well;
             0 is none.
-        novelty_components: of a :class:`~workbench.models.novelty.Novelty` on the first variant's statistics;
-            0 is none.
 
     Raises:
         ValueError: no variant, an unknown one, or an unknown stage.
         WeightsError: a package is missing.
     """
-    return StatisticsClassifier(
-        num_classes, tuple(variants), pretrained, covariance_stage, novelty_components
-    )
+    return StatisticsClassifier(num_classes, tuple(variants), pretrained, covariance_stage)

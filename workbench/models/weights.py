@@ -104,7 +104,9 @@ def save(network: nn.Module, info: Card, folder: str | os.PathLike) -> Path:
         fits = torch.equal(torch.isfinite(half), torch.isfinite(whole))
         state[name] = (half if fits else whole).contiguous()
     payload = to_bytes(state)
-    info = dataclasses.replace(info, sha256=hashlib.sha256(payload).hexdigest())
+    alone = {k: v for k, v in state.items() if not k.startswith("novelty.")}
+    of_network = hashlib.sha256(to_bytes(alone)).hexdigest() if len(alone) < len(state) else ""
+    info = dataclasses.replace(info, sha256=hashlib.sha256(payload).hexdigest(), network_sha256=of_network)
     path = folder / f"{info.name}.safetensors"
     text = json.dumps(dataclasses.asdict(info), indent=2, ensure_ascii=False) + "\n"
     write_whole(payload, path)

@@ -60,7 +60,7 @@ def painting_page(image: Image.Image, name: str, classifier: Classifier) -> str:
     body = {
         "": blocks.gallery([pair]),
         "The moods": _mood_table(reading, info),
-        "How far the heat map can be trusted": blocks.note(reliance(info.sha256, METHOD)),
+        "How far the heat map can be trusted": blocks.note(reliance(info.network_digest, METHOD)),
         "Other models": _other_models(image, classifier),
         "Measures": _measure_table(image, info, reading.top),
         "The model": blocks.facts(card_facts(info)),
@@ -145,6 +145,10 @@ def _mood_table(reading: Reading, info: Card) -> Block:
             )
             + shown
         )
+    elif reading.unsure:
+        score = info.metrics.get("right_if_unsure")
+        right = f": it is right about {100 * score['estimate']:.0f} of 100 such paintings" if score else ""
+        shown = blocks.note(f"The model is unsure of this picture{right}.", warning=True) + shown
     if reading.novelty is not None:
         share = f"{100 * reading.novelty:.0f} %"
         shown += blocks.note(
@@ -161,10 +165,18 @@ def _other_models(image: Image.Image, classifier: Classifier) -> Block:
         reading = Classifier.load(name).classify(image)
         score = card(name).metrics.get("accuracy") or {}
         right = f"{100 * score['estimate']:.0f} %" if score else "not measured"
-        body.append([name, words(reading.top), f"{100 * reading.probabilities[reading.top]:.0f} %", right])
+        strange = "not measured" if reading.novelty is None else "unlike" if reading.unlike else "like"
+        share = f"{100 * reading.probabilities[reading.top]:.0f} %"
+        body.append([name, words(reading.top), share, strange, right])
     if not body:
         return blocks.note("There is no other model for these classes.")
-    heads = ["model", "most probable mood", "probability", "accuracy on unseen painters"]
+    heads = [
+        "model",
+        "most probable mood",
+        "probability",
+        "its training pictures",
+        "accuracy on unseen painters",
+    ]
     return blocks.table(heads, body, "All installed models of these moods.")
 
 

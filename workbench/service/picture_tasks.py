@@ -149,7 +149,7 @@ def facts_of(classifier: Classifier) -> dict[str, Any]:
     maps can be trusted, at another layer and at the usual one.
     """
     trust = {
-        method: [reliance(classifier.card.sha256, method, usual) for usual in (False, True)]
+        method: [reliance(classifier.card.network_digest, method, usual) for usual in (False, True)]
         for method in classifier.methods
     }
     facts = {"methods": classifier.methods, "layers": classifier.layers, "layer": classifier.default_layer}

@@ -85,7 +85,7 @@ class ExplanationsHold(TableStudy):
         return [run for run in runs if run["case"] in self.cases]
 
     def depends_on(self, **run: str) -> str | None:
-        return models.card(run["network"]).sha256 if run["case"] == "paintings" else None
+        return models.card(run["network"]).network_digest if run["case"] == "paintings" else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """Fit the atelier's classifier once, on first use."""
@@ -127,7 +127,10 @@ class _Cases:
         x = torch.cat([views(data.read(int(i))) for i in chosen])
         answers = predictions(network, x)
         values = list(judgements(network, x, answers, None, self.plan.settings))
-        origin = {"weights": card.sha256[:12], "size": self.plan.size}  # the network and its input size
+        origin = {
+            "weights": card.network_digest[:12],
+            "size": self.plan.size,
+        }  # the network and its input size
         rows = [{**row, **origin} for row in summarise(values, data.groups[chosen])]
         named = [{"path": data.paths[i], "group": data.groups[i]} for i in chosen]
         values = [{**row, **named[row["picture"]]} for row in values]

@@ -1,4 +1,4 @@
-"""Does the mood classifier notice pictures that are unlike those it was trained on?
+"""Do the mood classifiers notice pictures that are unlike those they were trained on?
 
 A classifier names a mood for any picture. Its novelty (:mod:`workbench.models.novelty`) should show where
 that means little: for photos, western paintings, children's drawings. The novelty is fitted on the training
@@ -16,13 +16,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from workbench import models
 from workbench.classify.classifier import Classifier
-from workbench.classify.results import DEFAULT_CLASSIFIER, UNLIKE
+from workbench.classify.results import PAINTED_HERE, UNLIKE
 from workbench.core.errors import DatasetError
 from workbench.core.provenance import provenance
 from workbench.core.runs import write_rows
@@ -38,41 +40,52 @@ from workbench.studies.portrait_training import PERSON
 from workbench.studies.study import TableStudy, register
 
 ATELIER = "atelier"
+SETS = {  # in words, for cards and tables
+    "scene_photos": "photos of scenes",
+    "portrait_photos": "photos of people",
+    "western_style": "western paintings",
+    "children_emotion": "children's drawings",
+    ATELIER: PAINTED_HERE,
+}
 
 
 @register
 @dataclasses.dataclass(frozen=True)
 class Novelty(TableStudy):
-    """Does the mood classifier notice pictures that are unlike those it was trained on?
+    """Do the mood classifiers notice pictures that are unlike those they were trained on?
 
-    One row per picture: set, picture (its path), label (of the atelier only), top, top_probability and
-    novelty. ``novelty_summary.csv`` has for every set, with intervals over groups of pictures (persons, or
-    near-duplicates): auc, the probability that one of its pictures has a higher novelty than a held-out
-    training picture (its mean novelty); unlike, the share reported as unlike the training pictures (5 % of
-    those are); top_probability, its mean; and as_meant, the accuracy on the atelier's paintings.
-    ``novelty_confusion.csv`` has what these are read as: for every mood that was meant and every mood, the
-    number of pictures and their share of those that were meant so.
+    One row per model and picture: set, picture (its path), label (of the atelier only), top, top_probability
+    and novelty. ``novelty_summary.csv`` has for every model and set, with intervals over groups of pictures
+    (persons, or near-duplicates): auc, the probability that one of its pictures has a higher novelty than a
+    held-out training picture (its mean novelty); unlike, the share reported as unlike the training pictures
+    (5 % of those are); top_probability, its mean; and as_meant, the accuracy on the atelier's paintings.
+    ``novelty_confusion.csv`` has what these are read as: for every model, every mood that was meant and every
+    mood, the number of pictures and their share of those that were meant so.
     """
 
-    keys = ("set", "picture")
+    keys = ("model", "set", "picture")
     sources = ("folders",)
-    selection = ("person",)  # of the intervals only
+    selection = ("models", "person")  # the person of the intervals only
 
     folders: tuple[str, ...] = ()  # of pictures of other kinds; the last part of the path names the set
     atelier: int = 100  # number of the atelier's pictures; 0 leaves them out
     per_folder: int = 100  # pictures of a folder, evenly spaced in the order of their paths; 0 takes all
-    model: str = DEFAULT_CLASSIFIER  # a classifier with a novelty
+    models: tuple[str, ...] = ("mood_statistics", "mood_lite0")  # classifiers with a novelty
     samples: int = 2000  # of the bootstrap over groups of pictures
     person: str = PERSON  # regular expression whose groups name the person that a photo shows
 
     def depends_on(self, **run: str) -> str:
-        return Classifier.load(self.model).card.sha256
+        return models.card(run["model"]).sha256
 
     def plan(self) -> list[dict]:
         names = [Path(folder).name for folder in self.folders]
         if len(set(names)) < len(names) or ATELIER in names:
             raise DatasetError(f"Expected folders of different names, none {ATELIER}, but got {names}.")
-        return [{"set": name, "picture": picture} for name, picture in self._paths]
+        return [
+            {"model": model, "set": name, "picture": picture}
+            for model in self.models
+            for name, picture in self._paths
+        ]
 
     @property
     def _paths(self) -> dict[tuple[str, str], Path]:
@@ -88,15 +101,18 @@ class Novelty(TableStudy):
         return by_name
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
-        classifier, paths = Classifier.load(self.model), self._paths
+        paths = self._paths
 
-        def read(set: str, picture: str) -> list[dict]:
+        def read(model: str, set: str, picture: str) -> list[dict]:
             image = next((image for _, image in read_each([paths[set, picture]])), None)
             if image is None:
                 return []
-            reading = classifier.classify(image)
+            reading = Classifier.load(model).classify(image)
             if reading.novelty is None:
-                raise DatasetError(f"Expected a classifier with a novelty but {self.model} has none.")
+                raise DatasetError(
+                    f"Expected a classifier with a novelty but {model} has none. `workbench train novelty` "
+                    "gives it one."
+                )
             label = picture.partition("/")[0] if set == ATELIER else ""
             top = reading.probabilities[reading.top]
             return [{"label": label, "top": reading.top, "top_probability": top, "novelty": reading.novelty}]
@@ -105,21 +121,28 @@ class Novelty(TableStudy):
 
     def summarise(self, out: Path) -> None:
         table, rows = pd.read_csv(self.runs(out).path), []
-        card = Classifier.load(self.model).card
+        cards = {model: models.card(model) for model in table["model"].unique()}
+        groups: dict[str, dict[str, Any]] = {}
         for name, own in table.groupby("set", sort=False):
-            groups, values = self.groups(str(name), list(own["picture"])), own["novelty"].to_numpy()
+            pictures = list(own["picture"].unique())
+            groups[str(name)] = dict(zip(pictures, self.groups(str(name), pictures), strict=True))
+        read: list[dict] = []
+        for (model, name), own in table.groupby(["model", "set"], sort=False):
+            card, of = cards[model], own["picture"].map(groups[str(name)]).to_numpy()
+            values, keys = own["novelty"].to_numpy(), {"model": model, "set": name}
             found = {
-                "auc": auc_interval(values, groups, held_out_of(card.training), self.samples),
-                "unlike": _mean(values >= UNLIKE, groups, self.samples, is_share=True),
-                "top_probability": _mean(own["top_probability"], groups, self.samples),
+                "auc": auc_interval(values, of, held_out_of(card.training), self.samples),
+                "unlike": _mean(values >= UNLIKE, of, self.samples, is_share=True),
+                "top_probability": _mean(own["top_probability"], of, self.samples),
             }
             if name == ATELIER:
-                hit = own["top"] == own["label"]
-                found["as_meant"] = _mean(hit, groups, self.samples, is_share=True)
-                read = confusion_rows(own["label"], own["top"], card.class_names)
-                write_rows([row | provenance() for row in read], out / f"{self.name}_confusion.csv")
-            sizes = {"pictures": len(own), "groups": len(np.unique(groups))}
-            rows += [{"set": name, "measure": m, **i._asdict(), **sizes} for m, i in found.items()]
+                found["as_meant"] = _mean(own["top"] == own["label"], of, self.samples, is_share=True)
+                confused = confusion_rows(own["label"], own["top"], card.class_names)
+                read += [{"model": model, **row, **provenance()} for row in confused]
+            sizes = {"pictures": len(own), "groups": len(np.unique(of))}
+            rows += [{**keys, "measure": m, **i._asdict(), **sizes} for m, i in found.items()]
+        if read:
+            write_rows(read, out / f"{self.name}_confusion.csv")
         write_rows([row | provenance() for row in rows], out / f"{self.name}_summary.csv")
 
     def groups(self, name: str, pictures: list[str]) -> NDArray:
@@ -183,3 +206,33 @@ def confusion_rows(meant: Sequence[str], read: Sequence[str], moods: Sequence[st
             row = {"meant": mood, "read": other, "pictures": int(count), "of": of}
             rows.append(row | {"share": count / of if of else "", "low": low, "high": high})
     return rows
+
+
+def for_card(summary: Sequence[Mapping], model: str) -> dict[str, Any]:
+    """What a model's card says of pictures of other kinds, among its metrics.
+
+    Args:
+        summary: rows of ``novelty_summary.csv``.
+        model: name of the classifier.
+
+    Returns:
+        ``novelty``: per set the number of pictures and the share called unlike, with its interval; and
+        ``atelier_as_meant``: the share of the atelier's pictures read as the mood they were painted for.
+    """
+    own = {(row["set"], row["measure"]): row for row in summary if row["model"] == model}
+    ends = ("estimate", "low", "high")
+
+    def rounded(name: str, measure: str) -> list[float]:
+        return [round(float(own[name, measure][end]), 4) for end in ends]
+
+    rows = []
+    for name in dict.fromkeys(name for name, _ in own):
+        share, low, high = rounded(name, "unlike")
+        shares = {"called_unlike": share, "called_unlike_low": low, "called_unlike_high": high}
+        rows.append({"set": SETS.get(name, name), "pictures": int(own[name, "unlike"]["pictures"]), **shares})
+    found: dict[str, Any] = {"novelty": rows}
+    if (ATELIER, "as_meant") in own:
+        pictures = int(own[ATELIER, "as_meant"]["pictures"])
+        as_meant = dict(zip(ends, rounded(ATELIER, "as_meant"), strict=True))
+        found["atelier_as_meant"] = as_meant | {"pictures": pictures}
+    return found

@@ -29,22 +29,45 @@ def side_by_side(readings: Sequence[Reading], cards: Mapping[str, models.Card], 
             f'<span class="zh" lang="zh">{html.escape(known.get("name_zh", ""))}</span> '
             f"<strong>{100 * reading.probabilities[reading.top]:.0f} %</strong>"
         )
+        if reading.unsure and not reading.unlike:
+            mood += " (unsure)"
         scores = "".join(f"<td>{_score(card, name)}</td>" for name, _ in _SCORES)
         mark = ' aria-current="true"' if reading.model == chosen else ""
-        rows += f'<tr{mark}><th scope="row">{html.escape(card.title)}</th><td>{mood}</td>{scores}</tr>'
+        likeness = f"<td>{_likeness(reading)}</td>"
+        head = f'<th scope="row">{html.escape(card.title)}</th>'
+        rows += f"<tr{mark}>{head}<td>{mood}</td>{likeness}{scores}</tr>"
     head = "".join(f'<th scope="col">{html.escape(words)}</th>' for _, words in _SCORES)
-    agree = len({reading.top for reading in readings}) == 1
-    verdict = "They agree." if agree else "They do not agree: take each with care."
     return (
         '<section class="card" aria-label="All models side by side"><h2>All models side by side</h2>'
-        f"<p>{verdict} The scores are of paintings by painters that the model had not seen, with 95 % "
-        "intervals over painters.</p>"
+        f"<p>{_verdict(readings)} The scores are of paintings by painters that the model had not seen, with "
+        "95 % intervals over painters.</p>"
         + about.scrolling(
             '<table class="rows"><thead><tr><th scope="col">Model</th><th scope="col">This painting</th>'
-            f"{head}</tr></thead><tbody>{rows}</tbody></table>"
+            f'<th scope="col">Its training pictures</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
         )
         + "</section>"
     )
+
+
+def _verdict(readings: Sequence[Reading]) -> str:
+    """Whether the models agree, and whether that means anything."""
+    agree = len({reading.top for reading in readings}) == 1
+    strange = sum(reading.unlike for reading in readings)
+    if strange:
+        same = "They name the same mood" if agree else "They do not agree"
+        to = "any of these" if strange == len(readings) else f"{strange} of these {len(readings)}"
+        return f"{same}, but the picture is unlike those that {to} models learnt from: it means little."
+    return "They agree." if agree else "They do not agree: take each with care."
+
+
+def _likeness(reading: Reading) -> str:
+    """Whether the picture is like what a model learnt from, for a cell."""
+    if reading.novelty is None:
+        return "not measured"
+    share = f"{100 * reading.novelty:.0f} %"
+    if reading.unlike:
+        return f"<strong>unlike them</strong>: more so than {share}"
+    return f"like them: less so than {share}"
 
 
 def _score(card: models.Card, name: str) -> str:

@@ -61,7 +61,9 @@ def table(rows: list[dict[str, Any]], sheet: str) -> str:
 def _row(number: int, row: dict[str, Any], moods: list[str], measures: list[str], cell: str) -> str:
     name = html.escape(row["path"])
     values = [_number(row.get(key), ".0%") for key in moods]
-    unlike = f'<td data-value="{float(row["novelty"] or 0)}">{"yes" if row["unlike"] else ""}</td>'
+    novelty = row["novelty"]
+    answer = "–" if novelty is None else "yes" if row["unlike"] else ""  # a model that cannot tell says so
+    unlike = f'<td data-value="{"nan" if novelty is None else float(novelty)}">{answer}</td>'
     rest = "".join(_number(row.get(key), ".3g") for key in measures)
     return (
         f'<tr><td><input type="checkbox" aria-label="Compare {name}"></td><td>{cell}</td>'

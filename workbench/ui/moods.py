@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 
 from workbench import models
-from workbench.classify.results import Reading
+from workbench.classify.results import LEAST, PAINTED_HERE, Reading
+from workbench.interpret.measured import examples_of
 from workbench.ui import about
 
 # what a card's `training` may say of its data
@@ -44,15 +45,15 @@ def bars(reading: Reading, card: models.Card) -> str:
     of_raters = card.calibration.get("matches") == "the raters' votes"
     what = "The share of raters that would name each mood." if of_raters else "How likely each mood is."
     return (
-        f'{likeness(reading)}<p class="fine lead-in">{what}</p>'
+        f'{likeness(reading, card)}{sureness(reading, card)}<p class="fine lead-in">{what}</p>'
         f'<ul class="moods" aria-label="Moods and their probabilities">{"".join(items)}</ul>'
     )
 
 
-def likeness(reading: Reading) -> str:
-    """How like the training pictures the picture is, in a sentence; empty if the model cannot tell."""
+def likeness(reading: Reading, card: models.Card) -> str:
+    """How like the training pictures the picture is, and how little that proves; or that it is not known."""
     if reading.novelty is None:
-        return ""
+        return '<p class="fine">This model cannot tell if the picture is like those that it learnt from.</p>'
     share = f"{100 * reading.novelty:.0f}\N{NO-BREAK SPACE}%"
     if reading.unlike:
         return (
@@ -61,8 +62,63 @@ def likeness(reading: Reading) -> str:
             "picture, and the moods below mean little.</div>"
         )
     return (
-        f'<p class="fine">Like the pictures that the model learnt from: {share} of them are more typical.</p>'
+        f'<p class="fine">Like the pictures that the model learnt from: {share} of them are more typical. '
+        f"{_passed(card)}</p>"
     )
+
+
+def _passed(card: models.Card) -> str:
+    """How many pictures of other kinds are called like the training pictures, too, as the card says."""
+    counts = {
+        row["set"]: (round(row["pictures"] * (1 - row["called_unlike"])), row["pictures"])
+        for row in card.metrics.get("novelty", ())
+        if row["set"] != PAINTED_HERE  # after such pictures: they may be like them
+    }
+    if not counts:
+        return "That alone proves little: how often it is said of other pictures was not measured."
+    most = sorted(counts.items(), key=lambda item: -item[1][0] / item[1][1])
+    listed = "; ".join(f"{some} of {all_} {name}" for name, (some, all_) in most)
+    return f"That alone proves little: it is said of {html.escape(listed, quote=False)}, too."
+
+
+def sureness(reading: Reading, card: models.Card) -> str:
+    """A notice where no mood is likely, or two nearly alike: how often the model is right then. Else empty.
+
+    A picture unlike the training pictures has none: what was measured on those says nothing of it.
+    """
+    if reading.unlike or not reading.unsure:
+        return ""
+    faint = reading.probabilities[reading.top] < LEAST
+    why = "even the likeliest mood is not likely" if faint else "two moods are nearly as likely"
+    known = [
+        about.interval(card.metrics.get(name)) for name in ("unsure", "right_if_unsure", "right_if_sure")
+    ]
+    text = "How often it is right then was not measured."
+    if all(known):
+        often, right, others = ([round(100 * float(v)) for v in measured] for measured in known if measured)
+        text = (
+            f"Of 100 paintings held back from its training it was as unsure of {often[0]}. It is right about "
+            f"{right[0]} of 100 such paintings (95 % interval {right[1]} to {right[2]}), and about "
+            f"{others[0]} of 100 of the others ({others[1]} to {others[2]})."
+        )
+    return f'<div class="notice" role="note"><strong>The model is unsure: {why}.</strong> {text}</div>'
+
+
+def examples_read(card: models.Card) -> str:
+    """How a model reads the page's example paintings, and the atelier's pictures at large."""
+    found, share = examples_of(card.network_digest), card.metrics.get("atelier_as_meant")
+    if found:
+        right = sum(meant == top for meant, top in found.items())
+        text = f"This model reads {right} of these {len(found)} as the mood that each was painted for."
+    else:
+        text = "How this model reads these was not measured."
+    if share:
+        low, high = (f"{100 * share[end]:.0f}" for end in ("low", "high"))
+        text += (
+            f" Of {share['pictures']} such pictures it reads {100 * share['estimate']:.1f} % so "
+            f"(95 % interval {low} to {high}); guessing gives {100 / len(card.classes):.0f} %."
+        )
+    return f"{text} They were not chosen by how they look or are read."
 
 
 def shown(name: str) -> str:

@@ -33,7 +33,7 @@ from workbench.ui import (
 )
 from workbench.ui.controls import SETTINGS
 from workbench.ui.examples import paintings
-from workbench.ui.moods import bars, choices, shown, trust, waiting
+from workbench.ui.moods import bars, choices, examples_read, shown, trust, waiting
 
 _NONE = (
     "No trained classifier is installed. Put NAME.safetensors and its card NAME.json into workbench/weights, "
@@ -169,8 +169,9 @@ def _upload(
     platform: Platform, page: SimpleNamespace, cards: dict[str, models.Card], chosen: str | None
 ) -> None:
     page.painting = pictures.picture_input("Your painting", "The painting to read")
-    label = "Painted by this program, one for each mood; the model reads all but the second as meant"
+    label = "Painted by this program, one for each mood"
     pictures.to_try(page.painting, paintings().values(), label, "read-examples")
+    page.examples_read = gr.HTML(_examples_line(cards.get(chosen or "")), elem_id="read-examples-read")
     page.model = pictures.unchecked(gr.Dropdown)(
         [(card.title, name) for name, card in cards.items()],
         value=chosen,
@@ -181,6 +182,11 @@ def _upload(
     page.button = gr.Button("Read", variant="primary", size="lg")
     if chosen:
         report.add(platform, page.painting, page.model)
+
+
+def _examples_line(card: models.Card | None) -> str:
+    """How the chosen model reads the example paintings."""
+    return f'<p class="fine">{examples_read(card)}</p>' if card else ""
 
 
 def _explanation(page: SimpleNamespace, card: models.Card | None) -> None:
@@ -313,6 +319,7 @@ def _choice_events(
         usual = explaining.DEFAULT_METHOD, explaining.DEFAULT_LAYER
         return (
             trust(cards[model]),
+            _examples_line(cards[model]),
             gr.Radio(choices=choices(cards[model]), value=None),
             gr.Dropdown(choices=explaining.method_choices(facts["methods"]), value=usual[0]),
             gr.Dropdown(choices=explaining.layer_choices(facts), value=usual[1], visible=True),
@@ -326,7 +333,14 @@ def _choice_events(
         return gr.Dropdown(visible=METHODS[method].layered), explaining.trust_line(facts, method, layer)
 
     asked = [page.model, page.method, page.layer]
-    model_parts = [page.certainty, page.class_name, page.method, page.layer, page.reliance]
+    model_parts = [
+        page.certainty,
+        page.examples_read,
+        page.class_name,
+        page.method,
+        page.layer,
+        page.reliance,
+    ]
     read_after(page.model.select(about_model, page.model, model_parts, **SETTINGS))
     page.class_name.input(show_numbers, [page.values, page.model, page.class_name], page.numbers, **SETTINGS)
     for choice in (page.method, page.layer):
