@@ -109,7 +109,7 @@ def test_beside_a_like_picture_stands_how_many_others_are_called_so(classifier):
     card = classifier[0].card
     reading = Reading("tiny", dict(zip(card.class_names, (0.6, 0.1, 0.1, 0.1, 0.1), strict=True)), True, 0.4)
     assert "was not measured" in bars(reading, card)
-    sets = [("photos", 50, 0.9), ("drawings", 40, 0.5), (PAINTED_HERE, 100, 0.0)]
+    sets = [("photos", 50, 0.9), ("drawings", 40, 0.5), ("maps", 30, 1.0), (PAINTED_HERE, 100, 0.0)]
     rows = [{"set": name, "pictures": n, "called_unlike": share} for name, n, share in sets]
     said = bars(reading, dataclasses.replace(card, metrics={"novelty": rows}))
     assert "it is said of 20 of 40 drawings; 5 of 50 photos, too." in said

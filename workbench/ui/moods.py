@@ -77,7 +77,9 @@ def _passed(card: models.Card) -> str:
     if not counts:
         return "That alone proves little: how often it is said of other pictures was not measured."
     most = sorted(counts.items(), key=lambda item: -item[1][0] / item[1][1])
-    listed = "; ".join(f"{some} of {all_} {name}" for name, (some, all_) in most)
+    listed = "; ".join(f"{some} of {all_} {name}" for name, (some, all_) in most if some)
+    if not listed:
+        return ""
     return f"That alone proves little: it is said of {html.escape(listed, quote=False)}, too."
 
 
