@@ -141,7 +141,7 @@ costs only{"," * 16}
     photo, pencil, style = make.stylizers()[1:]
     assert photo[1:4] == ["80", "147.8 (130.1 to 165.5)", ""]
     assert pencil[2:5] == ["94.0 (80.0 to 108.0)", "-53.8 (-60.0 to -42.0)", "0.75 (0.70 to 0.80)"]
-    assert pencil[5:] == ["4.0 (4.0 to 4.0)", "338 (309 to 369)"]
+    assert pencil[5:] == ["4.0", "338 (309 to 369)"]  # no brackets about an interval without width
     assert style == ["style", "415", "0.7", "", "", "", ""]
 
 
