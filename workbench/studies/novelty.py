@@ -120,7 +120,7 @@ class Novelty(TableStudy):
         return read
 
     def summarise(self, out: Path) -> None:
-        table, rows = pd.read_csv(self.runs(out).path), []
+        table, rows, stamp = pd.read_csv(self.runs(out).path), [], provenance()
         cards = {model: models.card(model) for model in table["model"].unique()}
         groups: dict[str, dict[str, Any]] = {}
         for name, own in table.groupby("set", sort=False):
@@ -138,12 +138,12 @@ class Novelty(TableStudy):
             if name == ATELIER:
                 found["as_meant"] = _mean(own["top"] == own["label"], of, self.samples, is_share=True)
                 confused = confusion_rows(own["label"], own["top"], card.class_names)
-                read += [{"model": model, **row, **provenance()} for row in confused]
+                read += [{"model": model, **row, **stamp} for row in confused]
             sizes = {"pictures": len(own), "groups": len(np.unique(of))}
             rows += [{**keys, "measure": m, **i._asdict(), **sizes} for m, i in found.items()]
         if read:
             write_rows(read, out / f"{self.name}_confusion.csv")
-        write_rows([row | provenance() for row in rows], out / f"{self.name}_summary.csv")
+        write_rows([row | stamp for row in rows], out / f"{self.name}_summary.csv")
 
     def groups(self, name: str, pictures: list[str]) -> NDArray:
         """(N,) whose pictures of a set belong together: persons, if file names tell them, else
