@@ -261,6 +261,23 @@ def test_a_folder_is_read_into_tables_that_agree(mixed, tmp_path):
     assert "1 passed over" in page
     assert "--column:1;--row:0" in page
     assert SHEET_COLUMNS > 2
+    for row in rows[:2]:
+        first, second = sorted((v for k, v in row.items() if k.startswith("p_")), reverse=True)[:2]
+        assert row["unsure"] == (first < 0.30 or first - second < 0.05)
+
+
+@pytest.mark.parametrize(
+    ("known", "cell"),
+    [
+        ({"unsure": True}, '<td data-value="1">yes</td>'),
+        ({"unsure": False}, '<td data-value="0"></td>'),
+        ({}, '<td data-value="nan">–</td>'),  # a table that an earlier version wrote
+    ],
+)
+def test_the_table_of_a_folder_says_where_the_model_is_unsure(known, cell):
+    row = {"path": "a.png", "mood": "serenity", "p_serenity": 0.33, "p_vigor": 0.32, "novelty": 0.5}
+    page = folder_table.table([row | {"unlike": False} | known], "/s.jpg")
+    assert f'<td data-value="0.5"></td>{cell}' in page
 
 
 def test_the_whole_report_of_a_painting(tmp_path):
@@ -291,6 +308,7 @@ def test_names_of_pictures_are_escaped_in_the_table():
         "p_serenity": 1.0,
         "novelty": None,
         "unlike": False,
+        "unsure": False,
     }
     page = folder_table.table([row, {"path": "<b>", "error": "<i>"}], "/s.jpg")
     assert "<img" not in page

@@ -225,11 +225,12 @@ def card_facts(info: Card) -> dict[str, str]:
 
 
 def _counts(rows: Sequence[Mapping[str, Any]], skipped: Mapping[str, str]) -> Block:
-    unlike = sum(bool(row["unlike"]) for row in rows)
+    unlike, unsure = (sum(bool(row[name]) for row in rows) for name in ("unlike", "unsure"))
     return blocks.big_numbers(
         {
             "pictures": f"{len(rows)}",
             "are unlike the training pictures of the model: their results are not reliable": f"{unlike}",
+            "leave the model unsure: no mood is likely, or two are nearly as likely": f"{unsure}",
             "files skipped": f"{len(skipped)}",
         }
     )
@@ -310,8 +311,9 @@ def _picture_table(rows: Sequence[Mapping[str, Any]]) -> Block:
             words(row["mood"]),
             f"{100 * row['p_' + row['mood']]:.0f} %",
             "yes" if row["unlike"] else "",
+            "yes" if row["unsure"] else "",
         ]
         for row in rows[:MOST_ROWS]
     ]
     more = f"The first {MOST_ROWS} of {len(rows)}." if len(rows) > MOST_ROWS else ""
-    return blocks.table(["picture", "mood", "probability", "unlike"], body, more)
+    return blocks.table(["picture", "mood", "probability", "unlike", "unsure"], body, more)

@@ -53,6 +53,7 @@ _COLUMNS: list[Mapping[str, Any]] = [  # of the tables, beside the measures
         "definition": "Share of training pictures that are less unusual.",
     },
     {"name": "unlike", "definition": "Whether the picture is too unlike them for a reliable result."},
+    {"name": "unsure", "definition": "Whether no mood is likely, or two are nearly as likely."},
     {"name": "x", "definition": "Position on the map, as is y."},
     {"name": "error", "definition": "Why a file was passed over."},
 ]
@@ -160,7 +161,7 @@ def examine(
             reading = classifier.classify(image)
             row: dict[str, Any] = {"path": name, "mood": reading.top}
             row |= {f"p_{mood}": float(p) for mood, p in reading.probabilities.items()}
-            row |= {"novelty": reading.novelty, "unlike": reading.unlike}
+            row |= {"novelty": reading.novelty, "unlike": reading.unlike, "unsure": reading.unsure}
             row |= measure(image) if min(image.size) >= SMALLEST else {}
             rows.append(row)
             cells.append(reduced(image, side))

@@ -33,7 +33,7 @@ def table(rows: list[dict[str, Any]], sheet: str) -> str:
     rows = [row for row in rows if not row.get("error")]
     moods = [key for key in rows[0] if key.startswith("p_")] if rows else []
     measures = [key for key in rows[0] if key in MEASURES] if rows else []
-    heads = ["File", "Mood", *(shown(key[2:]) for key in moods), "Unlike", *map(shown, measures)]
+    heads = ["File", "Mood", *(shown(key[2:]) for key in moods), "Unlike", "Unsure", *map(shown, measures)]
     head = '<th scope="col">Compare</th><th scope="col">Picture</th>' + "".join(
         f'<th scope="col"><button type="button">{html.escape(words)}</button></th>' for words in heads
     )
@@ -51,7 +51,8 @@ def table(rows: list[dict[str, Any]], sheet: str) -> str:
     return (
         '<section class="card folder" aria-label="Moods and measures">'
         f'<p class="fine">{left}Press a column’s head to sort by it. Tick two pictures to see them side by '
-        "side. Moods of pictures marked as unlike the training pictures mean little.</p>"
+        "side. Moods of pictures marked as unlike the training pictures mean little, and where the model is "
+        "unsure the next mood may be as right.</p>"
         f'{passed if errors else ""}<div class="beside scroll"></div><div class="scroll" tabindex="0" '
         f'role="region" aria-label="Table of pictures"><table class="rows"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></section>"
@@ -64,11 +65,14 @@ def _row(number: int, row: dict[str, Any], moods: list[str], measures: list[str]
     novelty = row["novelty"]
     answer = "–" if novelty is None else "yes" if row["unlike"] else ""  # a model that cannot tell says so
     unlike = f'<td data-value="{"nan" if novelty is None else float(novelty)}">{answer}</td>'
+    doubt = row.get("unsure")  # tables of earlier versions do not have it
+    said = "–" if doubt is None else "yes" if doubt else ""
+    unsure = f'<td data-value="{"nan" if doubt is None else int(doubt)}">{said}</td>'
     rest = "".join(_number(row.get(key), ".3g") for key in measures)
     return (
         f'<tr><td><input type="checkbox" aria-label="Compare {name}"></td><td>{cell}</td>'
         f'<th scope="row" title="{name}" translate="no">{name}</th><td>{html.escape(shown(row["mood"]))}</td>'
-        f"{''.join(values)}{unlike}{rest}</tr>"
+        f"{''.join(values)}{unlike}{unsure}{rest}</tr>"
     )
 
 
