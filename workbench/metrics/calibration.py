@@ -89,7 +89,7 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
         logits: (N, C).
         targets: (N,) class indices, or (N, C) distributions.
     """
-    from scipy.optimize import minimize_scalar  # half a second to import, and applying one needs none
+    from scipy.optimize import minimize_scalar  # slow to import; applying one needs none
 
     logits, targets = np.asarray(logits, dtype=np.float64), np.asarray(targets)
     if logits.ndim != 2 or len(logits) == 0 or len(targets) != len(logits):
