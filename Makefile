@@ -12,7 +12,8 @@ app: .venv/app.stamp  ## the demo on http://127.0.0.1:7860 (HOST= and PORT= chan
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
 
 test: lint  ## the gate: lint, format, types, every test (JOBS= processes, one core each)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+	  --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lab: .venv/lab.stamp  ## the studies as notebooks: JupyterLab, with this environment as its kernel
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter lab --ip $(HOST) --notebook-dir notebooks

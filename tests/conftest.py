@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from browsing import DESKTOP, PHONE, chromium, visitor
 from postgres import cluster, postgres
 
 __all__ = ["cluster", "postgres"]
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, then those with the most tests: `make test` hands files out in this order,
+    and at the end no process should wait for another one's slow file.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -tests[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)

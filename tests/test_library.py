@@ -108,6 +108,26 @@ def test_a_stub_gives_a_package_its_names(tmp_path, monkeypatch):
         lazy.names_of("small_package", package / "__init__.py")
 
 
+def test_something_is_done_when_a_module_is_imported_and_once(tmp_path, monkeypatch):
+    (tmp_path / "waited_for.py").write_text("number = 6\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = []
+
+    def act(module):
+        seen.append(module.number)
+
+    for _ in range(2):  # asked for twice, before
+        lazy.when_imported("waited_for", act)
+    assert seen == []
+    module = importlib.import_module("waited_for")
+    importlib.import_module("waited_for")
+    assert seen == [6]
+    module.number = 7
+    lazy.when_imported("waited_for", act)  # it is there
+    assert seen == [6, 7]
+    monkeypatch.delitem(sys.modules, "waited_for")
+
+
 def test_the_module_is_the_command_line():
     for module in ("workbench", "workbench.cli"):
         done = subprocess.run(

@@ -197,6 +197,7 @@ def test_an_interval_of_another_row_is_seen():
     assert not cites(("0.59", "0.46", "0.71"), (-0.5875, -0.708, -0.467))
 
 
+@pytest.mark.slow
 @by_name
 def test_it_runs_from_end_to_end(path, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # the pictures are painted for this test

@@ -79,6 +79,27 @@ def test_the_commands_are_there_without_gradio():
     assert run("import sys, workbench.cli", absent=LATER | {"gradio", "numpy", "sqlalchemy"}) == [""]
 
 
+def test_a_worker_begins_without_what_few_of_its_tasks_need():
+    later = {"captum", "matplotlib", "pandas", "scipy.optimize", "scipy.stats", "skimage", "sklearn", "timm"}
+    assert run("import sys, workbench.service.picture_tasks", absent=later) == [""]
+
+
+STUBS = """
+import pathlib, sys
+opened, read_text = [], pathlib.Path.read_text
+def noted(path, *arguments, **options):
+    opened.append(path)
+    return read_text(path, *arguments, **options)
+pathlib.Path.read_text = noted
+import workbench.ui.app
+print(sum(path.suffix in (".py", ".pyi") and "gradio" in path.parts for path in opened))
+"""
+
+
+def test_gradio_compares_no_code_with_its_stubs():
+    assert run(STUBS, absent={"torch"}) == ["0", ""]
+
+
 def test_the_page_at_home_leaves_out_the_tools_that_nobody_asked_for():
     code = """
 import sys, workbench.ui, app

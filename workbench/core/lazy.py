@@ -1,4 +1,4 @@
-"""Packages that load their parts on first use (PEP 562).
+"""Packages that load their parts on first use (PEP 562), and what waits for another package's import.
 
 ``import workbench`` must cost nothing, and still ``workbench.stylize`` must be there, listed by ``dir`` and
 known to type checkers. The stub ``__init__.pyi`` of a package says where its names come from: checkers and
@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,3 +98,42 @@ def callable_package(package: str, module: str, function: str) -> None:
             return getattr(importlib.import_module(module), function)(*args, **kwargs)
 
     sys.modules[package].__class__ = CallablePackage
+
+
+def when_imported(module: str, act: Callable[[ModuleType], object]) -> None:
+    """Call ``act`` with a module as soon as it is imported: now if it is, else never if nobody imports it.
+
+    Args:
+        module: its dotted name. The import itself is unchanged.
+        act: what to do with it. One that waits already does not wait twice.
+    """
+    if module in sys.modules:
+        act(sys.modules[module])
+        return
+    waiting = [(f.module, f.act) for f in sys.meta_path if isinstance(f, _AfterImport)]
+    if (module, act) not in waiting:
+        sys.meta_path.insert(0, _AfterImport(module, act))
+
+
+class _AfterImport:
+    """Finds its module as the others do, and acts on it after its code was run."""
+
+    def __init__(self, module: str, act: Callable[[ModuleType], object]):
+        self.module, self.act = module, act
+
+    def find_spec(
+        self, fullname: str, path: Any = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self.module:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                self.act(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from workbench.metrics.checks import as_weights, check_labels, check_probabilities
@@ -90,6 +89,8 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
         logits: (N, C).
         targets: (N,) class indices, or (N, C) distributions.
     """
+    from scipy.optimize import minimize_scalar  # slow to import; applying one needs none
+
     logits, targets = np.asarray(logits, dtype=np.float64), np.asarray(targets)
     if logits.ndim != 2 or len(logits) == 0 or len(targets) != len(logits):
         raise ValueError(f"Expected logits (N, C) and N targets but got {logits.shape} and {targets.shape}.")

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import torch
-from sklearn.model_selection import GroupKFold
 from torch import Tensor, nn
 
 COMPONENTS = 32  # principal components that are not new
@@ -54,6 +53,8 @@ class Novelty(nn.Module):
         Raises:
             ValueError: fewer than two groups.
         """
+        from sklearn.model_selection import GroupKFold  # a second to import, needed by no reader
+
         features, folds = features[:, : len(self.mean)], min(folds, len(set(groups)))
         if folds < 2:
             raise ValueError("Expected pictures of at least two groups, to hold one out.")

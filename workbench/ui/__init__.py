@@ -6,9 +6,11 @@ import contextlib
 import gc
 import ipaddress
 from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from workbench.core import offline
+from workbench.core.lazy import when_imported
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -22,6 +24,16 @@ DEFAULT_PORT = 7860
 MCP_PATH = "/gradio_api/mcp/"  # where assistants find the tools, if they are offered
 
 offline.reach_self_directly()  # before Gradio is imported, which opens its clients then
+
+
+def _write_no_stubs(component_meta: ModuleType) -> None:
+    """Let Gradio not compare the code of its components with their stubs for editors, which come with it: at
+    every import this takes a third of its time, and nobody who is served a page sees them.
+    """
+    component_meta.create_or_modify_pyi = lambda *arguments: None  # type: ignore[attr-defined]
+
+
+when_imported("gradio.component_meta", _write_no_stubs)
 
 
 def build_app(platform: Platform) -> gr.Blocks:
