@@ -301,9 +301,10 @@ class Stylizers(TableStudy):
     that the rows were made of, which are kept in the folder ``measured``.
     """
 
+    # 4: photos without colour are drawn without.
     # 3: spectral distances are over episodes of the style, too. Colour differences per pixel and the share of
     # line pixels came later; they change no other column, and older tables lack them
-    version = 3
+    version = 4
     keys = ("stylizer",)
     sources = ("data", "photos", "roles", "masks", "costs")
     selection = ("stylizers",)
