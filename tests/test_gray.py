@@ -171,7 +171,7 @@ def test_a_dark_frame_of_a_coloured_film_is_drawn_as_ever(tmp_path):
     frames = decode(result.path)[1]
     dark = get(style).drawer()([scene() // 4])[0]
     assert spread(dark) > 4
-    assert np.abs(frames[0].mean((0, 1)) - dark.mean((0, 1))).max() < 2
+    assert np.abs(frames[0].mean((0, 1)) - dark.mean((0, 1))).max() < 5  # what H.264 leaves of dark colours
     assert np.ptp(frames[0].mean((0, 1))) > 2
     out = tmp_path / "frame"
     out.mkdir()
