@@ -61,6 +61,25 @@ def stylizers() -> Rows:
     return found
 
 
+def stylizer_pairs() -> Rows:
+    """Each trained style less the photo and every other stylizer, on the same photos and episodes; bold where
+    p is below .05 after Holm's correction.
+    """
+    columns = {"kid_lite0": ("KID-lite0", "+.1f"), "spectral_distance": ("spectral distance (nats)", "+.3f")}
+    rows = rows_of("stylizers_pairs.csv")
+    firsts, others = (list(dict.fromkeys(row[k] for row in rows)) for k in ("stylizer", "other"))
+    others.sort(key=lambda name: name in firsts)  # the four themselves come last
+    found = [["by", "less", "photos", *firsts]]
+    for metric, (title, form) in columns.items():
+        for other in others:
+            pairs = {r["stylizer"]: r for r in rows if (r["metric"], r["other"]) == (metric, other)}
+            cells = {name: within(pair, "difference", form) for name, pair in pairs.items()}
+            cells |= {name: f"**{cells[name]}**" for name, r in pairs.items() if float(r["p_holm"]) < 0.05}
+            photos = {pair["photos"] for pair in pairs.values()}
+            found.append([title, other, *photos, *(cells.get(name, "") for name in firsts)])
+    return found
+
+
 def panel() -> Rows:
     """Mean rank of each stylizer by each question of the blind comparisons; 1 is best of three or four."""
     ranks: dict[tuple[str, str], dict[str, list[int]]] = {}
@@ -450,6 +469,7 @@ TABLES = {
     "speed": lambda: costs(short=True),
     "moods": lambda: moods(("accuracy", "balanced_accuracy", "log_loss_votes")),
     "stylizers": stylizers,
+    "stylizer_pairs": stylizer_pairs,
     "likeness": likeness,
     "faces": faces,
     "costs": lambda: costs(short=False),

@@ -202,6 +202,16 @@ def test_intervals_over_six_groups_cover_the_truth():
     assert 0.90 < np.mean(hits) < 0.97  # plain percentiles: 0.85
 
 
+def test_a_debiased_difference_is_that_of_the_debiased_statistics():
+    draws = {"a": np.array([3.0, 4.0, 5.0, 6.0] * 25), "b": np.array([1.0, 1.0, 2.0, 2.0] * 25)}
+    found = Resamples({"a": 3.0, "b": 1.0}, draws, 100)
+    gap = found.difference("a", "b", debias=True)  # twice 2, less a mean of 3 and percentiles of 2 to 4
+    assert gap == pytest.approx((1, 0, 2, 51 / 101), abs=0.01)
+    single = found.interval("a", debias=True).estimate - found.interval("b", debias=True).estimate
+    assert gap.estimate == single == 1.5 - 0.5
+    assert found.difference("a", "b")[:3] == (2, 2, 4)
+
+
 def test_a_statistic_that_noise_raises_is_debiased():
     """θ = 3, draws around 5: noise adds 2 twice, so 1 is left; the percentiles 4 and 6 become 0 and 2."""
     found = Resamples({"": 3.0}, {"": np.linspace(4 - 1 / 19, 6 + 1 / 19, 10_001)}, 100)

@@ -54,7 +54,7 @@ def test_differences_are_those_of_the_same_seed_and_their_mean_stands_in_its_int
     sets = {(study.NONE, 0.0, seed): drawn(0.0, 0.1, seed) for seed in range(3)}
     sets |= {("block", 1.0, seed): drawn(0.5, 0.1, seed + 10) for seed in range(2)}
     sets["block", 1.0, 0]["content"][0] = np.nan  # a photo without a value counts for no mean
-    found = study.comparison_rows(study.resample_measures(sets, style, 300))
+    found = study.comparison_rows(study.resample_measures(sets, style, study.OF_PHOTOS, 300))
     rows = {(r["term"], r["metric"]): r for r in found}
     edges = rows["block", "edge_f1"]
     each = [

@@ -118,12 +118,12 @@ def test_masks_give_the_background(tmp_path):
 
     masks = stylizer_pictures.read_masks(tmp_path, photos)
     assert list(masks) == ["a.jpg"]
-    row, each = stylizers.stylizer_row(evaluator, photos, draw, masks, samples=20)
+    row, each, _ = stylizers.stylizer_row(evaluator, photos, draw, masks, samples=20)
     assert [one["photo"] for one in each] == ["a.jpg", "b.jpg"]
     assert each[0]["background_psnr"] == row["background_psnr"]
     assert row["background_psnr"] == pytest.approx(10 * np.log10(255**2 * 260 * 200))
     assert "background_psnr_low" not in row  # one photo has no interval
-    unmasked, _ = stylizers.stylizer_row(evaluator, photos, draw, samples=20)
+    unmasked, *_ = stylizers.stylizer_row(evaluator, photos, draw, samples=20)
     assert "background_psnr" not in unmasked
 
 

@@ -97,10 +97,20 @@ class Resamples:
         centre = 2 * value - known.mean() if len(known) else float("nan")
         return Interval(*(float(np.maximum(v, 0)) for v in (centre, 2 * value - high, 2 * value - low)))
 
-    def difference(self, first: Hashable, second: Hashable, level: float = 0.95) -> Difference:
-        """The first statistic less the second, both on the same resampled groups."""
+    def difference(
+        self, first: Hashable, second: Hashable, level: float = 0.95, debias: bool = False
+    ) -> Difference:
+        """The first statistic less the second, both on the same resampled groups.
+
+        With ``debias`` it is the difference of what :meth:`interval` estimates with it, before the cut at 0,
+        and its interval and p are those of the basic bootstrap.
+        """
         draws = self.draws[first] - self.draws[second]
         value = self.estimate[first] - self.estimate[second]
+        if debias:
+            draws = 2 * value - draws
+            known = draws[~np.isnan(draws)]
+            value = float(known.mean()) if len(known) else float("nan")
         return Difference(value, *percentiles(draws, level, self.groups), two_sided_p(draws, self.groups))
 
     def p(self, name: Hashable = "") -> float:

@@ -71,7 +71,12 @@ def preview(inputs: tuple[Path, ...], options: FrameOptions, context: Context) -
     write_shown(Image.fromarray(pixels), context.out / BEFORE)
     context.progress(0.3, "Drawing one frame")
     draw = style.drawer(
-        options.strength, options.runtime, options.device, detail=options.detail, deform=options.deform
+        options.strength,
+        options.runtime,
+        options.device,
+        detail=options.detail,
+        deform=options.deform,
+        gray=style.keeps_gray and video.is_gray_film(inputs[0], options._limits),
     )
     start = time.perf_counter()
     drawing = draw([pixels])[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workbench.classify.configs import Source
 from workbench.classify.results import DEFAULT_CLASSIFIER
@@ -34,6 +35,7 @@ PARTS = {  # in the order in which they are measured: the later ones use the cla
     "redrawn": report_pictures.redrawn,
     "shift": report_pictures.shift,
 }
+_DRAWING = 2  # version of the parts that draw: pictures without colour are drawn without
 WEIGHTS = {"shipped": DEFAULT_CLASSIFIER, "redrawn": DEFAULT_STYLE, "shift": DEFAULT_STYLE}
 
 
@@ -78,8 +80,11 @@ class FullReport(TableStudy):
     def plan(self) -> list[dict]:
         return [{"part": name} for name in PARTS]
 
-    def depends_on(self, **run: str) -> Path | None:
-        return SHIPPED / f"{WEIGHTS[run['part']]}.safetensors" if run["part"] in WEIGHTS else None
+    def depends_on(self, **run: str) -> Any:
+        if (part := run["part"]) not in WEIGHTS:
+            return None
+        weights = SHIPPED / f"{WEIGHTS[part]}.safetensors"
+        return (weights, _DRAWING) if WEIGHTS[part] == DEFAULT_STYLE else weights
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """The folder is opened; impossible folds are refused before any long work."""

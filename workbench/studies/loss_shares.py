@@ -23,23 +23,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench import models
 from workbench.core.cache import Cache
 from workbench.core.runs import read_rows, write_rows
 from workbench.data.scenes import load_pictures, names_of_role, picture_names
-from workbench.metrics import kid, spectrum
-from workbench.metrics.bootstrap import Resamples, columns, draw_counts, mean_difference
+from workbench.metrics.bootstrap import Resamples, columns, mean_difference
 from workbench.metrics.paired import holm
 from workbench.studies.study import TableStudy, register
+from workbench.studies.stylizer_pairs import resample_measures
 from workbench.studies.stylizer_pictures import SHORT_SIDE, episodes, read_photos, read_style
 from workbench.studies.stylizers import Evaluator, weights_of
 from workbench.training.configs import DistilledConfig, FSGANConfig
@@ -176,14 +174,7 @@ class LossShares(TableStudy):
         data = SceneData(training, {}, photos, list(style.values()), out / "targets")
         evaluator = Evaluator(data.style, episodes(style))
         found = Cache(out / "measured")
-        found.arrays(
-            _name(self),
-            lambda: {
-                "features": evaluator.style_features,
-                "profiles": evaluator.style_profiles,
-                "groups": np.asarray(evaluator.style_groups),
-            },
-        )
+        found.arrays(_name(self), lambda: evaluator.style_arrays)
 
         def row(term: str, share: float, seed: int) -> dict:
             trainer = Trainer(self.config(out, term, share, seed), data)
@@ -196,7 +187,7 @@ class LossShares(TableStudy):
                 **{m: np.array([pair[m] for pair in pairs]) for m in OF_PHOTOS},
             }
             found.arrays(_name(self, term, share, seed), lambda: measured)
-            estimates = resample_measures({0: measured}, found.arrays(_name(self), dict), 1)
+            estimates = resample_measures({0: measured}, found.arrays(_name(self), dict), OF_PHOTOS, 1)
             return {
                 "steps": trainer.step,
                 "minutes": trainer.seconds / 60,
@@ -216,7 +207,7 @@ class LossShares(TableStudy):
         ]
         sets = {run: found.arrays(_name(self, *run), dict) for run in done}
         if any(term == NONE for term, *_ in sets):
-            values = resample_measures(sets, found.arrays(_name(self), dict), self.samples)
+            values = resample_measures(sets, found.arrays(_name(self), dict), OF_PHOTOS, self.samples)
             write_rows(comparison_rows(values), out / f"{self.name}_summary.csv")
 
 
@@ -224,47 +215,6 @@ def _name(study: LossShares, *run: Any) -> str:
     """Name of the arrays of a training, or of the style."""
     parts = (f"{part:g}" if isinstance(part, float) else str(part) for part in run)
     return "_".join([study.content_key, *parts])
-
-
-def resample_measures(
-    sets: Mapping[Any, Mapping[str, NDArray]], style: Mapping[str, NDArray], samples: int, seed: int = 0
-) -> dict[str, Resamples]:
-    """Every measure of every set of drawings of the same photos, on resamples that the sets share.
-
-    Args:
-        sets: features (N, views, D), profiles (N, bins), and (N,) of every measure of single photos.
-        style: features, profiles and groups of the style's pictures.
-        samples: of the bootstrap over photos and, for KID and spectral distance, groups of the style.
-        seed: of the bootstrap.
-
-    Returns:
-        By measure; names are those of ``sets``.
-    """
-    count = len(next(iter(sets.values()))["profiles"])
-    times = np.concatenate([np.ones((1, count)), draw_counts(count, samples, seed)]) / count
-    features = {name: values["features"] for name, values in sets.items()}
-    found = {"kid_lite0": kid.resampled(features, style["features"], style["groups"], samples, seed)}
-
-    def gather(one: Callable[[Mapping[str, NDArray]], NDArray]) -> Resamples:
-        values = {name: one(arrays) for name, arrays in sets.items()}
-        return Resamples(
-            {k: float(v[0]) for k, v in values.items()}, {k: v[1:] for k, v in values.items()}, count
-        )
-
-    def of_photos(measure: str, arrays: Mapping[str, NDArray]) -> NDArray:
-        return _means(arrays[measure], times)
-
-    profiles = {name: values["profiles"] for name, values in sets.items()}
-    found["spectral_distance"] = spectrum.resampled_distance(
-        profiles, style["profiles"], style["groups"], samples, seed
-    )
-    return found | {m: gather(partial(of_photos, m)) for m in OF_PHOTOS}
-
-
-def _means(values: NDArray, times: NDArray) -> NDArray[np.float64]:
-    """(S,) weighted means of values (N,) with weights (S, N); a photo without a value (nan) has no weight."""
-    known = ~np.isnan(values)
-    return times[:, known] @ values[known] / times[:, known].sum(1)
 
 
 def comparison_rows(values: Mapping[str, Resamples]) -> list[dict]:

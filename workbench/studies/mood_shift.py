@@ -99,7 +99,7 @@ class Collection:
         measured = self.config.variants, self.config.size, self.config.eval_crops, list(DESCRIPTORS)
         settings = style, weights_of(style), *measured
         found = [
-            self.kept.arrays(key("redrawn", 1, settings, picture=self.files[i]), functools.partial(of, i))
+            self.kept.arrays(key("redrawn", 2, settings, picture=self.files[i]), functools.partial(of, i))
             for i in tqdm(range(len(self)), desc=style or self.name, unit="picture", disable=None)
         ]
         statistics, descriptors = (np.stack([one[k] for one in found]) for k in ("statistics", "descriptors"))
@@ -245,7 +245,9 @@ class MoodShift(TableStudy):
     ``…_pictures.csv``, both readings of every picture.
     """
 
-    version = 4  # shares that are 0 or 1 in all groups have an interval
+    version = (
+        5  # pictures without colour are drawn without; shares that are 0 or 1 in all groups have an interval
+    )
     keys = ("subject", "style")
     sources = ("data", "photos", "roles")
     selection = ("styles",)

@@ -160,7 +160,7 @@ def _statistics_redrawn(report: ReportRun, keep: NDArray) -> torch.Tensor:
     """(len(keep), D) statistics of the redrawn pictures; drawings are cached one by one."""
     features, cache, rows = StatisticsFeatures.of(report.config), Cache(report.out / "shift"), []
     for i in tqdm(keep, desc="classifying redrawn pictures", unit="picture", disable=None):
-        name = key("redrawn", 1, SIDE, picture=report.data.root / report.data.paths[i], weights=WEIGHTS)
+        name = key("redrawn", 2, SIDE, picture=report.data.root / report.data.paths[i], weights=WEIGHTS)
         drawing = cache.get(name, ".png", functools.partial(_draw, report, i), read_image, _write)
         rows.append(features.measure(drawing))
     return torch.from_numpy(np.stack(rows))

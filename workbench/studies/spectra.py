@@ -118,7 +118,7 @@ class Spectra(TableStudy):
     ``…_pictures.csv``, :data:`MEASURES` of every picture.
     """
 
-    version = 3  # a comic's episodes are resampled whole
+    version = 4  # photos without colour are drawn without; a comic's episodes are resampled whole
     keys = ("set",)
     sources = ("data", "photos", "roles")
     selection = ("sets",)

@@ -322,7 +322,7 @@ def judge(data: SceneData, out: Path, groups: Sequence[str]) -> Callable[..., di
         by_photo = {photo.tobytes(): drawing for photo, drawing in zip(photos.values(), shown, strict=True)}
         done = out / _folder(group, variant, seed) / _DONE
         cost = json.loads(done.read_text()) if done.is_file() else {}
-        row, _ = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
+        row, *_ = stylizers.stylizer_row(evaluator(), photos, lambda photo: by_photo[photo.tobytes()])
         del row["ms_picture"]  # of looking it up
         if group == "baseline" and variant != OWN and (out / _folder(group, OWN, 0) / _DONE).is_file():
             row |= _less_own(shown, drawings("baseline", OWN, 0), evaluator())

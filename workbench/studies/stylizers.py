@@ -3,8 +3,8 @@
 The table always has the photo itself (no stylization) and the style compared with itself: the first is
 perfect by every measure that compares with the photo, the second is the best value that a measure of style
 can have. Measures of single pictures have 95 % intervals over photos, KID and spectral distance over
-photos and episodes of the style; two stylizers are compared by the paired difference of their KID, never by
-their own intervals.
+photos and episodes of the style; two stylizers are compared by paired differences, never by their own
+intervals (:mod:`workbench.studies.stylizer_pairs`).
 
 Photos that trained or chose anything are left out (:mod:`workbench.studies.stylizer_pictures`); the column
 "split" names the rule.
@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import logging
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,8 +30,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import models
+from workbench.core.cache import Cache, digest
 from workbench.core.errors import UnknownNameError
 from workbench.core.pixels import region_labels
+from workbench.core.runs import write_rows
 from workbench.drawing import teacher
 from workbench.metrics import kid, spectrum, stylization
 from workbench.metrics.bootstrap import columns, resample
@@ -38,6 +41,7 @@ from workbench.metrics.checks import weighted_mean
 from workbench.metrics.lines import line_pixels
 from workbench.models import trained
 from workbench.models.features import FrozenFeatures
+from workbench.studies import stylizer_pairs
 from workbench.studies.study import TableStudy, register
 from workbench.studies.stylizer_pictures import (
     Picture,
@@ -49,10 +53,13 @@ from workbench.studies.stylizer_pictures import (
 )
 from workbench.styles import stylize as stylizer
 
+log = logging.getLogger(__name__)
+
 PHOTO, STYLE = "photo", "style set against itself"
 TEACHER, GRAM = "Kuwahara and ink", "Gram matrices"
 CLASSICAL = ("colormatrix_vivid", "convolution_edge", "convolution_sharpen", "convolution_soften")
 FEW = 12  # photos of a stylizer that takes seconds per picture
+_KEPT = "measured"  # folder of features and measures, by stylizer
 _STAGES = (1, 2, 3)  # of lite0, reductions 4, 8 and 16: lines to layout
 COSTS = ("parameters", "gmacs_512", "ms_512", "peak_mb_512", "speed", "conv_share")
 
@@ -73,6 +80,12 @@ class Evaluator:
         self.style_features, self.style_profiles = self.features(style), self.profiles(style)
         # of photos, which are the same for all stylizers: maps and regions
         self._photos: dict[bytes, tuple[list[NDArray], NDArray]] = {}
+
+    @property
+    def style_arrays(self) -> dict[str, NDArray]:
+        """Features, profiles and groups of the style, for :mod:`workbench.studies.stylizer_pairs`."""
+        groups = np.asarray(self.style_groups)
+        return {"features": self.style_features, "profiles": self.style_profiles, "groups": groups}
 
     def features(self, pictures: Iterable[Picture]) -> NDArray[np.float64]:
         """(N, 3, D): three views per picture, a batch to itself: its features never depend on the others.
@@ -188,7 +201,7 @@ def stylizer_row(
     masks: Mapping[str, NDArray[np.bool_]] | None = None,
     samples: int = 2000,
     seed: int = 0,
-) -> tuple[dict[str, float], list[dict]]:
+) -> tuple[dict[str, float], list[dict], dict[str, NDArray]]:
     """One stylizer's row: KID, spectral distance and the measures of pairs with intervals over the photos.
 
     Args:
@@ -199,7 +212,7 @@ def stylizer_row(
         samples, seed: of the bootstrap.
 
     Returns:
-        The row, and the measures of every photo.
+        The row, the measures of every photo, and features, profiles and measures as arrays, for pairs.
     """
     drawings, seconds = [], []
     for photo in photos.values():
@@ -211,16 +224,17 @@ def stylizer_row(
         evaluator.pair(p, d, masks.get(name)) for (name, p), d in zip(photos.items(), drawings, strict=True)
     ]
     row = {"photos": len(photos)} | evaluator.kid(drawings, photos.values())
-    profiles = {"": evaluator.profiles(drawings)}
+    arrays = {"features": evaluator.features(drawings), "profiles": evaluator.profiles(drawings)}
     spectral = spectrum.resampled_distance(
-        profiles, evaluator.style_profiles, evaluator.style_groups, samples, seed
+        {"": arrays["profiles"]}, evaluator.style_profiles, evaluator.style_groups, samples, seed
     )
     row |= columns("spectral_distance", *spectral.interval(debias=True))
     for name in pairs[0]:
         values = np.array([pair.get(name, np.nan) for pair in pairs])
         row |= _interval(name, weighted_mean, values[~np.isnan(values)], samples, seed)
+        arrays[name] = values
     row["ms_picture"] = 1e3 * statistics.median(seconds)
-    return row, [{"photo": name, **pair} for name, pair in zip(photos, pairs, strict=True)]
+    return row, [{"photo": name, **pair} for name, pair in zip(photos, pairs, strict=True)], arrays
 
 
 def _interval(name: str, metric: Callable, values: NDArray, samples: int, seed: int) -> dict[str, float]:
@@ -282,12 +296,15 @@ class Stylizers(TableStudy):
     Columns: photos, measures with ``_low`` and ``_high``, ``kid_lite0_less_photo`` (the paired difference
     from the untouched photos), ``ms_picture`` (processor time per photo), :data:`COSTS`, split (which photos
     these are). A network that is only in ``costs`` has costs only. Beside the table lies
-    ``…_pictures.csv``, the measures of every photo.
+    ``…_pictures.csv``, the measures of every photo, and ``…_pairs.csv``: every network among the styles less
+    the photo and every other stylizer (:func:`workbench.studies.stylizer_pairs.pair_rows`), from the features
+    that the rows were made of, which are kept in the folder ``measured``.
     """
 
+    # 4: photos without colour are drawn without.
     # 3: spectral distances are over episodes of the style, too. Colour differences per pixel and the share of
     # line pixels came later; they change no other column, and older tables lack them
-    version = 3
+    version = 4
     keys = ("stylizer",)
     sources = ("data", "photos", "roles", "masks", "costs")
     selection = ("stylizers",)
@@ -323,19 +340,50 @@ class Stylizers(TableStudy):
         known = drawers(list(style.values()))
         evaluator = functools.cache(lambda: Evaluator(list(style.values()), episodes(style)))
         drawn, details = list(self.stylizers) or default_stylizers(), self.runs(out, "_pictures")
-        rule = {"split": split_of(self.photos, self.held_out, self.seed, self.roles)}
+        rule, kept = (
+            {"split": split_of(self.photos, self.held_out, self.seed, self.roles)},
+            Cache(out / _KEPT),
+        )
 
         def row(stylizer: str) -> dict:
             costs = self.cost_columns.get(stylizer, {})
             if stylizer == STYLE:
+                kept.arrays(self._kept_as(stylizer), lambda: evaluator().style_arrays)
                 return compare_style_halves(evaluator())
             if stylizer not in (PHOTO, *drawn):
                 return costs
             few = slice(None, None, max(1, len(usable) // FEW) if stylizer == GRAM else 1)
-            some = dict(list(usable.items())[few])
+            some, places = dict(list(usable.items())[few]), np.arange(len(usable))[few]
             masks = read_masks(self.masks, some) if self.masks else None
-            found, each = stylizer_row(evaluator(), some, known[stylizer], masks, self.samples, self.seed)
+            found, each, arrays = stylizer_row(
+                evaluator(), some, known[stylizer], masks, self.samples, self.seed
+            )
+            kept.arrays(self._kept_as(stylizer), lambda: {"places": places, **arrays})
             details.add({"stylizer": stylizer}, *each, seconds=0, stamp=False)
             return found | costs | rule
 
         return row
+
+    def summarise(self, out: Path) -> None:
+        """Write the comparison in pairs. Rows of a table that came without their features are left out."""
+        kept = Cache(out / _KEPT)
+        measured = [row["stylizer"] for row in self.runs(out).rows if row["photos"]]
+        found = {
+            name: kept.arrays(self._kept_as(name), dict)
+            for name in measured
+            if f"{self._kept_as(name)}.npz" in kept
+        }
+        if missing := [name for name in measured if name not in found]:
+            log.warning("Not compared in pairs, as their features were not kept: %s.", ", ".join(missing))
+        style, networks = found.pop(STYLE, None), [n for n in _networks() if n in found]
+        if style is not None and networks and len(found) > 1:
+            rows = stylizer_pairs.pair_rows(found, networks, style, self.samples, self.seed)
+            write_rows(rows, out / f"{self.name}_pairs.csv")
+
+    def _kept_as(self, stylizer: str) -> str:
+        """Key of a stylizer's arrays, which changes with its weights."""
+        return f"{self.content_key}-{digest((stylizer, self.depends_on(stylizer=stylizer)))}"
+
+
+def _networks() -> list[str]:
+    return [style.name for style in stylizer.styles().values() if style.kind == "network"]

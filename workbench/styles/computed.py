@@ -28,6 +28,7 @@ class DrawnStyle(Style):
 
     look: str
     kind = "drawing"
+    keeps_gray = True
     limits = (
         "It runs on the processor alone and takes longer than a network.",
         "It knows no objects: lines follow edges of lightness and colour, wherever they are.",

@@ -34,6 +34,7 @@ class NetworkStyle(Style):
     path: Path  # of the .safetensors or .onnx file
     kind = "network"
     runtimes = RUNTIMES
+    keeps_gray = True
     grows = True
 
     def load(self, runtime: str, device: torch.device) -> Draw:

@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from workbench.core import cards
 from workbench.core.errors import ImageError
+from workbench.core.pixels import as_gray
 from workbench.styles.networks import load_network
 from workbench.styles.options import DrawOptions
 from workbench.styles.style import Draw, Drawer, Pixels, Progress, Style
@@ -30,6 +33,7 @@ class PortraitStyle(Style):
     kind = "portrait"
     needs = shows = "a face"
     stateful = True  # faces are followed from frame to frame
+    keeps_gray = True
 
     def load(self, runtime: str, device: torch.device) -> Draw:
         """See :meth:`Style.load`."""
@@ -50,6 +54,11 @@ class PortraitStyle(Style):
 
         return lambda frames: [one(frame) for frame in frames]
 
+    def without_color(self, photo: Pixels, drawing: Pixels) -> Pixels:
+        """See :meth:`Style.without_color`: what surrounds the people keeps its values exactly."""
+        same = (drawing == photo).all(axis=2, keepdims=True)
+        return np.where(same, photo, as_gray(drawing))
+
     def _load(self, runtime: str, device: torch.device) -> Callable[[Pixels, Progress | None, Faces], Pixels]:
         from workbench.styles import portrait
 
@@ -66,6 +75,7 @@ class DrawnPeopleStyle(Style):
     deform: float = DrawOptions().deform
     kind = "portrait"
     stateful = True  # faces are followed from frame to frame
+    keeps_gray = True
     shows = "a face"
     limits = (
         "It runs on the processor alone and takes longer than a network.",

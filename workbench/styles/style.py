@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.core import devices, options
 from workbench.core.errors import UnknownNameError, WorkbenchError
-from workbench.core.pixels import LUMA
+from workbench.core.pixels import GRAY, LUMA, as_gray, is_gray
 from workbench.drawing import scale
 from workbench.styles.names import RUNTIMES
 from workbench.styles.options import DrawOptions
@@ -25,6 +25,9 @@ Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 Progress = Callable[[float], None]  # called with the share done, in (0, 1]; what it raises stops the work
 Draw = Callable[[Pixels, Progress | None], Pixels]
 Drawer = Callable[[Sequence[Pixels]], list[Pixels]]  # frames of one film, in order
+
+
+_CLEARLY = 2 * GRAY  # a frame of a gray film has colour from here on, so that its noise does not flicker
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Style(abc.ABC):
     runtimes: ClassVar[tuple[str, ...]] = ("torch",)  # that can run it
     stateful: ClassVar[bool] = False  # whether a frame depends on the frames before it
     flickers: ClassVar[bool] = True  # whether a film's noise changes the drawing, which is then steadied
+    keeps_gray: ClassVar[bool] = False  # whether the drawing of a picture without colour has none, either
     grows: ClassVar[bool] = False  # whether large pictures are drawn small and the drawing enlarged
 
     @abc.abstractmethod
@@ -111,6 +115,8 @@ class Style(abc.ABC):
     ) -> Pixels:
         """Redraw a picture of any size. Arguments and errors: see :func:`workbench.styles.stylize.stylize`.
 
+        Whether the picture is gray is asked of all of it, and not of its tiles.
+
         Args:
             pixels: (H, W, 3) uint8; left as they are.
 
@@ -120,7 +126,9 @@ class Style(abc.ABC):
         chosen = _checked(strength=strength, preserve_color=preserve_color, detail=detail, deform=deform)
         draw = self.adjusted(chosen).load_at(chosen.detail, runtime, self._place(runtime, device))
         drawn = draw(pixels, progress) if chosen.strength > 0 else pixels.copy()
-        if chosen.strength > 0 and chosen.preserve_color > 0:
+        if chosen.strength > 0 and self.keeps_gray and is_gray(pixels):
+            drawn = self.without_color(pixels, drawn)
+        elif chosen.strength > 0 and chosen.preserve_color > 0:
             drawn = with_chroma_of(pixels, drawn, chosen.preserve_color)
         if 0 < chosen.strength < 1:
             drawn = _blend(drawn, pixels, chosen.strength)
@@ -136,6 +144,7 @@ class Style(abc.ABC):
         *,
         detail: float = 1.0,
         deform: float = DrawOptions.deform,
+        gray: bool = False,
     ) -> Drawer:
         """The function that draws the frames of one film, each (H, W, 3) uint8.
 
@@ -144,12 +153,17 @@ class Style(abc.ABC):
 
         Args:
             strength, runtime, device, detail, deform: as for :meth:`draw`.
+            gray: the film has no colour (:func:`workbench.styles.video.is_gray_film`): nor have its drawings,
+                but for those of frames that clearly have some. A single frame of another film never tells,
+                as all fades to black are gray.
         """
         chosen = _checked(strength=strength, detail=detail, deform=deform)
         share = chosen.strength
         draw = self.adjusted(chosen).load_frames(runtime, self._place(runtime, device))
         if self.grows:
             draw = _at_scale(draw, scale.SIDE * detail)
+        if gray and self.keeps_gray:
+            draw = self._of_gray_film(draw)
         if share == 0:
             return list
         if share == 1:
@@ -160,6 +174,21 @@ class Style(abc.ABC):
             return [photo if drawing is photo else _blend(drawing, photo, share) for drawing, photo in pairs]
 
         return blended
+
+    def without_color(self, photo: Pixels, drawing: Pixels) -> Pixels:
+        """The drawing of a gray photo, both (H, W, 3) uint8, without what the style tints."""
+        return as_gray(drawing)
+
+    def _of_gray_film(self, draw: Drawer) -> Drawer:
+        def drawn(frames: Sequence[Pixels]) -> list[Pixels]:
+            return [
+                self.without_color(frame, drawing)
+                if drawing is not frame and is_gray(frame, _CLEARLY)
+                else drawing
+                for frame, drawing in zip(frames, draw(frames), strict=True)
+            ]
+
+        return drawn
 
     def _place(self, runtime: str, device: str | None) -> torch.device:
         if runtime not in RUNTIMES:

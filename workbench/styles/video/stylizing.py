@@ -24,6 +24,7 @@ from workbench.styles.style import Drawer, Style
 from workbench.styles.stylize import get
 from workbench.styles.video.chunks import Chunk
 from workbench.styles.video.flow import TemporalBlend
+from workbench.styles.video.gray import is_gray_film
 from workbench.styles.video.prefetch import prefetch
 from workbench.styles.video.reading import Frame, even, reading
 from workbench.styles.video.writing import Mp4, VideoEncoder, check_target
@@ -79,7 +80,8 @@ def stylize_video(
     """Redraw a video as an MP4 that browsers play; whole, or not at all.
 
     Order, times, upright orientation, pixel aspect, colour matrix and range, and sound are kept. Odd sides
-    grow by one pixel. Frames that cannot be decoded are missing in the result, which counts them.
+    grow by one pixel. A film without colour (:func:`is_gray_film`) stays without in styles that keep its
+    colours. Frames that cannot be decoded are missing in the result, which counts them.
 
     Args:
         source: a video that FFmpeg reads: MP4, MOV, MKV, WebM, AVI, MPEG, GIF …
@@ -109,7 +111,9 @@ def stylize_video(
     check_target(target, source)
     chosen = get(style)
     blend = TemporalBlend(chosen.share_of_past(temporal))
-    draw, missing = chosen.drawer(strength, runtime, device, detail=detail, deform=deform), chosen.shows
+    gray = chosen.keeps_gray and strength > 0 and is_gray_film(source, limits)
+    draw = chosen.drawer(strength, runtime, device, detail=detail, deform=deform, gray=gray)
+    missing = chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
         batch = max(1, min(batch, _BATCH_PIXELS // (layout.width * layout.height)))
