@@ -6,7 +6,7 @@ import portraits as drawn
 import pytest
 from skimage import data
 
-from workbench.drawing import portrait, scene
+from workbench.drawing import face_skin, face_visibility, portrait, scene
 from workbench.drawing.face_shapes import Shape, deformed
 from workbench.drawing.faces import EYE_CONTOURS, IRISES, Face, find_faces
 
@@ -152,3 +152,92 @@ def test_an_eye_fades_as_a_lens_darkens(photo):
     assert (seen[0] > 70).all()
     assert (np.abs(seen[-1]) < 10).all()
     assert np.abs(np.diff(seen, axis=0)).max() < 80
+
+
+def evidence(photo, face):
+    """How far each eye and the mouth are seen."""
+    floats = photo.astype(np.float32) / 255
+    shape = Shape(face.landmarks, floats)
+    part = floats[shape.window]
+    seen = face_visibility.eyes_seen(
+        part, shape, (face_visibility.eye(shape, 0), face_visibility.eye(shape, 1))
+    )
+    return np.array([iris for _, iris in seen]), face_visibility.mouth_seen(part, shape)
+
+
+def covered(photo, corners, color):
+    """The photo with a plain area (N, 2) in one colour."""
+    return cv2.fillPoly(photo.copy(), [np.round(corners).astype(np.int32)], color, cv2.LINE_AA)
+
+
+def around(place, half_width, half_height):
+    return place + np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * [half_width, half_height]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_both_eyes_of_a_pair_are_drawn_though_one_is_in_the_shade(photo, side):
+    (face,) = find_faces(photo)
+    area = np.zeros(photo.shape[:2], np.float32)
+    cv2.circle(area, tuple(int(v) for v in face.eyes[side]), int(0.4 * face.interocular_px), 1.0, -1)
+    area = cv2.GaussianBlur(area, (0, 0), 0.1 * face.interocular_px)[..., None]
+    shaded = np.uint8(photo * (1 - 0.68 * area))
+    assert evidence(photo, face)[0].min() == 1
+    assert evidence(shaded, face)[0].min() > 0.8
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_covered_eye_is_not_drawn_and_leaves_the_other(photo, side):
+    (face,) = find_faces(photo)
+    unit = face.interocular_px
+    hand = covered(photo, around(face.eyes[side], 0.4 * unit, 0.4 * unit), (196, 150, 130))
+    seen, mouth = evidence(hand, face)
+    assert seen[side] == 0
+    assert seen[1 - side] == 1
+    assert mouth == 1
+
+
+def test_no_lips_are_drawn_on_what_covers_the_mouth(photo):
+    (face,) = find_faces(photo)
+    unit, mouth = face.interocular_px, face.landmarks[[13, 14]].mean(0)
+    for color in ((235, 235, 240), (30, 30, 35), (196, 150, 130)):  # masks, and a hand
+        mask = covered(photo, around(mouth, 0.8 * unit, 0.45 * unit), color)
+        assert evidence(mask, face)[1] == 0
+        drawing = portrait.draw(mask, faces=[face], deform=0)
+        x, y = np.round(mouth).astype(int)
+        within = drawing[y - 4 : y + 5, x - int(0.5 * unit) : x + int(0.5 * unit)]
+        assert np.ptp(cv2.cvtColor(within, cv2.COLOR_RGB2LAB)[..., 0]) < 25
+
+
+def plain_skin(unit=60.0):
+    """Colours of bare skin everywhere, and a shape on them."""
+    color = np.full((300, 260, 3), (0.80, 0.62, 0.52), np.float32)
+    return color, Shape(drawn.landmarks(130, 110, unit), color)
+
+
+def test_stubble_is_no_crowd_of_specks_and_a_mole_stays():
+    color, shape = plain_skin()
+    (left, top), unit = (shape.window[1].start, shape.window[0].start), shape.unit
+    cheek, chin = (130 - 0.7 * unit, 110 + 0.6 * unit), (130, 110 + 1.55 * unit)
+    assert left >= 0
+    assert top >= 0
+    spotted = color.copy()
+    for dx in range(-16, 17, 8):
+        for dy in range(-8, 9, 8):
+            cv2.circle(spotted, (int(chin[0]) + dx, int(chin[1]) + dy), 1, (0.4, 0.3, 0.25), -1)
+    cv2.circle(spotted, (int(cheek[0]), int(cheek[1])), 3, (0.4, 0.3, 0.25), -1)
+    clean = face_skin.without_specks(spotted, shape)
+    below = slice(int(chin[1]) - 10, int(chin[1]) + 11), slice(int(chin[0]) - 18, int(chin[0]) + 19)
+    assert np.ptp(spotted[below]) > 0.5
+    assert np.abs(clean[below] - color[below]).max() < 0.05
+    assert clean[int(cheek[1]), int(cheek[0]), 0] < 0.5
+
+
+def test_a_single_dash_on_a_cheek_goes_and_a_fold_stays():
+    _, shape = plain_skin()
+    x, y = (int(v) for v in shape.points[13] + [0.75 * shape.unit, -0.35 * shape.unit])
+    for length, stays in ((0.12, False), (0.5, True)):
+        ink = np.zeros(shape.size, np.float32)
+        cv2.line(ink, (x, y), (x, y + int(length * shape.unit)), 1.0, 1)
+        kept = face_skin.without_dashes(ink, shape)
+        assert (kept.max() == 1) == stays
+        assert (kept.max() == 0) != stays

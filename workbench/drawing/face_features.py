@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.drawing.face_shapes import BROWS, LIPS_INNER, Shape, disc, polygon, round_kernel
-from workbench.drawing.faces import EYE_CONTOURS, IRISES
+from workbench.drawing.face_skin import without_dashes
+from workbench.drawing.face_visibility import Eye, eye, eyes_seen, lightness, mouth_seen
 from workbench.drawing.flow import Array
 from workbench.drawing.lines import ramp
 
 _SQUINT = 0.16  # height of an eye relative to its width below which it is a line
 _DARK = np.array([10.0, 0, 0])  # Lab
 _SMALL = 10.0  # width of an eye in pixels below which its iris cannot be drawn
-_BORDERS = 1.0, 1.3  # how far borders within an eye stand out where no iris is seen, and where one surely is
-_CLEAR = 0.42, 0.5  # lightness of eye and lids relative to the cheeks' behind a dark lens, and without one
+_BLACK = 8.0, 18.0  # L* at which nothing can be seen behind a lens, and at which something can
 _MOUTH = (
     (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
     (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
@@ -33,16 +33,18 @@ def draw_features(color: Array, strength: Array, photo: Array, shape: Shape) -> 
     window = shape.window
     color, strength = color.copy(), strength.copy()
     part, ink = color[window], strength[window]
+    ink[:] = without_dashes(ink, shape)
     ink *= 1 - 0.65 * shape.inner  # of wrinkles, the shade is enough
-    for side in (0, 1):
+    eyes = eye(shape, 0), eye(shape, 1)
+    for side, (clear, seen) in enumerate(eyes_seen(photo[window], shape, eyes)):
         part[:], most = _brow(part, photo[window], shape, side)
         np.minimum(ink, most, out=ink)
-        drawn, line = _eye(part, photo[window], shape, side)
-        part[:] = drawn
+        part[:], line = _eye(part, photo[window], shape, eyes[side], clear, seen)
         np.maximum(ink, line, out=ink)
+    seen = mouth_seen(photo[window], shape)
     teeth = polygon(shape.size, shape.points[list(LIPS_INNER)])
-    ink *= 1 - 0.7 * teeth
-    np.maximum(ink, _mouth(shape), out=ink)
+    ink *= 1 - 0.7 * seen * teeth
+    np.maximum(ink, seen * _mouth(shape), out=ink)
     return color, strength
 
 
@@ -68,23 +70,26 @@ def stroke(size: tuple[int, int], points: NDArray, width: float, ends: float = 0
     return polygon(size, np.concatenate([line + across, (line - across)[::-1]]))
 
 
-def _eye(part: Array, photo: Array, shape: Shape, side: int) -> tuple[Array, Array]:
+def _eye(part: Array, photo: Array, shape: Shape, one: Eye, clear: float, seen: float) -> tuple[Array, Array]:
     """Colours with one eye drawn, and its lines.
 
-    Of an eye that is closed, small or blurred, the lid alone is drawn; nothing behind a dark lens.
+    Of an eye that is closed, small or blurred, the lid alone is drawn, and no line behind a dark lens; what
+    the photo shows there stays.
+
+    Args:
+        part: colours (h, w, 3) of the drawing so far.
+        photo: the same shape.
+        shape: of the face.
+        one: eye of it.
+        clear, seen: see :func:`eyes_seen`.
     """
-    contour = shape.points[list(EYE_CONTOURS[side])]
-    lower, upper = contour[:9], np.concatenate([contour[:1], contour[9:], contour[8:9]])
-    opening = lower[3:6].mean(0) - upper[3:6].mean(0)
-    width = float(np.linalg.norm(lower[0] - lower[-1]))
-    inside = polygon(shape.size, np.concatenate([lower, upper[::-1]]))
-    rim = shape.points[list(IRISES[side])]
-    centre, radius = rim[0], min(float(np.linalg.norm(rim[1:] - rim[0], axis=1).mean()), 0.36 * width)
-    iris = disc(shape.size, centre, radius) * inside
-    clear, seen = _visible(photo, shape, inside, iris, lower[-1] - lower[0])
-    line = clear * 0.95 * stroke(shape.size, upper, max(1.2, 0.042 * shape.unit), 0.35)
-    if np.linalg.norm(opening) < _SQUINT * width or width < _SMALL or seen == 0:
+    line = clear * 0.95 * stroke(shape.size, one.upper, max(1.2, 0.042 * shape.unit), 0.35)
+    if one.openness < _SQUINT or one.width < _SMALL:
+        seen = 0.0
+    part = _as_in_photo(part, photo, shape, one, 1 - seen)
+    if seen == 0:
         return part, line
+    inside, iris, centre, radius = one.inside, one.iris, one.centre, one.radius
     lab = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
     # the white of the eye a little lighter and without colour, in its own shade
     light = lab[..., 0] + 0.35 * np.maximum(86 - lab[..., 0], 0)
@@ -93,48 +98,30 @@ def _eye(part: Array, photo: Array, shape: Shape, side: int) -> tuple[Array, Arr
     edge = np.clip(iris - disc(shape.size, centre, 0.84 * radius), 0, 1)
     lab = _mix(lab, _DARK, seen * 0.5 * edge)
     lab = _mix(lab, _DARK, seen * 0.9 * disc(shape.size, centre, 0.42 * radius) * inside)  # the pupil
-    shadow = stroke(shape.size, upper + 0.1 * opening, 0.05 * shape.unit)
+    shadow = stroke(shape.size, one.upper + 0.1 * one.opening, 0.05 * shape.unit)
     lab = _mix(lab, _DARK, seen * 0.3 * shadow * inside)
     spot = disc(shape.size, centre - radius * np.array([0.32, 0.36]), max(0.8, 0.22 * radius))
     glint = seen * spot * inside
     lab = _mix(lab, np.array([min(98.0, shape.tone[0] + 40), 0, 0]), 0.9 * glint)
-    lashes = 0.4 * stroke(shape.size, lower[1:-1], max(0.8, 0.014 * shape.unit))
+    lashes = 0.4 * stroke(shape.size, one.lower[1:-1], max(0.8, 0.014 * shape.unit))
     line = np.maximum(line, seen * lashes)
     return np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1), line * (1 - glint)
 
 
-def _visible(photo: Array, shape: Shape, inside: Array, iris: Array, across: NDArray) -> tuple[float, float]:
-    """How clear the photo is before an eye, 0 behind a dark lens, and how far it shows the iris; in [0, 1].
-
-    An iris and the white beside it have borders across the line from corner to corner; closed lids have them
-    along it, and blur and lenses have hardly any. As contrast counts relative to the light on the eye, an eye
-    in the shade or of a dark face is seen as well. Both change gradually, so that films do not flicker.
-
-    Args:
-        photo: (h, w, 3) of the face's window.
-        inside, iris: (h, w) in [0, 1], masks of the eye and of the iris in it.
-        across: vector (2,) from corner to corner in pixels.
-    """
-    width = float(np.linalg.norm(across))
-    if not (inside > 0.5).any() or not width:
-        return 1.0, 0.0
-    lightness = cv2.cvtColor(np.ascontiguousarray(photo, np.float32), cv2.COLOR_RGB2LAB)[..., 0]
-    smooth = cv2.GaussianBlur(lightness, (0, 0), max(0.5, 0.03 * width))
-    x, y = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    borders = np.percentile(np.abs(x * across[0] + y * across[1])[inside > 0.5], 80)
-    light = max(float(np.percentile(smooth[inside > 0.5], 90)), 0.0)
-    white = np.clip(inside - cv2.dilate(iris, np.ones((3, 3))), 0, 1)
-    contrast = _mean(lightness, white) - _mean(lightness, iris) if white.sum() > 1 else 0.0
-    near, far = (cv2.dilate(inside, round_kernel(reach * width)) for reach in (0.1, 0.3))
-    lids = far - near > 0.5
-    around = np.percentile(lightness[lids], 75) if lids.any() else 0.0
-    shade = np.sqrt(max(float(around), 0.0) * light) / max(float(shape.tone[0]), 1.0)
-    clear = float(ramp(np.asarray(shade), *_CLEAR))
-    return clear, clear * float(ramp(np.asarray((borders + 1.5 * contrast) / (light + 10)), *_BORDERS))
-
-
-def _mean(values: Array, weights: Array) -> float:
-    return float((values * weights).sum() / max(float(weights.sum()), 1e-6))
+def _as_in_photo(part: Array, photo: Array, shape: Shape, one: Eye, share: float) -> Array:
+    """The colours with the photo's light and dark in and around an eye, in the drawing's own tone."""
+    if share == 0 or not one.width:
+        return part
+    area = cv2.dilate(one.inside, round_kernel(0.25 * one.width))
+    area = cv2.GaussianBlur(area, (0, 0), max(0.5, 0.1 * one.width))
+    calm = cv2.bilateralFilter(np.ascontiguousarray(photo, np.float32), 5, 0.06, 2)
+    lab = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
+    tones = lab[..., 0], lightness(calm)
+    wide = [cv2.GaussianBlur(tone, (0, 0), max(1.0, 0.5 * one.width)) for tone in tones]
+    change = (tones[1] - wide[1]) - (tones[0] - wide[0])
+    share = share * area * ramp(wide[1], *_BLACK)
+    lab[..., 0] = np.clip(tones[0] + share * change, 0, 100)
+    return np.asarray(np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1), np.float32)
 
 
 def _iris(photo: Array, shape: Shape, iris: Array, centre: NDArray, radius: float) -> Array:

@@ -20,7 +20,7 @@ BROWS = (  # upper edge from the outer to the inner end, lower edge back
     (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
 )
 NOSTRILS = (98, 97, 2, 326, 327)
-NOSE_TIP, CHIN, TEMPLES, NOSE_WINGS = 4, 152, (234, 454), (129, 358)
+FOREHEAD, NOSE_TIP, CHIN, TEMPLES, NOSE_WINGS = 10, 4, 152, (234, 454), (129, 358)
 CHEEKS = (205, 425, 50, 280, 117, 346, 151, 9)
 
 
@@ -54,6 +54,7 @@ class Shape:
     Attributes:
         window: rows and columns of the picture around the face.
         points: (478, 2) in pixels of the window.
+        eyes: centres of the viewer's left and right eye (2, 2), in pixels of the window.
         unit: distance between the eyes in pixels.
         skin: (h, w) in [0, 1]: bare skin of face, ears and neck, without eyes, brows and lips.
         inner: (h, w) in [0, 1]: skin away from its borders, where a line is a wrinkle.
@@ -69,6 +70,7 @@ class Shape:
         right, bottom = np.minimum(photo.shape[1::-1], np.ceil(high)).astype(int)
         self.window = slice(top, max(top + 1, bottom)), slice(left, max(left + 1, right))
         self.points = (points - (left, top)).astype(np.float32)
+        self.eyes = (eyes - (left, top)).astype(np.float32)
         part = photo[self.window]
         self.size = part.shape[:2]
         lab = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
@@ -91,15 +93,19 @@ class Shape:
         return np.asarray(np.median(np.concatenate(colors), 0), np.float32)
 
     def _skin(self, lab: Array) -> Array:
-        difference = lab - self.tone
-        far = np.sqrt((difference[..., 1:] ** 2).sum(-1) + (0.4 * difference[..., 0]) ** 2)
         oval = polygon(self.size, self.points[list(OVAL)])
         around = cv2.dilate(oval, round_kernel(0.55 * self.unit))
         near = np.maximum(cv2.GaussianBlur(around, (0, 0), max(0.5, 0.1 * self.unit)), oval)
-        skin = np.clip((24 - far) / 10, 0, 1) * near
+        skin = self.like_skin(lab) * near
         grown = cv2.dilate(self.features(), round_kernel(0.035 * self.unit))
         skin = skin * (1 - grown)
         return cv2.GaussianBlur(skin.astype(np.float32), (0, 0), max(0.5, 0.025 * self.unit))
+
+    def like_skin(self, lab: Array) -> Array:
+        """(...) in [0, 1]: how far Lab colours (..., 3) are those of the cheeks; shade counts less."""
+        difference = lab - self.tone
+        far = np.sqrt((difference[..., 1:] ** 2).sum(-1) + (0.4 * difference[..., 0]) ** 2)
+        return np.asarray(np.clip((24 - far) / 10, 0, 1), np.float32)
 
     def features(self) -> Array:
         """(h, w) in [0, 1]: eyes, brows, lips and nostrils."""

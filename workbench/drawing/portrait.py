@@ -20,6 +20,7 @@ from workbench.core.options import Range
 from workbench.drawing import lines, scene
 from workbench.drawing.face_features import draw_features
 from workbench.drawing.face_shapes import Shape, deformed
+from workbench.drawing.face_skin import without_specks
 from workbench.drawing.faces import Face, find_faces
 from workbench.drawing.flats import guided
 from workbench.drawing.flow import Array
@@ -77,6 +78,7 @@ def draw(
         clean = smooth_skin(clean, shape)
     color, strength = scene.paint(clean, look), lines.ink(scene.denoise(clean), look)
     for shape in shapes:
+        color = without_specks(color, shape)
         color = color if look.paper else keep_tone(color, photo, shape)
         color, strength = draw_features(color, strength, photo, shape)
     return scene.render(color, strength, pixels.shape, look)
