@@ -93,6 +93,57 @@ def test_texture_gets_fewer_lines_than_a_lone_contour():
     assert ink[0] / plain[0] < ink[1] / plain[1]
 
 
+def line_at(column, height=96, width=96):
+    strength = np.zeros((height, width), np.float32)
+    strength[:, column] = 1
+    return strength
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "height", "blur", "expected"),
+    [
+        (0.2, 0.5, 100, 0.0, 0.3 / 0.06),  # a step of 0.3 where nothing else is, 100 pixels long
+        (0.2, 0.5, 50, 0.0, 0.3 / 0.06 * 0.5),
+        (0.2, 0.5, 400, 0.0, 0.3 / 0.06 * 2),  # length counts up to 200 pixels
+        (0.2, 0.5, 100, 4.0, 0.0),  # soft
+        (0.45, 0.95, 100, 0.7, 0.5 / 0.06),  # sharp enough for a line with a dark side
+        (0.75, 0.95, 100, 0.7, 0.0),  # not for one in the light
+    ],
+)
+def test_salience_is_height_times_length_times_sharpness(left, right, height, blur, expected):
+    luma = two_tones(height, 96, left, right)
+    luma = cv2.GaussianBlur(luma, (0, 0), blur) if blur else luma
+    found = lines.salience(luma, line_at(47, height), Flow(luma, 2.0, 1))
+    assert found[:, 47] == pytest.approx(found[0, 47])
+    assert found[0, 47] == pytest.approx(expected, rel=0.06, abs=0.01)
+    assert found[:, 40].max() == 0
+
+
+def test_a_thin_dark_line_stands_out_though_both_its_sides_are_alike():
+    luma = np.full((96, 96), 0.45, np.float32)
+    luma[:, 47:49] = 0.05
+    found = lines.salience(luma, line_at(47), Flow(luma, 2.0, 1))[0, 47]
+    alike = lines.salience(1 - luma, line_at(47), Flow(luma, 2.0, 1))[0, 47]  # a light line: no step
+    assert found > 2
+    assert alike < 0.3 * found
+
+
+def test_dashes_of_a_texture_go_by_their_salience_and_a_contour_stays():
+    noise = np.random.default_rng(0).standard_normal((200, 140)).astype(np.float32)
+    luma = two_tones(200, 300, 0.3, 0.7)
+    luma[:, :140] += 0.07 * np.sign(cv2.GaussianBlur(noise, (0, 0), sigmaX=4, sigmaY=1.5))  # short dashes
+    luma = cv2.GaussianBlur(luma, (0, 0), 0.7)
+    every = dataclasses.replace(COMIC, texture=0.0, line_gain=190.0)
+    before, after = (lines.ink(luma, dataclasses.replace(every, salience=s)) for s in (0.0, 0.35))
+    assert (before[:, :130] > 0.5).mean() > 0.01
+    assert after[:, :130].max() == 0
+    assert after[20:180, 140:152].max(axis=1).min() > 0.9
+
+
+def test_the_shipped_looks_keep_lines_whatever_their_salience():
+    assert {look.salience for look in drawing.LOOKS.values()} == {0.0}
+
+
 @pytest.mark.parametrize("look", ["comic", "anime"])
 @pytest.mark.parametrize("color", [(200, 60, 40), (30, 90, 180), (128, 128, 128)])
 def test_flat_stays_flat(look, color):

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.data import astronaut
 
 from workbench import drawing, models
 from workbench.core.errors import DatasetError, WorkbenchError
 from workbench.data.scenes import Crops, load_pictures, split
-from workbench.drawing import teacher
+from workbench.drawing import portrait, teacher
 from workbench.drawing.teachers import TEACHERS
 from workbench.metrics import kid
 from workbench.training.configs import FSGANConfig, StylizerPublication
@@ -214,6 +215,16 @@ def test_a_teacher_is_set_otherwise_by_name():
     bare = TEACHERS.get("comic").with_changes({"line_opacity": 0.0, "contour": 0.0, "outline": 0.0})
     assert bare.draw(photo).mean() > drawing.draw(photo).mean()
     assert np.ptp(bold.astype(int), axis=-1).mean() < np.ptp(plain.astype(int), axis=-1).mean()
+
+
+def test_a_teacher_of_people_keeps_their_features_and_draws_scenes_alike():
+    changes = {"salience": 0.35, "gamma": 0.8}
+    alike, people = (TEACHERS.get(name).with_changes(changes) for name in ("comic", "comic_people"))
+    photo = scene(1)[:64, :64]
+    assert np.array_equal(people.draw(photo), alike.draw(photo))
+    face = astronaut()[:230, 120:330]
+    assert np.array_equal(people.draw(face), portrait.draw(face, people.settings, deform=0.0))
+    assert not np.array_equal(people.draw(face), alike.draw(face))
 
 
 def test_ink_lies_on_the_dark_side_of_an_edge():

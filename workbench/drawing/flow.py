@@ -63,6 +63,14 @@ class Flow:
             at = sample(doubled, position)
         return path
 
+    def beside(self, distance: float) -> tuple[Array, Array]:
+        """Positions (H, W, 2) at ``distance`` pixels to either side of an edge through each pixel."""
+        angle = np.arctan2(self.doubled[..., 1], self.doubled[..., 0]) / 2
+        across = distance * np.dstack([-np.sin(angle), np.cos(angle)])
+        height, width = angle.shape
+        here = np.dstack(np.meshgrid(np.arange(width), np.arange(height)))
+        return (here + across).astype(np.float32), (here - across).astype(np.float32)
+
     def along(self, image: Array, sigma: float) -> Array:
         """Gaussian average of (H, W) or (H, W, C ≤ 4) along the edges, ``sigma`` in pixels."""
         total, weights = image.copy(), 1.0

@@ -44,6 +44,7 @@ class Look:
     contour_threshold: float = 0.013  # luma difference below which there is no bold line
     outline: float = 0.6  # 0 to 1: darkening of pixels beside long lines, for heavier outlines
     texture: float = 1.5  # attenuation of lines among many others; 0 keeps all
+    salience: float = 0.0  # lines that stand out less from what is around them are left out; 0 keeps all
 
 
 LOOKS = {

@@ -1,7 +1,8 @@
 """Scene teachers by name: the drawings that a stylizer learns before its adversarial training.
 
-A teacher is a function of a picture and settings. There are the looks of :func:`workbench.drawing.draw` and
-the two on which the shipped weights were trained; new ones are added to :data:`TEACHERS`.
+A teacher is a function of a picture and settings. There are the looks of :func:`workbench.drawing.draw`; the
+same with faces drawn by :func:`workbench.drawing.portrait.draw`, as ``comic_people``; and the two of
+:mod:`workbench.drawing.teacher`. New ones are added to :data:`TEACHERS`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from workbench.core import options
 from workbench.core.registry import Registry
-from workbench.drawing import scene, teacher
-from workbench.drawing.look import LOOKS
+from workbench.drawing import portrait, scene, teacher
+from workbench.drawing.look import LOOKS, Look
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,17 @@ class Teacher:
         return self.function(picture, self.settings)
 
 
+def draw_people(picture: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
+    """The drawing of a picture whose faces, if it has any, keep their features and shapes."""
+    return portrait.draw(picture, look, deform=0.0)
+
+
+_PEOPLE = {f"{name}_people": look for name, look in LOOKS.items()}
 TEACHERS: Registry[Teacher] = Registry("teacher")
-for _function, _several in ((scene.draw, LOOKS), (teacher.draw, teacher.TEACHERS)):
+for _function, _several in (
+    (scene.draw, LOOKS),
+    (draw_people, _PEOPLE),
+    (teacher.draw, teacher.TEACHERS),
+):
     for _name, _settings in _several.items():
         TEACHERS.add(_name, Teacher(_function, _settings))
