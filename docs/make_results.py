@@ -104,7 +104,7 @@ def preferred() -> Rows:
             ranks.setdefault((row["question"], row["photos"], row["photo"]), {})[row["stylizer"]] = int(
                 row["rank"]
             )
-    for style in ("fsgan_bold", "fsgan_comic"):
+    for style in ("fsgan_bold", "fsgan_bold, first weights", "fsgan_comic"):
         cells, judges = [], 0
         for question in QUESTIONS:
             won = {
@@ -152,9 +152,9 @@ def _is_drawing(name: str) -> bool:
 
 def beside_its_teacher(style: str, drawing: str) -> str:
     """What a judged drawing is to the teacher that the style's card names."""
-    settings = models.card(style).training["settings"]
     if drawing == f"teacher of {style}":
         return "its teacher"
+    settings = models.card(style).training["settings"]
     if drawing != f"drawn_{settings['teacher']}":
         raise ValueError(f"Expected drawn_{settings['teacher']} or the teacher of {style} but got {drawing}.")
     look = LOOKS[settings["teacher"]]

@@ -146,12 +146,12 @@ costs only{"," * 16}
 
 
 def test_a_judged_drawing_is_called_what_it_is_to_the_teacher():
-    """Only of ink was the drawn style that judges saw the teacher on the card; of bold the teacher itself."""
+    """Only of ink was the drawn style that judges saw the teacher on the card; of the first weights of bold the teacher itself."""
     make = make_results()
     named = {row[0]: row[1] for row in make.beside_peers()[1:]}
     assert named == {
         "fsgan_comic": "`drawn_comic`, a less bold form of its teacher",
-        "fsgan_bold": "its teacher",
+        "fsgan_bold, first weights": "its teacher",
         "fsgan_anime": "`drawn_anime`, a less bold form of its teacher",
         "fsgan_ink": "`drawn_ink`, its teacher",
     }
