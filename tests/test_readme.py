@@ -146,7 +146,7 @@ costs only{"," * 16}
 
 
 def test_a_judged_drawing_is_called_what_it_is_to_the_teacher():
-    """Only of ink was the drawn style that judges saw the teacher on the card; of the first weights of bold the teacher itself."""
+    """Only of ink was the drawn style that judges saw the teacher on the card; of bold the first teacher."""
     make = make_results()
     named = {row[0]: row[1] for row in make.beside_peers()[1:]}
     assert named == {

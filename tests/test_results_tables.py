@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = sorted((ROOT / "reports" / "results").glob("*.csv"))
 STAMP = ("commit", "device", "versions", "date")
-DETAILS = r"_(summary|predictions|pictures|effects|growth)"  # beside a table that has the stamp
+DETAILS = r"_(summary|predictions|pictures|pairs|effects|growth)"  # beside a table that has the stamp
 OF_FOLDS = "_folds"  # of a model, whose table of trainings has this name
 UNSTAMPED = "mafr_control_attempts.csv", "panel.csv", "collection_speed.csv"  # docs/results.md says why
 
