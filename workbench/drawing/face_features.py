@@ -119,8 +119,8 @@ def _as_in_photo(part: Array, photo: Array, shape: Shape, one: Eye, share: float
     tones = lab[..., 0], lightness(calm)
     wide = [cv2.GaussianBlur(tone, (0, 0), max(1.0, 0.5 * one.width)) for tone in tones]
     change = (tones[1] - wide[1]) - (tones[0] - wide[0])
-    share = share * area * ramp(wide[1], *_BLACK)
-    lab[..., 0] = np.clip(tones[0] + share * change, 0, 100)
+    shares = share * area * ramp(wide[1], *_BLACK)
+    lab[..., 0] = np.clip(tones[0] + shares * change, 0, 100)
     return np.asarray(np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1), np.float32)
 
 

@@ -83,8 +83,8 @@ def without_dashes(ink: Array, shape: Shape) -> Array:
     for place, reach in (*((eye, 0.45) for eye in shape.eyes), *((place, 0.2) for place in near)):
         free = free * (1 - disc(shape.size, place, reach * _size(shape)))
     lengths, labels = _lengths(ink > _WEAKEST, shape)
-    on_skin = np.bincount(labels.ravel(), free.ravel(), len(lengths))
-    on_skin /= np.maximum(np.bincount(labels.ravel(), minlength=len(lengths)), 1)
+    pixels = np.maximum(np.bincount(labels.ravel(), minlength=len(lengths)), 1)
+    on_skin = np.bincount(labels.ravel(), free.ravel(), len(lengths)) / pixels
     goes = ramp(on_skin.astype(np.float32), *_BARE) * (1 - ramp(lengths, *_DASH))
     return np.asarray(ink * (1 - goes[labels]), np.float32)
 
