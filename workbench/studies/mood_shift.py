@@ -245,9 +245,8 @@ class MoodShift(TableStudy):
     ``…_pictures.csv``, both readings of every picture.
     """
 
-    version = (
-        5  # pictures without colour are drawn without; shares that are 0 or 1 in all groups have an interval
-    )
+    # 5: pictures without colour are drawn without; shares that are 0 or 1 in all groups have an interval
+    version = 5
     keys = ("subject", "style")
     sources = ("data", "photos", "roles")
     selection = ("styles",)

@@ -105,15 +105,11 @@ def stylize_video(
         WorkbenchError: a number outside its range.
     """
     numbers = {"strength": strength, "scale": scale, "temporal": temporal, "detail": detail, "deform": deform}
-    options.build(VideoOptions, numbers)
-    if batch < 1:
-        raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
-    check_target(target, source)
+    _check(numbers, batch, source, target)
     chosen = get(style)
-    blend = TemporalBlend(chosen.share_of_past(temporal))
+    blend, missing = TemporalBlend(chosen.share_of_past(temporal)), chosen.shows
     gray = chosen.keeps_gray and strength > 0 and is_gray_film(source, limits)
     draw = chosen.drawer(strength, runtime, device, detail=detail, deform=deform, gray=gray)
-    missing = chosen.shows
     with reading(source, scale, limits, chunk) as reader:
         layout = reader.layout
         batch = max(1, min(batch, _BATCH_PIXELS // (layout.width * layout.height)))
@@ -143,6 +139,16 @@ def stylize_video(
     return Result(
         Path(target), done, seconds, width, height, file.audio, len(reader.damaged), unchanged, missing
     )
+
+
+def _check(
+    numbers: dict[str, float], batch: int, source: str | os.PathLike, target: str | os.PathLike
+) -> None:
+    """Raise what :func:`stylize_video` says of its numbers and of its target."""
+    options.build(VideoOptions, numbers)
+    if batch < 1:
+        raise WorkbenchError(f"Expected a batch of at least 1 frame but got {batch}.")
+    check_target(target, source)
 
 
 def _warn(name: str, damaged: int, missing: str) -> None:
