@@ -9,8 +9,10 @@ import torch
 
 from workbench import models
 from workbench.data.images import read_image
+from workbench.data.paintings import read_paintings
 from workbench.studies.mafr_control import NARROW, SIZE, copying_host, write_pictures
 from workbench.studies.mafr_gates import CONFIG, MafrGates
+from workbench.studies.study import grouped
 
 
 def test_blue_says_whether_red_or_green_is_the_label(tmp_path):
@@ -22,6 +24,11 @@ def test_blue_says_whether_red_or_green_is_the_label(tmp_path):
     assert (np.where(blue, red, green) == told).mean() > 0.99  # noise may carry a colour across the middle
     assert (red == told).mean() == pytest.approx(0.75, abs=0.1)
     assert (blue == told).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_every_picture_is_a_group_of_its_own_though_all_look_alike(tmp_path):
+    pictures = grouped(read_paintings(write_pictures(tmp_path, 12)))
+    assert pictures.groups.tolist() == list(pictures.paths)
 
 
 def test_the_host_is_linear_in_the_colours(tmp_path):

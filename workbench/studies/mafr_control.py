@@ -69,15 +69,19 @@ class MafrControl(ComparisonStudy):
 
 
 def write_pictures(folder: Path, count: int, seed: int = 0) -> Path:
-    """Write ``count`` pictures and their table into ``folder``; return it."""
+    """Write ``count`` pictures and their table into ``folder``; return it.
+
+    The table's painters keep each picture in a group of its own: all look alike and would pass as near-duplicates.
+    """
     rng, rows = np.random.default_rng(seed), []
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(count):
         red, green, blue = bits = rng.integers(0, 2, 3)
         level = _LEVEL + _STEP * (2 * bits - 1) + rng.normal(0, _NOISE, 3)
         pixels = np.broadcast_to(level.clip(0, 255).astype(np.uint8), (SIZE, SIZE, 3))
-        Image.fromarray(np.ascontiguousarray(pixels)).save(folder / f"{i}.png")
-        rows.append({"path": f"{i}.png", "label": _CLASSES[red if blue else green]})
+        path = f"{i}.png"
+        Image.fromarray(np.ascontiguousarray(pixels)).save(folder / path)
+        rows.append({"path": path, "label": _CLASSES[red if blue else green], "painter": path})
     write_rows(rows, folder / "ratings.csv")
     return folder
 
