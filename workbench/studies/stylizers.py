@@ -59,6 +59,7 @@ PHOTO, STYLE = "photo", "style set against itself"
 TEACHER, GRAM = "Kuwahara and ink", "Gram matrices"
 CLASSICAL = ("colormatrix_vivid", "convolution_edge", "convolution_sharpen", "convolution_soften")
 FEW = 12  # photos of a stylizer that takes seconds per picture
+PAIR_SAMPLES = 20_000  # of the bootstrap of pairs, so that p after correction for all others can be small
 _KEPT = "measured"  # folder of features and measures, by stylizer
 _STAGES = (1, 2, 3)  # of lite0, reductions 4, 8 and 16: lines to layout
 COSTS = ("parameters", "gmacs_512", "ms_512", "peak_mb_512", "speed", "conv_share")
@@ -377,7 +378,7 @@ class Stylizers(TableStudy):
             log.warning("Not compared in pairs, as their features were not kept: %s.", ", ".join(missing))
         style, networks = found.pop(STYLE, None), [n for n in _networks() if n in found]
         if style is not None and networks and len(found) > 1:
-            rows = stylizer_pairs.pair_rows(found, networks, style, self.samples, self.seed)
+            rows = stylizer_pairs.pair_rows(found, networks, style, max(PAIR_SAMPLES, self.samples), self.seed)
             write_rows(rows, out / f"{self.name}_pairs.csv")
 
     def _kept_as(self, stylizer: str) -> str:
