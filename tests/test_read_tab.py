@@ -100,6 +100,7 @@ def choose(tab, box, words):
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.parametrize("tab", [DESKTOP], indirect=True)  # occlusion takes long, and no size matters here
 def test_choosing_method_and_layer_in_the_browser(tab, photo):
     usual, small = (examples_read(models.card(name)) for name in (DEFAULT_CLASSIFIER, SMALL))
     assert usual != small
