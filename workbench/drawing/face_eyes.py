@@ -15,8 +15,8 @@ from workbench.drawing.flow import Array
 from workbench.drawing.lines import ramp
 from workbench.drawing.look import Look
 
-_SQUINT = 0.16  # height of an eye relative to its width below which it is a line
-_SMALL = 10.0  # width of an eye in pixels below which its iris cannot be drawn
+_SQUINT = 0.14, 0.17  # height of an eye relative to its width where it is a line, and where it has an iris
+_SMALL = 9.0, 11.0  # width in pixels of an eye that is too small for an iris, and of one that is not
 _BLACK = 8.0, 18.0  # L* at which nothing can be seen behind a lens, and at which something can
 _LASHES = 0.5, 0.95  # strength of the line of an upper lid, least and most
 _LASH_AND_CREASE = 0.9  # most strength of the lines beside an eye, relative to that of its lid
@@ -45,7 +45,8 @@ def draw_eyes(part: Array, ink: Array, photo: Array, shape: Shape, look: Look) -
     """
     eyes = eye(shape, 0), eye(shape, 1)
     clear, seen = np.array(eyes_seen(photo, shape, eyes)).T
-    seen = seen * [one.openness >= _SQUINT and one.width >= _SMALL for one in eyes]
+    opened, widths = np.array([(one.openness, one.width) for one in eyes]).T
+    seen = seen * ramp(opened, *_SQUINT) * ramp(widths, *_SMALL)
     colors = iris_colors(photo, shape, eyes, seen, look)
     for one, color, lid, share in zip(eyes, colors, clear, seen, strict=True):
         part = _as_in_photo(part, photo, shape, one, 1 - share)
