@@ -172,13 +172,22 @@ def _below_lid(one: Eye, frame: NDArray, place: NDArray) -> float:
 
 def _with_glint(part: Array, shape: Shape, one: Eye, spot: Array) -> Array:
     """Colours with a reflection as light as the face allows and as coloured as the white of the eye."""
-    if not spot.any():
-        return part
-    lab = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
     white = one.inside * (1 - one.iris)
-    tint = (lab[..., 1:] * white[..., None]).sum((0, 1)) / max(float(white.sum()), 1.0)
-    lab = _mix(lab, np.array([min(98.0, shape.tone[0] + 40), *tint]), 0.9 * spot)
-    return np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
+    light, pale = spot > 0, white > 0
+    if not light.any():
+        return part
+    tint = (_lab(part[pale])[:, 1:] * white[pale, None]).sum(0) / max(float(white.sum()), 1.0)
+    lab = _mix(_lab(part[light]), np.array([min(98.0, shape.tone[0] + 40), *tint]), 0.9 * spot[light])
+    result = part.copy()
+    result[light] = np.clip(cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_LAB2RGB)[0], 0, 1)
+    return result
+
+
+def _lab(colors: Array) -> Array:
+    """Lab (N, 3) of RGB (N, 3) in [0, 1]."""
+    if not len(colors):
+        return np.zeros((0, 3), np.float32)
+    return np.asarray(cv2.cvtColor(np.asarray(colors, np.float32)[None], cv2.COLOR_RGB2LAB)[0])
 
 
 def _iris_and_white(part: Array, shape: Shape, one: Eye, color: NDArray, seen: float) -> Array:
