@@ -38,6 +38,28 @@ def disc(size: tuple[int, int], centre: NDArray, radius: float) -> Array:
     return polygon(size, centre + radius * np.stack([np.cos(t), np.sin(t)], 1))
 
 
+def stroke(size: tuple[int, int], points: NDArray, width: float, ends: float = 0.25) -> Array:
+    """(H, W) in [0, 1]: a pen stroke along points (N, 2).
+
+    Args:
+        size: (H, W).
+        width: pixels in the middle.
+        ends: width at the ends, as a share of that.
+    """
+    steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    at = np.linspace(0, steps[-1], 40)
+    line = np.stack([np.interp(at, steps, points[:, i]) for i in (0, 1)], 1)
+    line = np.stack(
+        [np.convolve(np.pad(line[:, i], 2, mode="edge"), np.ones(5) / 5, "valid") for i in (0, 1)], 1
+    )
+    t = np.linspace(0, 1, len(line))
+    half = 0.5 * width * (ends + (1 - ends) * np.sin(np.pi * t) ** 0.6)
+    along = np.gradient(line, axis=0)
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
+    across = np.stack([-along[:, 1], along[:, 0]], 1) * half[:, None]
+    return polygon(size, np.concatenate([line + across, (line - across)[::-1]]))
+
+
 def round_kernel(radius: float) -> NDArray[np.uint8]:
     """Structuring element of a disc, for what grows or shrinks masks; radius in pixels."""
     side = 2 * max(1, round(radius)) + 1
@@ -59,7 +81,6 @@ class Shape:
         skin: (h, w) in [0, 1]: bare skin of face, ears and neck, without eyes, brows and lips.
         inner: (h, w) in [0, 1]: skin away from its borders, where a line is a wrinkle.
         tone: Lab colour (3,) of the cheeks.
-        gray: whether the face has no colour, as in a gray photo.
     """
 
     def __init__(self, points: NDArray, photo: Array):
@@ -74,7 +95,6 @@ class Shape:
         part = photo[self.window]
         self.size = part.shape[:2]
         lab = cv2.cvtColor(np.ascontiguousarray(part, np.float32), cv2.COLOR_RGB2LAB)
-        self.gray = bool(np.hypot(lab[..., 1], lab[..., 2]).mean() < 2.5)
         self.tone = self._tone(lab)
         self.skin = self._skin(lab)
         inner = cv2.erode(self.skin, round_kernel(0.07 * self.unit))

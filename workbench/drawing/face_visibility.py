@@ -165,7 +165,7 @@ def _likeness(light: Array, one: Eye, side: int) -> float:
     rows, columns = 13, 25
     x, y = np.meshgrid(np.linspace(-0.1, 1.1, columns), np.linspace(-0.3, 0.3, rows))
     smooth = cv2.GaussianBlur(light, (0, 0), max(0.5, 0.05 * one.width))
-    patch = _at(smooth, one.lower[0] + x[..., None] * across + y[..., None] * down)
+    patch = at(smooth, one.lower[0] + x[..., None] * across + y[..., None] * down)
     typical = cv2.resize(_TYPICAL_EYE, (columns, rows), interpolation=cv2.INTER_CUBIC)
     if patch.std() < 0.1:  # L*
         return 0.0
@@ -189,7 +189,7 @@ def mouth_seen(photo: Array, shape: Shape) -> float:
     step = 0.14 * shape.unit / 3 * down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
     skin = (top - 3 * step, top - 2 * step, bottom + 2 * step, bottom + 3 * step)
     lips = (top - step, top, (top + under) / 2, under, (under + over) / 2, over, (over + bottom) / 2, bottom)
-    band, around = (_at(smooth, np.stack(places)) for places in ((*lips, bottom + step), skin))
+    band, around = (at(smooth, np.stack(places)) for places in ((*lips, bottom + step), skin))
     light = band[..., 0]  # 9 rows from nose to chin, 7 columns
     line = np.stack([np.linspace(-1, 1, len(light)), np.ones(len(light))], 1)
     light = light - line @ np.linalg.lstsq(line, light, rcond=None)[0]  # without the shading of the face
@@ -202,7 +202,7 @@ def mouth_seen(photo: Array, shape: Shape) -> float:
     return float(ramp(np.asarray((bands + _REDNESS * np.clip(redder, 0, 10)) / needed), *_LIPS))
 
 
-def _at(picture: Array, places: NDArray) -> Array:
+def at(picture: Array, places: NDArray) -> Array:
     """A picture (h, w) or (h, w, 3) at positions (..., 2); its border goes on outside."""
     x, y = np.moveaxis(places.astype(np.float32), -1, 0)
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -80,7 +80,7 @@ def draw(
     for shape in shapes:
         color = without_specks(color, shape)
         color = color if look.paper else keep_tone(color, photo, shape)
-        color, strength = draw_features(color, strength, photo, shape)
+        color, strength = draw_features(color, strength, photo, shape, look)
     return scene.render(color, strength, pixels.shape, look)
 
 

@@ -49,10 +49,10 @@ def draw_people(picture: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:
 
 _PEOPLE = {f"{name}_people": look for name, look in LOOKS.items()}
 TEACHERS: Registry[Teacher] = Registry("teacher")
-for _function, _several in (
-    (scene.draw, LOOKS),
-    (draw_people, _PEOPLE),
-    (teacher.draw, teacher.TEACHERS),
+for _function, _several, _version in (
+    (scene.draw, LOOKS, 1),
+    (draw_people, _PEOPLE, 2),  # eyes: glints, lids and irises as in the photo
+    (teacher.draw, teacher.TEACHERS, 1),
 ):
     for _name, _settings in _several.items():
-        TEACHERS.add(_name, Teacher(_function, _settings))
+        TEACHERS.add(_name, Teacher(_function, _settings, _version))

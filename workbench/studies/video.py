@@ -350,7 +350,7 @@ class Video(TableStudy):
     One row per measurement: clip, method, frames, measure, hertz, value.
     """
 
-    version = 3  # drawings within the range of their surroundings; what stays in its place; raw changes
+    version = 4  # eyes of drawn portraits: glints, lids and irises as in the photo
     keys = ("clip", "method", "frames")
     sources = ("films",)
     selection = ("films", "motions", "methods", "frames")
