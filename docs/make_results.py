@@ -11,8 +11,6 @@ import statistics
 import sys
 from pathlib import Path
 
-from workbench import models
-from workbench.drawing.look import LOOKS
 from workbench.metrics.bootstrap import bootstrap
 from workbench.metrics.checks import weighted_mean
 
@@ -104,7 +102,7 @@ def preferred() -> Rows:
             ranks.setdefault((row["question"], row["photos"], row["photo"]), {})[row["stylizer"]] = int(
                 row["rank"]
             )
-    for style in ("fsgan_bold", "fsgan_bold, first weights", "fsgan_comic"):
+    for style in ("fsgan_comic", "fsgan_bold", "fsgan_anime"):
         cells, judges = [], 0
         for question in QUESTIONS:
             won = {
@@ -142,7 +140,7 @@ def beside_peers() -> Rows:
             won = [sum(of[style] < r for of, r in zip(of_style, x, strict=True)) for x in (peers, drawn)]
             cells.append(f"{won[0]}, {won[1]}")
             rows = len(of_style)
-        found.append([style, beside_its_teacher(style, drawing), str(rows), *cells])
+        found.append([style, BESIDE[style, drawing], str(rows), *cells])
     return found
 
 
@@ -150,16 +148,35 @@ def _is_drawing(name: str) -> bool:
     return name.startswith(("drawn_", "teacher of"))
 
 
-def beside_its_teacher(style: str, drawing: str) -> str:
-    """What a judged drawing is to the teacher that the style's card names."""
-    if drawing == f"teacher of {style}":
-        return "its teacher"
-    settings = models.card(style).training["settings"]
-    if drawing != f"drawn_{settings['teacher']}":
-        raise ValueError(f"Expected drawn_{settings['teacher']} or the teacher of {style} but got {drawing}.")
-    look = LOOKS[settings["teacher"]]
-    changed = any(getattr(look, name) != value for name, value in settings["drawing"].items())
-    return f"`{drawing}`, a less bold form of its teacher" if changed else f"`{drawing}`, its teacher"
+def beside_before() -> Rows:
+    """In how many rows judges ranked our styles before their previous weights, and before their teacher."""
+    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
+    for row in rows_of("panel.csv"):
+        ranks.setdefault((row["photos"], row["photo"], row["question"]), {})[row["stylizer"]] = int(
+            row["rank"]
+        )
+    heads = (f"{q}: before its weights of before, before its teacher" for q in QUESTIONS)
+    found = [["style", "judged rows", *heads]]
+    for style in ("fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink"):
+        cells, rows = [], 0
+        for question in QUESTIONS:
+            of_style = [
+                of
+                for (_, _, asked), of in ranks.items()
+                if asked == question and {style, f"teacher of {style}"} <= set(of)
+            ]
+            others = [
+                {name.partition(",")[0]: rank for name, rank in of.items() if name != style}
+                for of in of_style
+            ]
+            won = [
+                sum(of[style] < other[name] for of, other in zip(of_style, others, strict=True))
+                for name in (style, f"teacher of {style}")
+            ]
+            cells.append(f"{won[0]}, {won[1]}")
+            rows = len(of_style)
+        found.append([style, str(rows), *cells])
+    return found
 
 
 def changes() -> Rows:
@@ -460,8 +477,15 @@ PUBLISHED = "White-box Cartoonization (published)"
 PEERS = "beside networks trained here"
 NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
+BESIDE = {  # what a judged drawing was to the teacher of the weights of then
+    ("fsgan_comic, second weights", "drawn_comic"): "`drawn_comic`, a less bold form of its teacher",
+    ("fsgan_bold, first weights", "teacher of fsgan_bold, first weights"): "its teacher",
+    ("fsgan_anime, second weights", "drawn_anime"): "`drawn_anime`, a less bold form of its teacher",
+    ("fsgan_ink, third weights", "drawn_ink"): "`drawn_ink`, its teacher",
+}
 TABLES = {
     "preferred": preferred,
+    "beside_before": beside_before,
     "beside_peers": beside_peers,
     "changes": changes,
     "yardsticks": yardsticks,

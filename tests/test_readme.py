@@ -1,5 +1,6 @@
 """What README shows is run: its commands in a folder with pictures, its Python, its client."""
 
+import csv
 import importlib.util
 import re
 import shlex
@@ -145,18 +146,22 @@ costs only{"," * 16}
     assert style == ["style", "415", "0.7", "", "", "", ""]
 
 
-def test_a_judged_drawing_is_called_what_it_is_to_the_teacher():
-    """Only of ink was the drawn style that judges saw the teacher on the card; of bold the first teacher."""
+def test_a_style_is_counted_before_its_weights_of_before_and_its_teacher(tmp_path, monkeypatch):
     make = make_results()
-    named = {row[0]: row[1] for row in make.beside_peers()[1:]}
-    assert named == {
-        "fsgan_comic": "`drawn_comic`, a less bold form of its teacher",
-        "fsgan_bold, first weights": "its teacher",
-        "fsgan_anime": "`drawn_anime`, a less bold form of its teacher",
-        "fsgan_ink": "`drawn_ink`, its teacher",
-    }
-    with pytest.raises(ValueError, match="drawn_comic"):
-        make.beside_its_teacher("fsgan_comic", "drawn_ink")
+    monkeypatch.setattr(make, "RESULTS", tmp_path)
+    names = ("fsgan_comic", "fsgan_comic, second weights", "teacher of fsgan_comic")
+    orders = {"a": (1, 2, 3), "b": (2, 3, 1), "c": (3, 1, 2)}
+    rows = [
+        ["a sheet", photo, "automatic, blind", question, name, rank]
+        for question in make.QUESTIONS
+        for photo, ranks in orders.items()
+        for name, rank in zip(names, ranks, strict=True)
+    ]
+    rows += [["another", "a", "automatic, blind", q, "fsgan_comic", 1] for q in make.QUESTIONS]
+    with (tmp_path / "panel.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["photos", "photo", "judge", "question", "stylizer", "rank"], *rows])
+    counted = {row[0]: row[1:] for row in make.beside_before()[1:]}
+    assert counted["fsgan_comic"] == ["3", "2, 1", "2, 1", "2, 1"]
 
 
 def test_no_number_stands_outside_the_tables():
