@@ -102,7 +102,7 @@ def preferred() -> Rows:
             ranks.setdefault((row["question"], row["photos"], row["photo"]), {})[row["stylizer"]] = int(
                 row["rank"]
             )
-    for style in ("fsgan_comic", "fsgan_bold", "fsgan_anime"):
+    for style in ("fsgan_comic", "fsgan_comic, second weights", "fsgan_bold", "fsgan_anime"):
         cells, judges = [], 0
         for question in QUESTIONS:
             won = {
@@ -157,7 +157,7 @@ def beside_before() -> Rows:
         )
     heads = (f"{q}: before its weights of before, before its teacher" for q in QUESTIONS)
     found = [["style", "judged rows", *heads]]
-    for style in ("fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink"):
+    for style in ("fsgan_comic", "fsgan_anime"):
         cells, rows = [], 0
         for question in QUESTIONS:
             of_style = [
@@ -481,7 +481,7 @@ BESIDE = {  # what a judged drawing was to the teacher of the weights of then
     ("fsgan_comic, second weights", "drawn_comic"): "`drawn_comic`, a less bold form of its teacher",
     ("fsgan_bold, first weights", "teacher of fsgan_bold, first weights"): "its teacher",
     ("fsgan_anime, second weights", "drawn_anime"): "`drawn_anime`, a less bold form of its teacher",
-    ("fsgan_ink, third weights", "drawn_ink"): "`drawn_ink`, its teacher",
+    ("fsgan_ink", "drawn_ink"): "`drawn_ink`, its teacher",
 }
 TABLES = {
     "preferred": preferred,
