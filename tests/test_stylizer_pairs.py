@@ -104,7 +104,8 @@ def test_the_study_writes_the_pairs_from_the_features_of_its_rows(tmp_path, monk
     assert {(row["stylizer"], row["other"]) for row in rows} == {("fsgan_comic", name) for name in others}
     for row in rows:
         gap = float(of["fsgan_comic"][row["metric"]]) - float(of[row["other"]][row["metric"]])
-        noise = 0.02 if row["metric"] == "spectral_distance" else 1e-9  # of 50 resamples that correct for noise
+        # 50 resamples correct a row of the table for noise, more a pair
+        noise = 0.02 if row["metric"] == "spectral_distance" else 1e-9
         assert float(row["difference"]) == pytest.approx(gap, rel=1e-6, abs=noise)
         assert float(row["difference_low"]) <= float(row["difference_high"])
         assert float(row["p"]) <= float(row["p_holm"]) <= 1

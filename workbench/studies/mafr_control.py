@@ -71,7 +71,8 @@ class MafrControl(ComparisonStudy):
 def write_pictures(folder: Path, count: int, seed: int = 0) -> Path:
     """Write ``count`` pictures and their table into ``folder``; return it.
 
-    The table's painters keep each picture in a group of its own: all look alike and would pass as near-duplicates.
+    The table's painters keep each picture in a group of its own: all look alike and would pass as
+    near-duplicates.
     """
     rng, rows = np.random.default_rng(seed), []
     folder.mkdir(parents=True, exist_ok=True)

@@ -378,7 +378,8 @@ class Stylizers(TableStudy):
             log.warning("Not compared in pairs, as their features were not kept: %s.", ", ".join(missing))
         style, networks = found.pop(STYLE, None), [n for n in _networks() if n in found]
         if style is not None and networks and len(found) > 1:
-            rows = stylizer_pairs.pair_rows(found, networks, style, max(PAIR_SAMPLES, self.samples), self.seed)
+            samples = max(PAIR_SAMPLES, self.samples)
+            rows = stylizer_pairs.pair_rows(found, networks, style, samples, self.seed)
             write_rows(rows, out / f"{self.name}_pairs.csv")
 
     def _kept_as(self, stylizer: str) -> str:
