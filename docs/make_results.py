@@ -92,23 +92,27 @@ def panel() -> Rows:
     return [["photos", "mean rank of", *QUESTIONS], *([*n, *(f"{m:.2f}" for m in means[n])] for n in ordered)]
 
 
+def judged_rows() -> dict[tuple[str, str, str], dict[str, int]]:
+    """Ranks by stylizer, of each sheet, photo and question."""
+    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
+    for row in rows_of("panel.csv"):
+        judged = row["photos"], row["photo"], row["question"]
+        ranks.setdefault(judged, {})[row["stylizer"]] = int(row["rank"])
+    return ranks
+
+
 def preferred() -> Rows:
     """How often judges ranked our styles before the published network: share of photos, with an interval over
     photos, and the least and largest share by a single judge."""
     found = [["style", "judges", *(f"{q}: share before White-box" for q in QUESTIONS)]]
-    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
-    for row in rows_of("panel.csv"):
-        if row["photos"].startswith(NEWEST_PANEL):
-            ranks.setdefault((row["question"], row["photos"], row["photo"]), {})[row["stylizer"]] = int(
-                row["rank"]
-            )
+    ranks = judged_rows()
     for style in ("fsgan_comic", "fsgan_comic, second weights", "fsgan_bold", "fsgan_anime"):
         cells, judges = [], 0
         for question in QUESTIONS:
             won = {
                 (sheet, photo): float(of[style] < of[PUBLISHED])
-                for (asked, sheet, photo), of in ranks.items()
-                if asked == question and {style, PUBLISHED} <= set(of)
+                for (sheet, photo, asked), of in ranks.items()
+                if sheet.startswith(NEWEST_PANEL) and asked == question and {style, PUBLISHED} <= set(of)
             }
             share = bootstrap(weighted_mean, list(won.values()), groups=[photo for _, photo in won])
             sheets = {sheet for sheet, _ in won}
@@ -122,11 +126,7 @@ def preferred() -> Rows:
 
 def beside_peers() -> Rows:
     """In how many rows judges ranked our styles before both networks trained here, and before a drawing."""
-    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
-    for row in rows_of("panel.csv"):
-        if PEERS in row["photos"]:
-            sheet = row["photos"], row["photo"], row["question"]
-            ranks.setdefault(sheet, {})[row["stylizer"]] = int(row["rank"])
+    ranks = {row: of for row, of in judged_rows().items() if PEERS in row[0]}
     styles = dict.fromkeys(name for of in ranks.values() for name in of if name.startswith("fsgan_"))
     heads = (f"{q}: before both, before the drawing" for q in QUESTIONS)
     found = [["style", "drawing beside it", "judged rows", *heads]]
@@ -150,11 +150,7 @@ def _is_drawing(name: str) -> bool:
 
 def beside_before() -> Rows:
     """In how many rows judges ranked our styles before their previous weights, and before their teacher."""
-    ranks: dict[tuple[str, str, str], dict[str, int]] = {}
-    for row in rows_of("panel.csv"):
-        ranks.setdefault((row["photos"], row["photo"], row["question"]), {})[row["stylizer"]] = int(
-            row["rank"]
-        )
+    ranks = judged_rows()
     heads = (f"{q}: before its weights of before, before its teacher" for q in QUESTIONS)
     found = [["style", "judged rows", *heads]]
     for style in ("fsgan_comic", "fsgan_anime"):

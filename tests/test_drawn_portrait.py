@@ -120,8 +120,9 @@ def test_no_eyes_are_drawn_on_dark_lenses(photo):
     assert np.ptp(cv2.cvtColor(drawing, cv2.COLOR_RGB2LAB)[..., 0][within]) < 25  # no iris, glint or lid
 
 
-@pytest.mark.parametrize("change", ["gray", "dark", "small"])
-def test_eyes_that_can_be_seen_are_drawn(photo, change):
+# in a face so small a glint is about a pixel, which is shared among its neighbours
+@pytest.mark.parametrize(("change", "least"), [("gray", 130), ("dark", 105), ("small", 65)])
+def test_eyes_that_can_be_seen_are_drawn(photo, change, least):
     (face,) = find_faces(photo)
     if change == "gray":
         photo = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -130,7 +131,7 @@ def test_eyes_that_can_be_seen_are_drawn(photo, change):
     else:
         photo = cv2.resize(photo, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
         face = Face((face.landmarks + 0.5) * 0.6 - 0.5, 1.0)
-    assert (glints(portrait.draw(photo, faces=[face], deform=0), face) > 60).all()
+    assert (glints(portrait.draw(photo, faces=[face], deform=0), face) > least).all()
 
 
 def test_an_eye_out_of_focus_gets_no_glint(photo):
