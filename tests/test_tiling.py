@@ -54,7 +54,14 @@ def test_tiles_equal_the_whole(size, tile):
 
 @pytest.mark.parametrize(
     "kwargs",
-    [{"blocks": 0}, {"blocks": 5}, {"upsampling": "nearest"}, {"stem": 16, "trunk": 48}, {"steepness": 2.5}],
+    [
+        {"blocks": 0},
+        {"blocks": 5},
+        {"upsampling": "nearest"},
+        {"stem": 16, "trunk": 48},
+        {"steepness": 2.5},
+        {"steepness": 2.5, "shapes": [2, 2, 1]},
+    ],
 )
 def test_tiles_equal_the_whole_for_other_networks(kwargs):
     network = generator(seed=3, **kwargs)
