@@ -75,8 +75,8 @@ def soften(x: Tensor) -> Tensor:
 def cut_shapes(x: Tensor, radii: Sequence[int]) -> Tensor:
     """Soft areas cut into shapes with crisp borders, as of cut paper: the luma is softened twice, so that
     grain makes no shapes, and hardened by squares of each radius in turn; a last softening, by half, leaves
-    no staircases. Chroma stays, as borders of the three channels would part into coloured fringes, and so does
-    shading as weak as that of skin and sky.
+    no staircases. Chroma stays, as borders of the three channels would part into coloured fringes, and so
+    does shading as weak as that of skin and sky.
 
     Args:
         x: (B, 3, H, W) in [-1, 1].
