@@ -101,12 +101,12 @@ def judged_rows() -> dict[tuple[str, str, str], dict[str, int]]:
     return ranks
 
 
-def preferred() -> Rows:
-    """How often judges ranked our styles before the published network: share of photos, with an interval over
-    photos, and the least and largest share by a single judge."""
+def preferred(styles: tuple[str, ...]) -> Rows:
+    """How often judges ranked these styles before the published network: share of photos, with an interval
+    over photos, and the least and largest share by a single judge."""
     found = [["style", "judges", *(f"{q}: share before White-box" for q in QUESTIONS)]]
     ranks = judged_rows()
-    for style in ("fsgan_comic", "fsgan_comic, second weights", "fsgan_bold", "fsgan_anime"):
+    for style in styles:
         cells, judges = [], 0
         for question in QUESTIONS:
             won = {
@@ -150,29 +150,30 @@ def _is_drawing(name: str) -> bool:
 
 def beside_before() -> Rows:
     """In how many rows judges ranked our styles before their previous weights, and before their teacher."""
-    ranks = judged_rows()
     heads = (f"{q}: before its weights of before, before its teacher" for q in QUESTIONS)
     found = [["style", "judged rows", *heads]]
     for style in ("fsgan_comic", "fsgan_anime"):
-        cells, rows = [], 0
-        for question in QUESTIONS:
-            of_style = [
-                of
-                for (_, _, asked), of in ranks.items()
-                if asked == question and {style, f"teacher of {style}"} <= set(of)
-            ]
-            others = [
-                {name.partition(",")[0]: rank for name, rank in of.items() if name != style}
-                for of in of_style
-            ]
-            won = [
-                sum(of[style] < other[name] for of, other in zip(of_style, others, strict=True))
-                for name in (style, f"teacher of {style}")
-            ]
-            cells.append(f"{won[0]}, {won[1]}")
-            rows = len(of_style)
-        found.append([style, str(rows), *cells])
+        new, others = f"{style}{UNCUT}", (f"{style}, second weights", f"teacher of {style}")
+        found.append([new, *rows_won(new, others)])
     return found
+
+
+def beside_uncut() -> Rows:
+    """In how many rows judges ranked each style's drawings with shapes before those of the same weights
+    without."""
+    found = [["style", "judged rows", *QUESTIONS]]
+    return [*found, *([style, *rows_won(style, (f"{style}{UNCUT}",))] for style in SHIPPED)]
+
+
+def rows_won(style: str, others: tuple[str, ...]) -> list[str]:
+    """The number of judged rows that show ``style`` and all others; for each question in how many of them it
+    was ranked before each other."""
+    ranks, cells, rows = judged_rows(), [], 0
+    for question in QUESTIONS:
+        both = [of for (_, _, q), of in ranks.items() if q == question and {style, *others} <= set(of)]
+        cells.append(", ".join(str(sum(of[style] < of[other] for of in both)) for other in others))
+        rows = len(both)
+    return [str(rows), *cells]
 
 
 def changes() -> Rows:
@@ -471,17 +472,23 @@ CHANGES = ("ΔE76", "ΔE2000", "line pixels")
 QUESTIONS = ("overall", "drawn", "clean")
 PUBLISHED = "White-box Cartoonization (published)"
 PEERS = "beside networks trained here"
+SHIPPED = ("fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink")
+UNCUT = ", without shapes"  # the same weights, before shapes were cut in their drawings
 NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 BESIDE = {  # what a judged drawing was to the teacher of the weights of then
     ("fsgan_comic, second weights", "drawn_comic"): "`drawn_comic`, a less bold form of its teacher",
     ("fsgan_bold, first weights", "teacher of fsgan_bold, first weights"): "its teacher",
     ("fsgan_anime, second weights", "drawn_anime"): "`drawn_anime`, a less bold form of its teacher",
-    ("fsgan_ink", "drawn_ink"): "`drawn_ink`, its teacher",
+    ("fsgan_ink, without shapes", "drawn_ink"): "`drawn_ink`, its teacher",
 }
 TABLES = {
-    "preferred": preferred,
+    "preferred": lambda: preferred(SHIPPED),
+    "preferred_before": lambda: preferred(
+        (*(f"{style}{UNCUT}" for style in SHIPPED[:3]), "fsgan_comic, second weights")
+    ),
     "beside_before": beside_before,
+    "beside_uncut": beside_uncut,
     "beside_peers": beside_peers,
     "changes": changes,
     "yardsticks": yardsticks,
