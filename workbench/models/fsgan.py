@@ -2,9 +2,9 @@
 
 A full-resolution stem keeps lines sharp, a quarter-resolution trunk of residual blocks forms colour blocks,
 bilinear upsampling with additive skips restores the resolution, and the output is the photo plus a learnt
-residual, whose borders can be hardened. There is no normalisation layer, so every output pixel depends on a
-bounded window of the input (:attr:`FSGANGenerator.halo`) and a picture processed in tiles equals the picture
-processed whole.
+residual, whose borders can be hardened and soft areas cut into shapes. There is no normalisation layer, so
+every output pixel depends on a bounded window of the input (:attr:`FSGANGenerator.halo`) and a picture
+processed in tiles equals the picture processed whole.
 
 Source: "Painter's psychology and anime creation style based on deep neural networks" (2022), section 4. It
 gives losses and properties; the layer sizes are this project's. Encoder-trunk-decoder after Johnson et al.

@@ -184,8 +184,11 @@ def check_stylizers(names: Iterable[str]) -> None:
 
 
 def weights_of(name: str) -> str | None:
-    """Digest of a style's weights; None for what is not learnt."""
-    return models.card(name).sha256 if name in trained() else None
+    """Digest of a style's weights and of the network that they fill; None for what is not learnt."""
+    if name not in trained():
+        return None
+    card = models.card(name)
+    return digest((card.sha256, card.architecture, card.arguments))
 
 
 def default_stylizers() -> list[str]:
