@@ -153,22 +153,27 @@ def beside_before() -> Rows:
     heads = (f"{q}: before its weights of before, before its teacher" for q in QUESTIONS)
     found = [["style", "judged rows", *heads]]
     for style in ("fsgan_comic", "fsgan_anime"):
-        new, others = f"{style}{UNCUT}", (f"{style}, second weights", f"teacher of {style}")
-        found.append([new, *rows_won(new, others)])
+        judged = f"{style}{UNCUT}" if style in CUT else style
+        found.append([judged, *rows_won(judged, (f"{style}, second weights", f"teacher of {style}"))])
     return found
 
 
 def beside_uncut() -> Rows:
-    """In how many rows judges ranked each style's drawings with shapes before those of the same weights
-    without."""
-    found = [["style", "judged rows", *QUESTIONS]]
-    return [*found, *([style, *rows_won(style, (f"{style}{UNCUT}",))] for style in SHIPPED)]
+    """In how many rows judges ranked drawings with shapes before those of the same weights without, by the
+    kind of sheet."""
+    found = [["style", "photos", "judged rows", *QUESTIONS]]
+    for style in CUT:
+        for sheet in (NEWEST_PANEL, "24 more photos that tuned nothing, shapes"):
+            found.append(
+                [style, sheet.partition(", shapes")[0], *rows_won(style, (f"{style}{UNCUT}",), sheet)]
+            )
+    return found
 
 
-def rows_won(style: str, others: tuple[str, ...]) -> list[str]:
-    """The number of judged rows that show ``style`` and all others; for each question in how many of them it
-    was ranked before each other."""
-    ranks, cells, rows = judged_rows(), [], 0
+def rows_won(style: str, others: tuple[str, ...], sheet: str = "") -> list[str]:
+    """The number of judged rows of these sheets that show ``style`` and all others; for each question in how
+    many of them it was ranked before each other."""
+    ranks, cells, rows = {key: of for key, of in judged_rows().items() if key[0].startswith(sheet)}, [], 0
     for question in QUESTIONS:
         both = [of for (_, _, q), of in ranks.items() if q == question and {style, *others} <= set(of)]
         cells.append(", ".join(str(sum(of[style] < of[other] for of in both)) for other in others))
@@ -472,7 +477,7 @@ CHANGES = ("ΔE76", "ΔE2000", "line pixels")
 QUESTIONS = ("overall", "drawn", "clean")
 PUBLISHED = "White-box Cartoonization (published)"
 PEERS = "beside networks trained here"
-SHIPPED = ("fsgan_comic", "fsgan_bold", "fsgan_anime", "fsgan_ink")
+CUT = ("fsgan_comic", "fsgan_bold")  # whose drawings are cut into shapes
 UNCUT = ", without shapes"  # the same weights, before shapes were cut in their drawings
 NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
@@ -480,12 +485,12 @@ BESIDE = {  # what a judged drawing was to the teacher of the weights of then
     ("fsgan_comic, second weights", "drawn_comic"): "`drawn_comic`, a less bold form of its teacher",
     ("fsgan_bold, first weights", "teacher of fsgan_bold, first weights"): "its teacher",
     ("fsgan_anime, second weights", "drawn_anime"): "`drawn_anime`, a less bold form of its teacher",
-    ("fsgan_ink, without shapes", "drawn_ink"): "`drawn_ink`, its teacher",
+    ("fsgan_ink", "drawn_ink"): "`drawn_ink`, its teacher",
 }
 TABLES = {
-    "preferred": lambda: preferred(SHIPPED),
+    "preferred": lambda: preferred((*CUT, "fsgan_anime")),
     "preferred_before": lambda: preferred(
-        (*(f"{style}{UNCUT}" for style in SHIPPED[:3]), "fsgan_comic, second weights")
+        (*(f"{style}{UNCUT}" for style in CUT), "fsgan_comic, second weights")
     ),
     "beside_before": beside_before,
     "beside_uncut": beside_uncut,
