@@ -101,11 +101,14 @@ def judged_rows() -> dict[tuple[str, str, str], dict[str, int]]:
     return ranks
 
 
-def preferred(styles: tuple[str, ...]) -> Rows:
+def preferred(styles: tuple[str, ...], both_forms: bool = False) -> Rows:
     """How often judges ranked these styles before the published network: share of photos, with an interval
-    over photos, and the least and largest share by a single judge."""
+    over photos, and the least and largest share by a single judge; on sheets that show ``both_forms`` of the
+    comics, with shapes and without, or on the others."""
     found = [["style", "judges", *(f"{q}: share before White-box" for q in QUESTIONS)]]
-    ranks = judged_rows()
+    ranks = {
+        key: of for key, of in judged_rows().items() if both_forms == ({CUT[0], CUT[0] + UNCUT} <= set(of))
+    }
     for style in styles:
         cells, judges = [], 0
         for question in QUESTIONS:
@@ -489,6 +492,7 @@ BESIDE = {  # what a judged drawing was to the teacher of the weights of then
 }
 TABLES = {
     "preferred": lambda: preferred((*CUT, "fsgan_anime")),
+    "preferred_both": lambda: preferred((*CUT, *(f"{style}{UNCUT}" for style in CUT)), both_forms=True),
     "preferred_before": lambda: preferred(
         (*(f"{style}{UNCUT}" for style in CUT), "fsgan_comic, second weights")
     ),

@@ -23,7 +23,7 @@ from workbench.core.pixels import LUMA
 from workbench.models.convolutions import initialise, padded
 from workbench.models.registry import register
 
-_STEEP = 1.75  # steepness of the borders of shapes: chosen by blind judges of 52 photos
+_STEEP = 1.75  # steepness of the borders of shapes: chosen by blind judges of photos that chose
 _SHADING = 0.03, 0.09  # range in a square, of 2: up to the first shading stays, from the second on all is cut
 _CONTRAST = 0.3, 0.7  # the same: up to the first all is cut, from the second on eyes and letters stay
 _SOFTENED = 3  # pixels that the three softenings of cut_shapes reach
