@@ -146,22 +146,43 @@ costs only{"," * 16}
     assert style == ["style", "415", "0.7", "", "", "", ""]
 
 
+ORDERS = {"a": (1, 2, 3), "b": (2, 3, 1), "c": (3, 1, 2)}  # ranks of three drawings of each photo
+
+
+def judged(make, folder, sheet, names):
+    """A table of ranks: one sheet of three names, and a row of another with the first alone."""
+    rows = [
+        [sheet, photo, "automatic, blind", question, name, rank]
+        for question in make.QUESTIONS
+        for photo, ranks in ORDERS.items()
+        for name, rank in zip(names, ranks, strict=True)
+    ]
+    rows += [["another", "a", "automatic, blind", q, names[0], 1] for q in make.QUESTIONS]
+    with (folder / "panel.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["photos", "photo", "judge", "question", "stylizer", "rank"], *rows])
+
+
 def test_a_style_is_counted_before_its_weights_of_before_and_its_teacher(tmp_path, monkeypatch):
     make = make_results()
     monkeypatch.setattr(make, "RESULTS", tmp_path)
-    names = ("fsgan_comic", "fsgan_comic, second weights", "teacher of fsgan_comic")
-    orders = {"a": (1, 2, 3), "b": (2, 3, 1), "c": (3, 1, 2)}
-    rows = [
-        ["a sheet", photo, "automatic, blind", question, name, rank]
-        for question in make.QUESTIONS
-        for photo, ranks in orders.items()
-        for name, rank in zip(names, ranks, strict=True)
-    ]
-    rows += [["another", "a", "automatic, blind", q, "fsgan_comic", 1] for q in make.QUESTIONS]
-    with (tmp_path / "panel.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["photos", "photo", "judge", "question", "stylizer", "rank"], *rows])
+    names = ("fsgan_anime", "fsgan_anime, second weights", "teacher of fsgan_anime")
+    judged(make, tmp_path, "a sheet", names)
     counted = {row[0]: row[1:] for row in make.beside_before()[1:]}
-    assert counted["fsgan_comic"] == ["3", "2, 1", "2, 1", "2, 1"]
+    assert counted["fsgan_anime"] == ["3", "2, 1", "2, 1", "2, 1"]
+
+
+def test_drawings_with_shapes_are_counted_before_those_without_by_the_kind_of_sheet(tmp_path, monkeypatch):
+    make = make_results()
+    monkeypatch.setattr(make, "RESULTS", tmp_path)
+    judged(
+        make,
+        tmp_path,
+        f"{make.NEWEST_PANEL}, a second judge",
+        ("fsgan_bold", "fsgan_bold, without shapes", make.PUBLISHED),
+    )
+    counted = {tuple(row[:2]): row[2:] for row in make.beside_uncut()[1:]}
+    assert counted["fsgan_bold", make.NEWEST_PANEL] == ["3", "2", "2", "2"]
+    assert counted["fsgan_bold", "24 more photos that tuned nothing"] == ["0", "0", "0", "0"]
 
 
 def test_no_number_stands_outside_the_tables():
