@@ -166,10 +166,10 @@ def beside_uncut() -> Rows:
     kind of sheet."""
     found = [["style", "photos", "judged rows", *QUESTIONS]]
     for style in CUT:
-        for sheet in (NEWEST_PANEL, "24 more photos that tuned nothing, shapes"):
-            found.append(
-                [style, sheet.partition(", shapes")[0], *rows_won(style, (f"{style}{UNCUT}",), sheet)]
-            )
+        for sheet, photos in BOTH_FORMS.items():
+            counted = rows_won(style, (f"{style}{UNCUT}",), sheet)
+            if counted[0] != "0":
+                found.append([style, photos, *counted])
     return found
 
 
@@ -481,6 +481,11 @@ QUESTIONS = ("overall", "drawn", "clean")
 PUBLISHED = "White-box Cartoonization (published)"
 PEERS = "beside networks trained here"
 CUT = ("fsgan_comic", "fsgan_bold")  # whose drawings are cut into shapes
+BOTH_FORMS = {  # beginnings of the sheets that show a drawing with shapes and without
+    NEWEST_PANEL: NEWEST_PANEL,
+    "24 more photos that tuned nothing, shapes": "24 more photos that tuned nothing",
+    "30 photos that tuned nothing, shapes of comic": "30 photos that tuned nothing, beside its teacher",
+}
 UNCUT = ", without shapes"  # the same weights, before shapes were cut in their drawings
 NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package

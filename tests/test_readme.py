@@ -180,9 +180,7 @@ def test_drawings_with_shapes_are_counted_before_those_without_by_the_kind_of_sh
         f"{make.NEWEST_PANEL}, a second judge",
         ("fsgan_bold", "fsgan_bold, without shapes", make.PUBLISHED),
     )
-    counted = {tuple(row[:2]): row[2:] for row in make.beside_uncut()[1:]}
-    assert counted["fsgan_bold", make.NEWEST_PANEL] == ["3", "2", "2", "2"]
-    assert counted["fsgan_bold", "24 more photos that tuned nothing"] == ["0", "0", "0", "0"]
+    assert make.beside_uncut()[1:] == [["fsgan_bold", make.NEWEST_PANEL, "3", "2", "2", "2"]]
 
 
 def test_no_number_stands_outside_the_tables():
