@@ -481,13 +481,13 @@ QUESTIONS = ("overall", "drawn", "clean")
 PUBLISHED = "White-box Cartoonization (published)"
 PEERS = "beside networks trained here"
 CUT = ("fsgan_comic", "fsgan_bold")  # whose drawings are cut into shapes
+UNCUT = ", without shapes"  # the same weights, before shapes were cut in their drawings
+NEWEST_PANEL = "24 scenes with published drawings"
 BOTH_FORMS = {  # beginnings of the sheets that show a drawing with shapes and without
     NEWEST_PANEL: NEWEST_PANEL,
     "24 more photos that tuned nothing, shapes": "24 more photos that tuned nothing",
     "30 photos that tuned nothing, shapes of comic": "30 photos that tuned nothing, beside its teacher",
 }
-UNCUT = ", without shapes"  # the same weights, before shapes were cut in their drawings
-NEWEST_PANEL = "24 scenes with published drawings"
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 BESIDE = {  # what a judged drawing was to the teacher of the weights of then
     ("fsgan_comic, second weights", "drawn_comic"): "`drawn_comic`, a less bold form of its teacher",
