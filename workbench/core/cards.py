@@ -13,6 +13,7 @@ import json
 import os
 from pathlib import Path
 
+from workbench.core.cache import digest
 from workbench.core.errors import UnknownNameError, WeightsError
 from workbench.core.files import Identity, identity
 
@@ -43,8 +44,22 @@ class Card:
 
     @property
     def network_digest(self) -> str:
-        """What answers and explanations depend on: the digest of the weights without their novelty score."""
+        """Name of the weights, without their novelty score, in tables of what was measured of them."""
         return self.network_sha256 or self.sha256
+
+    @property
+    def digest(self) -> str:
+        """What all that a model makes depends on: the key of what is kept of it."""
+        return digest(
+            (
+                self.sha256,
+                self.architecture,
+                self.arguments,
+                self.preprocessing,
+                self.class_names,
+                self.calibration,
+            )
+        )
 
     @property
     def class_names(self) -> list[str]:

@@ -20,12 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.core.pixels import LUMA
-from workbench.models.convolutions import initialise, padded
+from workbench.models.convolutions import UpsamplingConv2d, initialise, padded
 from workbench.models.registry import register
 
 _STEEP = 1.75  # steepness of the borders of shapes: chosen by blind judges of photos that chose
 _SHADING = 0.03, 0.09  # range in a square, of 2: up to the first shading stays, from the second on all is cut
 _CONTRAST = 0.3, 0.7  # the same: up to the first all is cut, from the second on eyes and letters stay
+_AROUND = 2  # radius of the square whose contrast that is, in pixels
 _SOFTENED = 3  # pixels that the three softenings of cut_shapes reach
 
 
@@ -48,6 +49,8 @@ def harden(x: Tensor, steepness: float, radius: int = 1, span: tuple[float, floa
     Source: one step of a shock filter, Osher and Rudin, "Feature-oriented image enhancement using shock
         filters", 1990, with a ramp in place of the sign.
     """
+    if x.shape[1] > 1:  # one by one, so that what is written along the way stays in the cache
+        return torch.cat([harden(channel, steepness, radius, span) for channel in x.split(1, 1)], 1)
     low, high = extremes(x, radius)
     # the ramp about the middle of both extremes, (low + high) / 2, that ends at each of them
     hard = torch.clamp(torch.add(x * steepness, low + high, alpha=(1 - steepness) / 2), low, high)
@@ -76,6 +79,12 @@ def _of_square(extreme: Callable[[Tensor, Tensor], Tensor], x: Tensor, radius: i
     return x
 
 
+def luma_of(x: Tensor) -> Tensor:
+    """(B, 3, H, W) → (B, 1, H, W): Rec. 601's brightness."""
+    red, green, blue = (share * channel for share, channel in zip(LUMA, x.split(1, 1), strict=True))
+    return red + green + blue
+
+
 def soften(x: Tensor) -> Tensor:
     """The binomial filter 1, 2, 1 along columns and rows, (B, C, H, W) → the same; borders are repeated."""
     around = F.pad(x, (1, 1, 1, 1), mode="replicate")
@@ -94,10 +103,9 @@ def cut_shapes(x: Tensor, radii: Sequence[int]) -> Tensor:
         x: (B, 3, H, W) in [-1, 1].
         radii: of the squares, in pixels, wide ones first.
     """
-    shares = torch.tensor(LUMA, dtype=x.dtype, device=x.device).view(1, 3, 1, 1)
-    luma = (x * shares).sum(1, keepdim=True)
+    luma = luma_of(x)
     soft = soften(luma)
-    low, high = extremes(soft, 2)
+    low, high = extremes(soft, _AROUND)
     cut = 1 - share(high - low, _CONTRAST)
     shapes = soften(soft)
     for radius in radii:
@@ -151,22 +159,20 @@ class FSGANGenerator(nn.Module):
         shapes: Sequence[int] = (),
     ):
         super().__init__()
-        if upsampling not in ("bilinear", "nearest"):
-            raise ValueError(f"Expected `upsampling` to be 'bilinear' or 'nearest' but got {upsampling!r}.")
         if steepness < 1:
             raise ValueError(f"Expected a `steepness` of at least 1 but got {steepness}.")
         if not 0 <= chroma <= 1:
             raise ValueError(f"Expected a `chroma` between 0 and 1 but got {chroma}.")
         if any(radius < 1 for radius in shapes):
             raise ValueError(f"Expected radii of at least 1 as `shapes` but got {shapes}.")
-        self.upsampling, self.steepness, self.chroma = upsampling, steepness, chroma
+        self.steepness, self.chroma = steepness, chroma
         self.shapes = tuple(shapes)
         self.stem = nn.Conv2d(3, stem, 3, padding=1)
         self.down1 = nn.Conv2d(stem, middle, 3, stride=2, padding=1)
         self.down2 = nn.Conv2d(middle, trunk, 3, stride=2, padding=1)
         self.trunk = nn.Sequential(*(ResidualBlock(trunk) for _ in range(blocks)))
-        self.up1 = nn.Conv2d(trunk, middle, 3, padding=1)
-        self.up2 = nn.Conv2d(middle, stem, 3, padding=1)
+        self.up1 = UpsamplingConv2d(trunk, middle, upsampling)
+        self.up2 = UpsamplingConv2d(middle, stem, upsampling)
         self.out = nn.Conv2d(stem, 3, 3, padding=1)
         initialise(self, slope=0.1)
         for block in self.trunk:  # without normalisation each block must start near the identity
@@ -182,25 +188,20 @@ class FSGANGenerator(nn.Module):
             radius += sum(self.shapes) + _SOFTENED
         return -(-radius // self.stride) * self.stride + self.stride
 
-    def _up(self, x: Tensor) -> Tensor:
-        corners = {"align_corners": False} if self.upsampling == "bilinear" else {}
-        return F.interpolate(x, scale_factor=2, mode=self.upsampling, **corners)
-
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         x = padded(x, self.stride)
         full = _activate(self.stem(x))  # (B, stem, H, W)
         half = _activate(self.down1(full))  # (B, middle, H/2, W/2)
         y = self.trunk(_activate(self.down2(half)))  # (B, trunk, H/4, W/4)
-        y = _activate(self.up1(self._up(y)).add_(half))
+        y = _activate(self.up1(y).add_(half))
         del half
-        y = _activate(self.up2(self._up(y)).add_(full))
+        y = _activate(self.up2(y).add_(full))
         del full
         y = (x + self.out(y).to(x.dtype))[..., :height, :width]  # the photo is never rounded to bfloat16
+        y = y.contiguous()  # what follows works on single channels, which are read faster from planes
         if self.chroma < 1:
-            y = y.contiguous()  # single channels are read faster from planes
-            luma = sum(share * y[:, c : c + 1] for c, share in enumerate(LUMA))
-            y = torch.lerp(luma, y, self.chroma)
+            y = torch.lerp(luma_of(y), y, self.chroma)
         if self.steepness > 1:
             y = harden(y, self.steepness)
         if self.training:

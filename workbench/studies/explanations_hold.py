@@ -85,7 +85,7 @@ class ExplanationsHold(TableStudy):
         return [run for run in runs if run["case"] in self.cases]
 
     def depends_on(self, **run: str) -> str | None:
-        return models.card(run["network"]).network_digest if run["case"] == "paintings" else None
+        return models.card(run["network"]).digest if run["case"] == "paintings" else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """Fit the atelier's classifier once, on first use."""

@@ -75,7 +75,7 @@ class Novelty(TableStudy):
     person: str = PERSON  # regular expression whose groups name the person that a photo shows
 
     def depends_on(self, **run: str) -> str:
-        return models.card(run["model"]).sha256
+        return models.card(run["model"]).digest
 
     def plan(self) -> list[dict]:
         names = [Path(folder).name for folder in self.folders]

@@ -114,7 +114,7 @@ class PortraitTraining(TableStudy):
         return [{"method": method} for method in (PHOTOS, SHIPPED, PEER)]
 
     def depends_on(self, **run: str) -> str | None:
-        return models.card(self.network).sha256 if run["method"] == SHIPPED else None
+        return models.card(self.network).digest if run["method"] == SHIPPED else None
 
     def prepare(self, out: Path) -> Callable[..., list[dict]]:
         """Train the peer, draw everything, and compare all drawings with the style at once."""

@@ -184,11 +184,8 @@ def check_stylizers(names: Iterable[str]) -> None:
 
 
 def weights_of(name: str) -> str | None:
-    """Digest of a style's weights and of the network that they fill; None for what is not learnt."""
-    if name not in trained():
-        return None
-    card = models.card(name)
-    return digest((card.sha256, card.architecture, card.arguments))
+    """Digest of a style's network, its weights and settings; None for what is not learnt."""
+    return models.card(name).digest if name in trained() else None
 
 
 def default_stylizers() -> list[str]:

@@ -54,7 +54,7 @@ def known_model(name: Any) -> str:
 
 async def facts_of(platform: Platform, request: gr.Request, model: str, progress) -> dict[str, Any]:
     """What only the network itself can tell: methods, layers, and how far its maps can be trusted."""
-    digest = models.card(known_model(model)).sha256
+    digest = models.card(known_model(model)).digest
     if digest not in _facts:
         preview = visitor.ask(platform, request, CLASSIFIER_FACTS, options={"model": model})
         _facts[digest] = await visitor.facts(preview, progress)
