@@ -34,7 +34,11 @@ def test_a_tiny_run_has_every_number_and_reads_as_json_and_as_a_table(monkeypatc
     assert rows["animeganv2"]["ratio"] == {"16": 1.0, "32": 1.0}
     assert rows["whitebox"]["parameters"] == 1_467_075
     for row in rows.values():
-        assert row["gmacs"]["32"] == pytest.approx(4 * row["gmacs"]["16"])
+        growth_of_work = row["gmacs"]["32"] / row["gmacs"]["16"]
+        if row["name"] == "fsgan_small":  # its borders are worked on twice
+            assert 3.6 < growth_of_work < 4
+        else:
+            assert growth_of_work == pytest.approx(4)
         assert len(row["seconds"]["32"]) == 2
         assert min(row["seconds"]["16"]) > 0
         assert row["share"]["32"] > 0
