@@ -408,6 +408,15 @@ def test_a_figure_too_wide_for_a_phone_says_so(points, broad):
     assert ("swipe" in page) is broad
 
 
+def test_a_table_in_words_scrolls_in_a_frame_of_its_own():
+    words = "| a | b |\n|---|---|\n| 1 | 2 |"
+    code = cell("c", "show()")
+    code.outputs = [nbformat.v4.new_output("display_data", {"text/markdown": f"Before.\n\n{words}"})]
+    page = render(notebook(nbformat.v4.new_markdown_cell(words), code), "t").split("<main>")[1]
+    assert page.count("<table") == 2
+    assert len(re.findall(r'<div class="wide"><table\b.*?</table></div>', page, re.DOTALL)) == 2
+
+
 def test_the_list_names_every_report():
     done = CliRunner().invoke(app, ["report", "--list"])
     assert done.exit_code == 0

@@ -126,6 +126,7 @@ def render(
         "data_uri": _data_uri,
         "is_wide": _is_wide,
         "plain_table": _plain_table,
+        "scrolling_tables": _scrolling_tables,
         "without_local_links": _without_local_links,
     }
     page, _ = exporter.from_notebook_node(
@@ -220,6 +221,11 @@ def _gather_code(cells: list) -> None:
         if own and ends and last is not None:
             last.metadata["section_code"] = "\n\n".join(own)
             own = []
+
+
+def _scrolling_tables(html: str) -> str:
+    """Each table in a frame of its own, which scrolls where the page is too narrow for it."""
+    return re.sub(r"<table\b.*?</table>", r'<div class="wide">\g<0></div>', html, flags=re.DOTALL)
 
 
 def _is_wide(svg: str) -> bool:
