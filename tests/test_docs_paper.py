@@ -245,7 +245,7 @@ def test_no_difference_is_said_of_three_splits_or_more():
     assert rows
     for row in rows:
         assert splits(row) >= 3, row[:70]
-    assert splits("[a table](../reports/results/dkse.csv) of three splits") == 3
+    assert splits("[a table](../reports/results/dkse.csv) of five splits") == 5
     assert splits("[a table](../reports/results/panel.csv) without a training") == 0
 
 
