@@ -24,14 +24,12 @@ from sklearn.preprocessing import StandardScaler
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.estimators import ClassEstimator
 from workbench.classify.features import Features, StatisticsFeatures
+from workbench.classify.nested import fitted_logits, least_loss, out_of_fold
 from workbench.classify.probes import SoftProbe
 from workbench.classify.statistics import StatisticsEstimator
-from workbench.core.cache import key
 from workbench.data.paintings import Paintings, PictureList
 from workbench.data.rated import read_rated
 from workbench.data.splits import grouped_folds
-from workbench.metrics.calibration import apply_temperature, fit_temperature
-from workbench.metrics.proper_scores import log_loss
 
 _INNER = 4  # folds within the training pictures
 _FEW = 1e-3  # penalty of the second source where its inputs are a few predicted ratings
@@ -62,18 +60,11 @@ class BlendedProbe(ClassEstimator):
     def fit(self, paintings: Paintings, rows: ArrayLike, seed: int | None = None) -> Self:
         rows = np.asarray(rows)
         self._tables(paintings)
-        targets = paintings.onehot if paintings.votes is None else paintings.votes
-        logits = np.zeros((2, len(paintings), len(paintings.classes)))
-        folds = grouped_folds(paintings.labels[rows], paintings.groups[rows], _INNER, seed or 0)
-        for train, held in folds:
-            logits[:, rows[held]] = self._fitted(paintings, rows[train], rows[held], seed or 0)
-        tried = {}
-        for share in self.config.shares:
-            mixed = _mixed(logits[:, rows], share)
-            tried[share] = log_loss(
-                apply_temperature(mixed, fit_temperature(mixed, targets[rows])), targets[rows]
-            )
-        self.share_ = min(tried, key=lambda share: tried[share])
+        logits = out_of_fold(
+            lambda train, held: self._fitted(paintings, train, held, seed or 0), paintings, rows, seed or 0
+        )
+        mixtures = {share: _mixed(logits, share) for share in self.config.shares}
+        self.share_ = least_loss(mixtures, paintings, rows)
         self._train = rows, seed or 0
         self.parameters_ = 0
         return self
@@ -105,19 +96,8 @@ class BlendedProbe(ClassEstimator):
             penalty=_FEW if self.config.auxiliary else self.config.reader.penalty,
         ).fit_table(torch.from_numpy(found).float(), paintings, train)
         own = second.logits(torch.from_numpy(found[test]).float())
-        return np.stack([self._read(paintings, train, test), own])
-
-    def _read(self, paintings: Paintings, train: NDArray, test: NDArray) -> NDArray:
-        """(len(test), C) logits of the reader; kept, as every second source needs the same ones."""
         reader = StatisticsEstimator(self.config.reader, cache=self.cache)
-
-        def make() -> dict[str, NDArray]:
-            return {"logits": reader.fit(paintings, train).predict_logits(paintings, test)}
-
-        if self.cache is None:
-            return make()["logits"]
-        run = key("reader", 1, reader.identity, train=train, test=test, **paintings.contents())
-        return self.cache.arrays(run, make)["logits"]
+        return np.stack([fitted_logits(reader, paintings, train, test), own])
 
     def _predicted(self, paintings: Paintings, train: NDArray, test: NDArray, seed: int) -> NDArray:
         """(N, A) ratings predicted by ridge regression, those of ``train`` out of fold; others are 0."""

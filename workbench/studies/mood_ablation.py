@@ -2,7 +2,9 @@
 views.
 
 Each is blended with the shipped mood classifier (:mod:`workbench.classify.blended`). Its weight, possibly 0,
-is chosen within the training painters of every fold.
+is chosen within the training painters of every fold. So is, for a row of its own, the recipe of the
+classifier itself, among the steps that led to it and changes of its settings: the scores of that row lack
+the optimism of a choice that saw the test pictures.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from workbench.classify.blended import BlendedProbe
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.estimators import Estimator
 from workbench.classify.features import StatisticsFeatures
+from workbench.classify.nested import ChosenProbe
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.classify.summary import write_tables
 from workbench.classify.validation import cross_validate
@@ -22,6 +25,7 @@ from workbench.data.atelier import open_dataset
 from workbench.studies.study import Study, grouped, register
 
 BASELINE = "mood_statistics"
+CHOSEN = "recipe chosen in nested folds"
 SCORES = ("accuracy", "balanced_accuracy", "log_loss", "log_loss_votes")
 
 
@@ -38,6 +42,7 @@ class MoodAblation(Study):
     auxiliary: tuple[str, ...] = ()  # columns of numbers in its ratings.csv, such as pleasure and dominance
     # short side in pixels, and number, of crops closer than the reader's; a number of 0 leaves them out
     crops: tuple[int, int] = (672, 4)
+    choose: bool = True  # also choose the recipe itself within the training pictures
     reader: StatisticsConfig = dataclasses.field(default_factory=StatisticsConfig)  # the shipped reader
     split_seeds: tuple[int, ...] = (0, 1, 2)  # one grouped cross-validation each
     folds: int = 5  # of each
@@ -54,6 +59,8 @@ class MoodAblation(Study):
         if self.crops[1]:
             near = StatisticsFeatures(variants=first, size=self.reader.size, crops=(self.crops,))
             found[f"and crops at {self.crops[0]} px"] = BlendedProbe(features=near, reader=self.reader)
+        if self.choose:
+            found[CHOSEN] = ChosenProbe(reader=self.reader)
         return found
 
     def run(self, out: str | os.PathLike) -> Path:
