@@ -105,11 +105,27 @@ def test_an_iris_has_the_hue_of_the_photo(color):
 
 def test_an_iris_is_graded_as_the_drawing():
     """L* 40 by the comic's gamma and contrast: 0.4^0.88 - 0.12 / (2 pi) sin(2 pi 0.4^0.88) = 0.440."""
-    photo, shape, eyes = pair(colors=((40, 0, 0), (40, 0, 0)))
+    photo, shape, eyes = pair(colors=((40, 3, 4), (40, 3, 4)))
     for found in face_eyes.iris_colors(photo, shape, eyes, (1.0, 1.0), COMIC):
-        np.testing.assert_allclose(found, (44.0, 0, 0), atol=0.4)
+        assert found[0] == pytest.approx(44.0, abs=0.4)
+        assert hue(found[1:]) == pytest.approx(hue((3, 4)), abs=3)
     ink = face_eyes.iris_colors(photo, shape, eyes, (1.0, 1.0), LOOKS["ink"])
     assert max(np.abs(found[1:]).max() for found in ink) < 6  # a wash on paper, not quite white
+
+
+def test_a_light_iris_that_is_gray_in_numbers_is_blue_beside_a_warm_white():
+    """White of a* 3 and b* 4, iris of 1 and -2: beside it -2 and -6."""
+    drawn_irises = []
+    for color in (40, 3, 4), (40, 1, -2), (15, 1, -2):
+        photo, shape, eyes = pair(colors=(color, color))
+        drawn_irises.append(face_eyes.iris_colors(photo, shape, eyes, (1.0, 1.0), COMIC))
+    plain, blue, dark = drawn_irises
+    for one, other in zip(plain, blue, strict=True):
+        assert other[0] == pytest.approx(one[0], abs=0.5)  # no darker
+        assert hue(other[1:]) == pytest.approx(hue((-2, -6)), abs=6)
+        assert 4 < np.hypot(*other[1:]) < 11
+    for found in dark:  # of which nobody can tell
+        assert np.hypot(*found[1:]) < 4
 
 
 def test_eyes_that_are_about_alike_have_one_hue_and_those_of_two_colours_keep_them():

@@ -25,6 +25,9 @@ _LID_WIDTH = 0.014, 0.026  # width of that line in distances between the eyes: a
 _IRIS = 17.0, 62.0  # L* of an iris, darkest and lightest
 _PUPIL = 10.0  # L*
 _RING = 0.45, 0.9  # part of an iris that shows its colour, in its radii
+_BLUER = 2.0, 6.0  # how much lower an iris' b is than the white's, from where on and where surely it is blue
+_NOT_DARK = 20.0, 30.0  # L* of an iris whose colour cannot be told from its shade, and of one where it can
+_GRAY = 8.0, 14.0  # chroma of an iris that counts as gray, and of one that has a colour of its own
 _ONE_COLOR = 8.0, 16.0  # distance of the irises' a and b where they have one colour, and where each its own
 _GLINT = 0.22  # radius of a glint, relative to the iris
 _GLINT_AT = np.array([-0.32, -0.36])  # its place in radii of the iris, to the right and down of its middle
@@ -95,8 +98,10 @@ def iris_colors(
 ) -> list[NDArray[np.float64]]:
     """Lab colours (3,) of both irises: the photo's, graded as the rest of the drawing.
 
-    They are looked for where neither pupils, lashes and their shade nor most reflections are. Eyes that are
-    about alike have one hue, each in its own light; those of two colours keep them.
+    They are looked for where neither pupils, lashes and their shade nor most reflections are. A blue iris is
+    often gray in numbers, in the warm light of a room and of the skin around it, and is seen as blue beside
+    the white of its eye: it gets that colour. Eyes that are about alike have one hue, each in its own light;
+    those of two colours keep them.
 
     Args:
         photo: (h, w, 3) of the face's window.
@@ -106,7 +111,7 @@ def iris_colors(
         look: of the drawing.
     """
     lab = cv2.cvtColor(np.ascontiguousarray(photo, np.float32), cv2.COLOR_RGB2LAB)
-    own = np.stack([_in_photo(lab, shape, one) for one in eyes])
+    own = np.stack([_beside_white(_in_photo(lab, shape, one), lab, one) for one in eyes])
     apart = float(np.linalg.norm(own[0, 1:] - own[1, 1:]))
     together = min(seen) * (1 - ramp(np.asarray(apart), *_ONE_COLOR))
     own[:, 1:] += together * (own[:, 1:].mean(0) - own[:, 1:])
@@ -123,6 +128,17 @@ def _in_photo(lab: Array, shape: Shape, one: Eye) -> NDArray[np.float64]:
     ring = (whole * one.iris > 0.5) & (pupil < 0.5) & (rows > one.centre[1] - 0.3 * one.radius)
     ring = ring if ring.sum() > 3 else one.iris > 0.5
     return np.asarray(np.median(lab[ring], 0) if ring.any() else (25.0, 0.0, 0.0), np.float64)
+
+
+def _beside_white(color: NDArray, lab: Array, one: Eye) -> NDArray[np.float64]:
+    """Lab colour (3,) of an iris in Lab (h, w, 3); a gray one is made blue if it is so beside the white."""
+    pixels = lab[one.inside * (1 - one.iris) > 0.6]
+    if len(pixels) < 6:
+        return color
+    white = np.median(pixels[pixels[:, 0] >= np.median(pixels[:, 0])], 0)
+    gray = 1 - ramp(np.hypot(*color[1:]), *_GRAY)
+    blue = float(gray * ramp(white[2] - color[2], *_BLUER) * ramp(color[0], *_NOT_DARK))
+    return np.array([color[0], *(color[1:] - blue * white[1:])])
 
 
 def _lightened(color: NDArray, lightness: float) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class Likeness(TableStudy):
     ``ink``: share of pixels that are much darker than their surroundings and were not so in the photo.
     """
 
-    version = 3  # eyes of drawn portraits: glints, lids and irises as in the photo
+    version = 4  # gray irises of drawn portraits: blue if they are so beside the white
     keys = ("style",)
     sources = ("portraits", "weights", "roles")
 

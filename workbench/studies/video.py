@@ -350,7 +350,7 @@ class Video(TableStudy):
     One row per measurement: clip, method, frames, measure, hertz, value.
     """
 
-    version = 4  # eyes of drawn portraits: glints, lids and irises as in the photo
+    version = 5  # gray irises of drawn portraits: blue if they are so beside the white
     keys = ("clip", "method", "frames")
     sources = ("films",)
     selection = ("films", "motions", "methods", "frames")
