@@ -51,7 +51,7 @@ _PEOPLE = {f"{name}_people": look for name, look in LOOKS.items()}
 TEACHERS: Registry[Teacher] = Registry("teacher")
 for _function, _several, _version in (
     (scene.draw, LOOKS, 1),
-    (draw_people, _PEOPLE, 2),  # eyes: glints, lids and irises as in the photo
+    (draw_people, _PEOPLE, 3),  # gray irises are blue if they are so beside the white
     (teacher.draw, teacher.TEACHERS, 1),
 ):
     for _name, _settings in _several.items():

@@ -81,7 +81,7 @@ def taught_portraits(
         faces = [Face(portrait.landmarks, 1.0)]
         return {"drawing": draw(portrait.photo, faces=faces, **dataclasses.asdict(settings))}
 
-    arrays, more = make_targets(cache, "portrait", 3, settings, everyone, one)
+    arrays, more = make_targets(cache, "portrait", 4, settings, everyone, one)
     taught = [dataclasses.replace(p, drawing=arrays[name]["drawing"]) for name, p in everyone.items()]
     return taught, cost + more
 
