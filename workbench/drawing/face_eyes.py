@@ -27,6 +27,7 @@ _PUPIL = 10.0  # L*
 _RING = 0.45, 0.9  # part of an iris that shows its colour, in its radii
 _BLUER = 2.0, 6.0  # how much lower an iris' b is than the white's, from where on and where surely it is blue
 _NOT_DARK = 20.0, 30.0  # L* of an iris whose colour cannot be told from its shade, and of one where it can
+_WHITE = 8.0  # most chroma of an eye's white: what has more is a lid, or its shade
 _GRAY = 8.0, 14.0  # chroma of an iris that counts as gray, and of one that has a colour of its own
 _ONE_COLOR = 8.0, 16.0  # distance of the irises' a and b where they have one colour, and where each its own
 _GLINT = 0.22  # radius of a glint, relative to the iris
@@ -111,10 +112,16 @@ def iris_colors(
         look: of the drawing.
     """
     lab = cv2.cvtColor(np.ascontiguousarray(photo, np.float32), cv2.COLOR_RGB2LAB)
-    own = np.stack([_beside_white(_in_photo(lab, shape, one), lab, one) for one in eyes])
+    own = np.stack([_in_photo(lab, shape, one) for one in eyes])
     apart = float(np.linalg.norm(own[0, 1:] - own[1, 1:]))
     together = min(seen) * (1 - ramp(np.asarray(apart), *_ONE_COLOR))
     own[:, 1:] += together * (own[:, 1:].mean(0) - own[:, 1:])
+    whites = np.stack([_white(lab, one) for one in eyes])
+    whites += together * (whites.mean(0) - whites)
+    gray = 1 - ramp(np.hypot(*own[:, 1:].T), *_GRAY)
+    blue = gray * ramp(whites[:, 1] - own[:, 2], *_BLUER) * ramp(own[:, 0], *_NOT_DARK)
+    blue += together * (blue.mean() - blue)
+    own[:, 1:] -= blue[:, None] * whites
     graded = scene.grade(own[None].astype(np.float32), look)
     if look.paper:
         graded = cv2.cvtColor(np.clip(scene.wash(graded, look), 0, 1), cv2.COLOR_RGB2LAB)
@@ -130,15 +137,13 @@ def _in_photo(lab: Array, shape: Shape, one: Eye) -> NDArray[np.float64]:
     return np.asarray(np.median(lab[ring], 0) if ring.any() else (25.0, 0.0, 0.0), np.float64)
 
 
-def _beside_white(color: NDArray, lab: Array, one: Eye) -> NDArray[np.float64]:
-    """Lab colour (3,) of an iris in Lab (h, w, 3); a gray one is made blue if it is so beside the white."""
+def _white(lab: Array, one: Eye) -> NDArray[np.float64]:
+    """a and b (2,) of the white of an eye in Lab (h, w, 3), no more coloured than a white can be."""
     pixels = lab[one.inside * (1 - one.iris) > 0.6]
     if len(pixels) < 6:
-        return color
-    white = np.median(pixels[pixels[:, 0] >= np.median(pixels[:, 0])], 0)
-    gray = 1 - ramp(np.hypot(*color[1:]), *_GRAY)
-    blue = float(gray * ramp(white[2] - color[2], *_BLUER) * ramp(color[0], *_NOT_DARK))
-    return np.array([color[0], *(color[1:] - blue * white[1:])])
+        return np.zeros(2)
+    found = np.median(pixels[pixels[:, 0] >= np.median(pixels[:, 0])], 0)[1:]
+    return np.asarray(found * min(1.0, _WHITE / max(float(np.hypot(*found)), 1e-6)), np.float64)
 
 
 def _lightened(color: NDArray, lightness: float) -> NDArray[np.float64]:
