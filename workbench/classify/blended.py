@@ -24,14 +24,13 @@ from sklearn.preprocessing import StandardScaler
 from workbench.classify.configs import StatisticsConfig
 from workbench.classify.estimators import ClassEstimator
 from workbench.classify.features import Features, StatisticsFeatures
-from workbench.classify.nested import fitted_logits, least_loss, out_of_fold
+from workbench.classify.nested import INNER, fitted_logits, least_loss, out_of_fold
 from workbench.classify.probes import SoftProbe
 from workbench.classify.statistics import StatisticsEstimator
 from workbench.data.paintings import Paintings, PictureList
 from workbench.data.rated import read_rated
 from workbench.data.splits import grouped_folds
 
-_INNER = 4  # folds within the training pictures
 _FEW = 1e-3  # penalty of the second source where its inputs are a few predicted ratings
 
 
@@ -103,7 +102,7 @@ class BlendedProbe(ClassEstimator):
         """(N, A) ratings predicted by ridge regression, those of ``train`` out of fold; others are 0."""
         x, y, groups = self._features[train], self._ratings[train], paintings.groups[train]
         ridge = make_pipeline(StandardScaler(), Ridge(alpha=float(x.shape[1])))
-        inner = grouped_folds(np.zeros(len(train), dtype=np.int64), groups, _INNER, seed)
+        inner = grouped_folds(np.zeros(len(train), dtype=np.int64), groups, INNER, seed)
         found = np.zeros((len(paintings), y.shape[1]), np.float32)
         found[train] = cross_val_predict(ridge, x, y, cv=inner).reshape(y.shape)  # one rating comes as (N,)
         found[test] = ridge.fit(x, y).predict(self._features[test]).reshape(len(test), -1)

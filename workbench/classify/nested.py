@@ -24,7 +24,7 @@ from workbench.data.splits import grouped_folds
 from workbench.metrics.calibration import apply_temperature, fit_temperature
 from workbench.metrics.proper_scores import log_loss
 
-_INNER = 4  # folds within the training pictures
+INNER = 4  # folds within the training pictures
 
 
 def out_of_fold(
@@ -37,7 +37,7 @@ def out_of_fold(
         paintings, rows: all pictures, and the training pictures among them.
         seed: of the folds.
     """
-    folds = grouped_folds(paintings.labels[rows], paintings.groups[rows], _INNER, seed)
+    folds = grouped_folds(paintings.labels[rows], paintings.groups[rows], INNER, seed)
     found = [(held, predict(rows[train], rows[held])) for train, held in folds]
     order = np.argsort(np.concatenate([held for held, _ in found]))
     return np.concatenate([logits for _, logits in found], -2)[..., order, :]

@@ -65,9 +65,8 @@ class UpsamplingConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if self.upsampling == "nearest":
             return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
-        if (
-            torch.compiler.is_exporting() or torch.jit.is_tracing()
-        ):  # for runtimes that copy all for each border
+        # exported, the corrections below would be slow: other runtimes copy everything for each
+        if torch.compiler.is_exporting() or torch.jit.is_tracing():
             return super().forward(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
         (batch, _, height, width), out = x.shape, self.out_channels
         taps = x.new_tensor(_DOUBLED)
