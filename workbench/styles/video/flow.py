@@ -31,6 +31,7 @@ _STAYS = 4.0  # levels: the same for a point in its place, where its motion is n
 _FOLLOWS = 0.5  # change of a drawing that is no flicker, as a share of its photograph's change …
 _FREE = 1.0  # … and levels on top
 _LONGER = 2.5  # how many times the usual weight of the past, against the present's, a flickering point gets
+_SPECK = 1 / 40  # of the longer side: trusted regions narrower than this are chance
 CUT = 0.2  # mean trust below which a new scene begins, which owes nothing to the past
 _AROUND = np.ones((3, 3), np.uint8)  # pixels whose range a sample keeps to
 _BLUR = 1.0  # pixels, standard deviation
@@ -69,7 +70,7 @@ class TemporalBlend:
             trust, gap, back = self._trust(past, grey, smooth)
             if trust.mean() >= CUT:
                 change = cv2.absdiff(drawing, np.asarray(warp(past.drawing, back), np.uint8))
-                share = trust * self._share(gap, np.asarray(change, np.float32))
+                share = _without_specks(trust) * self._share(gap, np.asarray(change, np.float32))
                 steady += share[..., None] * (_sampled(past.steady, back) - steady)
         self._past = _Past(grey, smooth, drawing, steady)
         return np.clip(np.rint(steady), 0, 255).astype(np.uint8)
@@ -114,6 +115,14 @@ def trusted(
     still = stays > trust
     back = np.where(still[..., None], 0, back)
     return np.maximum(trust, stays), np.where(still, here, gap), back
+
+
+def _without_specks(trust: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``trust`` (H, W) less its islands: where a blurred hand passes, single points happen to agree with what
+    was there before it, and would keep specks of that.
+    """
+    side = 2 * round(max(trust.shape) * _SPECK / 2) + 1
+    return np.asarray(cv2.morphologyEx(trust, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), np.float32)
 
 
 def smoothed(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
