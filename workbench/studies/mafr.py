@@ -2,7 +2,8 @@
 
 Every variant is the same host with the same ImageNet weights, head and training; only the number of blocks
 with aggregated rescaling differs, from none to all 16. ``gate=paper`` is the paper's plain sigmoid, which
-does not leave the pretrained network unchanged at the start.
+does not leave the pretrained network unchanged at the start. ``gate_shift`` says how far the gates of each
+training end from 1, the mean of |scale - 1|.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import dataclasses
 from pathlib import Path
 
 from workbench.classify.configs import FinetuneConfig
-from workbench.classify.finetune import FinetuneEstimator
+from workbench.studies.mafr_gates import GatedEstimator
 from workbench.studies.study import ComparisonStudy, register
 
 COUNTS = (0, 1, 3, 7, 13, 16)
@@ -36,12 +37,12 @@ class Mafr(ComparisonStudy):
     paper_gate: bool = True  # also the largest number with the paper's sigmoid
     samples: int = 2000  # of the bootstrap
 
-    def estimators(self, out: Path) -> dict[str, FinetuneEstimator]:
+    def estimators(self, out: Path) -> dict[str, GatedEstimator]:
         variants: dict[str, dict] = {f"n={n}": {"aggregated": n} for n in self.counts}
         if self.paper_gate:
             most = max(self.counts)
             variants[f"n={most} gate=paper"] = {"aggregated": most, "neutral": False}
         return {
-            label: FinetuneEstimator(self.config, arguments={**self.config.arguments, **arguments})
+            label: GatedEstimator(self.config, arguments={**self.config.arguments, **arguments})
             for label, arguments in variants.items()
         }

@@ -41,7 +41,7 @@ CONFIG = FinetuneConfig(
 
 
 class GatedEstimator(FinetuneEstimator):
-    """A frozen network whose gates and head are trained; measures how far the gates are from 1."""
+    """A network with gates; measures how far they are from 1 after training."""
 
     def measures(self, paintings: PictureList, rows: ArrayLike) -> Mapping[str, float]:
         """``gate_shift``: mean of |scale - 1| over channels, blocks and pictures."""
