@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "paper.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith("|---")]
+RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+NOTEBOOKS = [line for line in RESULTS.splitlines() if re.match(r"\| \[\d\d_", line)]
 VERDICTS = ("held", "did not hold", "no difference", "not tested")
 MARGIN = 0.03
 LEVEL = 0.05  # p from which on a difference may be chance
@@ -46,7 +48,7 @@ def test_every_file_that_is_named_exists():
         assert (PAGE.parent / target).exists(), f"the map names {target}, which is not there"
 
 
-NUMBER = r"[+-]?\d+(?:\.\d+)?"
+NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)"
 QUOTED = re.compile(rf"\*\*({NUMBER})\*\*(?: \(({NUMBER}) to ({NUMBER})\))?")
 
 
@@ -90,9 +92,10 @@ def ends(entry, row):
 
 
 CELLS = list(csv.DictReader((ROOT / "docs" / "paper_cells.csv").open(encoding="utf-8", newline="")))
+OTHERS = list(csv.DictReader((ROOT / "docs" / "results_cells.csv").open(encoding="utf-8", newline="")))
 
 
-@pytest.mark.parametrize("entry", CELLS, ids=lambda e: f"{e['claim'][:25]} {e['number']}")
+@pytest.mark.parametrize("entry", CELLS + OTHERS, ids=lambda e: f"{e['claim'][:25]} {e['number']}")
 def test_every_number_is_that_of_its_cell(entry):
     number, *bounds = re.findall(NUMBER, entry["number"])
     row = cell(entry)
@@ -118,6 +121,25 @@ def test_no_interval_or_number_is_written_in_a_way_that_is_not_checked():
         assert len(brackets) == sum(bounds is not None for _, bounds in cited(measured)), row[:60]
         bold = re.findall(r"\*\*([^*]*\d[^*]*)\*\*", measured)
         assert len(bold) == len(cited(measured)), f"a number that is none: {bold}"
+
+
+def decimals(text):
+    """The numbers with a point, without sign and leading zero: ".12" for "-0.12"."""
+    return [number.lstrip("0") for number in re.findall(r"(?<![\w.])\d*\.\d+", text)]
+
+
+@pytest.mark.parametrize("row", NOTEBOOKS, ids=lambda row: links(row)[0][-24:-6])
+def test_every_decimal_beside_a_notebook_is_one_of_the_map_or_of_a_cell(row):
+    """What the table of notebooks says is what the map says of the same notebook, or a cell of its own."""
+    page = Path(links(row)[0]).name
+    claims = {claim_of(r) for r in ROWS if page in [Path(target).name for target in links(r)]}
+    own = [entry["number"] for entry in OTHERS if f"{entry['claim']}.ipynb" == page]
+    known = own + [entry["number"] for entry in CELLS if entry["claim"] in claims]
+    said = decimals(row.split(" | ")[2])
+    unknown = set(said) - {number for text in known for number in decimals(text)}
+    assert not unknown, f"no cell of a table has {unknown}"
+    unsaid = {number for text in own for number in decimals(text)} - set(said)
+    assert not unsaid, f"cells of {unsaid}, which the row does not give"
 
 
 @pytest.mark.parametrize(
