@@ -13,13 +13,17 @@ ECCV 2010, eq. 5 (forward-backward check); Welch's periodogram with one segment.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.pixels import luma
+
+_NO_MAP: Any = None  # x and y come in one map, which OpenCV's type stubs do not know of
 
 
 def warp(picture: NDArray, flow: NDArray[np.float32], interpolation: int = cv2.INTER_LINEAR) -> NDArray:
@@ -33,10 +37,17 @@ def warp(picture: NDArray, flow: NDArray[np.float32], interpolation: int = cv2.I
     height, width = flow.shape[:2]
     if picture.shape[:2] != (height, width) or flow.ndim != 3 or flow.shape[2] != 2:
         raise ValueError(f"Expected a flow {(*picture.shape[:2], 2)} but got {flow.shape}.")
+    places = _grid(height, width) + flow
+    return cv2.remap(picture, places, _NO_MAP, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+@functools.lru_cache(maxsize=2)  # that of a film's frames and that of their flow
+def _grid(height: int, width: int) -> NDArray[np.float32]:
+    """(height, width, 2): each pixel's x and y, not to be written to."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    return cv2.remap(
-        picture, x + flow[..., 0], y + flow[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE
-    )
+    grid = np.stack([x, y], -1)
+    grid.flags.writeable = False
+    return grid
 
 
 def visible(forward: NDArray[np.float32], backward: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -55,8 +66,7 @@ def visible(forward: NDArray[np.float32], backward: NDArray[np.float32]) -> NDAr
     gap = np.square(forward + there).sum(-1)
     near = gap < 0.01 * (np.square(forward).sum(-1) + np.square(there).sum(-1)) + 0.5
     height, width = forward.shape[:2]
-    y, x = np.mgrid[:height, :width]
-    x, y = x + forward[..., 0], y + forward[..., 1]
+    x, y = cv2.split(_grid(height, width) + forward)
     return near & (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
