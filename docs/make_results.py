@@ -487,6 +487,7 @@ BOTH_FORMS = {  # beginnings of the sheets that show a drawing with shapes and w
     NEWEST_PANEL: NEWEST_PANEL,
     "24 more photos that tuned nothing, shapes": "24 more photos that tuned nothing",
     "30 photos that tuned nothing, shapes of comic": "30 photos that tuned nothing, beside its teacher",
+    "30 photos new to judges, shapes of bold": "30 photos new to judges, beside its teacher",
 }
 FORMER = {"fsgan_pepper": "the style of before (fsgan_pepper)"}  # judged, and no longer in the package
 BESIDE = {  # what a judged drawing was to the teacher of the weights of then
