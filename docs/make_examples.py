@@ -26,7 +26,7 @@ from workbench.interpret.measured import FOLDER
 from workbench.styles.stylize import stylize
 from workbench.ui.examples import ASSETS, MOODS, examples
 
-LINK, LINK_PHOTO = (1200, 630), "Summer palace"  # pixels of what other sites show beside a link
+LINK, LINK_PHOTO = (1200, 630), "Chelsea the cat"  # pixels of what other sites show beside a link
 SIDE, QUALITY = 512, 92  # of a painting: pixels, and of its JPEG
 SEEDS = {mood: number for number, mood in enumerate(MOODS)}  # by no look at a picture or at a model
 FRAMES, RATE, SIZE = 36, 12, (480, 320)
@@ -70,7 +70,7 @@ def readings(folder: Path) -> list[dict[str, str]]:
 def link_picture() -> Image.Image:
     """A photograph, and its right half redrawn in the usual style."""
     photo = read_image(next(e.path for e in examples() if e.title == LINK_PHOTO))
-    whole = ImageOps.fit(photo, LINK, Image.Resampling.LANCZOS, centering=(0.5, 0.3))
+    whole = ImageOps.fit(photo, LINK, Image.Resampling.LANCZOS)
     right = (LINK[0] // 2, 0, *LINK)
     whole.paste(stylize(whole).crop(right), right)
     return whole
