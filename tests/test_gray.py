@@ -159,7 +159,7 @@ def test_a_gray_film_stays_gray_through_its_dark_frames(tmp_path):
     style = save_tiny(tmp_path)
     result = stylize_video(source, tmp_path / "out.mp4", style, temporal=0)
     assert max(spread(frame) for frame in decode(result.path)[1]) <= 4  # of H.264's rounding
-    coloured = get(style).drawer()([scene()])[0]
+    coloured = tiling.run_tiled(load(style)[0], scene())
     assert spread(coloured) > 4  # what it would be
 
 
@@ -177,6 +177,33 @@ def test_a_dark_frame_of_a_coloured_film_is_drawn_as_ever(tmp_path):
     out.mkdir()
     video_tasks.preview((source,), FrameOptions(style="fsgan_anime", at=0.0), Context(out))
     assert spread(np.asarray(Image.open(out / "after.jpg"))) > 1  # 0 of what is gray
+
+
+def test_a_gray_scene_of_a_coloured_film_is_drawn_without_colour(tmp_path):
+    source = film(tmp_path / "a.mp4", 30, coloured=range(10), dark=range(20, 30))
+    assert not is_gray_film(source)
+    style = save_tiny(tmp_path)
+    frames = decode(stylize_video(source, tmp_path / "out.mp4", style, temporal=0).path)[1]
+    spreads = [np.ptp(frame.mean((0, 1))) for frame in frames]
+    assert max(spreads[11:19]) < 1  # lit and gray, of H.264's rounding
+    assert min(spreads[:9]) > 2
+    assert min(spreads[21:]) > 2  # dark, which says nothing
+
+
+@pytest.mark.parametrize(
+    ("tint", "light", "share"),
+    [(0, 160, 0), (6, 160, 0), (9, 160, 0.5), (12, 160, 1), (0, 64, 1), (0, 96, 0.5), (9, 80, 0.75)],
+)
+def test_a_frame_keeps_a_share_of_colour_between_gray_and_coloured_and_between_lit_and_dark(
+    tmp_path, tint, light, share
+):
+    frame = np.full((64, 64, 3), light, np.uint8)
+    frame[:32, :, 2] -= tint  # luma stays that of the other half, as the lightest part
+    path = save_tiny(tmp_path)
+    drawing = tiling.run_tiled(load(path)[0], frame).astype(float)
+    plain = as_gray(drawing.astype(np.uint8))
+    drawn = get(path).drawer()([frame])[0]
+    assert np.abs(drawn - (share * drawing + (1 - share) * plain)).max() <= 1  # of rounding
 
 
 def test_films_that_say_nothing_are_not_gray(tmp_path):

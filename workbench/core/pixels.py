@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 GRAY = 6  # of 255 levels: most that R, G and B differ by in a part of a gray picture; see :func:`is_gray`
+LIT = 64.0  # of 255 levels of luma, that some part of a gray frame must reach to say anything
 _PARTS = 64  # along the shorter side
 LUMA = (0.299, 0.587, 0.114)  # BT.601, of R, G and B
 
@@ -38,11 +39,21 @@ def is_gray(pixels: NDArray[np.uint8], most: int = GRAY) -> bool:
         pixels: (H, W, 3) uint8.
         most: levels of 255.
     """
+    return color_spread(parts(pixels)) <= most
+
+
+def parts(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Means of the parts of a picture (H, W, 3): reduced to a shorter side of 64; a smaller one as it is."""
     height, width = pixels.shape[:2]
     share = _PARTS / min(height, width)
-    if share < 1:
-        pixels = resized(pixels, (max(1, round(share * width)), max(1, round(share * height))))
-    return bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= most)
+    if share >= 1:
+        return pixels
+    return resized(pixels, (max(1, round(share * width)), max(1, round(share * height))))
+
+
+def color_spread(pixels: NDArray[np.uint8]) -> int:
+    """Most that R, G and B differ by in a pixel of (H, W, 3), 0 to 255."""
+    return int((pixels.max(axis=2) - pixels.min(axis=2)).max())
 
 
 def as_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

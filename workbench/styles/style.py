@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.core import devices, options
 from workbench.core.errors import UnknownNameError, WorkbenchError
-from workbench.core.pixels import GRAY, LUMA, as_gray, is_gray
+from workbench.core.pixels import GRAY, LIT, LUMA, as_gray, color_spread, is_gray, luma, parts
 from workbench.drawing import scale
 from workbench.styles.names import RUNTIMES
 from workbench.styles.options import DrawOptions
@@ -154,16 +154,16 @@ class Style(abc.ABC):
         Args:
             strength, runtime, device, detail, deform: as for :meth:`draw`.
             gray: the film has no colour (:func:`workbench.styles.video.is_gray_film`): nor have its drawings,
-                but for those of frames that clearly have some. A single frame of another film never tells,
-                as all fades to black are gray.
+                but for those of frames that clearly have some. In another film the drawing of a frame
+                without colour has none if the frame is lit, as all fades to black are gray.
         """
         chosen = _checked(strength=strength, detail=detail, deform=deform)
         share = chosen.strength
         draw = self.adjusted(chosen).load_frames(runtime, self._place(runtime, device))
         if self.grows:
             draw = _at_scale(draw, scale.SIDE * detail)
-        if gray and self.keeps_gray:
-            draw = self._of_gray_film(draw)
+        if self.keeps_gray:
+            draw = self._of_film(draw, gray)
         if share == 0:
             return list
         if share == 1:
@@ -179,16 +179,17 @@ class Style(abc.ABC):
         """The drawing of a gray photo, both (H, W, 3) uint8, without what the style tints."""
         return as_gray(drawing)
 
-    def _of_gray_film(self, draw: Drawer) -> Drawer:
-        def drawn(frames: Sequence[Pixels]) -> list[Pixels]:
-            return [
-                self.without_color(frame, drawing)
-                if drawing is not frame and is_gray(frame, _CLEARLY)
-                else drawing
-                for frame, drawing in zip(frames, draw(frames), strict=True)
-            ]
+    def _of_film(self, draw: Drawer, gray: bool) -> Drawer:
+        """``draw`` with no more colour than the frames have."""
 
-        return drawn
+        def kept(frame: Pixels, drawing: Pixels) -> Pixels:
+            share = float(not is_gray(frame, _CLEARLY)) if gray else _share_of_color(frame)
+            if drawing is frame or share == 1:
+                return drawing
+            plain = self.without_color(frame, drawing)
+            return _blend(drawing, plain, share) if share else plain
+
+        return lambda frames: [kept(*pair) for pair in zip(frames, draw(frames), strict=True)]
 
     def _place(self, runtime: str, device: str | None) -> torch.device:
         if runtime not in RUNTIMES:
@@ -199,6 +200,18 @@ class Style(abc.ABC):
                 f"{self.kind}, which no other runtime supports. Use --runtime {self.runtimes[0]}."
             )
         return devices.resolve(device)
+
+
+def _share_of_color(frame: Pixels) -> float:
+    """How much of its colour the drawing of a frame of a coloured film keeps, 0 to 1.
+
+    None if the frame is lit and gray, all if it is dark or clearly coloured, and a share between these, so
+    that nothing flickers where a scene is close to them.
+    """
+    small = parts(frame)
+    color = np.clip((color_spread(small) - GRAY) / (_CLEARLY - GRAY), 0, 1)
+    light = np.clip(luma(small).max() / LIT - 1, 0, 1)
+    return float(max(color, 1 - light))
 
 
 def with_chroma_of(photo: Pixels, drawing: Pixels, amount: float = 1.0) -> Pixels:

@@ -1,4 +1,7 @@
-"""Whether a film has no colour, which is asked of the whole film and never of one dark frame."""
+"""Whether a film has no colour, which is asked of the whole film.
+
+What a single frame of another film says of itself is asked by :meth:`workbench.styles.style.Style.drawer`.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,13 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from workbench.core.errors import VideoError
-from workbench.core.pixels import is_gray, luma
+from workbench.core.pixels import LIT, is_gray, luma
 from workbench.styles.options import VideoLimits
 from workbench.styles.video import probing
 
 SAMPLES = 24  # frames of a film that are looked at
 _ALL = 240  # frames of a film that is decoded for it from its start, not sought in
 _SIDE = 128  # pixels, the shorter side at which they are
-_LIT = 64.0  # of 255 levels of luma, that some part of a frame must reach to say anything
 
 
 def is_gray_film(source: str | os.PathLike, limits: VideoLimits | None = None) -> bool:
@@ -45,7 +47,7 @@ def is_gray_film(source: str | os.PathLike, limits: VideoLimits | None = None) -
             pixels = _small(frame)
             if not is_gray(pixels):
                 return False
-            lit = lit or float(luma(pixels).max()) >= _LIT
+            lit = lit or float(luma(pixels).max()) >= LIT
     return lit
 
 

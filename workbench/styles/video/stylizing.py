@@ -80,8 +80,8 @@ def stylize_video(
     """Redraw a video as an MP4 that browsers play; whole, or not at all.
 
     Order, times, upright orientation, pixel aspect, colour matrix and range, and sound are kept. Odd sides
-    grow by one pixel. A film without colour (:func:`is_gray_film`) stays without in styles that keep its
-    colours. Frames that cannot be decoded are missing in the result, which counts them.
+    grow by one pixel. A film without colour (:func:`is_gray_film`), and lit scenes without, stay so in styles
+    that keep their colours. Frames that cannot be decoded are missing in the result, which counts them.
 
     Args:
         source: a video that FFmpeg reads: MP4, MOV, MKV, WebM, AVI, MPEG, GIF …
