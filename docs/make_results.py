@@ -155,9 +155,9 @@ def beside_before() -> Rows:
     """In how many rows judges ranked our styles before their previous weights, and before their teacher."""
     heads = (f"{q}: before its weights of before, before its teacher" for q in QUESTIONS)
     found = [["style", "judged rows", *heads]]
-    for style in ("fsgan_comic", "fsgan_anime"):
+    for style, before in (("fsgan_comic", "second"), ("fsgan_anime", "second"), ("fsgan_ink", "third")):
         judged = f"{style}{UNCUT}" if style in CUT else style
-        found.append([judged, *rows_won(judged, (f"{style}, second weights", f"teacher of {style}"))])
+        found.append([judged, *rows_won(judged, (f"{style}, {before} weights", f"teacher of {style}"))])
     return found
 
 
@@ -494,7 +494,7 @@ BESIDE = {  # what a judged drawing was to the teacher of the weights of then
     ("fsgan_comic, second weights", "drawn_comic"): "`drawn_comic`, a less bold form of its teacher",
     ("fsgan_bold, first weights", "teacher of fsgan_bold, first weights"): "its teacher",
     ("fsgan_anime, second weights", "drawn_anime"): "`drawn_anime`, a less bold form of its teacher",
-    ("fsgan_ink", "drawn_ink"): "`drawn_ink`, its teacher",
+    ("fsgan_ink, third weights", "drawn_ink"): "`drawn_ink`, its teacher",
 }
 TABLES = {
     "preferred": lambda: preferred((*CUT, "fsgan_anime")),
